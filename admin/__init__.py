@@ -1,0 +1,193 @@
+"""The back office: its menu as one table, its gate, and how Flask-AppBuilder is told to build no more than we use."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+from flask import Flask, abort, current_app, flash, g, redirect, request, session, url_for
+from flask_appbuilder import AppBuilder
+from flask_appbuilder.security.sqla.manager import SecurityManager
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user, logout_user
+
+from admin import buyback, listing, pages, stock, system
+from admin.roles import FAB_ROLES
+from services import access, clock, money, settings, workflow
+from services.buyback import offers
+from services.people import staff
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the menu: the view it opens (endpoint), its label, its icon, and how many wait there."""
+
+    endpoint: str
+    label: Any
+    icon: str
+    count: Any = None
+
+
+# The five modules of the product, of which those that work are shown (VX-004), then the settings.
+MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
+    (_l("Web buy-back"), (
+        Entry("DashboardView.index", _l("Dashboard"), "home"),
+        Entry("ValidateView.first", _l("Purchase to validate"), "tag", offers.waiting_count),
+        Entry("OfferView.list", _l("Offers"), "doc"),
+        Entry("SellerView.list", _l("Sellers"), "user"),
+        Entry("RuleView.list", _l("Buying rules"), "euro"),
+        Entry("SimulateView.simulate", _l("Simulate"), "search"),
+    )),
+    (_l("Stock management"), (
+        Entry("ItemView.list", _l("Stock"), "stock"),
+        Entry("ArgusView.list", _l("Argus"), "chart"),
+        Entry("ProductView.list", _l("Products"), "pad"),
+        Entry("PlatformView.list", _l("Platforms"), "box"),
+        Entry("UnknownDemandView.list", _l("Unknown barcodes"), "barcode"),
+        Entry("ImportRunView.list", _l("Imports"), "down"),
+    )),
+    (_l("Settings"), (
+        Entry("SettingsView.settings", _l("Miscellaneous settings"), "gear"),
+        Entry("SiteView.list", _l("Sites"), "market"),
+        Entry("VendorView.list", _l("Vendors"), "bank"),
+        Entry("StoreView.list", _l("Stores"), "store"),
+        Entry("StaffView.list", _l("Staff"), "id"),
+        Entry("MembershipView.list", _l("Who works where"), "keys"),
+        Entry("MessageView.list", _l("Messages"), "mail"),
+        Entry("EventView.list", _l("Events"), "clock"),
+    )),
+)  # fmt: skip
+
+VIEWS = (
+    buyback.OfferView, buyback.SellerView, buyback.RuleView,
+    stock.ItemView, stock.ArgusView, stock.ProductView, stock.PlatformView, stock.UnknownDemandView, stock.ImportRunView,
+    system.SiteView, system.VendorView, system.StoreView, system.StaffView, system.MembershipView, system.MessageView, system.EventView,
+    *pages.PAGES,
+)  # fmt: skip
+
+
+class StaffSecurity(SecurityManager):
+    """The generator's users and roles; sign-in and passwords are ours, its other security screens are not registered."""
+
+    def register_views(self) -> None:
+        self.auth_view = pages.AuthView()
+        self.appbuilder.add_view_no_menu(self.auth_view)
+
+    def load_user(self, pk: int) -> Any:
+        with access.limited_to(None):
+            return super().load_user(pk)
+
+
+class BackOffice(AppBuilder):
+    """Only the index and the sign-in: no public API, no menu API, no /back, nothing on « / »."""
+
+    def _add_admin_views(self) -> None:
+        self._indexview = self.add_view_no_menu(self.indexview)
+        self.sm.register_views()
+
+    def _add_menu_permissions(self, *_args: Any, **_kwargs: Any) -> None:
+        pass
+
+
+def build(app: Flask, database_session: Any) -> BackOffice:
+    app.config.update(
+        FAB_ROLES=FAB_ROLES, FAB_CREATE_DB=False, FAB_UPDATE_PERMS=False, FAB_ADD_SECURITY_API=False, AUTH_ROLE_PUBLIC="Public",
+        FAB_BASE_TEMPLATE="admin/base.html", APP_NAME="Comptoir",
+    )  # fmt: skip
+    office = BackOffice(app, database_session, indexview=pages.DashboardView, security_manager_class=StaffSecurity)
+    for view in VIEWS:
+        office.add_view_no_menu(view)
+    app.before_request(gate)
+    app.teardown_request(lambda _error: access.begin(None))
+    _teach_templates(app)
+    return office
+
+
+def gate() -> Any:
+    """Before anything of the back office: the right host, an open session, the vendors this person may see."""
+    if not request.path.startswith("/gestion"):
+        return None
+    if not g.is_back_office:
+        abort(404)
+    if not current_user.is_authenticated:
+        access.begin(frozenset())
+        return None
+    user, now = current_user._get_current_object(), int(clock.now().timestamp())
+    idle = now - session.get("seen", 0) > settings.value("staff_idle_minutes") * 60
+    if session.get("epoch") != staff.epoch_of(user.id) or not user.active or idle:
+        logout_user()
+        session.clear()
+        access.begin(frozenset())
+        if idle:
+            flash(_("You were signed out after a while without a click: sign in to go on."), "warning")
+        return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+    if now - session["seen"] > 60:
+        session["seen"] = now
+    if staff.must_change(user.id) and request.endpoint not in ("MyPasswordView.change", "AuthView.logout"):
+        return redirect(url_for("MyPasswordView.change"))
+    access.begin(None if staff.sees_all(user) else access.vendors_of(user.id))
+    return None
+
+
+def may_open(endpoint: str) -> bool:
+    """Whether this person may open a page, by the same permission its view asks for."""
+    view_name, _dot, method = endpoint.partition(".")
+    manager = current_app.appbuilder.sm
+    view = next((v for v in current_app.appbuilder.baseviews if v.__class__.__name__ == view_name), None)
+    return view is not None and manager.has_access("can_" + view.get_method_permission(method), view.class_permission_name)
+
+
+def menu() -> list[tuple[Any, list[dict[str, Any]]]]:
+    """The chapters and entries this person may open, with their counters."""
+    chapters = []
+    for chapter, entries in MENU:
+        shown = [_shown(entry) for entry in entries if may_open(entry.endpoint)]
+        if shown:
+            chapters.append((chapter, shown))
+    return chapters
+
+
+def _shown(entry: Entry) -> dict[str, Any]:
+    count = entry.count() if entry.count else 0
+    here = request.endpoint or ""
+    return {
+        "label": entry.label, "icon": entry.icon, "url": url_for(entry.endpoint), "count": count, "hot": bool(count),
+        "current": here.partition(".")[0] == entry.endpoint.partition(".")[0],
+    }  # fmt: skip
+
+
+def _teach_templates(app: Flask) -> None:
+    names = app.jinja_env.globals
+    names.update(
+        menu=menu, may_open=may_open, value_of=listing.value,
+        key_of=lambda view, row: getattr(row, view.datamodel.get_pk_name()),
+        is_number=_is_number, chosen=_chosen, facts_words=facts_words,
+        verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
+    )  # fmt: skip
+    app.jinja_env.tests.update(
+        moment_value=lambda v: isinstance(v, datetime), day_value=lambda v: isinstance(v, date), state_value=lambda v: isinstance(v, Enum)
+    )
+
+
+def _is_number(view: Any, name: str) -> bool:
+    column = view.datamodel.obj.__table__.columns.get(name.rpartition(".")[2])
+    return name.endswith(("_cents", "_bp")) or (column is not None and column.type.python_type is int and not name.endswith("_id"))
+
+
+def _chosen(choices: Any, words: str) -> str:
+    known = dict(choices or [])
+    return ", ".join(str(known.get(code, code)) for code in words.split(","))
+
+
+def facts_words(event: Any) -> str:
+    """The facts of an event as a person reads them: amounts in euros, the rest as it is."""
+    parts = []
+    for name, fact in event.facts.items():
+        if name.endswith("_cents") and isinstance(fact, int):
+            parts.append(money.text(fact))
+        elif isinstance(fact, list):
+            parts.append(", ".join(map(str, fact)))
+        elif fact not in (None, ""):
+            parts.append(str(fact))
+    return " · ".join(parts)[:300]

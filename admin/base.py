@@ -1,0 +1,296 @@
+"""The generated back office's three bases. Scoped twice: the session (services/access.py), then each row re-read here.
+
+A view class is columns, labels, filters, order. Flask-AppBuilder gives routes, permissions and forms; the list, the
+pages and the look are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from flask_appbuilder import ModelView, expose
+from flask_appbuilder.actions import ActionItem, action
+from flask_appbuilder.security.decorators import has_access, permission_name
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from sqlalchemy.exc import IntegrityError
+
+from admin import fields, listing
+from models import SavedView
+from services import workflow
+from services.people import staff
+from services.unit import db, unit_of_work
+from services.workflow import Actor, Refused
+
+
+def me() -> Actor:
+    """The member of staff who clicks."""
+    return staff.actor(current_user)
+
+
+class ScopedView(ModelView):
+    """List and page of rows a person may see; nothing can be changed."""
+
+    base_permissions = ["can_list", "can_show", "can_export", "can_save_view"]
+    # The generator's own routes we do not open: its download serves any file to anyone.
+    exclude_route_methods = {"add", "edit", "delete", "download"}
+    # Words looked for in these columns, reached through these relations.
+    find_columns: tuple[Any, ...] = ()
+    find_through: tuple[Any, ...] = ()
+    find_hint: Any = _l("Search")
+    filter_columns: tuple[str, ...] = ()
+    first_order = "-id"
+    hidden_states: tuple[str, ...] = ()
+    # Tabs everybody has: (label, address).
+    tabs: tuple[tuple[Any, str], ...] = ()
+    empty_sentence: Any = _l("Nothing here yet.")
+    # Beside the title and on each page: (label, endpoint, icon, permission view).
+    links: tuple[tuple[Any, str, str], ...] = ()
+    flow: workflow.Workflow | None = None
+    can_change = False
+    noun: Any = ""
+    show_partials: tuple[str, ...] = ()
+    row_links: tuple[tuple[Any, str, str], ...] = ()
+    open_url: Any = None
+
+    list_template = "admin/list.html"
+    show_template = "admin/show.html"
+    add_template = "admin/form.html"
+    edit_template = "admin/form.html"
+
+    def _init_properties(self) -> None:
+        super()._init_properties()
+        for name in ("add", "edit"):
+            columns = getattr(self, f"{name}_columns") if self.can_change else []
+            extra = fields.fields_for(self.datamodel.obj, columns, self.label_columns, self.description_columns)
+            setattr(self, f"{name}_form_extra_fields", {**extra, **getattr(self, f"{name}_form_extra_fields")})
+            setattr(self, f"{name}_columns", [c for c in columns])
+
+    def base_conditions(self) -> list[Any]:
+        """Rows the list never shows."""
+        return []
+
+    # ── one row ──
+
+    def row(self, pk: str) -> Any:
+        """The row, if it exists and this person may see it; else 404, which says neither."""
+        if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
+            abort(404)
+        found = db.session.scalar(db.select(self.datamodel.obj).where(self._key() == int(pk), *self.base_conditions()))
+        if found is None:
+            abort(404)
+        return found
+
+    def _key(self) -> Any:
+        return getattr(self.datamodel.obj, self.datamodel.get_pk_name())
+
+    def allowed(self, permission: str) -> bool:
+        return permission in self.base_permissions and self.appbuilder.sm.has_access(permission, self.class_permission_name)
+
+    # ── list ──
+
+    @expose("/list/")
+    @has_access
+    def list(self) -> Any:
+        asked = listing.read(self, request.args)
+        rows = listing.statement(self, asked)
+        return render_template(
+            self.list_template,
+            view=self, asked=asked, rows=listing.page(rows, asked), total=listing.count(rows), cap=listing.COUNT_CAP, sizes=listing.SIZES,
+            filters=[(name, self.label_columns[name.partition(".")[0]], self._choices(name)) for name in listing.filter_names(self)],
+            bulk=[a for a in self.actions.values() if a.multiple and self.allowed_action(a.name)],
+            saved=db.session.scalars(db.select(SavedView).where(SavedView.user_id == current_user.id, SavedView.view == self.endpoint)).all(),
+        )  # fmt: skip
+
+    def _choices(self, name: str) -> Any:
+        return None if "." in name else listing.choices(self, name)
+
+    @expose("/export/<any(csv,xlsx,pdf):kind>")
+    @has_access
+    def export(self, kind: str) -> Response:
+        """The list as asked for, as a file."""
+        rows = listing.statement(self, listing.read(self, request.args))
+        if kind == "csv":
+            response = make_response("".join(listing.as_csv(self, rows)))
+            response.mimetype = "text/csv"
+        elif kind == "xlsx":
+            response = make_response(listing.as_xlsx(self, rows))
+            response.mimetype = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        else:
+            response = make_response(listing.as_pdf(self, rows))
+            response.mimetype = "application/pdf"
+        response.headers["Content-Disposition"] = f'attachment; filename="{self.route_base.rpartition("/")[2]}.{kind}"'
+        return response
+
+    @expose("/save-view", methods=["POST"])
+    @has_access
+    def save_view(self) -> Any:
+        """Keep this search, these filters and this order under a name of one's own; an empty list of words forgets it."""
+        name, query = request.form.get("name", "").strip()[:80], request.form.get("query", "")[:1000]
+        with unit_of_work() as session:
+            known = session.scalar(
+                db.select(SavedView).where(SavedView.user_id == current_user.id, SavedView.view == self.endpoint, SavedView.name == name)
+            )
+            if request.form.get("forget") and known:
+                session.delete(known)
+                query = ""
+            elif not name:
+                raise Refused(_("Give this view a name."))
+            elif known:
+                known.query = query
+            else:
+                session.add(SavedView(user_id=current_user.id, view=self.endpoint, name=name, query=query))
+        return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
+
+    # ── page ──
+
+    @expose("/show/<pk>", methods=["GET"])
+    @has_access
+    def show(self, pk: str) -> Any:
+        row = self.row(pk)
+        return render_template(
+            self.show_template,
+            view=self, row=row, columns=self.show_columns, history=workflow.history(row),
+            single=[a for a in self.actions.values() if a.single and self.allowed_action(a.name) and self.action_open(a.name, row)],
+            **self.show_more(row),
+        )  # fmt: skip
+
+    def show_more(self, row: Any) -> dict[str, Any]:
+        """What a page shows beyond its columns."""
+        return {}
+
+    # ── actions: the row is re-read as this person sees it, one unit per row ──
+
+    def allowed_action(self, name: str) -> bool:
+        return self.appbuilder.sm.has_access(name, self.class_permission_name)
+
+    def action_open(self, name: str, row: Any) -> bool:
+        return self.flow is None or self.flow.allows(row, name)
+
+    @expose("/action/<string:name>/<pk>", methods=["POST"])
+    def action(self, name: str, pk: str) -> Any:
+        self._act(name, [pk])
+        return redirect(url_for(f"{self.endpoint}.show", pk=pk) if self.allowed("can_show") else url_for(f"{self.endpoint}.list"))
+
+    @expose("/action_post", methods=["POST"])
+    def action_post(self) -> Any:
+        self._act(request.form.get("action", ""), request.form.getlist("rowid")[:500])
+        query = request.form.get("query", "")
+        return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
+
+    def _act(self, name: str, pks: list[str]) -> None:
+        if not current_user.is_authenticated:
+            abort(401)
+        item: ActionItem | None = self.actions.get(name)
+        if item is None:
+            abort(404)
+        if not self.allowed_action(name):
+            abort(403)
+        if not pks:
+            flash(_("Choose at least one row."), "warning")
+        for pk in pks:
+            self.row(pk)  # all of them must be his before any is touched
+        done = 0
+        for pk in pks:
+            try:
+                with unit_of_work():
+                    item.func(self.row(pk))
+                done += 1
+            except Refused as refusal:
+                flash(str(refusal), "danger")
+        if done:
+            flash(_("Done: %(what)s (%(count)s).", what=str(item.text), count=done), "success")
+
+
+class ReferenceView(ScopedView):
+    """Reference data: added, edited, deleted through generated forms, by verbs where a rule is at stake."""
+
+    base_permissions = [*ScopedView.base_permissions, "can_add", "can_edit", "can_delete"]
+    exclude_route_methods = {"download"}
+    can_change = True
+    add_title = edit_title = ""
+
+    def check(self, row: Any) -> None:
+        """Rules of the noun on what was typed; raises Refused."""
+
+    def kept(self, row: Any, form: Any) -> None:
+        """What follows once the row is in the unit (host names, files…)."""
+
+    def prefill(self, form: Any, row: Any) -> None:
+        """Fields that are no columns."""
+
+    @expose("/add", methods=["GET", "POST"])
+    @has_access
+    def add(self) -> Any:
+        return self._form(None)
+
+    @expose("/edit/<pk>", methods=["GET", "POST"])
+    @has_access
+    def edit(self, pk: str) -> Any:
+        return self._form(pk)
+
+    def _form(self, pk: str | None) -> Any:
+        row = self.row(pk) if pk else None
+        form = (self.edit_form if pk else self.add_form)(obj=row)
+        if request.method == "POST":
+            form._id = pk
+            if form.validate():
+                try:
+                    with unit_of_work() as session:
+                        row = self.row(pk) if pk else self.datamodel.obj()
+                        with session.no_autoflush:
+                            form.populate_obj(row)
+                            self.check(row)
+                        if not pk:
+                            session.add(row)
+                        self.kept(row, form)
+                        workflow.record(row, "edit" if pk else "create", by=me())
+                        key = getattr(row, self.datamodel.get_pk_name())
+                    flash(_("Saved."), "success")
+                    return redirect(url_for(f"{self.endpoint}.show", pk=key))
+                except Refused as refusal:
+                    form.form_errors.append(str(refusal))
+                except IntegrityError:
+                    form.form_errors.append(_("This already exists, or contradicts something: nothing was saved."))
+                row = self.row(pk) if pk else None
+        elif pk:
+            self.prefill(form, row)
+        code = 422 if form.errors else 200
+        return render_template(self.edit_template, view=self, row=row, form=form, columns=self.edit_columns if pk else self.add_columns), code
+
+    @expose("/delete/<pk>", methods=["POST"])
+    @has_access
+    def delete(self, pk: str) -> Any:
+        try:
+            with unit_of_work() as session:
+                row = self.row(pk)
+                self.check_delete(row)
+                workflow.record(row, "delete", by=me(), what=str(row))
+                session.delete(row)
+        except Refused as refusal:
+            flash(str(refusal), "danger")
+            return redirect(url_for(f"{self.endpoint}.show", pk=pk))
+        except IntegrityError:
+            flash(_("Other things depend on it: it cannot be deleted."), "danger")
+            return redirect(url_for(f"{self.endpoint}.show", pk=pk))
+        flash(_("Deleted."), "success")
+        return redirect(url_for(f"{self.endpoint}.list"))
+
+    def check_delete(self, row: Any) -> None:
+        """Raises Refused when something must stay."""
+
+
+def action_of(move: workflow.Move, verb: Any, confirm: Any = "") -> Any:
+    """An action of a generated list from a line of the table of moves."""
+
+    @action(move.verb, move.label, confirm, "")
+    def act(self: Any, row: Any) -> None:
+        verb(row, by=me())
+
+    act.__name__ = move.verb
+    return act
+
+
+__all__ = ["ReferenceView", "ScopedView", "action_of", "has_access", "me", "permission_name"]

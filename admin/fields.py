@@ -1,0 +1,98 @@
+"""Form fields in the shop's units: euros with a comma for cents, percent for basis points, words for codes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Boolean, Enum, Integer
+from wtforms import BooleanField, Field, IntegerField, SelectField, StringField
+from wtforms.validators import InputRequired, NumberRange, Optional
+from wtforms.widgets import TextInput
+
+from services import money, workflow
+
+
+class MoneyField(Field):
+    """Typed « 12,50 », kept as 1250 cents."""
+
+    widget = TextInput()
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return self.raw_data[0]
+        return money.plain(self.data) if self.data is not None else ""
+
+    def process_formdata(self, values: list[str]) -> None:
+        words = (values or [""])[0].strip()
+        if not words:
+            self.data = None
+            return
+        try:
+            self.data = money.parse(words)
+        except ValueError:
+            raise ValueError(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
+        if self.data < 0:
+            raise ValueError(_("An amount cannot be negative."))
+
+
+class PercentField(Field):
+    """Typed « 37,5 », kept as 3750 basis points."""
+
+    widget = TextInput()
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return self.raw_data[0]
+        return money.percent(self.data).removesuffix("%").strip() if self.data is not None else ""
+
+    def process_formdata(self, values: list[str]) -> None:
+        words = (values or [""])[0].replace("%", "").strip()
+        if not words:
+            self.data = None
+            return
+        try:
+            self.data = money.parse(words)
+        except ValueError:
+            raise ValueError(_("« %(words)s » is no percentage: write 40 or 37,5.", words=words[:20])) from None
+        if not 0 <= self.data <= 20_000:
+            raise ValueError(_("A percentage goes from 0 to 200."))
+
+
+class ColorField(StringField):
+    """A colour chosen on screen, or typed as #6a2c5b."""
+
+    widget = TextInput(input_type="color")
+
+
+def fields_for(model: Any, columns: Iterable[str], labels: dict[str, Any], helps: dict[str, Any]) -> dict[str, Field]:
+    """The fields the generator would get wrong: amounts, percentages, yes/no, codes, whole numbers."""
+    found: dict[str, Any] = {}
+    for name in columns:
+        column = model.__table__.columns.get(name)
+        if column is None:
+            continue
+        label, help_text = labels.get(name, name), helps.get(name, "")
+        needed = [InputRequired(_l("This is needed."))] if not column.nullable and column.default is None else [Optional()]
+        kwargs: dict[str, Any] = {"description": help_text, "default": getattr(column.default, "arg", None)}
+        if callable(kwargs["default"]):
+            kwargs["default"] = None
+        if name.endswith("_cents"):
+            found[name] = MoneyField(label, needed, **kwargs)
+        elif name.endswith("_bp"):
+            found[name] = PercentField(label, needed, **kwargs)
+        elif name.startswith("color_"):
+            found[name] = ColorField(label, needed, **kwargs)
+        elif isinstance(column.type, Boolean):
+            found[name] = BooleanField(label, **kwargs)
+        elif isinstance(column.type, Enum):
+            choices = column.type.enum_class
+            found[name] = SelectField(
+                label, needed, choices=lambda c=choices: [(s.value, workflow.words_of(s)) for s in c],
+                coerce=lambda v, c=choices: v if isinstance(v, c) else c(v) if v else None, **kwargs,
+            )  # fmt: skip
+        elif isinstance(column.type, Integer):
+            found[name] = IntegerField(label, [*needed, NumberRange(min=0, max=1_000_000)], **kwargs)
+        elif not column.nullable and column.default is not None:
+            found[name] = StringField(label, [Optional()], **kwargs)
+    return found

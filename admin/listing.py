@@ -1,0 +1,270 @@
+"""A list as asked for by its address: words looked for, filters, order, page; and the same rows as a file."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlencode
+
+import openpyxl
+from flask_babel import gettext as _
+from fpdf import FPDF, XPos, YPos
+from sqlalchemy import Boolean, Date, Enum, Select, func, or_, select
+from sqlalchemy.orm import selectinload
+
+from services import clock, money, workflow
+from services.stock import imports
+from services.unit import db
+
+SIZES = (25, 50, 100)
+COUNT_CAP = 10_000
+MOST_PDF_ROWS, MOST_FILE_ROWS = 2_000, 100_000
+
+
+@dataclass
+class Asked:
+    """What the address asks for; whatever it does not know is left out, so that an old link still opens."""
+
+    q: str = ""
+    filters: dict[str, str] = field(default_factory=dict)
+    order: str = ""
+    page: int = 1
+    size: int = SIZES[0]
+
+    def query(self, **changes: Any) -> str:
+        """The address of this list with something changed."""
+        parts: dict[str, Any] = {"q": self.q, **self.filters, "ordre": self.order, "page": self.page, "taille": self.size, **changes}
+        defaults = {"page": 1, "taille": SIZES[0]}
+        return "?" + urlencode({k: v for k, v in parts.items() if v not in ("", None) and defaults.get(k) != v})
+
+
+def read(view: Any, args: Any) -> Asked:
+    order = args.get("ordre", "")
+    return Asked(
+        q=args.get("q", "").strip()[:100].replace("\0", ""),
+        filters={name: args[name].strip()[:60] for name in filter_names(view) if args.get(name, "").strip()},
+        order=order if order.lstrip("-") in view.order_columns else "",
+        page=min(_whole(args.get("page"), 1), 100_000),
+        size=s if (s := _whole(args.get("taille"), SIZES[0])) in SIZES else SIZES[0],
+    )
+
+
+def filter_names(view: Any) -> Iterator[str]:
+    for name in view.filter_columns:
+        if isinstance(_type(view, name), (Date,)) or name.endswith(("_at", "_on", "_by")):
+            yield from (f"{name}.depuis", f"{name}.jusqu")
+        else:
+            yield name
+
+
+def _whole(words: str | None, default: int) -> int:
+    return int(words) if words and words.isascii() and words.isdigit() and 0 < int(words[:9]) else default
+
+
+def statement(view: Any, asked: Asked) -> Select[Any]:
+    """The rows asked for, in order, unpaged."""
+    model = view.datamodel.obj
+    rows = select(model)
+    for condition in view.base_conditions():
+        rows = rows.where(condition)
+    for name, words in asked.filters.items():
+        condition = _condition(view, name, words)
+        if condition is not None:
+            rows = rows.where(condition)
+    if asked.q and view.find_columns:
+        for relation in view.find_through:
+            rows = rows.outerjoin(relation)
+        like = "%" + asked.q.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        rows = rows.where(or_(*(column.ilike(like, escape="\\") for column in view.find_columns)))
+    order = asked.order or view.first_order
+    column = getattr(model, order.lstrip("-"))
+    key = view.datamodel.get_pk_name()
+    rows = rows.order_by(column.desc().nulls_last() if order.startswith("-") else column.asc().nulls_first(), getattr(model, key).desc())
+    for name in dict.fromkeys(c.partition(".")[0] for c in view.list_columns):
+        if view.datamodel.is_relation(name):
+            option = selectinload(getattr(model, name))
+            for nested in (c.split(".")[1] for c in view.list_columns if c.startswith(name + ".") and c.count(".") > 1):
+                option = option.selectinload(getattr(getattr(model, name).property.mapper.class_, nested))
+            rows = rows.options(option)
+    return rows
+
+
+def count(rows: Select[Any]) -> int:
+    """How many rows, counted up to a cap: nobody reads page 401, and counting a million costs what the page does not."""
+    inner = rows.order_by(None).with_only_columns(list(rows.selected_columns)[0], maintain_column_froms=True).limit(COUNT_CAP + 1).subquery()
+    return db.session.scalar(select(func.count()).select_from(inner)) or 0
+
+
+def page(rows: Select[Any], asked: Asked) -> list[Any]:
+    return list(db.session.scalars(rows.limit(asked.size).offset((asked.page - 1) * asked.size)).unique())
+
+
+def choices(view: Any, name: str) -> list[tuple[str, str]]:
+    """What one may filter a column by."""
+    model = view.datamodel.obj
+    column_type = _type(view, name)
+    if isinstance(column_type, Enum):
+        return [(s.value, workflow.words_of(s)) for s in column_type.enum_class if s.value not in view.hidden_states]
+    if isinstance(column_type, Boolean):
+        return [("1", _("Yes")), ("0", _("No"))]
+    if view.datamodel.is_relation(name):
+        target = getattr(model, name).property.mapper.class_
+        return [(str(row.id), str(row)) for row in db.session.scalars(select(target).limit(200))]
+    return []
+
+
+def _type(view: Any, name: str) -> Any:
+    column = view.datamodel.obj.__table__.columns.get(name)
+    return column.type if column is not None else None
+
+
+def _condition(view: Any, name: str, words: str) -> Any:
+    model = view.datamodel.obj
+    base, _dot, side = name.partition(".")
+    column = getattr(model, base)
+    if side:
+        try:
+            day = date.fromisoformat(words)
+        except ValueError:
+            return None
+        if isinstance(_type(view, base), Date):
+            return column >= day if side == "depuis" else column <= day
+        edge = clock.end_of_day(day)
+        return column > clock.days_later(-1, edge) if side == "depuis" else column <= edge
+    column_type = _type(view, base)
+    if isinstance(column_type, Enum):
+        found = [s for s in column_type.enum_class if s.value in words.split(",")]
+        return column.in_(found) if found else None
+    if isinstance(column_type, Boolean):
+        return column.is_(words == "1")
+    if view.datamodel.is_relation(base):
+        key = next(iter(getattr(model, base).property.local_columns))
+        return key == int(words) if words.isascii() and words.isdigit() and len(words) < 10 else None
+    return column == words
+
+
+# ── one value, for the screen and for a file ──
+
+
+def value(row: Any, name: str) -> Any:
+    """A column, or a path of them (« variant.product.title »)."""
+    for part in name.split("."):
+        row = getattr(row, part, None)
+        if row is None:
+            return None
+    return row
+
+
+def plain(row: Any, name: str) -> Any:
+    """What a file holds for a column: amounts and dates as spreadsheets like them, everything else as words."""
+    found = value(row, name)
+    if found is None:
+        return ""
+    if name.endswith("_cents"):
+        return money.plain(found)
+    if name.endswith("_bp"):
+        return money.percent(found)
+    if isinstance(found, datetime):
+        return clock.paris(found).strftime("%d/%m/%Y %H:%M")
+    if isinstance(found, date):
+        return found.strftime("%d/%m/%Y")
+    if isinstance(found, bool):
+        return _("Yes") if found else _("No")
+    if isinstance(found, StrEnum):
+        return workflow.words_of(found)
+    if isinstance(found, int):
+        return found
+    return str(found)
+
+
+def as_csv(view: Any, rows: Select[Any]) -> Iterator[str]:
+    """CSV as French spreadsheets open it: « ; », decimal comma, BOM; no cell runs as a formula."""
+    line = io.StringIO()
+    writer = csv.writer(line, delimiter=";")
+
+    def flush() -> str:
+        text = line.getvalue()
+        line.seek(0)
+        line.truncate()
+        return text
+
+    writer.writerow([str(view.label_columns[c]) for c in view.list_columns])
+    yield "\ufeff" + flush()
+    for row in _stream(rows, MOST_FILE_ROWS):
+        writer.writerow([_safe(plain(row, c)) for c in view.list_columns])
+        yield flush()
+
+
+def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet(str(view.list_title)[:31].translate(str.maketrans("", "", "[]:*?/\\")))
+    sheet.append([str(view.label_columns[c]) for c in view.list_columns])
+    for row in _stream(rows, MOST_FILE_ROWS):
+        sheet.append([_typed(row, c) for c in view.list_columns])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def as_pdf(view: Any, rows: Select[Any]) -> bytes:
+    """A printed list, A4 on its side, black on white; plain cells, because ten times faster than tables."""
+    pdf = FPDF(orientation="L", format="A4")
+    pdf.set_auto_page_break(True, 14)
+    pdf.add_page()
+    pdf.set_font("helvetica", "B", 14)
+    pdf.cell(0, 9, latin(str(view.list_title)), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.set_font("helvetica", "", 9)
+    pdf.cell(0, 6, latin(clock.paris(clock.now()).strftime("%d/%m/%Y %H:%M")), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    columns = [c for c in view.list_columns if c != "cover"]
+    width = pdf.epw / max(1, len(columns))
+
+    def header() -> None:
+        pdf.set_font("helvetica", "B", 8)
+        for c in columns:
+            pdf.cell(width, 7, latin(str(view.label_columns[c]))[: int(width / 1.7)], border="B")
+        pdf.ln()
+        pdf.set_font("helvetica", "", 8)
+
+    header()
+    printed = 0
+    for row in _stream(rows, MOST_PDF_ROWS):
+        if pdf.will_page_break(6):
+            pdf.add_page()
+            header()
+        for c in columns:
+            right = c.endswith(("_cents", "_bp")) or isinstance(value(row, c), int)
+            pdf.cell(width, 6, latin(str(plain(row, c)))[: int(width / 1.7)], align="R" if right else "L", border="B")
+        pdf.ln()
+        printed += 1
+    if printed == MOST_PDF_ROWS:
+        pdf.cell(0, 8, latin(_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_PDF_ROWS)))
+    return bytes(pdf.output())
+
+
+def latin(words: str) -> str:
+    """What the printer's own fonts can show (Windows-1252, so € and œ too); the rest becomes « ? »."""
+    return words.replace("\u202f", "\u00a0").encode("cp1252", "replace").decode("cp1252")
+
+
+def _stream(rows: Select[Any], most: int) -> Iterator[Any]:
+    done = 0
+    while done < most:
+        chunk = list(db.session.scalars(rows.limit(min(1000, most - done)).offset(done)).unique())
+        yield from chunk
+        done += len(chunk)
+        if len(chunk) < 1000:
+            return
+
+
+def _safe(cell: Any) -> Any:
+    return imports.neutral(cell) if isinstance(cell, str) else cell
+
+
+def _typed(row: Any, name: str) -> Any:
+    found = value(row, name)
+    if found is not None and name.endswith("_cents"):
+        return found / 100
+    return _safe(plain(row, name))

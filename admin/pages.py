@@ -1,0 +1,386 @@
+"""The hand-written staff screens: dashboard, validation, simulation, imports, settings, search, sign-in."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, send_file, session, url_for
+from flask_appbuilder import BaseView, IndexView, expose
+from flask_appbuilder.security.decorators import has_access
+from flask_appbuilder.security.sqla.models import User
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms.validators import InputRequired, Optional
+
+from admin.base import me
+from models import ImportRun, Item, Offer, OfferState, Site, Vendor
+from services import clock, files, limits, money, settings, workflow
+from services.buyback import offers, pricing
+from services.finance import dashboards
+from services.people import staff
+from services.stock import argus, catalogue, items
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+
+
+class DashboardView(IndexView):
+    route_base = "/gestion"
+    base_permissions = ["can_index"]
+
+    @expose("/")
+    @has_access
+    def index(self) -> Any:
+        return render_template("admin/dashboard.html", board=dashboards.buyback(), now=clock.now())
+
+
+class ValidateView(BaseView):
+    """« Achat à valider »: one offer a screen, the oldest first; after a decision, the next one by itself."""
+
+    route_base = "/gestion/offres/valider"
+    default_view = "first"
+
+    @expose("/")
+    @has_access
+    def first(self) -> Any:
+        waiting = offers.waiting()
+        if waiting:
+            return redirect(url_for("ValidateView.offer", id=waiting[0].id))
+        return render_template("admin/nothing_to_check.html")
+
+    @expose("/<int:id>")
+    @has_access
+    def offer(self, id: int) -> Any:
+        offer = self._offer(id)
+        before, after, place, count = offers.neighbours(offer)
+        ids = [line.variant_id for line in offer.lines]
+        return render_template(
+            "admin/validate.html",
+            offer=offer, before=before, after=after, place=place, count=count,
+            stock=items.stock_of(offer.vendor_id, ids), sold=items.sold_of(offer.vendor_id, ids),
+            flow=offers.OFFER, kept=offers.kept(offer), taken_out=offers.taken_out(offer),
+            history=workflow.history(offer, 20), past=dashboards.past_sales(offer.customer_id),
+        )  # fmt: skip
+
+    @expose("/<int:id>/<any(accept,counter,refuse,delete):verb>", methods=["POST"])
+    @has_access
+    def decide(self, id: int, verb: str) -> Any:
+        with unit_of_work():
+            offer = self._offer(id)
+            _met(offer)
+            if verb == "counter":
+                offers.counter(offer, _prices(offer), request.form.get("motive", ""), by=me())
+            elif verb == "refuse":
+                offers.refuse(offer, request.form.get("motive", ""), by=me())
+            else:
+                {"accept": offers.accept, "delete": offers.delete}[verb](offer, by=me())
+            number, state = offer.number, workflow.words_of(offer.status)
+        flash(_("%(number)s: %(state)s.", number=number, state=state), "success")
+        return redirect(url_for("ValidateView.first"))
+
+    @expose("/<int:id>/ligne/<int:line_id>/<any(remove,restore):verb>", methods=["POST"])
+    @has_access
+    def line(self, id: int, line_id: int, verb: str) -> Any:
+        with unit_of_work():
+            offer = self._offer(id)
+            line = next((line for line in offer.lines if line.id == line_id), None)
+            if line is None:
+                abort(404)
+            if verb == "remove":
+                offers.remove_line(offer, line, request.form.get("reason", "").strip() or _("does not suit"), by=me())
+            else:
+                offers.restore_line(offer, line, by=me())
+        return redirect(url_for("ValidateView.offer", id=id) + f"#l{line_id}")
+
+    @expose("/<int:id>/remarque", methods=["POST"])
+    @has_access
+    def remark(self, id: int) -> Any:
+        with unit_of_work():
+            offers.remark(self._offer(id), request.form.get("remark", ""), by=me())
+        flash(_("Remark kept."), "success")
+        return redirect(url_for("ValidateView.offer", id=id))
+
+    @staticmethod
+    def _offer(id: int) -> Offer:
+        offer = db.session.scalar(
+            db.select(Offer).where(Offer.id == id, Offer.status.not_in([OfferState.draft, OfferState.deleted]))
+        )
+        if offer is None:
+            abort(404)
+        return offer
+
+
+def _met(offer: Offer) -> None:
+    """Two people on one offer: the second is told what the first did, and decides again with open eyes."""
+    if request.form.get("version", str(offer.version)) != str(offer.version):
+        last = offers.last_decision(offer)
+        raise Refused(
+            _("%(who)s was faster: « %(what)s » at %(time)s. Look at the offer again before you decide.",
+              who=last.actor_name if last else "—", what=str(workflow.VERBS.get(last.verb, last.verb)) if last else "—",
+              time=clock.paris(last.at).strftime("%H:%M") if last else "—")
+        )  # fmt: skip
+
+
+def _prices(offer: Offer) -> dict[int, int]:
+    prices = {}
+    for line in offers.kept(offer):
+        words = request.form.get(f"price-{line.id}", "")
+        try:
+            prices[line.id] = money.parse(words) if words.strip() else line.price_cents
+        except ValueError:
+            raise Refused(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
+    return prices
+
+
+class SimulateView(BaseView):
+    """« Simuler »: an EAN, and which rule answers what."""
+
+    route_base = "/gestion/regles/simuler"
+    default_view = "simulate"
+
+    @expose("/")
+    @has_access
+    def simulate(self) -> Any:
+        everywhere = list(db.session.scalars(db.select(Site).order_by(Site.name)))
+        asked = request.args.get("site", "")
+        here = next((s for s in everywhere if str(s.id) == asked), everywhere[0] if everywhere else None)
+        words, answer, stock, trials, wrong = request.args.get("ean", ""), None, 0, [], ""
+        if words.strip() and here:
+            try:
+                answer, stock, trials = pricing.simulate(here.id, words)
+            except catalogue.BadEan as bad:
+                wrong = str(bad)
+        return render_template(
+            "admin/simulate.html", sites=everywhere, here=here, words=words, answer=answer, stock=stock, trials=trials, wrong=wrong
+        )
+
+
+class ImportView(BaseView):
+    route_base = "/gestion/argus/importer"
+    default_view = "upload"
+
+    @expose("/", methods=["GET", "POST"])
+    @has_access
+    def upload(self) -> Any:
+        sentence = ""
+        if request.method == "POST":
+            given = request.files.get("file")
+            if not given or not given.filename:
+                sentence = _("Choose a file.")
+            else:
+                with tempfile.NamedTemporaryFile() as kept:
+                    given.save(kept)
+                    kept.flush()
+                    with unit_of_work():
+                        run_id = argus.receive(Path(kept.name), given.filename, by=me()).id
+                return redirect(url_for("ImportView.follow", id=run_id))
+        return render_template("admin/import.html", runs=argus.latest_runs(), sentence=sentence), 422 if sentence else 200
+
+    @expose("/<int:id>")
+    @has_access
+    def follow(self, id: int) -> Any:
+        run = db.session.get(ImportRun, id) or abort(404)
+        return render_template("admin/import_run.html", run=run)
+
+    @expose("/<int:id>/refusees.csv")
+    @has_access
+    def refused(self, id: int) -> Any:
+        run = db.session.get(ImportRun, id)
+        if run is None or not run.errors_path:
+            abort(404)
+        return send_file(files.path(run.errors_path), "text/csv", as_attachment=True, download_name=f"{Path(run.file_name).stem}-refusees.csv")
+
+
+class SettingsView(BaseView):
+    """« Paramétrages divers »."""
+
+    route_base = "/gestion/parametrages"
+    default_view = "settings"
+
+    @expose("/", methods=["GET", "POST"])
+    @has_access
+    def settings(self) -> Any:
+        wrong: dict[str, str] = {}
+        if request.method == "POST":
+            changed = []
+            try:
+                with unit_of_work():
+                    for key, option in settings.OPTIONS.items():
+                        if key not in request.form:
+                            continue
+                        try:
+                            if settings.change(key, request.form[key], by=me()):
+                                changed.append(str(option.label))
+                        except Refused as refusal:
+                            wrong[key] = str(refusal)
+                    if wrong:
+                        raise Refused("")
+            except Refused:
+                settings.forget()
+            else:
+                flash(_("Saved: %(what)s.", what=", ".join(changed)) if changed else _("Nothing had changed."), "success")
+                return redirect(url_for("SettingsView.settings"))
+        chapters: dict[str, list[Any]] = {}
+        for option in settings.OPTIONS.values():
+            typed = request.form.get(option.key) if wrong else None
+            chapters.setdefault(str(option.chapter), []).append((option, typed or settings.value(option.key), settings.history(option.key)))
+        return render_template("admin/settings.html", chapters=chapters, wrong=wrong), 422 if wrong else 200
+
+
+class SearchView(BaseView):
+    """One search: CDE, EAN, e-mail, name. One exact hit opens itself."""
+
+    route_base = "/gestion/recherche"
+    default_view = "search"
+
+    @expose("/")
+    @has_access
+    def search(self) -> Any:
+        words = request.args.get("q", "").strip()[:100].replace("\0", "")
+        found = dashboards.search(words) if words else {}
+        hits = [(endpoint, row) for endpoint, rows in found.items() for row in rows if self.appbuilder.sm.has_access("can_show", endpoint)]
+        if len(hits) == 1:
+            endpoint, row = hits[0]
+            return redirect(url_for(f"{endpoint}.show", pk=row.id))
+        return render_template("admin/search.html", words=words, hits=hits)
+
+
+class SellItemView(BaseView):
+    """« Vendu »: one unit, one price."""
+
+    route_base = "/gestion/stock/vendre"
+    class_permission_name = "ItemView"
+    method_permission_name = {"sell": "sell"}
+    base_permissions = ["can_sell"]
+
+    @expose("/<int:id>", methods=["POST"])
+    @has_access
+    def sell(self, id: int) -> Any:
+        with unit_of_work():
+            item = db.session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
+            try:
+                price = money.parse(request.form.get("price", ""))
+            except ValueError:
+                raise Refused(_("Type the price it was sold for.")) from None
+            items.sell(item, price, channel=request.form.get("channel", "boutique")[:60], by=me())
+        flash(_("Sold."), "success")
+        return redirect(url_for("ItemView.show", pk=id))
+
+
+class AddStaffForm(FlaskForm):
+    email = EmailField(_l("E-mail"), [InputRequired(_l("This is needed."))])
+    first_name = StringField(_l("First name"))
+    last_name = StringField(_l("Last name"))
+    role = SelectField(_l("Role"), choices=[(role, role) for role in staff.ROLES])
+    vendor = SelectField(_l("Vendor"), [Optional()], coerce=lambda v: int(v) if v else None)
+
+
+class AddStaffView(BaseView):
+    route_base = "/gestion/utilisateurs/ajouter"
+    default_view = "add"
+    class_permission_name = "StaffView"
+    method_permission_name = {"add": "add"}
+    base_permissions = ["can_add"]
+
+    @expose("/", methods=["GET", "POST"])
+    @has_access
+    def add(self) -> Any:
+        form = AddStaffForm()
+        vendors = list(db.session.scalars(db.select(Vendor).order_by(Vendor.name)))
+        form.vendor.choices = [("", "—"), *((str(v.id), v.name) for v in vendors)]
+        if form.validate_on_submit():
+            try:
+                with unit_of_work():
+                    user, password = staff.add(form.email.data, form.role.data, by=me(), first_name=form.first_name.data, last_name=form.last_name.data)
+                    if form.vendor.data:
+                        staff.belongs_to(user, db.session.get_one(Vendor, form.vendor.data))
+                    id, name = user.id, user.username
+                flash(_("One-time password of %(user)s: %(password)s. It is shown once.", user=name, password=password), "success")
+                return redirect(url_for("StaffView.show", pk=id))
+            except Refused as refusal:
+                form.form_errors.append(str(refusal))
+        return render_template("admin/add_staff.html", form=form), 422 if form.errors else 200
+
+
+# ── sign-in ──
+
+
+class SignInForm(FlaskForm):
+    username = EmailField(_l("E-mail"), [InputRequired(_l("Type your e-mail address."))], render_kw={"autocomplete": "username"})
+    password = PasswordField(_l("Password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
+
+
+class AuthView(BaseView):
+    route_base = "/gestion"
+    base_permissions = []
+
+    @expose("/login/", methods=["GET", "POST"])
+    def login(self) -> Any:
+        after = request.args.get("next", "")
+        after = after if after.startswith("/gestion/") else url_for("DashboardView.index")
+        if current_user.is_authenticated:
+            return redirect(after)
+        form = SignInForm()
+        if form.validate_on_submit():
+            try:
+                user = staff.sign_in(form.username.data, form.password.data, request.remote_addr or "")
+                if user is None:
+                    raise Refused(_("E-mail or password is wrong."))
+                sign_in(user)
+                return redirect(after)
+            except Refused as refusal:
+                form.form_errors.append(str(refusal))
+        return render_template("admin/login.html", form=form), 422 if form.errors else 200
+
+    @expose("/logout/", methods=["POST"])
+    def logout(self) -> Any:
+        if current_user.is_authenticated:
+            id = current_user.id
+            with unit_of_work() as database:
+                staff.sign_out_everywhere(database.get_one(User, id))
+        logout_user()
+        session.clear()
+        return redirect(url_for("AuthView.login"))
+
+
+def sign_in(user: User) -> None:
+    """A fresh session, tied to the epoch of the account."""
+    session.clear()
+    login_user(user)
+    session["epoch"] = staff.epoch_of(user.id)
+    session["seen"] = int(clock.now().timestamp())
+
+
+class NewPasswordForm(FlaskForm):
+    current = PasswordField(_l("Current password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
+    password = PasswordField(_l("New password"), [InputRequired(_l("Choose a password."))], render_kw={"autocomplete": "new-password"},
+                             description=_l("12 characters at least: three or four words do well."))  # fmt: skip
+
+
+class MyPasswordView(BaseView):
+    route_base = "/gestion/mot-de-passe"
+    default_view = "change"
+
+    @expose("/", methods=["GET", "POST"])
+    @has_access
+    def change(self) -> Any:
+        form = NewPasswordForm()
+        if form.validate_on_submit():
+            try:
+                if staff.sign_in(current_user.username, form.current.data, request.remote_addr or "") is None:
+                    raise Refused(_("This is not your current password."))
+                id = current_user.id
+                with unit_of_work() as database:
+                    user = database.get_one(User, id)
+                    staff.change_password(user, form.password.data)
+                sign_in(user)
+                flash(_("Your password is changed; your other devices are signed out."), "success")
+                return redirect(url_for("DashboardView.index"))
+            except Refused as refusal:
+                form.form_errors.append(str(refusal))
+        return render_template("admin/my_password.html", form=form, first=staff.must_change(current_user.id)), 422 if form.errors else 200
+
+
+PAGES = (ValidateView, SimulateView, ImportView, SettingsView, SearchView, SellItemView, AddStaffView, MyPasswordView)

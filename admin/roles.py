@@ -1,0 +1,36 @@
+"""Who may do what: role -> (views, permissions) as regular expressions, read by the generator (FAB_ROLES). A test prints the whole table."""
+
+from services.people.staff import ACCOUNTANT, ADMINISTRATOR, ANIMATOR, OPERATOR, STORE, VENDOR
+
+READ = "can_(list|show|export|save_view)$"
+REFERENCE = "can_(list|show|export|save_view|add|edit|delete)$"
+
+FAB_ROLES = {
+    ADMINISTRATOR: [[".*", ".*"]],
+    ANIMATOR: [
+        ["(Offer|Seller|Product|Argus|Item|Vendor|Store|Site|Message|Event|UnknownDemand|ImportRun|Rule)View$", READ],
+        ["(Dashboard|Search|MyPassword)View$", ".*"],
+    ],
+    ACCOUNTANT: [
+        ["(Offer|Seller|Vendor|Store|Message|Event|Item)View$", READ],
+        ["(Dashboard|Search|MyPassword)View$", ".*"],
+    ],
+    OPERATOR: [
+        ["(Dashboard|Search|Validate|Simulate|MyPassword)View$", ".*"],
+        ["(Offer|Seller|Site|Store|Product|Argus|UnknownDemand|Event)View$", READ],
+        ["RuleView$", REFERENCE],
+        ["MessageView$", READ + "|resend$|can_open$"],
+        ["OfferView$", "(delete|abandon)$"],
+        ["ItemView$", READ + "|(withdraw|lose|give_back)$|can_sell$"],
+    ],
+    VENDOR: [
+        ["(Dashboard|Search|MyPassword)View$", ".*"],
+        ["(Offer|Store|Product)View$", READ],
+        ["ItemView$", READ + "|(withdraw|lose|give_back)$|can_sell$"],
+    ],
+    STORE: [
+        ["(Dashboard|Search|MyPassword)View$", ".*"],
+        ["(Product)View$", READ],
+        ["ItemView$", READ + "|can_sell$"],
+    ],
+}

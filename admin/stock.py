@@ -1,0 +1,174 @@
+"""What exists and who holds it: products, argus, items, platforms, imports, unknown barcodes."""
+
+from typing import Any
+
+from flask import request
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import lazy_gettext as _l
+from flask_wtf.file import FileField
+
+from admin.base import ReferenceView, ScopedView, action_of, me
+from admin.fields import MoneyField
+from models import ImportRun, Item, Platform, Product, UnknownDemand, Variant
+from services.stock import argus, catalogue, items
+
+MOVE = {move.verb: move for move in items.ITEM.moves}
+
+
+class ProductView(ReferenceView):
+    datamodel = SQLAInterface(Product)
+    route_base = "/gestion/produits"
+    list_title, noun = _l("Products"), _l("New product")
+    list_columns = ["title", "platform", "category", "created_at"]
+    show_columns = ["cover", "title", "platform", "category", "variants", "created_at"]
+    add_columns = ["title", "platform", "category", "ean", "argus_cents", "picture"]
+    edit_columns = ["title", "platform", "category", "picture"]
+    label_columns = {"title": _l("Title"), "platform": _l("Platform"), "category": _l("Category"), "created_at": _l("Since"),
+                     "variants": _l("Barcodes"), "cover": _l("Cover"), "ean": _l("EAN"), "argus_cents": _l("Argus"),
+                     "picture": _l("Cover")}  # fmt: skip
+    add_form_extra_fields = {
+        "argus_cents": MoneyField(_l("Argus"), description=_l("What it is worth, such as 20,00.")),
+        "picture": FileField(_l("Cover"), description=_l("A photo; without one, a cover is drawn.")),
+    }
+    edit_form_extra_fields = {"picture": FileField(_l("Cover"), description=_l("A photo; without one, a cover is drawn."))}
+    order_columns = ["title", "created_at"]
+    search_columns = ["title"]
+    filter_columns = ("platform", "category")
+    find_columns = (Product.title, Variant.ean)
+    find_through = (Product.variants,)
+    find_hint = _l("Title, EAN")
+    first_order = "title"
+    links = ((_l("Import an argus"), "ImportView.upload", "down"),)
+    empty_sentence = _l("The catalogue is empty: import an argus.")
+
+    def ean_of(self, row: Product) -> str:
+        return row.variants[0].ean if row.variants else row.title
+
+    def _init_forms(self) -> None:
+        from wtforms import StringField
+        from wtforms.validators import InputRequired
+
+        self.add_form_extra_fields["ean"] = StringField(_l("EAN"), [InputRequired(_l("This is needed."))])
+        super()._init_forms()
+
+    def check(self, row: Product) -> None:
+        row.category = row.category or ""
+        if row.created_at is None:
+            row.created_at = argus.clock.now()
+
+    def kept(self, row: Product, form: Any) -> None:
+        if "ean" in form:
+            catalogue.add_reference(row, form.ean.data)
+            if form.argus_cents.data is not None:
+                argus.change(row.variants[0], form.argus_cents.data, by=me())
+        upload = request.files.get("picture")
+        if upload and upload.filename:
+            catalogue.give_cover(row, upload.read(), by=me())
+
+
+class ArgusView(ReferenceView):
+    datamodel = SQLAInterface(Variant)
+    route_base = "/gestion/argus"
+    base_permissions = [p for p in ReferenceView.base_permissions if p not in ("can_add", "can_delete")]
+    exclude_route_methods = {"add", "delete", "download"}
+    list_title, noun = _l("Argus"), _l("Argus")
+    list_columns = ["product.title", "product.platform.name", "ean", "argus_cents", "argus_on", "voucher_cents", "cash_cents"]
+    show_columns = ["product.title", "product.platform.name", "ean", "argus_cents", "argus_on", "voucher_cents", "cash_cents"]
+    edit_columns = ["argus_cents"]
+    label_columns = {"product.title": _l("Title"), "product.platform.name": _l("Platform"), "ean": _l("EAN"), "argus_cents": _l("Argus"),
+                     "argus_on": _l("Since"), "voucher_cents": _l("Voucher price"), "cash_cents": _l("Cash price"),
+                     "product.cover": _l("Cover")}  # fmt: skip
+    order_columns = ["ean", "argus_cents"]
+    search_columns = ["ean"]
+    filter_columns = ()
+    find_columns = (Variant.ean, Product.title)
+    find_through = (Variant.product,)
+    find_hint = _l("Title, EAN")
+    first_order = "-argus_cents"
+    links = ((_l("Import an argus"), "ImportView.upload", "down"), (_l("Simulate"), "SimulateView.simulate", "search"))
+    show_partials = ("admin/_argus_history.html",)
+    empty_sentence = _l("No reference has a value yet: import an argus.")
+
+    def show_more(self, row: Variant) -> dict[str, Any]:
+        return {"values": argus.history(row)}
+
+    def check(self, row: Variant) -> None:
+        """The value goes through the verb that keeps its history, not through the form."""
+        new = row.argus_cents
+        argus.db.session.refresh(row, ["argus_cents"])
+        if new is not None:
+            argus.change(row, new, by=me())
+
+
+class ItemView(ScopedView):
+    datamodel = SQLAInterface(Item)
+    route_base = "/gestion/stock"
+    base_permissions = [*ScopedView.base_permissions, "withdraw", "lose", "give_back", "can_sell"]
+    list_title = _l("Stock")
+    list_columns = ["variant.product.title", "variant.product.platform", "variant.ean", "store", "cost_cents", "entered_at", "status"]
+    show_columns = ["variant.product.title", "variant.ean", "store", "place", "cost_cents", "entered_at", "status", "comment"]
+    label_columns = {"variant.product.title": _l("Title"), "variant.product.platform": _l("Platform"), "variant.ean": _l("EAN"),
+                     "store": _l("Store"), "cost_cents": _l("Purchase price"), "entered_at": _l("Entered"), "status": _l("Status"),
+                     "place": _l("Place"), "comment": _l("Comment"), "id": _l("ID")}  # fmt: skip
+    order_columns = ["cost_cents", "entered_at"]
+    search_columns = ["status"]
+    filter_columns = ("status", "store", "entered_at")
+    find_columns = (Variant.ean, Product.title)
+    find_through = (Item.variant, Variant.product)
+    find_hint = _l("Title, EAN")
+    first_order = "-entered_at"
+    tabs = ((_l("In stock"), "?status=in_stock"), (_l("Sold"), "?status=sold"))
+    flow = items.ITEM
+    show_partials = ("admin/_sell_item.html",)
+    empty_sentence = _l("No second-hand unit in stock.")
+
+    withdraw_item = action_of(MOVE["withdraw"], items.withdraw)
+    lose_item = action_of(MOVE["lose"], items.lose)
+    give_back_item = action_of(MOVE["give_back"], items.give_back)
+
+
+class PlatformView(ReferenceView):
+    datamodel = SQLAInterface(Platform)
+    route_base = "/gestion/plateformes"
+    list_title, noun = _l("Platforms"), _l("New platform")
+    list_columns = show_columns = add_columns = edit_columns = ["name", "weight_grams"]
+    label_columns = {"name": _l("Platform"), "weight_grams": _l("Weight of a box (g)")}
+    order_columns = ["name", "weight_grams"]
+    search_columns = ["name"]
+    find_columns = (Platform.name,)
+    first_order = "name"
+
+
+class UnknownDemandView(ScopedView):
+    datamodel = SQLAInterface(UnknownDemand)
+    route_base = "/gestion/demandes-inconnues"
+    list_title = _l("Unknown barcodes asked for")
+    list_columns = show_columns = ["ean", "times", "first_at", "last_at"]
+    label_columns = {"ean": _l("EAN"), "times": _l("Times"), "first_at": _l("First asked"), "last_at": _l("Last asked")}
+    order_columns = ["times", "last_at"]
+    search_columns = ["ean"]
+    find_columns = (UnknownDemand.ean,)
+    first_order = "-times"
+    empty_sentence = _l("Every barcode asked for is in the catalogue.")
+
+
+class ImportRunView(ScopedView):
+    datamodel = SQLAInterface(ImportRun)
+    route_base = "/gestion/imports"
+    list_title = _l("Imports")
+    list_columns = ["file_name", "state", "lines_read", "created", "updated", "unchanged", "refused", "by_name", "started_at"]
+    show_columns = ["file_name", "state", "error", "encoding", "separator", "lines_read", "created", "updated", "unchanged", "repeated", "refused",
+                    "by_name", "started_at", "ended_at"]  # fmt: skip
+    label_columns = {"file_name": _l("File"), "state": _l("Status"), "lines_read": _l("Lines read"), "created": _l("Created"),
+                     "updated": _l("Updated"), "unchanged": _l("Unchanged"), "refused": _l("Refused"), "by_name": _l("By"),
+                     "started_at": _l("Started"), "ended_at": _l("Ended"), "error": _l("What went wrong"), "encoding": _l("Encoding"),
+                     "separator": _l("Separator"), "repeated": _l("EAN named twice")}  # fmt: skip
+    order_columns = ["started_at", "lines_read"]
+    search_columns = ["state"]
+    filter_columns = ("state", "started_at")
+    find_columns = (ImportRun.file_name,)
+    first_order = "-started_at"
+    links = ((_l("Import an argus"), "ImportView.upload", "down"),)
+    show_partials = ("admin/_import_report.html",)
+
+

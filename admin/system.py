@@ -1,0 +1,223 @@
+"""The installation: sites, vendors, stores, staff, messages, events."""
+
+import re
+from typing import Any
+
+from flask import flash, make_response, request
+from flask_appbuilder import expose
+from flask_appbuilder.actions import action
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_appbuilder.security.sqla.models import User
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf.file import FileField
+from stdnum.fr import siren
+from wtforms import TextAreaField
+from wtforms.validators import Optional
+
+from admin.base import ReferenceView, ScopedView, has_access, me
+from models import Event, Membership, Message, Site, Store, Vendor
+from services import clock, files, messages, workflow
+from services.people import customers, sites, staff
+from services.workflow import Refused
+
+
+class SiteView(ReferenceView):
+    datamodel = SQLAInterface(Site)
+    route_base = "/gestion/sites"
+    list_title, noun = _l("Sites"), _l("New site")
+    list_columns = ["name", "vendor", "kind", "hosts", "validation", "threshold_cents", "is_default"]
+    _settings = ["contact_email", "tagline", "short_conditions", "conditions", "legal_notice", "validation", "threshold_cents", "copies_per_cart",
+                 "copies_per_seller", "stock_cap", "color_brand", "color_brand_strong", "color_on_brand", "color_accent", "color_page", "color_ink",
+                 "radius"]  # fmt: skip
+    show_columns = ["name", "vendor", "kind", "hosts", "is_default", *_settings]
+    add_columns = edit_columns = ["name", "vendor", "kind", "host_names", *_settings, "logo_file"]
+    label_columns = {
+        "name": _l("Name"), "vendor": _l("Vendor"), "kind": _l("Kind"), "hosts": _l("Domain names"), "host_names": _l("Domain names"),
+        "validation": _l("Validation"), "threshold_cents": _l("Minimum sale"), "is_default": _l("Default site"),
+        "contact_email": _l("Shop's e-mail"), "tagline": _l("Headline"), "short_conditions": _l("Conditions in short"),
+        "conditions": _l("Buying conditions"), "legal_notice": _l("Legal notice"), "copies_per_cart": _l("Copies of one game in a cart"),
+        "copies_per_seller": _l("Copies of one game from a seller"), "stock_cap": _l("Stop buying from (copies in stock)"),
+        "color_brand": _l("Brand colour"), "color_brand_strong": _l("Strong brand colour"), "color_on_brand": _l("Text on the brand colour"),
+        "color_accent": _l("Accent"), "color_page": _l("Page"), "color_ink": _l("Ink"), "radius": _l("Radius (0, 8, 16)"),
+        "logo": _l("Logo"), "logo_file": _l("Logo"),
+    }  # fmt: skip
+    description_columns = {
+        "contact_email": _l("New offers are announced there; answers to mails go there."),
+        "short_conditions": _l("One a line, shown under each price: « Boîte et notice requises »."),
+        "copies_per_cart": _l("Empty: no limit."), "copies_per_seller": _l("Empty: no limit."), "stock_cap": _l("Empty: no limit."),
+        "validation": _l("Manual is recommended: each offer is checked before the seller sends anything."),
+    }  # fmt: skip
+    _extra = {
+        "host_names": TextAreaField(_l("Domain names"), [Optional()], description=_l("One a line; the first is written in mails.")),
+        "logo_file": FileField(_l("Logo"), description=_l("PNG, JPEG or WebP; 12 MB at most.")),
+        "short_conditions": TextAreaField(_l("Conditions in short"), [Optional()],
+                                          description=_l("One a line, shown under each price: « Boîte et notice requises ».")),
+        "conditions": TextAreaField(_l("Buying conditions"), [Optional()]),
+        "legal_notice": TextAreaField(_l("Legal notice"), [Optional()]),
+    }  # fmt: skip
+    add_form_extra_fields = edit_form_extra_fields = _extra
+    order_columns = ["name", "threshold_cents"]
+    search_columns = ["name"]
+    filter_columns = ("vendor", "kind", "validation")
+    find_columns = (Site.name,)
+    first_order = "name"
+
+    def check(self, row: Site) -> None:
+        if row.contact_email:
+            row.contact_email = customers.clean_email(row.contact_email)
+        sites.check_colors(row)
+
+    def kept(self, row: Site, form: Any) -> None:
+        sites.rename_hosts(row, form.host_names.data or "")
+        upload = request.files.get("logo_file")
+        if upload and upload.filename:
+            row.logo = files.keep_picture(upload.read(), most_side=512, keeps_transparency=True)
+
+    def prefill(self, form: Any, row: Site) -> None:
+        form.host_names.data = "\n".join(host.host for host in row.hosts)
+
+    def check_delete(self, row: Site) -> None:
+        if row.is_default:
+            raise Refused(_("This is the default site: it stays."))
+
+
+class VendorView(ReferenceView):
+    datamodel = SQLAInterface(Vendor)
+    route_base = "/gestion/enseignes"
+    list_title, noun = _l("Vendors"), _l("New vendor")
+    list_columns = ["name", "legal_name", "siren", "email", "phone"]
+    show_columns = ["name", "legal_name", "siren", "vat_number", "email", "phone", "address", "created_at"]
+    add_columns = edit_columns = ["name", "legal_name", "siren", "vat_number", "email", "phone", "address"]
+    label_columns = {"name": _l("Vendor"), "legal_name": _l("Company name"), "siren": _l("SIREN"), "vat_number": _l("VAT number"),
+                     "email": _l("E-mail"), "phone": _l("Phone"), "address": _l("Address"), "created_at": _l("Since")}  # fmt: skip
+    order_columns = ["name"]
+    search_columns = ["name"]
+    find_columns = (Vendor.name, Vendor.legal_name, Vendor.siren)
+    first_order = "name"
+
+    def check(self, row: Vendor) -> None:
+        row.siren = re.sub(r"\s", "", row.siren or "")
+        if row.siren and not siren.is_valid(row.siren):
+            raise Refused(_("This SIREN is wrong: 9 digits, as on the Kbis."))
+        if row.email:
+            row.email = customers.clean_email(row.email)
+        if row.phone:
+            row.phone = customers.clean_phone(row.phone)
+        if row.created_at is None:
+            row.created_at = clock.now()
+
+
+class StoreView(ReferenceView):
+    datamodel = SQLAInterface(Store)
+    route_base = "/gestion/magasins"
+    list_title, noun = _l("Stores"), _l("New store")
+    list_columns = ["name", "vendor", "postcode", "city", "phone"]
+    show_columns = ["name", "vendor", "address", "postcode", "city", "phone", "opening_hours"]
+    add_columns = edit_columns = ["name", "vendor", "address", "postcode", "city", "phone", "opening_hours"]
+    label_columns = {"name": _l("Store"), "vendor": _l("Vendor"), "address": _l("Address"), "postcode": _l("Postcode"), "city": _l("Town"),
+                     "phone": _l("Phone"), "opening_hours": _l("Opening hours")}  # fmt: skip
+    order_columns = ["name", "city"]
+    search_columns = ["name"]
+    filter_columns = ("vendor",)
+    find_columns = (Store.name, Store.city, Store.postcode)
+    first_order = "name"
+
+    def check(self, row: Store) -> None:
+        if row.postcode and not re.fullmatch(r"(0[1-9]|[1-8]\d|9[0-8])\d{3}", row.postcode):
+            raise Refused(_("This is no French postcode: 5 digits, such as 44000."))
+        if row.phone:
+            row.phone = customers.clean_phone(row.phone, row.postcode)
+
+
+class StaffView(ScopedView):
+    datamodel = SQLAInterface(User)
+    route_base = "/gestion/utilisateurs"
+    base_permissions = [*ScopedView.base_permissions, "give_password", "withdraw_access", "restore_access"]
+    list_title = _l("Staff")
+    list_columns = ["username", "first_name", "last_name", "roles", "active"]
+    show_columns = ["username", "first_name", "last_name", "roles", "active"]
+    label_columns = {"username": _l("E-mail"), "first_name": _l("First name"), "last_name": _l("Last name"), "roles": _l("Role"),
+                     "active": _l("Has access")}  # fmt: skip
+    order_columns = ["username", "last_name"]
+    search_columns = ["username"]
+    filter_columns = ("active",)
+    find_columns = (User.username, User.last_name)
+    first_order = "username"
+    links = ((_l("Add a member of staff"), "AddStaffView.add", "plus"),)
+
+    @action("give_password", _l("Give a one-time password"), "", "", multiple=False)
+    def give_password(self, user: User) -> None:
+        password = staff.give_password(user, by=me())
+        flash(_("One-time password of %(user)s: %(password)s. It is shown once.", user=user.username, password=password), "success")
+
+    @action("withdraw_access", _l("Withdraw access"), "", "")
+    def withdraw_access(self, user: User) -> None:
+        staff.withdraw(user, by=me())
+
+    @action("restore_access", _l("Give access back"), "", "")
+    def restore_access(self, user: User) -> None:
+        staff.restore(user, by=me())
+
+
+class MembershipView(ReferenceView):
+    datamodel = SQLAInterface(Membership)
+    route_base = "/gestion/droits"
+    list_title, noun = _l("Who works where"), _l("New right")
+    list_columns = show_columns = add_columns = edit_columns = ["user", "vendor", "store"]
+    label_columns = {"user": _l("Staff"), "vendor": _l("Vendor"), "store": _l("Store")}
+    order_columns = ["id"]
+    search_columns = ["id"]
+    filter_columns = ("vendor",)
+
+    def check(self, row: Membership) -> None:
+        if row.store is not None and row.vendor is not None and row.store.vendor_id != row.vendor.id:
+            raise Refused(_("This store belongs to another vendor."))
+
+
+class MessageView(ScopedView):
+    datamodel = SQLAInterface(Message)
+    route_base = "/gestion/messages"
+    base_permissions = [*ScopedView.base_permissions, "resend", "can_open"]
+    list_title = _l("Messages")
+    list_columns = ["subject", "kind", "recipient", "sender", "state", "created_at"]
+    show_columns = ["subject", "kind", "event", "sender", "recipient", "state", "error", "sends", "created_at", "sent_at", "body"]
+    label_columns = {"subject": _l("Subject"), "kind": _l("Kind"), "recipient": _l("To"), "sender": _l("From"), "state": _l("Status"),
+                     "created_at": _l("Written"), "sent_at": _l("Sent"), "event": _l("About"), "error": _l("What went wrong"),
+                     "sends": _l("Sendings"), "body": _l("Text")}  # fmt: skip
+    order_columns = ["created_at", "recipient"]
+    search_columns = ["state"]
+    filter_columns = ("kind", "state", "created_at")
+    find_columns = (Message.recipient, Message.subject)
+    find_hint = _l("E-mail, subject")
+    first_order = "-created_at"
+    tabs = ((_l("Waiting"), "?state=waiting"), (_l("Failed"), "?state=failed"))
+    show_partials = ("admin/_open_message.html",)
+
+    @action("resend", _l("Send again"), "", "")
+    def resend(self, message: Message) -> None:
+        messages.resend(message, by=me())
+
+    @expose("/ouvrir/<pk>")
+    @has_access
+    def open(self, pk: str) -> Any:
+        """The mail as its reader sees it, alone in the browser; it runs nothing."""
+        response = make_response(self.row(pk).html or self.row(pk).body)
+        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        return response
+
+
+class EventView(ScopedView):
+    datamodel = SQLAInterface(Event)
+    route_base = "/gestion/journal"
+    list_title = _l("Events")
+    list_columns = ["verb", "subject", "subject_id", "actor_name", "at"]
+    show_columns = ["verb", "subject", "subject_id", "from_state", "to_state", "actor_kind", "actor_name", "facts", "at"]
+    label_columns = {"verb": _l("What"), "subject": _l("About"), "subject_id": _l("ID"), "actor_name": _l("By"), "at": _l("When"),
+                     "from_state": _l("From"), "to_state": _l("To"), "actor_kind": _l("Who"), "facts": _l("Facts")}  # fmt: skip
+    formatters_columns = {"verb": lambda verb: str(workflow.VERBS.get(verb, verb))}
+    order_columns = ["at"]
+    search_columns = ["subject"]
+    filter_columns = ("subject", "verb", "at")
+    find_columns = (Event.actor_name, Event.verb)
+    first_order = "-at"

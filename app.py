@@ -1,0 +1,340 @@
+"""Builds the application: configuration, database, back office, sites, api, error pages, commands."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, flash, g, jsonify, redirect, render_template, request, url_for
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_login import current_user
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeDecorator
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import admin
+import api
+import commands
+import config
+import portal
+from gateways import live
+from gateways.mail import SmtpMail
+from gateways.sms import HttpSms
+from services import clock, files, limits, money, unit, visits, workflow
+from services.people import sites
+from services.stock import catalogue
+from services.unit import db
+from services.workflow import Refused
+
+ROOT = Path(__file__).parent
+csrf = CSRFProtect()
+
+
+def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | None | str = "queue") -> Flask:
+    """The whole application. `bell` is what to ring after a commit that left something to send: the queue, unless told otherwise."""
+    machine = machine or config.read()
+    app = Flask(__name__)
+    app.config.update(_flask_settings(machine))
+    app.extensions["comptoir"] = machine
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1) if machine.is_production else app.wsgi_app  # type: ignore[method-assign]
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, compare_server_default=True, render_as_batch=True,
+            render_item=_render_item)  # fmt: skip
+    csrf.init_app(app)
+    for plugged in (files.plug, visits.plug):
+        plugged(machine.data_dir)
+    limits.plug(machine.redis_url, machine.data_dir)
+    sites.plug(machine.base_url)
+    live.mail = SmtpMail(machine.smtp_url) if machine.smtp_url else None
+    live.sms = HttpSms(machine.sms_url) if machine.sms_url else None
+    unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
+    app.before_request(_which_face)
+    with app.app_context():
+        unit.tune(db.engine)
+        admin.build(app, db.session)
+    app.register_blueprint(portal.bp)
+    app.register_blueprint(api.bp)
+    csrf.exempt(api.bp)
+    _speak(app)
+    _errors(app)
+    app.after_request(_guard)
+
+
+    commands.register(app)
+    return app
+
+
+def _flask_settings(machine: config.Config) -> dict[str, Any]:
+    return {
+        "SECRET_KEY": machine.secret_key,
+        "SQLALCHEMY_DATABASE_URI": machine.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(machine.database_url),
+        "MAX_CONTENT_LENGTH": 60_000_000,
+        "MAX_FORM_MEMORY_SIZE": 2_000_000,
+        "SESSION_COOKIE_NAME": "__Host-comptoir" if machine.is_https else "comptoir",
+        "SESSION_COOKIE_SECURE": machine.is_https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,  # a form is valid as long as the session it was shown in
+        "BABEL_DEFAULT_LOCALE": "fr",
+        "BABEL_DEFAULT_TIMEZONE": "Europe/Paris",
+        "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
+        "LANGUAGES": {"fr": {"flag": "fr", "name": "Français"}, "en": {"flag": "gb", "name": "English"}},
+        "MAIL_DOMAIN": machine.base_host if "." in machine.base_host and not machine.base_host[0].isdigit() else "comptoir.localhost",
+        "BASE_URL": machine.base_url,
+    }
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {}
+    # 4 connections a process: on 2 cores, more is slower. Waits are bounded, so that a page never hangs on a lock.
+    return {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True,
+            "connect_args": {"options": "-c lock_timeout=5000 -c statement_timeout=60000 -c timezone=UTC"}}  # fmt: skip
+
+
+def _render_item(kind: str, item: Any, _context: Any) -> Any:
+    """Migrations name plain columns, not our types: they must outlive models.py."""
+    if kind == "type" and isinstance(item, TypeDecorator) and item.__module__ == "models":
+        return f"sa.{item.impl_instance!r}"
+    return False
+
+
+def _queue_bell() -> None:
+    """Ring the worker; when the queue is away the sweep of the next minute finds the row."""
+    import tasks
+
+    try:
+        tasks.ring()
+    except Exception:
+        logging.getLogger("app").warning("the queue does not answer; the sweep will find what waits", exc_info=True)
+
+
+# ── before and after each request ──
+
+
+def _which_face() -> None:
+    """The site and the face a Host header asks for; a stranger's host is refused."""
+    host = (urlsplit(f"//{request.host}").hostname or "").lower()
+    machine = _machine()
+    g.nonce = secrets.token_urlsafe(12)
+    g.quotes_limited = True
+    g.is_back_office = host == machine.base_host or (not machine.is_production and sites.is_loopback(host))
+    if request.path.startswith("/static/"):
+        g.site_id = None
+        return
+    g.site_id = sites.resolve(host)
+    if g.site_id is None and not g.is_back_office:
+        abort(400, description=_("No site answers « %(host)s » here.", host=host[:100]))
+    if g.site_id is None and request.path == "/":
+        abort(redirect(url_for("DashboardView.index")))
+
+
+def _machine() -> config.Config:
+    from flask import current_app
+
+    return current_app.extensions["comptoir"]
+
+
+PUBLIC_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: mediastream:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+
+
+def _guard(response: Response) -> Response:
+    """The headers of every answer; a picture or a mail may have set a stricter policy of its own."""
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", PUBLIC_POLICY)
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
+    if _machine().is_https:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    if request.path.startswith("/static/"):
+        headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "public, max-age=3600"
+    elif "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
+    return response
+
+
+# ── what templates say ──
+
+_MONTHS = ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
+_LONG_MONTHS = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre")
+
+
+def _speak(app: Flask) -> None:
+    filters = app.jinja_env.filters
+    filters["money"] = money.text
+    filters["plain_money"] = money.plain
+    filters["percent"] = money.percent
+    filters["whole"] = lambda n: f"{int(n):,}".replace(",", money.THIN)
+    filters["moment"] = _moment
+    filters["moment_short"] = lambda m: f"{clock.paris(m).day} {_MONTHS[clock.paris(m).month - 1]} {clock.paris(m):%H}{money.NBSP}h{money.NBSP}{clock.paris(m):%M}"
+    filters["day"] = _day
+    filters["ago"] = _ago
+    filters["word"] = workflow.words_of
+    filters["tone"] = workflow.tone_of
+    filters["ean"] = catalogue.grouped
+    names = app.jinja_env.globals
+    names["locale"] = lambda: str(get_locale() or "fr")
+    names["asset"] = _asset
+    names["back_office_url"] = lambda path: f"{app.config['BASE_URL']}/gestion/{path}"
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+_hashes: dict[str, str] = {}
+
+
+def _asset(name: str) -> str:
+    """The address of a static file with its fingerprint, so that it may be kept for ever."""
+    import hashlib
+
+    if name not in _hashes:
+        _hashes[name] = hashlib.sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:10]
+    return url_for("static", filename=name, v=_hashes[name])
+
+
+def _moment(value: datetime) -> str:
+    """« 22/11/2026 à 15 h 54 »."""
+    local = clock.paris(value)
+    return f"{local:%d/%m/%Y} à {local:%H}{money.NBSP}h{money.NBSP}{local:%M}"
+
+
+def _day(value: datetime | date) -> str:
+    """« 3 décembre 2026 »; the year is left out when it is this one."""
+    local = clock.paris(value).date() if isinstance(value, datetime) else value
+    day = "1er" if local.day == 1 else str(local.day)
+    year = f"{money.NBSP}{local.year}" if local.year != clock.today().year else ""
+    return f"{day}{money.NBSP}{_LONG_MONTHS[local.month - 1]}{year}"
+
+
+def _ago(value: datetime) -> str:
+    """« il y a 3 h », « hier », then the date."""
+    seconds = (clock.now() - value).total_seconds()
+    days = (clock.today() - clock.paris(value).date()).days
+    if seconds < -60:
+        return _moment(value)
+    if seconds < 90:
+        return _("just now")
+    if seconds < 3600:
+        return _("%(n)s min ago", n=int(seconds // 60))
+    if days == 0:
+        return _("%(n)s h ago", n=int(seconds // 3600))
+    if days == 1:
+        return _("yesterday")
+    local = clock.paris(value)
+    return f"{local.day} {_MONTHS[local.month - 1]}" + (f" {local.year}" if local.year != clock.today().year else "")
+
+
+# ── what goes wrong ──
+
+
+def _errors(app: Flask) -> None:
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Any:
+        db.session.rollback()
+        seconds = getattr(error, "seconds", None)
+        if request.path.startswith("/api/"):
+            return jsonify(code="refused", message=str(error)), 409
+        if "X-Fragment" in request.headers:
+            return _fragment(str(error), 429 if seconds else 409)
+        if request.method == "GET":
+            return _page(429 if seconds else 409, str(error), {"Retry-After": str(seconds)} if seconds else {})
+        flash(str(error), "danger")
+        return redirect(_back())
+
+    @app.errorhandler(CSRFError)
+    def stale_form(error: CSRFError) -> Any:
+        """The session ended under a form: say so, and show again what was typed."""
+        view = app.view_functions.get(request.endpoint or "")
+        if request.path.startswith("/compte/") and view is not None and request.endpoint in KEEPS_WHAT_IS_TYPED:
+            flash(_("This page had been open for too long: check what you typed and send it again."), "warning")
+            return view(**(request.view_args or {}))
+        if "X-Fragment" in request.headers or request.path == "/scanner":
+            return _page(400, _("This page had been open for too long: reload it."))
+        flash(_("This page had been open for too long: please do it again."), "warning")
+        return redirect(_back())
+
+    @app.errorhandler(DBAPIError)
+    def database(error: DBAPIError) -> Any:
+        db.session.rollback()
+        if unit.is_lock(error):
+            return _page(503, _("Many people are at work: try again in a few seconds. Nothing was lost."), {"Retry-After": "3"})
+        return crashed(error)
+
+    @app.errorhandler(unit.StaleDataError)
+    def faster(_error: Exception) -> Any:
+        db.session.rollback()
+        return refused(Refused(_("Somebody changed this at the same moment: look at it again before you decide.")))
+
+    @app.errorhandler(HTTPException)
+    def known(error: HTTPException) -> Any:
+        db.session.rollback()
+        if error.code is None or error.code < 400:
+            return error
+        if error.code == 401 and request.path.startswith("/gestion"):
+            return redirect(url_for("AuthView.login"))
+        said = error.description if error.code == 400 and not isinstance(error, CSRFError) and "site" in str(error.description) else None
+        return _page(error.code, said or _sentence(error.code))
+
+    @app.errorhandler(Exception)
+    def crashed(error: Exception) -> Any:
+        db.session.rollback()
+        reference = secrets.token_hex(4)
+        logging.getLogger("app").exception("error %s on %s %s", reference, request.method, request.path)
+        return _page(500, _("Something broke on our side: nothing was kept. Try again; if it comes back, give us this reference: %(ref)s.", ref=reference))
+
+
+# Pages whose form checks its own token: they can be shown again with what was typed.
+KEEPS_WHAT_IS_TYPED = {"portal.open_account", "portal.sign_in", "portal.forgotten", "portal.new_password", "portal.correct", "portal.change_email",
+                       "portal.change_password"}  # fmt: skip
+
+
+def _sentence(code: int) -> str:
+    return {
+        400: _("This address or this form is incomplete: go back and try again."),
+        403: _("Your role does not give access to this page: ask an administrator of your shop."),
+        404: _("There is nothing at this address, or it is not yours to see."),
+        405: _("This address only answers a button of its page."),
+        413: _("This file is too heavy: 12 MB for a photo, 50 MB for a list."),
+        429: _("Too many requests: wait a minute."),
+    }.get(code, _("This cannot be done."))
+
+
+def _page(code: int, sentence: str, headers: dict[str, str] | None = None) -> Any:
+    """An error as a page of the right face, or as JSON for machines."""
+    if request.path.startswith("/api/") or request.path == "/scanner":
+        return jsonify(code=str(code), message=sentence), code, headers or {}
+    try:
+        staff_face = request.path.startswith("/gestion") and g.get("is_back_office") and current_user.is_authenticated
+        template = "errors/admin.html" if staff_face else "errors/portal.html" if g.get("site_id") and code != 500 else "errors/bare.html"
+        site = db.session.get(portal.access.Site, g.site_id) if g.get("site_id") else None
+        words = {"site": site, "me": portal.access.me, "form_token": secrets.token_hex} if template == "errors/portal.html" else {}
+        return render_template(template, code=code, sentence=sentence, **words), code, headers or {}
+    except Exception:
+        db.session.rollback()
+        return render_template("errors/bare.html", code=code, sentence=sentence), code, headers or {}
+
+
+def _fragment(sentence: str, code: int) -> Any:
+    return render_template("errors/_toast.html", sentence=sentence), code
+
+
+def _back() -> str:
+    """The page a form came from, when it is one of ours."""
+    came_from = urlsplit(request.referrer or "")
+    if came_from.netloc == request.host and came_from.path:
+        return came_from.path + (f"?{came_from.query}" if came_from.query else "")
+    return url_for("DashboardView.index") if request.path.startswith("/gestion") else url_for("portal.sell")
+
+

@@ -1,0 +1,102 @@
+"""Every setting a machine gives, read from the environment; what a shop changes lives in services/settings.py."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class ConfigError(RuntimeError):
+    """A setting is missing or dangerous; the message says which one and what to write."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the machine says; built once by `read()` and handed to app.py."""
+
+    env: str
+    data_dir: Path
+    database_url: str
+    redis_url: str
+    base_url: str
+    secret_key: str
+    smtp_url: str
+    sms_url: str
+    mondial_relay_url: str
+    port: int
+
+    @property
+    def is_production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def base_host(self) -> str:
+        return (urlsplit(self.base_url).hostname or "").lower()
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+
+def read(env: dict[str, str] | None = None) -> Config:
+    """Read the settings; raises ConfigError with a sentence when production lacks one or reaches a simulator."""
+    env = dict(os.environ) if env is None else env
+    # COMPTOIR_ENV: "trial" (default: simulators, demo accounts) or "production" (neither can be reached).
+    mode = env.get("COMPTOIR_ENV", "trial")
+    # COMPTOIR_DATA_DIR: where files, the embedded databases and the trial's secret live.
+    data_dir = Path(env.get("COMPTOIR_DATA_DIR") or Path(__file__).parent / "var").resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    # PORT: where the web server listens.
+    port = int(env.get("PORT") or 8000)
+    # COMPTOIR_BASE_URL: the address of the back office; its host answers /gestion/.
+    base_url = (env.get("COMPTOIR_BASE_URL") or f"http://127.0.0.1:{port}").rstrip("/")
+    # COMPTOIR_DATABASE_URL: SQLAlchemy address; SQLite under the data directory when absent.
+    database_url = env.get("COMPTOIR_DATABASE_URL") or f"sqlite:///{data_dir / 'comptoir.db'}"
+    if database_url.startswith("postgresql://"):
+        database_url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    # COMPTOIR_REDIS_URL: queue, limits and locks in Redis; a SQLite file when absent.
+    redis_url = env.get("COMPTOIR_REDIS_URL", "")
+    # COMPTOIR_SMTP_URL: smtp://user:password@host:587 (smtps:// for TLS from the first byte); absent: mails wait.
+    smtp_url = env.get("COMPTOIR_SMTP_URL", "")
+    # COMPTOIR_SMS_URL: where the SMS gateway takes POST {"to", "text", "reference"}; absent: messages wait.
+    sms_url = env.get("COMPTOIR_SMS_URL", "")
+    # COMPTOIR_MONDIAL_RELAY_URL: the carrier's service, or its simulator; no part of the product calls it yet.
+    mondial_relay_url = env.get("COMPTOIR_MONDIAL_RELAY_URL", "")
+    # COMPTOIR_SECRET_KEY: signs cookies and links; made once under the data directory for a trial.
+    secret_key = env.get("COMPTOIR_SECRET_KEY", "")
+    if mode == "production":
+        if len(secret_key) < 32:
+            raise ConfigError("COMPTOIR_SECRET_KEY is compulsory in production: at least 32 random characters.")
+        if not base_url.startswith("https://"):
+            raise ConfigError("COMPTOIR_BASE_URL must be an https:// address in production.")
+        for name, url in (("SMTP", smtp_url), ("SMS", sms_url), ("MONDIAL_RELAY", mondial_relay_url)):
+            if "simulator" in url or urlsplit(url).port in SIMULATOR_PORTS:
+                raise ConfigError(f"COMPTOIR_{name}_URL points at a simulator, which production may not reach.")
+    return Config(
+        env=mode,
+        data_dir=data_dir,
+        database_url=database_url,
+        redis_url=redis_url,
+        base_url=base_url,
+        secret_key=secret_key or _trial_secret(data_dir),
+        smtp_url=smtp_url,
+        sms_url=sms_url,
+        mondial_relay_url=mondial_relay_url,
+        port=port,
+    )
+
+
+# The trial's simulators listen here (simulators/__main__.py); production refuses these ports.
+SIMULATOR_PORTS = {8025, 8026, 8027}
+
+
+def _trial_secret(data_dir: Path) -> str:
+    path = data_dir / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text()

@@ -1,0 +1,7 @@
+"""The hand-written pages for customers: one blueprint, one file per journey."""
+
+from flask import Blueprint
+
+bp = Blueprint("portal", __name__)
+
+from portal import access, account, pictures, sell  # noqa: E402, F401  (they add their pages to the blueprint)

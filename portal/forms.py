@@ -1,0 +1,77 @@
+"""What customers type. Fields only check that something is there; the rules live in services/people/customers.py."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, EmailField, PasswordField, StringField, TelField
+from wtforms.validators import InputRequired, Length
+
+from services.workflow import Refused
+
+
+class PersonalForm(FlaskForm):
+    first_name = StringField(_l("First name"), [InputRequired(_l("Type your first name.")), Length(max=100)], render_kw={"autocomplete": "given-name"})
+    last_name = StringField(_l("Last name"), [InputRequired(_l("Type your last name.")), Length(max=100)], render_kw={"autocomplete": "family-name"})
+    address = StringField(_l("Address"), [InputRequired(_l("Type the number and the street.")), Length(max=200)],
+                          render_kw={"autocomplete": "address-line1"})  # fmt: skip
+    address_more = StringField(_l("Address, further details (optional)"), [Length(max=200)], render_kw={"autocomplete": "address-line2"})
+    postcode = StringField(_l("Postcode"), [InputRequired(_l("Type your postcode."))],
+                           render_kw={"autocomplete": "postal-code", "inputmode": "numeric"})  # fmt: skip
+    city = StringField(_l("Town"), [InputRequired(_l("Type the town.")), Length(max=100)], render_kw={"autocomplete": "address-level2"})
+    phone = TelField(_l("Phone"), [InputRequired(_l("Type your phone number."))], render_kw={"autocomplete": "tel"},
+                     description=_l("Only for your parcel: an SMS if it is late."))  # fmt: skip
+
+
+class AccountForm(PersonalForm):
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Type your e-mail address."))], render_kw={"autocomplete": "email"})
+    password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))], render_kw={"autocomplete": "new-password"},
+                             description=_l("12 characters at least: three or four words do well."))  # fmt: skip
+    conditions = BooleanField(_l("I accept the buying conditions"), [InputRequired(_l("Accept the conditions to go on."))])
+
+
+class SignInForm(FlaskForm):
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Type your e-mail address."))], render_kw={"autocomplete": "email"})
+    password = PasswordField(_l("Password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
+
+
+class ForgottenForm(FlaskForm):
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Type your e-mail address."))], render_kw={"autocomplete": "email"})
+
+
+class NewPasswordForm(FlaskForm):
+    password = PasswordField(_l("New password"), [InputRequired(_l("Choose a password."))], render_kw={"autocomplete": "new-password"},
+                             description=_l("12 characters at least: three or four words do well."))  # fmt: skip
+
+
+class ChangeEmailForm(FlaskForm):
+    email = EmailField(_l("New e-mail"), [InputRequired(_l("Type your e-mail address."))], render_kw={"autocomplete": "email"})
+    password = PasswordField(_l("Your password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
+
+
+class ChangePasswordForm(FlaskForm):
+    current = PasswordField(_l("Current password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
+    password = PasswordField(_l("New password"), [InputRequired(_l("Choose a password."))], render_kw={"autocomplete": "new-password"},
+                             description=_l("12 characters at least: three or four words do well."))  # fmt: skip
+
+
+class EraseForm(FlaskForm):
+    password = PasswordField(_l("Your password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
+    word = StringField(_l("Type EFFACER to confirm"), [InputRequired(_l("Type EFFACER to confirm."))], render_kw={"autocomplete": "off"})
+
+
+
+@contextmanager
+def saying_why(form: FlaskForm) -> Iterator[None]:
+    """A refusal becomes a sentence beside the field it is about, or above the form; nothing typed is lost."""
+    try:
+        yield
+    except Refused as refusal:
+        name = getattr(refusal, "field", None)
+        target = form[name].errors if name and name in form else form.form_errors
+        target.append(str(refusal)) if isinstance(target, list) else setattr(form[name], "errors", [*target, str(refusal)])
+
+
+def refused(form: FlaskForm) -> bool:
+    return bool(form.errors)

@@ -1,0 +1,281 @@
+"""Selling to the shop: scan, price, cart, recap, finalise; then follow, answer, complete."""
+
+from typing import Any
+from urllib.parse import quote as url_quote
+
+from flask import Response, flash, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from models import Offer, OfferLine, OfferState
+from portal import bp
+from portal.access import actor, cart, customer_required, me, mine, remember_cart, site, wants_fragment
+from services import files, limits, once, settings
+from services.buyback import offers, pricing
+from services.stock import catalogue
+from services.unit import unit_of_work
+from services.workflow import CUSTOMER, Refused
+
+
+# ── scan and price ──
+
+
+@bp.get("/")
+def sell() -> Any:
+    """The scan page; with `?ean=` also the price of that barcode."""
+    words = request.args.get("ean", "")
+    quote = _quote(words) if words.strip() else None
+    return _sell_page(quote)
+
+
+def _quote(words: str) -> pricing.Quote:
+    if seconds := limits.spend(f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60):
+        raise limits.TooMany(_("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds), seconds)
+    here, customer = cart(), me()
+    quote = pricing.quote(g.site_id, words, seller_id=customer.id if customer else None)
+    if here and quote.variant_id:
+        held = sum(1 for line in offers.kept(here) if line.variant_id == quote.variant_id)
+        if held:
+            quote = pricing.quote(g.site_id, words, copies_in_cart=held, seller_id=customer.id if customer else None)
+    return quote
+
+
+def _sell_page(quote: pricing.Quote | None = None, toast: dict[str, Any] | None = None) -> Response:
+    template = "portal/sell/_vente.html" if wants_fragment() else "portal/sell/scan.html"
+    page = make_response(render_template(template, quote=quote, cart=cart(), toast=toast, grouped=catalogue.grouped))
+    page.headers["Vary"] = "X-Fragment, Cookie"
+    return page
+
+
+@bp.post("/scanner")
+def scan() -> Any:
+    """Read the barcode on one camera picture (the request's body, a JPEG). Nothing is kept or logged."""
+    if seconds := limits.spend(f"photo:{request.remote_addr}", settings.value("photos_per_minute"), 60):
+        return jsonify(ean=None, error=_("Slow down: wait %(seconds)s seconds.", seconds=seconds)), 429
+    found = files.read_barcode(request.get_data(cache=False))
+    if not found:
+        return jsonify(ean=None)
+    try:
+        return jsonify(ean=catalogue.read_ean(found))
+    except catalogue.BadEan:
+        return jsonify(ean=None)
+
+
+@bp.post("/photo")
+def photo() -> Any:
+    """Read the barcode on a photo sent by a form: the way without camera access and without JavaScript."""
+    if limits.spend(f"photo:{request.remote_addr}", settings.value("photos_per_minute"), 60):
+        raise Refused(_("Too many pictures in one minute: type the barcode instead."))
+    upload = request.files.get("photo")
+    found = files.read_barcode(upload.read()) if upload and upload.filename else None
+    if found is None:
+        flash(_("No barcode was found on this photo: come closer, or type the 13 digits."), "warning")
+        return redirect(url_for("portal.sell") + "#ean")
+    return redirect(url_for("portal.sell", ean=found))
+
+
+# ── the cart ──
+
+
+@bp.post("/panier/ajouter")
+def add() -> Any:
+    token, words = request.form.get("form_token", ""), request.form.get("ean", "")
+    if not once.seen(token):
+        with unit_of_work():
+            here = cart() or offers.open_cart(site(), me())
+            line = offers.add(here, words)
+            once.done(token, url_for("portal.sell"))
+            cart_token, title, price = here.token, line.title, line.price_cents
+        toast = {"text": _("« %(title)s » is in your sale.", title=title), "good": True, "price": price}
+    else:
+        here = cart()
+        cart_token, toast = here.token if here else "", None
+    if not wants_fragment():
+        if toast:
+            flash(toast["text"], "success")
+        return remember_cart(make_response(redirect(url_for("portal.sell"))), cart_token)
+    with_new_cookie = request.cookies.get("comptoir_panier") != cart_token
+    page = _after_change(toast, cart_token)
+    return remember_cart(page, cart_token) if with_new_cookie else page
+
+
+@bp.post("/panier/retirer/<int:line_id>")
+def take_out(line_id: int) -> Any:
+    with unit_of_work():
+        here, line = _line(line_id)
+        offers.take_out(here, line)
+        title = line.title
+    toast = {"text": _("« %(title)s » taken out", title=title), "undo": url_for("portal.put_back", line_id=line_id)}
+    return _after_change(toast)
+
+
+@bp.post("/panier/remettre/<int:line_id>")
+def put_back(line_id: int) -> Any:
+    with unit_of_work():
+        here, line = _line(line_id)
+        offers.put_back(here, line)
+    return _after_change(None)
+
+
+def _line(line_id: int) -> tuple[Offer, OfferLine]:
+    here = cart()
+    line = next((line for line in here.lines if line.id == line_id), None) if here else None
+    if here is None or line is None:
+        raise Refused(_("This article is no longer in your cart."))
+    return here, line
+
+
+def _after_change(toast: dict[str, Any] | None, cart_token: str = "") -> Response:
+    """The same page again: as a fragment for the script, else by a redirect."""
+    back = "recap" if request.form.get("from") == "recap" else "sell"
+    if not wants_fragment():
+        if toast:
+            flash(toast["text"], f"undo:{toast['undo']}" if "undo" in toast else "success")
+        return make_response(redirect(url_for(f"portal.{back}")))
+    if back == "recap":
+        return _recap_page(toast)
+    if cart_token:
+        found = offers.cart_by_token(cart_token, site())
+        return make_response(render_template("portal/sell/_vente.html", quote=None, cart=found or cart(), toast=toast, grouped=catalogue.grouped))
+    return _sell_page(None, toast)
+
+
+@bp.get("/recapitulatif")
+def recap() -> Any:
+    return _recap_page()
+
+
+def _recap_page(toast: dict[str, Any] | None = None) -> Response:
+    here, customer = cart(), me()
+    completable = offers.can_complete(customer, site()) if customer else None
+    template = "portal/sell/_recap.html" if wants_fragment() else "portal/sell/recap.html"
+    moves = offers.price_moves(here) if here else []
+    page = make_response(render_template(template, cart=here, moves=moves, toast=toast, completable=completable))
+    page.headers["Vary"] = "X-Fragment, Cookie"
+    return page
+
+
+# ── finalise ──
+
+
+@bp.post("/finaliser")
+def finalise() -> Any:
+    """Send the proposal. Without an account it asks for one first; the cart stays. A second click gives the same page."""
+    if me() is None:
+        return redirect(url_for("portal.open_account", suite=url_for("portal.recap")))
+    if first := once.seen(request.form.get("form_token", "")):
+        return redirect(first)
+    with unit_of_work():
+        here, customer = cart(), me()
+        assert customer is not None
+        if here is None:
+            raise Refused(_("Your cart is empty: scan a first game."))
+        moves = offers.reprice(here)
+        if moves:
+            for moved in moves:
+                flash(moved.sentence, "warning")
+            flash(_("Prices moved since you put these games aside: look at the new total, then finalise."), "warning")
+            return redirect(url_for("portal.recap"))
+        offers.finalise(here, customer, by=actor())
+        location = url_for("portal.thanks", number=here.number)
+        once.done(request.form.get("form_token", ""), location)
+    return redirect(location)
+
+
+@bp.post("/completer/<number>")
+@customer_required
+def complete(number: str) -> Any:
+    """Add the cart to a sale whose parcel has not left."""
+    if first := once.seen(request.form.get("form_token", "")):
+        return redirect(first)
+    with unit_of_work():
+        offer, here = mine.offer(number), cart()
+        if here is None:
+            raise Refused(_("Your cart is empty: scan a first game."))
+        if moves := offers.reprice(here):
+            for moved in moves:
+                flash(moved.sentence, "warning")
+            return redirect(url_for("portal.recap"))
+        offers.complete(offer, here, by=actor())
+        location = url_for("portal.sale", number=number)
+        once.done(request.form.get("form_token", ""), location)
+    flash(_("The games were added to your sale."), "success")
+    return redirect(location)
+
+
+@bp.get("/merci/<number>")
+@customer_required
+def thanks(number: str) -> Any:
+    return render_template("portal/sell/thanks.html", offer=mine.offer(number))
+
+
+# ── « mes ventes » ──
+
+
+@bp.get("/ventes")
+@customer_required
+def sales() -> Any:
+    customer = me()
+    assert customer is not None
+    return render_template("portal/sell/sales.html", sales=offers.of_customer(customer), words=offers.SELLER_WORDS)
+
+
+@bp.get("/ventes/<number>")
+@customer_required
+def sale(number: str) -> Any:
+    offer = mine.offer(number)
+    return render_template(
+        "portal/sell/sale.html",
+        offer=offer,
+        words=offers.SELLER_WORDS,
+        trail=_trail(offer),
+        kept=offers.kept(offer),
+        taken_out=offers.taken_out(offer),
+        new_total=offers.counter_total(offer),
+        can_answer=offers.OFFER.allows(offer, "agree", CUSTOMER),
+        can_complete=offers.OFFER.allows(offer, "complete", CUSTOMER),
+    )
+
+
+@bp.post("/ventes/<number>/repondre")
+@customer_required
+def answer(number: str) -> Any:
+    """The seller's answer to a second chance. The same answer twice is one answer."""
+    agrees = request.form.get("answer") == "agree"
+    with unit_of_work():
+        offer = mine.offer(number)
+        already = offer.status in ((OfferState.accepted,) if agrees else (OfferState.declined,))
+        if not already:
+            (offers.agree if agrees else offers.disagree)(offer, by=actor())
+    if agrees:
+        flash(_("Thank you: your sale is validated at the new price."), "success")
+    else:
+        flash(_("Your games stay yours: nothing else to do."), "success")
+    return redirect(url_for("portal.sale", number=number))
+
+
+def _trail(offer: Offer) -> list[dict[str, Any]]:
+    """The steps a seller reads: done, now, to come, each with its day."""
+    S = OfferState
+    decided = offer.status in (S.accepted, S.received, S.settled, S.abandoned)
+    ended = offer.status in (S.declined, S.refused)
+    steps = [
+        {"text": _("Offer sent"), "at": offer.finalised_at, "done": True},
+        {"text": str(offers.SELLER_WORDS[offer.status]) if ended else _("Validated"), "at": offer.decided_at if decided or ended else None,
+         "done": decided, "ended": ended},
+    ]  # fmt: skip
+    if not ended:
+        steps += [{"text": text, "at": None, "done": False} for text in (_("Parcel dropped off"), _("Received"), _("Checked"), _("Paid"))]
+    current = next((step for step in steps if not step["done"]), None)
+    if current:
+        current["now"] = True
+    return steps
+
+
+@bp.get("/conditions")
+def conditions() -> Any:
+    return render_template("portal/conditions.html")
+
+
+@bp.app_template_global()
+def url_for_cover(ean: str) -> str:
+    return url_for("portal.cover", ean=url_quote(ean))

@@ -1,0 +1,517 @@
+"""What a person proposes to sell us: a cart, then a numbered proposal that the shop checks and decides.
+
+The price of a line is the one computed when it was put in the cart (or announced as changed since); what it was
+computed from is frozen beside it.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+
+from models import Customer, Event, Offer, OfferLine, OfferState, Site, ValidationMode
+from services import clock, messages, money, numbering, settings, workflow
+from services.buyback import pricing
+from services.people import sites
+from services.unit import db
+from services.workflow import CLOCK, CUSTOMER, STAFF, TIME, Actor, Move, Refused, Workflow
+
+S = OfferState
+workflow.name_states(
+    (S.draft, _l("Cart"), "off"),
+    (S.to_check, _l("To check"), "warn"),
+    (S.second_chance, _l("Second chance"), "info"),
+    (S.accepted, _l("Accepted"), "ok"),
+    (S.declined, _l("Declined"), "bad"),
+    (S.refused, _l("Refused"), "bad"),
+    (S.deleted, _l("Deleted"), "off"),
+    (S.abandoned, _l("Abandoned"), "bad"),
+    (S.received, _l("Received"), "info"),
+    (S.settled, _l("Settled"), "ok"),
+)
+
+# The same states, as the seller reads them.
+SELLER_WORDS = {
+    S.to_check: _l("Waiting for validation"), S.second_chance: _l("New price to answer"), S.accepted: _l("Validated"),
+    S.declined: _l("Declined"), S.refused: _l("Not bought"), S.abandoned: _l("Abandoned"), S.received: _l("Being paid"),
+    S.settled: _l("Paid"),
+}  # fmt: skip
+
+
+def _reached(offer: Offer) -> str | None:
+    if not offer.articles:
+        return _("Your cart is empty: scan a first game.")
+    missing = offer.site.threshold_cents - offer.total_cents
+    if missing > 0:
+        return _("%(missing)s more to reach %(threshold)s.", missing=money.text(missing), threshold=money.text(offer.site.threshold_cents))
+    return None
+
+
+def _has_articles(offer: Offer) -> str | None:
+    return None if offer.articles else _("Every article was taken out: refuse the offer instead.")
+
+
+def _in_time(offer: Offer) -> str | None:
+    if offer.answer_by and clock.now() > offer.answer_by:
+        return _("The time to answer is over.")
+    return None
+
+
+def _before_drop_off(offer: Offer) -> str | None:
+    if offer.drop_off_by and clock.now() > offer.drop_off_by:
+        return _("The time to drop the parcel off is over: start a new sale.")
+    return None
+
+
+OFFER = Workflow(
+    "offer",
+    #    verb                label                            from                               to                only if         by
+    Move("finalise",         _l("Finalise the sale"),         {S.draft},                         S.to_check,       _reached,       (CUSTOMER,)),
+    Move("finalise_at_once", _l("Finalise the sale"),         {S.draft},                         S.accepted,       _reached,       (CUSTOMER,)),
+    Move("accept",           _l("Accept this offer"),         {S.to_check},                      S.accepted,       _has_articles),
+    Move("counter",          _l("Second chance"),             {S.to_check},                      S.second_chance,  _has_articles),
+    Move("agree",            _l("I agree"),                   {S.second_chance},                 S.accepted,       _in_time,       (CUSTOMER,)),
+    Move("disagree",         _l("I decline"),                 {S.second_chance},                 S.declined,       None,           (CUSTOMER,)),
+    Move("lapse",            _l("No answer in time"),         {S.second_chance},                 S.declined,       None,           (TIME,)),
+    Move("refuse",           _l("Refuse this offer"),         {S.to_check, S.second_chance},     S.refused),
+    Move("delete",           _l("Delete this offer"),         {S.to_check, S.refused, S.declined}, S.deleted),
+    Move("complete",         _l("Add games"),                 {S.to_check, S.accepted},          None,             _before_drop_off, (CUSTOMER,)),
+    Move("check_again",      _l("To be checked again"),       {S.accepted},                      S.to_check,       None,           (CUSTOMER,)),
+    Move("abandon",          _l("Abandoned"),                 {S.accepted},                      S.abandoned,      None,           (STAFF, TIME)),
+    Move("remove_line",      _l("Take out"),                  {S.to_check},                      None),
+    Move("restore_line",     _l("Put back"),                  {S.to_check},                      None),
+    Move("remark",           _l("Internal remark"),           set(S) - {S.draft},                None),
+)  # fmt: skip
+workflow.VERBS.update({move.verb: move.label for move in OFFER.moves})
+workflow.VERBS.update(finalise=_l("Offer sent"), finalise_at_once=_l("Offer sent, validated at once"), complete=_l("Games added"))
+
+
+# ── the cart ──
+
+
+def open_cart(site: Site, customer: Customer | None = None) -> Offer:
+    """An empty cart on a site; an anonymous one is known by its token."""
+    now = clock.now()
+    cart = Offer(
+        token=secrets.token_urlsafe(18), site=site, vendor_id=site.vendor_id, customer=customer, status=S.draft, articles=0,
+        total_cents=0, proposed_cents=0, created_at=now, touched_at=now,
+    )  # fmt: skip
+    db.session.add(cart)
+    db.session.flush()
+    return cart
+
+
+def add(cart: Offer, words: str) -> OfferLine:
+    """Put one copy of a barcode in a cart at today's price. Raises Refused with the sentence of the quote when it is not bought."""
+    _must_be_cart(cart)
+    if len(cart.lines) >= MOST_LINES:
+        raise Refused(_("A cart holds %(most)s articles at most: finalise this sale, then start another.", most=MOST_LINES))
+    quote = pricing.quote(cart.site_id, words)
+    if quote.variant_id is not None:
+        held = sum(1 for line in kept(cart) if line.variant_id == quote.variant_id)
+        quote = pricing.quote(cart.site_id, words, copies_in_cart=held, seller_id=cart.customer_id)
+    if quote.status is not pricing.Status.bought:
+        raise Refused(quote.sentence)
+    line = OfferLine(
+        variant_id=quote.variant_id, ean=quote.ean, title=quote.title, platform=quote.platform or "",
+        **_frozen(quote),
+    )  # fmt: skip
+    cart.lines.append(line)
+    _touch(cart)
+    return line
+
+
+MOST_LINES = 300
+
+
+def take_out(cart: Offer, line: OfferLine) -> None:
+    """Take an article out of a cart; `put_back` undoes it."""
+    _must_be_cart(cart)
+    if line.removed_at is None:
+        line.removed_at = clock.now()
+    _touch(cart)
+
+
+def put_back(cart: Offer, line: OfferLine) -> None:
+    _must_be_cart(cart)
+    line.removed_at = None
+    _touch(cart)
+
+
+def adopt(cart: Offer | None, customer: Customer, site: Site) -> Offer | None:
+    """A cart filled before signing in becomes the customer's; what he had put aside elsewhere joins it."""
+    own = cart_of(customer, site)
+    if cart is None or cart.customer_id == customer.id or cart.status is not S.draft:
+        return own
+    if own is None:
+        cart.customer = customer
+        return cart
+    for line in list(cart.lines):
+        line.offer = own
+    db.session.flush()
+    db.session.expire(cart, ["lines"])
+    db.session.delete(cart)
+    db.session.flush()
+    db.session.expire(own, ["lines"])
+    _touch(own)
+    return own
+
+
+@dataclass(frozen=True)
+class PriceMove:
+    """A price that is no longer what the cart said; `after_cents` None: no longer bought."""
+
+    line: OfferLine
+    before_cents: int
+    after_cents: int | None
+    sentence: str
+
+
+def price_moves(cart: Offer) -> list[PriceMove]:
+    """What today's prices would change in a cart. Reads only."""
+    moves, held = [], dict[int, int]()
+    for line in kept(cart):
+        quote = pricing.quote(cart.site_id, line.ean, copies_in_cart=held.get(line.variant_id, 0), seller_id=cart.customer_id)
+        held[line.variant_id] = held.get(line.variant_id, 0) + 1
+        if quote.price_cents is None:
+            moves.append(PriceMove(line, line.price_cents, None, quote.sentence))
+        elif quote.price_cents != line.price_cents:
+            sentence = _("« %(title)s » goes from %(before)s to %(after)s.", title=line.title,
+                         before=money.text(line.price_cents), after=money.text(quote.price_cents))  # fmt: skip
+            moves.append(PriceMove(line, line.price_cents, quote.price_cents, sentence))
+    return moves
+
+
+def reprice(cart: Offer) -> list[PriceMove]:
+    """Bring a cart to today's prices and say what moved; what is no longer bought is taken out."""
+    _must_be_cart(cart)
+    moves = price_moves(cart)
+    for moved in moves:
+        if moved.after_cents is None:
+            moved.line.removed_at = clock.now()
+            continue
+        for name, value in _frozen(pricing.quote(cart.site_id, moved.line.ean)).items():
+            setattr(moved.line, name, value)
+    if moves:
+        _touch(cart)
+    return moves
+
+
+def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
+    """Send the proposal: it gets its CDE number, the seller a confirmation, the shop an alert.
+
+    Raises Refused under the threshold. Prices must be today's: call `reprice` first and show what it says.
+    """
+    cart.customer = customer
+    at_once = cart.site.validation is ValidationMode.automatic
+    now = clock.now()
+    if reason := OFFER.why_not(cart, "finalise_at_once" if at_once else "finalise", by.kind):
+        raise Refused(reason)
+    for line in [line for line in cart.lines if line.removed_at]:
+        cart.lines.remove(line)
+        db.session.delete(line)
+    cart.number, cart.finalised_at = numbering.buyback_slip(), now
+    cart.conditions_sha256 = sites.conditions_hash(cart.site)
+    _add_up(cart)
+    cart.proposed_cents = cart.total_cents
+    if at_once:
+        cart.decided_at, cart.drop_off_by = now, _drop_off_deadline()
+    OFFER.fire(cart, "finalise_at_once" if at_once else "finalise", by=by, total_cents=cart.total_cents, articles=cart.articles)
+    messages.tell(customer, "offer_validated" if at_once else "offer_received", site=cart.site, offer=cart, **_letter_facts(cart))
+    messages.tell_shop("new_offer", site=cart.site, offer=cart, seller=customer.name, **_letter_facts(cart))
+
+
+# ── the seller, afterwards ──
+
+
+def agree(offer: Offer, *, by: Actor) -> None:
+    """The seller takes the second chance: its prices become the offer's."""
+    if reason := OFFER.why_not(offer, "agree", by.kind):
+        raise Refused(reason)
+    for line in kept(offer):
+        if line.counter_cents == 0:
+            _strike(line, _("not taken at the second chance"), by.name)
+        elif line.counter_cents is not None:
+            line.price_cents = line.counter_cents
+    _add_up(offer)
+    offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
+    OFFER.fire(offer, "agree", by=by, total_cents=offer.total_cents)
+    assert offer.customer is not None
+    messages.tell(offer.customer, "offer_validated", site=offer.site, offer=offer, **_letter_facts(offer))
+    messages.tell_shop("second_chance_answered", site=offer.site, offer=offer, seller=offer.customer.name, agreed=True)
+
+
+def disagree(offer: Offer, *, by: Actor) -> None:
+    """The seller keeps his games."""
+    OFFER.fire(offer, "disagree", by=by)
+    offer.decided_at = clock.now()
+    assert offer.customer is not None
+    messages.tell_shop("second_chance_answered", site=offer.site, offer=offer, seller=offer.customer.name, agreed=False)
+
+
+def lapse(offer: Offer) -> None:
+    """Nobody answered the second chance in time."""
+    OFFER.fire(offer, "lapse", by=CLOCK)
+    offer.decided_at = clock.now()
+    assert offer.customer is not None
+    messages.tell(offer.customer, "second_chance_lapsed", site=offer.site, offer=offer, **_letter_facts(offer))
+
+
+def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
+    """Add the cart's games to a sale whose parcel has not left (R15); an accepted one is checked again, unless validation is automatic."""
+    _must_be_cart(cart)
+    if cart.site_id != offer.site_id or cart.customer_id != offer.customer_id:
+        raise Refused(_("These games are in the cart of another account or another site."))
+    added = kept(cart)
+    if not added:
+        raise Refused(_("Your cart is empty: scan a first game."))
+    added_cents = sum(line.price_cents for line in added)
+    count = len(added)
+    if reason := OFFER.why_not(offer, "complete", by.kind):
+        raise Refused(reason)
+    for line in added:
+        line.offer = offer
+    db.session.flush()
+    db.session.expire(cart, ["lines"])
+    db.session.expire(offer, ["lines"])
+    _add_up(offer)
+    offer.proposed_cents += added_cents
+    _touch(cart)
+    OFFER.fire(offer, "complete", by=by, articles=count, total_cents=offer.total_cents)
+    if offer.status is S.accepted and offer.site.validation is ValidationMode.manual:
+        OFFER.fire(offer, "check_again", by=by)
+        offer.decided_at = None
+    assert offer.customer is not None
+    messages.tell(offer.customer, "offer_completed", site=offer.site, offer=offer, added=count, **_letter_facts(offer))
+    messages.tell_shop("new_offer", site=offer.site, offer=offer, seller=offer.customer.name, **_letter_facts(offer))
+
+
+# ── the shop decides ──
+
+
+def remove_line(offer: Offer, line: OfferLine, reason: str, *, by: Actor) -> None:
+    """« Retirer »: leave one article out, with the reason the seller will read; `restore_line` undoes it."""
+    if line.removed_at:
+        return
+    OFFER.fire(offer, "remove_line", by=by, ean=line.ean, title=line.title, reason=reason)
+    _strike(line, reason, by.name)
+    _add_up(offer)
+
+
+def restore_line(offer: Offer, line: OfferLine, *, by: Actor) -> None:
+    if line.removed_at is None:
+        return
+    OFFER.fire(offer, "restore_line", by=by, ean=line.ean, title=line.title)
+    line.removed_at, line.removed_reason, line.removed_by = None, "", ""
+    _add_up(offer)
+
+
+def remark(offer: Offer, words: str, *, by: Actor) -> None:
+    """« Remarque interne »: never shown to the seller."""
+    words = words.strip()[:4000]
+    if words == offer.remark:
+        return
+    offer.remark = words
+    OFFER.fire(offer, "remark", by=by)
+
+
+def accept(offer: Offer, *, by: Actor) -> None:
+    """« Accepter cette proposition »: the seller is told, with what was taken out and by when to drop the parcel off."""
+    if reason := OFFER.why_not(offer, "accept", by.kind):
+        raise Refused(reason)
+    offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
+    OFFER.fire(offer, "accept", by=by, total_cents=offer.total_cents)
+    assert offer.customer is not None
+    messages.tell(offer.customer, "offer_validated", site=offer.site, offer=offer, **_letter_facts(offer))
+
+
+def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> None:
+    """« 2ème chance »: propose new prices (cents by line id; 0: not taken), lower in all, with the reason. The seller answers by a date."""
+    motive = motive.strip()[:2000]
+    if not motive:
+        raise Refused(_("Write why the price changes: the seller reads it."))
+    lines = kept(offer)
+    new = {line.id: prices.get(line.id, line.price_cents) for line in lines}
+    if any(cents < 0 for cents in new.values()):
+        raise Refused(_("A price cannot be negative."))
+    total = sum(new.values())
+    if total >= offer.total_cents:
+        raise Refused(_("A second chance proposes less than %(total)s; to pay that or more, accept the offer.", total=money.text(offer.total_cents)))
+    if total <= 0:
+        raise Refused(_("Nothing would be paid: refuse the offer instead."))
+    offer.answer_by = clock.days_later(settings.value("second_chance_days"))
+    offer.motive = motive
+    OFFER.fire(offer, "counter", by=by, before_cents=offer.total_cents, after_cents=total, motive=motive)
+    for line in lines:
+        line.counter_cents = new[line.id]
+    assert offer.customer is not None
+    changed = [line for line in lines if line.counter_cents != line.price_cents]
+    messages.tell(
+        offer.customer, "second_chance", site=offer.site, offer=offer, new_total=total, changed=changed, motive=motive, **_letter_facts(offer)
+    )
+
+
+def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
+    """« Refuser cette proposition »: the whole lot, with the reason the seller reads (it may be empty)."""
+    offer.motive = motive.strip()[:2000]
+    OFFER.fire(offer, "refuse", by=by, motive=offer.motive)
+    offer.decided_at = clock.now()
+    assert offer.customer is not None
+    messages.tell(offer.customer, "offer_refused", site=offer.site, offer=offer, motive=offer.motive, **_letter_facts(offer))
+
+
+def delete(offer: Offer, *, by: Actor) -> None:
+    """« Supprimer cette proposition »: it leaves every list for good; the seller is not written to."""
+    OFFER.fire(offer, "delete", by=by)
+
+
+def abandon(offer: Offer, *, by: Actor) -> None:
+    OFFER.fire(offer, "abandon", by=by)
+
+
+# ── questions ──
+
+
+def kept(offer: Offer) -> list[OfferLine]:
+    """The articles that count: those nobody took out."""
+    return [line for line in offer.lines if line.removed_at is None]
+
+
+def taken_out(offer: Offer) -> list[OfferLine]:
+    return [line for line in offer.lines if line.removed_at is not None]
+
+
+def missing_cents(cart: Offer) -> int:
+    """What is missing to reach the site's threshold; 0 once it is reached."""
+    return max(0, cart.site.threshold_cents - cart.total_cents)
+
+
+def counter_total(offer: Offer) -> int:
+    return sum(line.counter_cents if line.counter_cents is not None else line.price_cents for line in kept(offer))
+
+
+def cart_by_token(token: str, site: Site) -> Offer | None:
+    return db.session.scalar(select(Offer).where(Offer.token == token, Offer.status == S.draft, Offer.site_id == site.id))
+
+
+def cart_of(customer: Customer, site: Site) -> Offer | None:
+    return db.session.scalar(
+        select(Offer).where(Offer.customer_id == customer.id, Offer.status == S.draft, Offer.site_id == site.id).order_by(Offer.id.desc()).limit(1)
+    )
+
+
+def of_customer(customer: Customer) -> list[Offer]:
+    """Everything a person proposed, newest first."""
+    return list(
+        db.session.scalars(
+            select(Offer)
+            .where(Offer.customer_id == customer.id, Offer.status.not_in([S.draft, S.deleted]))
+            .order_by(Offer.finalised_at.desc())
+            .limit(200)
+        )
+    )
+
+
+def can_complete(customer: Customer, site: Site) -> Offer | None:
+    """The sale to which games may still be added."""
+    latest = [o for o in of_customer(customer) if o.site_id == site.id and OFFER.allows(o, "complete", CUSTOMER)]
+    return latest[0] if latest else None
+
+
+def waiting() -> list[Offer]:
+    """« Offres à contrôler », the oldest first: what was sent first is decided first."""
+    return list(db.session.scalars(select(Offer).where(Offer.status == S.to_check).order_by(Offer.finalised_at).limit(500)))
+
+
+def waiting_count() -> int:
+    return db.session.scalar(select(func.count(Offer.id)).where(Offer.status == S.to_check)) or 0
+
+
+def neighbours(offer: Offer) -> tuple[Offer | None, Offer | None, int, int]:
+    """The offers to check before and after this one, its place and how many there are."""
+    ids = list(db.session.scalars(select(Offer.id).where(Offer.status == S.to_check).order_by(Offer.finalised_at, Offer.id)))
+    if offer.id not in ids:
+        after = db.session.get(Offer, ids[0]) if ids else None
+        return None, after, 0, len(ids)
+    place = ids.index(offer.id)
+    before = db.session.get(Offer, ids[place - 1]) if place else None
+    after = db.session.get(Offer, ids[place + 1]) if place + 1 < len(ids) else None
+    return before, after, place + 1, len(ids)
+
+
+def late() -> list[int]:
+    """Second chances nobody answered in time."""
+    return list(db.session.scalars(select(Offer.id).where(Offer.status == S.second_chance, Offer.answer_by < clock.now())))
+
+
+def stale_carts() -> Iterable[int]:
+    """Carts nobody touched for as long as we keep them."""
+    limit = clock.now() - timedelta(days=settings.value("cart_days"))
+    return list(db.session.scalars(select(Offer.id).where(Offer.status == S.draft, Offer.touched_at < limit).limit(1000)))
+
+
+def empty(cart: Offer) -> None:
+    """Forget a cart."""
+    _must_be_cart(cart)
+    for line in list(cart.lines):
+        db.session.delete(line)
+    db.session.flush()
+    db.session.expire(cart, ["lines"])
+    db.session.delete(cart)
+
+
+def last_decision(offer: Offer) -> Event | None:
+    """Who changed an offer last, and when: what to say when two people meet on it."""
+    return next(iter(workflow.history(offer, 1)), None)
+
+
+# ── private ──
+
+
+def _must_be_cart(cart: Offer) -> None:
+    if cart.status is not S.draft:
+        raise Refused(_("This sale was already sent: its articles no longer change here."))
+
+
+def _frozen(quote: pricing.Quote) -> dict:
+    """What a price was computed from, as it is kept on the line."""
+    return {
+        "argus_cents": quote.argus_cents or 0,
+        "rule_id": quote.rule.id if quote.rule else None,
+        "rate_bp": quote.rule.rate_bp if quote.rule else None,
+        "price_cents": quote.price_cents,
+        "explanation": quote.explanation,
+        "priced_at": clock.now(),
+    }
+
+
+def _strike(line: OfferLine, reason: str, by: str) -> None:
+    line.removed_at, line.removed_reason, line.removed_by = clock.now(), reason.strip()[:300], by[:200]
+
+
+def _touch(cart: Offer) -> None:
+    _add_up(cart)
+    cart.touched_at = clock.now()
+
+
+def _add_up(offer: Offer) -> None:
+    lines = kept(offer)
+    offer.articles, offer.total_cents = len(lines), sum(line.price_cents for line in lines)
+
+
+def _drop_off_deadline() -> datetime:
+    return clock.days_later(settings.value("drop_off_days"))
+
+
+def _letter_facts(offer: Offer) -> dict:
+    """What every letter about an offer says in the same words: all numbers in one message agree."""
+    return {
+        "total": offer.total_cents,
+        "lines": kept(offer),
+        "taken_out": taken_out(offer),
+        "link": f"{sites.address(offer.site)}/ventes/{offer.number}",
+    }

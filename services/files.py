@@ -1,0 +1,87 @@
+"""Pictures people give us: sniffed, capped, re-encoded, stored under a random name; and barcodes read from them."""
+
+import secrets
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+import zxingcpp
+from flask_babel import gettext as _
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+
+from services.workflow import Refused
+
+MOST_BYTES = 12_000_000
+MOST_PIXELS = 40_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+_BARCODES = zxingcpp.barcode_formats_from_str("EAN13|EAN8|UPCA|UPCE")
+_dir: Path
+
+
+def plug(data_dir: Path) -> None:
+    """Called once by app.py."""
+    global _dir
+    _dir = data_dir / "files"
+    _dir.mkdir(parents=True, exist_ok=True)
+
+
+def path(name: str) -> Path:
+    """Where a stored file is. Names are ours: anything with a slash is a bug or an attack."""
+    if "/" in name or name.startswith("."):
+        raise ValueError(name)
+    return _dir / name
+
+
+def keep(data: bytes, suffix: str) -> str:
+    """Store bytes under a random name, whole or not at all; returns the name."""
+    name = secrets.token_hex(16) + suffix
+    part = _dir / (name + ".part")
+    part.write_bytes(data)
+    part.rename(_dir / name)
+    return name
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """A picture whose size was checked before it is decoded. Raises Refused with the sentence for the person who sent it."""
+    if len(data) > MOST_BYTES:
+        raise Refused(_("This file is too heavy (over 12 MB): send a smaller photo."))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = Image.open(BytesIO(data), formats=FORMATS)
+            if picture.width * picture.height > MOST_PIXELS:
+                raise Refused(_("This picture is too large (over 40 megapixels): send a smaller one."))
+            return picture
+    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError, ValueError, SyntaxError):
+        raise Refused(_("This file is not a photo we can read: send a JPEG, PNG or WebP picture.")) from None
+
+
+def keep_picture(data: bytes, most_side: int = 800, keeps_transparency: bool = False) -> str:
+    """Re-encode a picture (no metadata survives) and store it; returns its name."""
+    picture = open_picture(data)
+    try:
+        upright = ImageOps.exif_transpose(picture)
+        upright.thumbnail((most_side, most_side))
+        out = BytesIO()
+        if keeps_transparency:
+            upright.convert("RGBA").save(out, "PNG", optimize=True)
+            return keep(out.getvalue(), ".png")
+        upright.convert("RGB").save(out, "JPEG", quality=85)
+    except (OSError, ValueError, SyntaxError):
+        raise Refused(_("This photo is damaged: take it again.")) from None
+    return keep(out.getvalue(), ".jpg")
+
+
+def read_barcode(data: bytes) -> str | None:
+    """The EAN or UPC a photo shows, or None. Two passes: as it is, then sharpened (zxing misses what is slightly blurred)."""
+    picture = open_picture(data)
+    try:
+        picture.draft("L", picture.size)
+        grey = picture if picture.mode == "L" else picture.convert("L")
+        for candidate in (lambda: grey, lambda: grey.filter(ImageFilter.UnsharpMask(3, 200, 0))):
+            found = zxingcpp.read_barcodes(candidate(), formats=_BARCODES, try_invert=False)
+            if found:
+                return found[0].text
+    except (OSError, ValueError, SyntaxError):
+        raise Refused(_("This photo is damaged: take it again.")) from None
+    return None

@@ -1,0 +1,122 @@
+"""How often something may be done: counters that live a while, shared by all processes (Redis, else a SQLite file of ours)."""
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
+
+import redis
+
+from services.workflow import Refused
+
+
+class Store(Protocol):
+    def add(self, key: str, seconds: int) -> int: ...
+    def left(self, key: str) -> int: ...
+    def count(self, key: str) -> int: ...
+    def clear(self, key: str) -> None: ...
+
+
+class RedisStore:
+    def __init__(self, url: str, prefix: str = "comptoir:limit:") -> None:
+        self._redis = redis.Redis.from_url(url, socket_timeout=2)
+        self._prefix = prefix
+
+    def add(self, key: str, seconds: int) -> int:
+        pipe = self._redis.pipeline()
+        pipe.incr(self._prefix + key)
+        pipe.expire(self._prefix + key, seconds, nx=True)
+        return int(pipe.execute()[0])
+
+    def left(self, key: str) -> int:
+        return max(0, int(self._redis.ttl(self._prefix + key)))  # type: ignore[arg-type]
+
+    def count(self, key: str) -> int:
+        return int(self._redis.get(self._prefix + key) or 0)  # type: ignore[arg-type]
+
+    def clear(self, key: str) -> None:
+        self._redis.delete(self._prefix + key)
+
+
+class SqliteStore:
+    """A file of its own: a counter must never wait for, or roll back with, a business transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._local = path, threading.local()
+        self._db().execute("CREATE TABLE IF NOT EXISTS counter (key TEXT PRIMARY KEY, n INTEGER NOT NULL, until REAL NOT NULL)")
+
+    def _db(self) -> sqlite3.Connection:
+        if not hasattr(self._local, "db"):
+            self._local.db = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+            self._local.db.execute("PRAGMA journal_mode = WAL")
+            self._local.db.execute("PRAGMA synchronous = OFF")
+        return self._local.db
+
+    def add(self, key: str, seconds: int) -> int:
+        now = time.time()
+        row = self._db().execute(
+            "INSERT INTO counter VALUES (?, 1, ?) ON CONFLICT (key) DO UPDATE SET "
+            "n = CASE WHEN until < ? THEN 1 ELSE n + 1 END, until = CASE WHEN until < ? THEN excluded.until ELSE until END RETURNING n",
+            (key, now + seconds, now, now),
+        )
+        return int(row.fetchone()[0])
+
+    def left(self, key: str) -> int:
+        row = self._db().execute("SELECT until FROM counter WHERE key = ?", (key,)).fetchone()
+        return max(0, int(row[0] - time.time() + 0.999)) if row else 0
+
+    def count(self, key: str) -> int:
+        row = self._db().execute("SELECT n FROM counter WHERE key = ? AND until >= ?", (key, time.time())).fetchone()
+        return int(row[0]) if row else 0
+
+    def clear(self, key: str) -> None:
+        self._db().execute("DELETE FROM counter WHERE key = ?", (key,))
+
+    def sweep(self) -> None:
+        self._db().execute("DELETE FROM counter WHERE until < ?", (time.time(),))
+
+
+store: Store
+
+
+def plug(redis_url: str, data_dir: Path) -> None:
+    """Called once by app.py."""
+    global store
+    store = RedisStore(redis_url) if redis_url else SqliteStore(data_dir / "limits.db")
+
+
+class TooMany(Refused):
+    """Refused because it was done too often; `seconds` says when to come back."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+def spend(key: str, most: int, seconds: int) -> int | None:
+    """Count one use; None while it is allowed, else the seconds to wait."""
+    if store.add(key, seconds) <= most:
+        return None
+    return max(1, store.left(key))
+
+
+# Sign-in: 5 wrong passwords lock the account one minute, each further one doubles it, at most an hour.
+FREE_TRIES = 5
+
+
+def lock_left(account: str) -> int:
+    """Seconds an account stays closed after wrong passwords; 0 when it is open."""
+    return store.left(f"lock:{account}") if store.count(f"lock:{account}") else 0
+
+
+def wrong_password(account: str) -> None:
+    failures = store.add(f"fail:{account}", 24 * 3600)
+    if failures >= FREE_TRIES:
+        store.clear(f"lock:{account}")
+        store.add(f"lock:{account}", min(60 * 2 ** (failures - FREE_TRIES), 3600))
+
+
+def right_password(account: str) -> None:
+    store.clear(f"fail:{account}")
+    store.clear(f"lock:{account}")

@@ -1,0 +1,185 @@
+"""Telling someone: a row with its final words, then an outbox row that sends it.
+
+Each event has one text in templates/messages/<event>.txt: the first line is the subject, the rest paragraphs; a line
+that is only `[label](address)` is a button, lines starting with `- ` are a list. The HTML is the same words, dressed.
+A name a template does not get is an error here, so no message leaves with a hole in it.
+"""
+
+import re
+import secrets
+from typing import Any
+
+import phonenumbers
+from flask import current_app
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from jinja2 import Environment, StrictUndefined, TemplateNotFound, UndefinedError
+from sqlalchemy import func, select
+
+from gateways import GatewayError, Letter, live
+from models import Customer, Message, MessageKind, MessageState, Offer, Site
+from services import clock, outbox, workflow
+from services.unit import db
+from services.workflow import Actor, Refused
+
+workflow.name_states(
+    (MessageState.waiting, workflow._l("Waiting"), "warn"),
+    (MessageState.sent, workflow._l("Sent"), "ok"),
+    (MessageState.failed, workflow._l("Failed"), "bad"),
+)
+
+_HOLES = re.compile(r"\{\{|\}\}|\{%|%\([a-z_]+\)s|\bNone\b|Undefined")
+
+
+def tell(person: Customer, event: str, *, site: Site, offer: Offer | None = None, **facts: Any) -> Message:
+    """Tell a customer something by mail: the words are frozen now, the sending follows the commit."""
+    return _mail(person.email, event, site=site, offer=offer, customer=person, person=person, **facts)
+
+
+def tell_shop(event: str, *, site: Site, offer: Offer | None = None, **facts: Any) -> Message | None:
+    """Alert the shop; None when the site has no contact address yet."""
+    address = site.contact_email or site.vendor.email
+    return _mail(address, event, site=site, offer=offer, customer=None, **facts) if address else None
+
+
+def tell_address(address: str, event: str, *, site: Site, person: Customer, **facts: Any) -> Message:
+    """Tell a customer at another address than his own (a new address to confirm, the old one that must know)."""
+    return _mail(address, event, site=site, offer=None, customer=person, person=person, **facts)
+
+
+def text_to(person: Customer, event: str, *, site: Site, offer: Offer | None = None, **facts: Any) -> Message:
+    """Send a customer an SMS. Raises Refused when the number is no mobile."""
+    if not is_mobile(person.phone):
+        raise Refused(_("This number cannot receive an SMS."))
+    words = _render(f"messages/{event}.sms", site=site, offer=offer, person=person, **facts).strip()
+    return _add(MessageKind.sms, event, person.phone, "", words, "", site, offer, person)
+
+
+def is_mobile(number: str) -> bool:
+    try:
+        parsed = phonenumbers.parse(number, "FR")
+    except phonenumbers.NumberParseException:
+        return False
+    kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    return phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in kinds
+
+
+def resend(message: Message, *, by: Actor) -> None:
+    """Send the very same words again. Refused while the first sending is still on its way."""
+    if message.state == MessageState.waiting:
+        raise Refused(_("This message has not left yet: it will leave by itself."))
+    message.state = MessageState.waiting
+    message.error = ""
+    _enqueue(message)
+    workflow.record(message, "resend", by=by)
+
+
+def to_send() -> int:
+    return db.session.scalar(select(func.count()).where(Message.state == MessageState.waiting)) or 0
+
+
+# ── private ──
+
+
+def _mail(address: str, event: str, *, site: Site, offer: Offer | None, customer: Customer | None, **facts: Any) -> Message:
+    raw = _render(f"messages/{event}.txt", site=site, offer=offer, **facts)
+    subject, _break, body = raw.strip().partition("\n")
+    body = re.sub(r"\n{3,}", "\n\n", body).strip()
+    html = _render("messages/_letter.html", site=site, subject=subject, blocks=blocks(body))
+    plain = _BUTTON.sub(r"\1 : \2", body)
+    return _add(MessageKind.mail, event, address, subject.strip(), plain, html, site, offer, customer)
+
+
+def _render(name: str, **facts: Any) -> str:
+    """Fill a template; a name it lacks, or anything that looks unfilled, is an error and nothing is sent."""
+    strict: Environment = current_app.jinja_env.overlay(undefined=StrictUndefined)
+    with force_locale("fr"):
+        try:
+            words = strict.get_template(name).render(**facts)
+        except TemplateNotFound:
+            raise
+        except UndefinedError as error:
+            raise ValueError(f"{name}: {error}") from error
+    if hole := _HOLES.search(words):
+        raise ValueError(f"{name} would leave with a hole: {hole.group()}")
+    return words
+
+
+def _add(
+    kind: MessageKind, event: str, recipient: str, subject: str, body: str, html: str,
+    site: Site, offer: Offer | None, customer: Customer | None,
+) -> Message:  # fmt: skip
+    message = Message(
+        public_id=secrets.token_urlsafe(18),
+        kind=kind,
+        event=event,
+        vendor_id=site.vendor_id,
+        site_id=site.id,
+        customer_id=customer.id if customer else None,
+        offer_id=offer.id if offer else None,
+        sender=site.name,
+        recipient=recipient,
+        subject=subject[:200],
+        body=body,
+        html=html,
+        created_at=clock.now(),
+    )
+    db.session.add(message)
+    db.session.flush()
+    _enqueue(message)
+    return message
+
+
+def _enqueue(message: Message) -> None:
+    message.sends += 1
+    outbox.add("message", f"message:{message.id}:{message.sends}", message=message.id)
+
+
+def _send(payload: dict[str, Any], key: str) -> str:
+    message = db.session.get_one(Message, payload["message"])
+    site = db.session.get_one(Site, message.site_id)
+    reference = f"{message.public_id}.{message.sends}"
+    reply_to = site.contact_email
+    kind, recipient, sender, subject, body, html = (
+        message.kind, message.recipient, message.sender, message.subject, message.body, message.html,
+    )  # fmt: skip
+    db.session.rollback()  # no transaction stays open while the partner thinks
+    if kind == MessageKind.sms:
+        if live.sms is None:
+            raise GatewayError("no SMS service is set (COMPTOIR_SMS_URL)")
+        return live.sms.send(sender, phonenumbers.format_number(phonenumbers.parse(recipient, "FR"), phonenumbers.PhoneNumberFormat.E164),
+                             body, reference)  # fmt: skip
+    if live.mail is None:
+        raise GatewayError("no mail service is set (COMPTOIR_SMTP_URL)")
+    return live.mail.send(
+        Letter(reference, sender, f"ne-pas-repondre@{current_app.config['MAIL_DOMAIN']}", reply_to, recipient, subject, body, html)
+    )
+
+
+def _sent(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
+    message = db.session.get_one(Message, payload["message"])
+    if answer is not None:
+        message.state, message.sent_at, message.error = MessageState.sent, clock.now(), ""
+    elif error is not None:
+        message.state, message.error = MessageState.failed, error
+
+
+outbox.handles("message", call=_send, record=_sent)
+
+_BUTTON = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
+
+
+def blocks(body: str) -> list[tuple[str, Any]]:
+    """The parts of a text, for its HTML dress: ('p', words), ('list', [words]), ('button', (label, address))."""
+    parts: list[tuple[str, Any]] = []
+    for block in body.split("\n\n"):
+        lines = [line.strip() for line in block.strip().splitlines()]
+        if len(lines) == 1 and (button := _BUTTON.fullmatch(lines[0])):
+            parts.append(("button", button.groups()))
+        elif lines and all(line.startswith("- ") for line in lines):
+            parts.append(("list", [line[2:] for line in lines]))
+        elif lines:
+            parts.append(("p", "\n".join(lines)))
+    return parts
+
+

@@ -1,0 +1,142 @@
+"""What must be told to the outside: rows with leases. A queue only rings; a crash loses nothing.
+
+A kind gives two functions: `call(payload, key)` speaks to the partner with no transaction open and returns what
+he answered; `record(payload, answer, error)` writes it down in the unit that marks the row done.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, update
+
+from gateways import GatewayError
+from models import Outbox, OutboxState
+from services import clock
+from services.unit import db, retried, unit_of_work
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=90)
+MOST_ATTEMPTS = 12
+S = OutboxState
+
+
+@dataclass(frozen=True)
+class Kind:
+    call: Callable[[dict[str, Any], str], str]
+    record: Callable[[dict[str, Any], str | None, str | None], None]
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def handles(kind: str, *, call: Callable[[dict[str, Any], str], str], record: Callable[..., None]) -> None:
+    KINDS[kind] = Kind(call, record)
+
+
+def add(kind: str, key: str, **payload: Any) -> Outbox:
+    """Leave a row to be told, in the caller's unit. `key` comes from the business fact: the same fact is told once."""
+    now = clock.now()
+    row = Outbox(kind=kind, key=key, payload=payload, next_at=now, created_at=now)
+    db.session.add(row)
+    db.session().info["rings"] = True
+    return row
+
+
+def due(limit: int = 100) -> list[int]:
+    """Rows to work on now, oldest first: those never tried, those whose lease ran out."""
+    return list(db.session.scalars(select(Outbox.id).where(_is_due()).order_by(Outbox.next_at).limit(limit)))
+
+
+def work(limit: int = 100) -> int:
+    """Tell everything that is due; returns how many rows were worked on. Safe to run twice at once."""
+    ids = due(limit)
+    db.session.rollback()
+    return sum(work_one(id) for id in ids)
+
+
+def work_one(id: int) -> bool:
+    """Claim a row, call with no transaction open, record answer and end together. False when someone else has it."""
+    token = secrets.token_urlsafe(16)
+    claimed = retried(lambda: _claim(id, token))
+    if claimed is None:
+        return False
+    kind_name, key, payload, attempts = claimed
+    kind = KINDS[kind_name]
+    answer = error = None
+    permanent = False
+    try:
+        answer = kind.call(payload, key)
+    except GatewayError as failure:
+        error, permanent = str(failure), failure.permanent
+    except Exception:
+        # A bug in one row must not stop the others; it stays visible as a dead row after its attempts.
+        log.exception("outbox row %s failed", id)
+        error = "internal error"
+    finally:
+        db.session.rollback()
+    retried(lambda: _finish(id, token, kind, payload, answer, error, permanent or attempts >= MOST_ATTEMPTS, attempts))
+    return True
+
+
+def still_at_it(key: str) -> None:
+    """A long call says that it lives, so that its row is not taken for abandoned. Its own short unit."""
+    with unit_of_work() as session:
+        session.execute(update(Outbox).where(Outbox.key == key, Outbox.state == S.running).values(lease_until=clock.now() + LEASE))
+
+
+def settle(key: str) -> None:
+    """What a row asked for was done by hand: the worker has nothing left to do."""
+    row = db.session.scalars(select(Outbox).where(Outbox.key == key)).one()
+    row.state, row.done_at = S.done, clock.now()
+
+
+def waiting() -> int:
+    return db.session.scalar(select(func.count()).where(Outbox.state.in_([S.todo, S.running]))) or 0
+
+
+def forget_done(days: int = 30) -> int:
+    """Drop told rows older than so many days: the messages themselves stay."""
+    limit = clock.now() - timedelta(days=days)
+    result = db.session.execute(Outbox.__table__.delete().where(and_(Outbox.state == S.done, Outbox.done_at < limit)))  # type: ignore[attr-defined]
+    return result.rowcount
+
+
+def _is_due() -> Any:
+    now = clock.now()
+    return or_(and_(Outbox.state == S.todo, Outbox.next_at <= now), and_(Outbox.state == S.running, Outbox.lease_until < now))
+
+
+def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int] | None:
+    with unit_of_work() as session:
+        claimed = session.execute(
+            update(Outbox)
+            .where(Outbox.id == id, _is_due())
+            .values(state=S.running, lease_until=clock.now() + LEASE, lease_token=token, attempts=Outbox.attempts + 1)
+            .returning(Outbox.kind, Outbox.key, Outbox.payload, Outbox.attempts)
+        ).first()
+        return tuple(claimed) if claimed else None  # type: ignore[return-value]
+
+
+def _finish(
+    id: int, token: str, kind: Kind, payload: dict[str, Any], answer: str | None, error: str | None, last: bool, attempts: int
+) -> None:
+    now = clock.now()
+    with unit_of_work() as session:
+        if error is None:
+            end = {"state": S.done, "done_at": now, "provider_ref": answer, "last_error": ""}
+        elif last:
+            end = {"state": S.dead, "last_error": error}
+        else:
+            # 30 s, 1 min, 2 min … at most 1 h, so that a partner who is down is not hammered.
+            pause = timedelta(seconds=min(30 * 2 ** (attempts - 1), 3600))
+            end = {"state": S.todo, "next_at": now + pause, "last_error": error}
+        mine = session.execute(
+            update(Outbox).where(Outbox.id == id, Outbox.lease_token == token, Outbox.state == S.running).values(lease_token=None, **end)
+        )
+        if mine.rowcount == 1:  # type: ignore[attr-defined]  # else the lease ran out and another worker has it
+            kind.record(payload, answer, error if last else None)

@@ -1,0 +1,291 @@
+"""Accounts of private people: opened, confirmed, signed in to, corrected, exported and erased."""
+
+import re
+import secrets
+from typing import Any
+
+import phonenumbers
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from models import Customer, Message, Offer, OfferState, Site
+from services import clock, limits, messages, workflow
+from services.people import sites
+from services.people.passwords import check_strength
+from services.unit import db
+from services.workflow import Actor, Refused
+
+workflow.VERBS.update(
+    open_account=_l("Account opened"), confirm_email=_l("E-mail confirmed"), change_email=_l("E-mail changed"),
+    change_password=_l("Password changed"), correct=_l("Personal data corrected"), erase=_l("Account erased"),
+    ask_email=_l("New e-mail asked for"),
+)  # fmt: skip
+
+PERSONAL = ("first_name", "last_name", "address", "address_more", "postcode", "city", "phone")
+
+
+def actor(customer: Customer) -> Actor:
+    return Actor(workflow.CUSTOMER, customer.id, customer.name)
+
+
+# ── the life of an account ──
+
+
+def open_account(site: Site, *, email: str, password: str, **data: str) -> Customer:
+    """Open an account and send the mail that confirms its address. Raises Refused on an address already taken."""
+    email = clean_email(email)
+    check_strength(password, email, *data.values())
+    if by_email(email):
+        raise Refused(_("An account already uses this e-mail address: sign in, or ask for a new password."))
+    customer = Customer(
+        email=email, password_hash=generate_password_hash(password), created_at=clock.now(), session_epoch=0, **clean(data)
+    )
+    db.session.add(customer)
+    workflow.record(customer, "open_account", by=Actor(workflow.CUSTOMER, None, customer.name))
+    send_confirmation(customer, site)
+    return customer
+
+
+def sign_in(email: str, password: str) -> Customer | None:
+    """The customer with these, or None; as slow for an unknown address as for a wrong password.
+
+    Raises limits.TooMany once five wrong passwords closed the account for a while. Call outside a unit: hashing is slow.
+    """
+    email = email.strip().lower()
+    account = f"customer:{email}"
+    if seconds := limits.lock_left(account):
+        raise limits.TooMany(
+            _("Too many wrong passwords: wait %(minutes)s min, or ask for a new password.", minutes=(seconds + 59) // 60), seconds
+        )
+    customer = by_email(email)
+    if customer is None:
+        check_password_hash(_DUMMY, password)
+        limits.wrong_password(account)
+        return None
+    if not check_password_hash(customer.password_hash, password):
+        limits.wrong_password(account)
+        return None
+    limits.right_password(account)
+    return customer
+
+
+def send_confirmation(customer: Customer, site: Site) -> None:
+    """Send the link that confirms the address (again)."""
+    messages.tell(customer, "confirm_email", site=site, link=sites.address(site) + links.confirm(customer, customer.email))
+
+
+def confirm_email(customer: Customer, address: str) -> None:
+    """The link arrived: the address is his. It may be a new one he asked for."""
+    if address == customer.email:
+        if customer.email_confirmed_at is None:
+            customer.email_confirmed_at = clock.now()
+            workflow.record(customer, "confirm_email", by=actor(customer))
+        return
+    if address != customer.pending_email:
+        raise Refused(_("This link was replaced by a newer one: use the last mail we sent."))
+    if by_email(address):
+        raise Refused(_("An account already uses this e-mail address."))
+    customer.email, customer.pending_email, customer.email_confirmed_at = address, None, clock.now()
+    customer.session_epoch += 1
+    workflow.record(customer, "change_email", by=actor(customer))
+
+
+def ask_email(customer: Customer, address: str, *, site: Site) -> None:
+    """Ask to change the address: the new one must confirm, the old one is told."""
+    address = clean_email(address)
+    if address == customer.email:
+        raise Refused(_("This is already your e-mail address."))
+    customer.pending_email = address
+    workflow.record(customer, "ask_email", by=actor(customer))
+    # Told even when the address has an account: who asks must not learn it here.
+    if not by_email(address):
+        link = sites.address(site) + links.confirm(customer, address)
+        messages.tell_address(address, "confirm_new_email", site=site, person=customer, link=link)
+    messages.tell_address(customer.email, "email_change_asked", site=site, person=customer, address=masked(address))
+
+
+def forgot_password(email: str, *, site: Site) -> None:
+    """Send a link for a new password, if the address has an account; says nothing either way."""
+    customer = by_email(email.strip().lower())
+    if customer is not None:
+        messages.tell(customer, "new_password", site=site, link=sites.address(site) + links.reset(customer))
+
+
+def change_password(customer: Customer, password: str, *, site: Site) -> None:
+    """Set a new password; every session of the account ends."""
+    check_strength(password, customer.email, customer.first_name, customer.last_name)
+    customer.password_hash = generate_password_hash(password)
+    customer.session_epoch += 1
+    limits.right_password(f"customer:{customer.email}")
+    workflow.record(customer, "change_password", by=actor(customer))
+    messages.tell(customer, "password_changed", site=site)
+
+
+def sign_out_everywhere(customer: Customer) -> None:
+    customer.session_epoch += 1
+
+
+def correct(customer: Customer, **data: str) -> list[str]:
+    """Correct personal data; returns the names of what changed."""
+    new = clean(data)
+    changed = [name for name in PERSONAL if getattr(customer, name) != new[name]]
+    for name in changed:
+        setattr(customer, name, new[name])
+    if changed:
+        workflow.record(customer, "correct", by=actor(customer), fields=changed)
+    return changed
+
+
+def export(customer: Customer) -> dict[str, Any]:
+    """Everything we hold about a person (RGPD art. 15 and 20), as plain values."""
+    offers = db.session.scalars(select(Offer).where(Offer.customer_id == customer.id).order_by(Offer.id)).all()
+    letters = db.session.scalars(select(Message).where(Message.customer_id == customer.id).order_by(Message.id)).all()
+    return {
+        "account": {"email": customer.email, **{n: getattr(customer, n) for n in PERSONAL}, "country": customer.country,
+                    "created_at": customer.created_at.isoformat(),
+                    "email_confirmed_at": customer.email_confirmed_at.isoformat() if customer.email_confirmed_at else None},
+        "offers": [
+            {"number": o.number, "state": o.status.value, "site": o.site.name,
+             "finalised_at": o.finalised_at.isoformat() if o.finalised_at else None, "total_cents": o.total_cents,
+             "lines": [{"ean": line.ean, "title": line.title, "platform": line.platform, "price_cents": line.price_cents,
+                        "removed": line.removed_reason or None} for line in o.lines]}
+            for o in offers
+        ],
+        "messages": [{"at": m.created_at.isoformat(), "to": m.recipient, "subject": m.subject, "text": m.body} for m in letters],
+        "events": [{"at": e.at.isoformat(), "what": e.verb} for e in workflow.history(customer)],
+    }  # fmt: skip
+
+
+OPEN_STATES = (OfferState.to_check, OfferState.second_chance, OfferState.accepted, OfferState.received)
+
+
+def why_not_erase(customer: Customer) -> str | None:
+    """A sale that is under way keeps the account: its parcel and its payment need the address."""
+    open_offer = db.session.scalar(select(Offer).where(Offer.customer_id == customer.id, Offer.status.in_(OPEN_STATES)).limit(1))
+    if open_offer:
+        return _("Your sale %(number)s is not finished: your account can be erased once it is.", number=open_offer.number)
+    return None
+
+
+def erase(customer: Customer) -> str:
+    """Erase what the law allows (RGPD art. 17): the person leaves, finished sales stay without a name.
+
+    Returns the sentence that says what stays, why and until when. Raises Refused while a sale is under way.
+    """
+    if reason := why_not_erase(customer):
+        raise Refused(reason)
+    done = db.session.scalar(
+        select(func.count()).where(Offer.customer_id == customer.id, Offer.status.not_in([OfferState.draft]))
+    )
+    workflow.record(customer, "erase", by=Actor(workflow.CUSTOMER, customer.id, _("Erased customer")))
+    for message in db.session.scalars(select(Message).where(Message.customer_id == customer.id)):
+        message.recipient, message.body, message.html = "", _("Erased at the customer's request."), ""
+    customer.email = f"{secrets.token_hex(8)}@efface.invalid"
+    customer.password_hash = "!"
+    for name in PERSONAL:
+        setattr(customer, name, "")
+    customer.first_name = _("Erased customer")
+    customer.pending_email = None
+    customer.session_epoch += 1
+    customer.erased_at = clock.now()
+    if done:
+        return _("Your account is erased. %(count)s past sales stay without your name, ten years, as accounting law asks.", count=done)
+    return _("Your account and all your data are erased.")
+
+
+# ── questions ──
+
+
+def by_email(email: str) -> Customer | None:
+    return db.session.scalar(select(Customer).where(Customer.email == email))
+
+
+def check_password(customer: Customer, password: str) -> None:
+    """Raises Refused when the password is not his, or limits.TooMany after five wrong ones. Slow: call it outside a unit."""
+    if sign_in(customer.email, password) is None:
+        raise Refused(_("This is not your current password."))
+
+
+def masked(address: str) -> str:
+    """« c•••@exemple.fr »: enough to recognise an address, too little to learn it."""
+    name, _at, domain = address.partition("@")
+    return f"{name[:1]}•••@{domain}"
+
+
+# ── what is typed ──
+
+_EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+_POSTCODE = re.compile(r"(0[1-9]|[1-8]\d|9[0-8])\d{3}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+LENGTHS = {"first_name": 100, "last_name": 100, "address": 200, "address_more": 200, "city": 100}
+
+
+class Invalid(Refused):
+    """What was typed in one field is wrong; `field` names it, so that the sentence stands beside it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def clean_email(words: str) -> str:
+    email = words.strip().lower()
+    if len(email) > 254 or not _EMAIL.fullmatch(email) or ".." in email:
+        raise Invalid("email", _("This is no e-mail address: write it as camille@exemple.fr."))
+    return email
+
+
+def clean(data: dict[str, str]) -> dict[str, str]:
+    """Check and tidy what a person typed about himself. Raises Invalid with the field and the sentence."""
+    tidy = {name: " ".join(_CONTROL.sub("", data.get(name) or "").split()) for name in PERSONAL}
+    for name, most in LENGTHS.items():
+        if len(tidy[name]) > most:
+            raise Invalid(name, _("This is too long: %(most)s characters at most.", most=most))
+    for name, sentence in (
+        ("first_name", _("Type your first name.")),
+        ("last_name", _("Type your last name.")),
+        ("address", _("Type the number and the street.")),
+        ("city", _("Type the town.")),
+    ):
+        if not tidy[name]:
+            raise Invalid(name, sentence)
+    tidy["postcode"] = tidy["postcode"].replace(" ", "")
+    if not _POSTCODE.fullmatch(tidy["postcode"]):
+        raise Invalid("postcode", _("This is no French postcode: 5 digits, such as 44000."))
+    tidy["phone"] = clean_phone(tidy["phone"], tidy["postcode"])
+    return tidy
+
+
+# The region a number without prefix belongs to, by postcode: overseas numbers have their own plans.
+_REGIONS = {"971": "GP", "972": "MQ", "973": "GF", "974": "RE", "975": "PM", "976": "YT", "977": "BL", "978": "MF",
+            "987": "PF", "988": "NC"}  # fmt: skip
+
+
+def clean_phone(words: str, postcode: str = "") -> str:
+    """A number in international form, « +33612345678 »."""
+    for region in dict.fromkeys([_REGIONS.get(postcode[:3], "FR"), "FR", "GP", "MQ", "RE", "YT", "GF"]):
+        try:
+            number = phonenumbers.parse(words, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    raise Invalid("phone", _("This is no phone number: 10 digits, such as 06 12 34 56 78."))
+
+
+def shown_phone(number: str) -> str:
+    """« 06 12 34 56 78 », as people read it."""
+    try:
+        parsed = phonenumbers.parse(number, "FR")
+    except phonenumbers.NumberParseException:
+        return number
+    style = phonenumbers.PhoneNumberFormat.NATIONAL if parsed.country_code == 33 else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(parsed, style)
+
+
+# A hash of nothing, so that an unknown address costs as much time as a wrong password.
+_DUMMY = generate_password_hash(secrets.token_hex(8))
+
+from services.people import links  # noqa: E402  (links sign what is written in these mails)

@@ -1,0 +1,54 @@
+"""Signed, expiring links to a person's own things. A purpose is a salt; a used or outdated link says so."""
+
+from flask import current_app
+from flask_babel import gettext as _
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+
+from models import Customer
+from services.unit import db
+from services.workflow import Refused
+
+CONFIRM_DAYS, RESET_HOURS = 7, 2
+
+
+def confirm(customer: Customer, address: str) -> str:
+    """Proves that who opens it reads this address."""
+    return "/compte/confirmer/" + _signer("confirm-email").dumps([customer.id, address])
+
+
+def reset(customer: Customer) -> str:
+    """Lets who opens it choose a new password, once: the next change makes it void."""
+    return "/compte/nouveau-mot-de-passe/" + _signer("new-password").dumps([customer.id, customer.session_epoch, customer.password_hash[-8:]])
+
+
+def read_confirm(token: str) -> tuple[Customer, str]:
+    customer_id, address = _read("confirm-email", token, CONFIRM_DAYS * 24 * 3600)
+    return _customer(customer_id), address
+
+
+def read_reset(token: str) -> Customer:
+    customer_id, epoch, tail = _read("new-password", token, RESET_HOURS * 3600)
+    customer = _customer(customer_id)
+    if (customer.session_epoch, customer.password_hash[-8:]) != (epoch, tail):
+        raise Refused(_("This link was already used: ask for a new one."))
+    return customer
+
+
+def _customer(id: int) -> Customer:
+    customer = db.session.get(Customer, id)
+    if customer is None or customer.erased_at:
+        raise Refused(_("This account no longer exists."))
+    return customer
+
+
+def _read(purpose: str, token: str, seconds: int) -> list:
+    try:
+        return _signer(purpose).loads(token, max_age=seconds)
+    except SignatureExpired:
+        raise Refused(_("This link is too old: ask for a new one.")) from None
+    except BadSignature:
+        raise Refused(_("This link is incomplete: copy it whole from the mail, or ask for a new one.")) from None
+
+
+def _signer(purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=f"link-{purpose}-v1")

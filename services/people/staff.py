@@ -1,0 +1,152 @@
+"""Members of staff: created with a one-time password, tied to vendors and stores, signed out by epoch."""
+
+import secrets
+
+from flask_appbuilder.security.sqla.models import Role, User
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from models import Membership, StaffAccount, Store, Vendor
+from services import limits, workflow
+from services.people.customers import clean_email
+from services.people.passwords import check_strength
+from services.unit import db
+from services.workflow import Actor, Refused
+
+workflow.VERBS.update(
+    add_staff=_l("Staff added"), reset_password=_l("One-time password given"), change_own_password=_l("Password changed"),
+    remove_staff=_l("Access withdrawn"), restore_staff=_l("Access given back"),
+)  # fmt: skip
+
+ADMINISTRATOR, ANIMATOR, ACCOUNTANT, OPERATOR, VENDOR, STORE = (
+    "Administrateur", "Animateur", "Comptable", "Opérateur reprise", "Vendeur", "Magasin",
+)  # fmt: skip
+ROLES = (ADMINISTRATOR, ANIMATOR, ACCOUNTANT, OPERATOR, VENDOR, STORE)
+# The operator's own people see all vendors; the others see those they belong to.
+SEE_ALL = {ADMINISTRATOR, ANIMATOR, ACCOUNTANT}
+
+
+def actor(user: User) -> Actor:
+    return Actor(workflow.STAFF, user.id, f"{user.first_name} {user.last_name}".strip() or user.username)
+
+
+def add(email: str, role: str, *, by: Actor, first_name: str = "", last_name: str = "") -> tuple[User, str]:
+    """Create a member of staff; returns him and the one-time password to change at the first sign-in."""
+    email = clean_email(email)
+    if role not in ROLES:
+        raise Refused(_("There is no role « %(role)s »: choose among %(roles)s.", role=role, roles=", ".join(ROLES)))
+    if db.session.scalar(select(User).where(User.username == email)):
+        raise Refused(_("%(email)s already has access.", email=email))
+    password = secrets.token_urlsafe(12)
+    name = email.partition("@")[0]
+    user = User(
+        username=email, email=email, first_name=first_name or name[:64], last_name=last_name, active=True,
+        password=generate_password_hash(password), roles=[db.session.scalars(select(Role).where(Role.name == role)).one()],
+    )  # fmt: skip
+    db.session.add(user)
+    db.session.flush()
+    db.session.add(StaffAccount(user_id=user.id, must_change_password=True))
+    workflow.record(user, "add_staff", by=by, role=role)
+    return user, password
+
+
+def belongs_to(user: User, vendor: Vendor, store: Store | None = None) -> Membership:
+    """Let a member of staff work for a vendor."""
+    membership = Membership(user=user, vendor=vendor, store=store)
+    db.session.add(membership)
+    db.session.flush()
+    return membership
+
+
+def give_password(user: User, *, by: Actor) -> str:
+    """A new one-time password; every session of the user ends."""
+    password = secrets.token_urlsafe(12)
+    user.password = generate_password_hash(password)
+    account = account_of(user)
+    account.session_epoch += 1
+    account.must_change_password = True
+    workflow.record(user, "reset_password", by=by)
+    return password
+
+
+def change_password(user: User, password: str) -> None:
+    """Choose one's own password; every other session of the user ends."""
+    check_strength(password, user.email, user.first_name, user.last_name)
+    user.password = generate_password_hash(password)
+    account = account_of(user)
+    account.session_epoch += 1
+    account.must_change_password = False
+    workflow.record(user, "change_own_password", by=actor(user))
+
+
+def withdraw(user: User, *, by: Actor) -> None:
+    """Close somebody's access at once."""
+    if by.id == user.id:
+        raise Refused(_("You cannot withdraw your own access: ask another administrator."))
+    user.active = False
+    account_of(user).session_epoch += 1
+    workflow.record(user, "remove_staff", by=by)
+
+
+def restore(user: User, *, by: Actor) -> None:
+    user.active = True
+    workflow.record(user, "restore_staff", by=by)
+
+
+def account_of(user: User) -> StaffAccount:
+    account = db.session.get(StaffAccount, user.id)
+    if account is None:
+        account = StaffAccount(user_id=user.id, session_epoch=0, must_change_password=False)
+        db.session.add(account)
+        db.session.flush()
+    return account
+
+
+def sees_all(user: User) -> bool:
+    return any(role.name in SEE_ALL for role in user.roles)
+
+
+def make_roles() -> None:
+    """Roles are code (admin/roles.py); the database only knows their names."""
+    known = set(db.session.scalars(select(Role.name)))
+    for name in (*ROLES, "Admin", "Public"):
+        if name not in known:
+            db.session.add(Role(name=name))
+    db.session.flush()
+
+
+# ── signing in ──
+
+
+def sign_in(email: str, password: str, address: str) -> User | None:
+    """The member of staff with these, or None. Raises limits.TooMany after wrong passwords. Slow: call it outside a unit."""
+    email = email.strip().lower()
+    account = f"staff:{email}"
+    seconds = limits.lock_left(account) or limits.spend(f"staff-sign-in:{address}", 30, 600) or 0
+    if seconds:
+        raise limits.TooMany(_("Too many wrong passwords: wait %(minutes)s min.", minutes=(seconds + 59) // 60), seconds)
+    user = db.session.scalar(select(User).where(User.username == email))
+    right = check_password_hash(user.password if user and user.password else _DUMMY, password)
+    if user is None or not right or not user.active:
+        limits.wrong_password(account)
+        return None
+    limits.right_password(account)
+    return user
+
+
+def sign_out_everywhere(user: User) -> None:
+    account_of(user).session_epoch += 1
+
+
+def epoch_of(user_id: int) -> int:
+    """The epoch a session must carry to be open."""
+    return db.session.scalar(select(StaffAccount.session_epoch).where(StaffAccount.user_id == user_id)) or 0
+
+
+def must_change(user_id: int) -> bool:
+    return bool(db.session.scalar(select(StaffAccount.must_change_password).where(StaffAccount.user_id == user_id)))
+
+
+_DUMMY = generate_password_hash(secrets.token_hex(8))

@@ -1,0 +1,94 @@
+"""What a shop changes under « Paramétrages divers »: typed here, kept with its date and author, newest in force."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from models import Setting
+from services import clock
+from services.unit import db
+from services.workflow import Actor, Refused
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(words: str) -> int:
+        try:
+            value = int(words.strip())
+        except ValueError:
+            raise Refused(_("Type a whole number.")) from None
+        if not low <= value <= high:
+            raise Refused(_("Type a number from %(low)s to %(high)s.", low=low, high=high))
+        return value
+
+    return read
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing a shop may decide."""
+
+    key: str
+    chapter: Any
+    label: Any
+    help: Any
+    default: Any
+    read: Callable[[str], Any]
+    unit: Any = ""
+
+
+_BUYING, _PEOPLE, _MACHINES = _l("Buying back"), _l("People"), _l("Machines")
+
+OPTIONS: dict[str, Option] = {
+    o.key: o
+    for o in (
+        Option("second_chance_days", _BUYING, _l("Time to answer a second chance"),
+               _l("Without an answer by then, the offer is declined by itself."), 7, _whole(1, 60), _l("days")),
+        Option("drop_off_days", _BUYING, _l("Time to drop the parcel off"),
+               _l("Printed deadline and end of the price guarantee."), 10, _whole(1, 60), _l("days")),
+        Option("cart_days", _BUYING, _l("Carts are kept"), _l("A cart nobody touched for longer is emptied."), 7, _whole(1, 90), _l("days")),
+        Option("check_hours", _BUYING, _l("Time announced for checking an offer"),
+               _l("The dashboard warns when an offer is about to wait longer."), 48, _whole(1, 240), _l("hours")),
+        Option("staff_idle_minutes", _PEOPLE, _l("Staff are signed out after"), _l("Without a click."), 30, _whole(5, 720), _l("minutes")),
+        Option("customer_days", _PEOPLE, _l("Customers stay signed in"), "", 30, _whole(1, 365), _l("days")),
+        Option("quotes_per_minute", _MACHINES, _l("Public prices per address"),
+               _l("How many barcodes one Internet address may ask a minute."), 300, _whole(10, 100_000), _l("a minute")),
+        Option("photos_per_minute", _MACHINES, _l("Camera pictures per address"),
+               _l("How many pictures one Internet address may have read a minute."), 240, _whole(10, 10_000), _l("a minute")),
+    )
+}  # fmt: skip
+
+_known: dict[str, Any] | None = None
+
+
+def value(key: str) -> Any:
+    """What is in force for a key. Read once per process and forgotten at each change (and by `forget` each minute)."""
+    global _known
+    if _known is None:
+        rows = db.session.execute(db.select(Setting.key, Setting.value).order_by(Setting.since, Setting.id)).all()
+        _known = {k: v for k, v in rows}
+    return _known.get(key, OPTIONS[key].default)
+
+
+def change(key: str, words: str, *, by: Actor) -> bool:
+    """Decide a new value from now on; False when it is what was already in force. Raises Refused with the bounds."""
+    read = OPTIONS[key].read(words)
+    forget()
+    if read == value(key):
+        return False
+    db.session.add(Setting(key=key, value=read, by_name=by.name, since=clock.now()))
+    db.session.flush()
+    forget()
+    return True
+
+
+def history(key: str, limit: int = 5) -> list[Setting]:
+    """Earlier decisions, newest first."""
+    return list(db.session.scalars(db.select(Setting).where(Setting.key == key).order_by(Setting.id.desc()).limit(limit)))
+
+
+def forget() -> None:
+    global _known
+    _known = None

@@ -1,0 +1,325 @@
+"""The argus: what each reference is worth on the market, since when, and who says so.
+
+Lists arrive as files. They are staged beside the catalogue, compared with it in one go, and only what differs is
+written, in one short transaction: a file never half-applies, whatever kills it.
+"""
+
+import csv
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Connection, select, text, update
+
+from models import ArgusValue, ImportRun, ImportState, Platform, Variant
+from services import clock, files, money, outbox, workflow
+from services.stock import catalogue, imports
+from services.unit import bulk, db, is_sqlite, merging, unit_of_work
+from services.workflow import Actor, Refused
+
+workflow.name_states(
+    (ImportState.waiting, _l("Waiting"), "warn"),
+    (ImportState.running, _l("Running"), "info"),
+    (ImportState.complete, _l("Complete"), "ok"),
+    (ImportState.failed, _l("Failed"), "bad"),
+)
+workflow.VERBS.update(argus=_l("Argus changed"), import_argus=_l("Argus imported"), cover=_l("Cover changed"))
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "ean": ("ean", "code-barres", "code barre", "gtin", "barcode", "ean13", "upc"),
+    "title": ("titre", "title", "désignation", "libellé", "nom", "jeu"),
+    "platform": ("plateforme", "platform", "console", "support", "machine"),
+    "argus": ("argus", "cote", "valeur", "prix argus", "resale", "prix"),
+    "voucher": ("bon_achat", "bon d'achat", "voucher", "avoir"),
+    "cash": ("especes", "espèces", "cash", "comptant"),
+}
+REQUIRED = ("ean", "title", "argus")
+PROGRESS_EVERY = 10_000
+
+
+# ── by hand ──
+
+
+def change(variant: Variant, value_cents: int, *, by: Actor) -> None:
+    """Set what a reference is worth from today on. Raises Refused below zero."""
+    if value_cents < 0:
+        raise Refused(_("An argus cannot be negative."))
+    if variant.argus_cents == value_cents:
+        return
+    before, today = variant.argus_cents, clock.today()
+    variant.argus_cents, variant.argus_on = value_cents, today
+    db.session.add(
+        ArgusValue(variant=variant, value_cents=value_cents, voucher_cents=variant.voucher_cents, cash_cents=variant.cash_cents,
+                   source=by.name[:40], since=today)
+    )  # fmt: skip
+    workflow.record(variant, "argus", by=by, before_cents=before, after_cents=value_cents)
+
+
+def history(variant: Variant, limit: int = 60) -> list[ArgusValue]:
+    """What a reference was worth, oldest first."""
+    newest = db.session.scalars(
+        select(ArgusValue).where(ArgusValue.variant_id == variant.id).order_by(ArgusValue.since.desc(), ArgusValue.id.desc()).limit(limit)
+    ).all()
+    return list(reversed(newest))
+
+
+# ── by file ──
+
+
+def receive(path: Path, file_name: str, *, by: Actor) -> ImportRun:
+    """Take a file in: it is kept as it came, and loaded by the worker. The same file already on its way is not taken twice."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    sha256 = digest.hexdigest()
+    under_way = db.session.scalar(
+        select(ImportRun).where(ImportRun.sha256 == sha256, ImportRun.state.in_([ImportState.waiting, ImportState.running]))
+    )
+    if under_way:
+        return under_way
+    kept = files.keep(b"", ".table")
+    shutil.copyfile(path, files.path(kept))
+    run = ImportRun(kind="argus", file_name=file_name[:200], file_path=kept, sha256=sha256, by_name=by.name, started_at=clock.now(), report={})
+    db.session.add(run)
+    workflow.record(run, "import_argus", by=by)
+    outbox.add("import", f"import:{run.id}", run=run.id)
+    return run
+
+
+def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
+    """Read, compare, apply. Everything that can go wrong with the file becomes the run's sentence. Loading twice changes nothing."""
+    with unit_of_work() as session:
+        run = session.get_one(ImportRun, run_id)
+        if run.state in (ImportState.complete, ImportState.failed):
+            return
+        run.state, run.started_at = ImportState.running, clock.now()
+        source = files.path(run.file_path)
+    try:
+        _load(run_id, source, alive)
+    except Refused as refusal:
+        _fail(run_id, str(refusal))
+    except UnicodeError:
+        _fail(run_id, _("This file's letters cannot be read: save it as « CSV UTF-8 »."))
+
+
+def import_file(path: Path, *, by: Actor) -> ImportRun:
+    """Receive and load at once (the command line). Returns the finished run."""
+    with unit_of_work():
+        run_id = receive(path, path.name, by=by).id
+    load(run_id)
+    with unit_of_work() as session:
+        outbox.settle(f"import:{run_id}")
+        return session.get_one(ImportRun, run_id)
+
+
+def latest_runs(limit: int = 20) -> list[ImportRun]:
+    return list(db.session.scalars(select(ImportRun).order_by(ImportRun.id.desc()).limit(limit)))
+
+
+# ── private: reading ──
+
+
+def _load(run_id: int, source: Path, alive: Callable[[], None]) -> None:
+    table = imports.open_table(source)
+    at = imports.columns(table.header, COLUMNS, REQUIRED)
+    platforms = {imports.fold(name): name for name in db.session.scalars(select(Platform.name))}
+    db.session.rollback()
+    errors_name = files.keep(b"", ".csv")
+    reader = _Reader(table, at.at, platforms, files.path(errors_name))
+    with bulk() as connection:
+        _make_stage(connection)
+        for chunk in imports.chunks(reader.lines(), 1000):
+            _stage(connection, chunk)
+            if reader.read % PROGRESS_EVERY < 1000:
+                _progress(run_id, reader.read)
+                alive()
+        created, updated, unchanged = _merge(connection, f"import:{run_id}", reader.repeated)
+    if not reader.refused:
+        files.path(errors_name).unlink()
+        errors_name = ""
+    with unit_of_work() as session:
+        run = session.get_one(ImportRun, run_id)
+        run.state, run.ended_at, run.errors_path = ImportState.complete, clock.now(), errors_name
+        run.encoding, run.separator = table.encoding, table.separator
+        run.lines_read, run.refused, run.repeated = reader.read, reader.refused, reader.repeats
+        run.created, run.updated, run.unchanged = created, updated + reader.repeats, unchanged
+        run.report = {"repeated": reader.repeat_lines, "refused": reader.refused_lines, "unknown_columns": at.unknown[:20]}
+
+
+class _Reader:
+    """Turns lines into rows to stage; refused ones go to a file with their sentence, to be corrected and loaded again."""
+
+    def __init__(self, table: imports.Table, at: dict[str, int], platforms: dict[str, str], errors: Path) -> None:
+        self.table, self.at, self.platforms, self.errors = table, at, platforms, errors
+        self.read = self.refused = self.repeats = 0
+        self.seen: set[int] = set()
+        self.repeated: set[str] = set()
+        self.repeat_lines: list[list[Any]] = []
+        self.refused_lines: list[list[Any]] = []
+
+    def lines(self) -> Iterator[tuple[Any, ...]]:
+        with self.errors.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file, delimiter=";")
+            writer.writerow([*self.table.header, "ligne", "motif"])
+            for line, cells in self.table.rows:
+                self.read += 1
+                try:
+                    row = self._row(line, cells)
+                except Refused as refusal:
+                    self.refused += 1
+                    if len(self.refused_lines) < 200:
+                        self.refused_lines.append([line, " ; ".join(cells)[:120], str(refusal)])
+                    cells += [""] * (len(self.table.header) - len(cells))
+                    writer.writerow([*(imports.neutral(c) for c in cells[: len(self.table.header)]), line, str(refusal)])
+                else:
+                    yield row
+
+    def _row(self, line: int, cells: list[str]) -> tuple[Any, ...]:
+        if not cells:
+            raise Refused(_("This line cannot be read: a quotation mark is open."))
+        at, width = self.at, len(cells)
+        ean = catalogue.read_ean(cells[at["ean"]] if at["ean"] < width else "")
+        title = " ".join(cells[at["title"]].split())[:300] if at["title"] < width else ""
+        if not title:
+            raise Refused(_("The title is missing."))
+        argus = self._amount(cells, "argus")
+        if argus is None:
+            raise Refused(_("The argus is missing."))
+        platform = cells[at["platform"]].strip()[:100] if at.get("platform", width) < width else ""
+        if platform:
+            platform = self.platforms.setdefault(imports.fold(platform), platform)
+        key = int(ean) * 100 + len(ean)
+        if key in self.seen:
+            self.repeats += 1
+            self.repeated.add(ean)
+            if len(self.repeat_lines) < 200:
+                self.repeat_lines.append([line, ean])
+        else:
+            self.seen.add(key)
+        return line, ean, title, platform, argus, self._amount(cells, "voucher"), self._amount(cells, "cash")
+
+    def _amount(self, cells: list[str], name: str) -> int | None:
+        position = self.at.get(name)
+        words = cells[position] if position is not None and position < len(cells) else ""
+        if not words.strip():
+            return None
+        try:
+            amount = money.parse(words)
+        except ValueError:
+            raise Refused(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
+        if amount < 0:
+            raise Refused(_("« %(words)s » is negative.", words=words[:20]))
+        return amount
+
+
+def _progress(run_id: int, lines: int) -> None:
+    with unit_of_work() as session:
+        session.execute(update(ImportRun).where(ImportRun.id == run_id).values(lines_read=lines))
+
+
+def _fail(run_id: int, sentence: str) -> None:
+    with unit_of_work() as session:
+        run = session.get_one(ImportRun, run_id)
+        run.state, run.error, run.ended_at = ImportState.failed, sentence, clock.now()
+
+
+# ── private: comparing and applying, the same shape on both engines ──
+
+
+def _make_stage(connection: Connection) -> None:
+    connection.execute(
+        text(
+            "CREATE TEMPORARY TABLE stage (line INTEGER, ean VARCHAR(14), title TEXT, platform TEXT, argus INTEGER, voucher INTEGER, "
+            "cash INTEGER, variant_id INTEGER, product_id INTEGER, changed INTEGER)"
+        )
+    )
+
+
+def _stage(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    if is_sqlite():
+        connection.exec_driver_sql("INSERT INTO stage (line, ean, title, platform, argus, voucher, cash) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        return
+    cursor = connection.connection.cursor()
+    with cursor.copy("COPY stage (line, ean, title, platform, argus, voucher, cash) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _merge(connection: Connection, source: str, repeated: set[str]) -> tuple[int, int, int]:
+    """Apply what differs; returns how many references were created, updated, left as they were."""
+    today, now = clock.today(), clock.now()
+
+    def run(sql: str, **values: Any) -> int:
+        return connection.execute(text(sql), values).rowcount
+
+    for ean in repeated:  # the last line of a reference counts
+        run("DELETE FROM stage WHERE ean = :ean AND line < (SELECT max(line) FROM stage WHERE ean = :ean)", ean=ean)
+    with merging(connection):
+        if not is_sqlite():
+            run("SELECT pg_advisory_xact_lock(hashtext('argus import'))")
+        run(
+            "INSERT INTO platform (name, weight_grams) SELECT DISTINCT platform, 150 FROM stage "
+            "WHERE platform <> '' AND NOT EXISTS (SELECT 1 FROM platform p WHERE p.name = stage.platform)"
+        )
+        run("UPDATE stage SET variant_id = v.id, product_id = v.product_id FROM variant v WHERE v.ean = stage.ean")
+        if is_sqlite():
+            run("UPDATE stage SET product_id = (SELECT coalesce(max(id), 0) FROM product) + stage.rowid WHERE variant_id IS NULL")
+        else:
+            run("UPDATE stage SET product_id = nextval('product_id_seq') WHERE variant_id IS NULL")
+        run(
+            "UPDATE stage SET changed = CASE WHEN v.argus_cents IS DISTINCT FROM stage.argus OR v.voucher_cents IS DISTINCT FROM stage.voucher "
+            "OR v.cash_cents IS DISTINCT FROM stage.cash THEN 2 ELSE 1 END "
+            "FROM variant v JOIN product p ON p.id = v.product_id LEFT JOIN platform pf ON pf.id = p.platform_id "
+            "WHERE v.id = stage.variant_id AND (v.argus_cents IS DISTINCT FROM stage.argus OR v.voucher_cents IS DISTINCT FROM stage.voucher "
+            "OR v.cash_cents IS DISTINCT FROM stage.cash OR p.title <> stage.title OR (stage.platform <> '' AND pf.name IS DISTINCT FROM stage.platform))"
+        )
+        created = run(
+            "INSERT INTO product (id, title, platform_id, category, created_at) SELECT s.product_id, s.title, p.id, '', :now "
+            "FROM stage s LEFT JOIN platform p ON p.name = s.platform WHERE s.variant_id IS NULL",
+            now=now if not is_sqlite() else now.strftime("%Y-%m-%d %H:%M:%S.%f"),
+        )
+        run(
+            "INSERT INTO variant (product_id, ean, argus_cents, argus_on, voucher_cents, cash_cents) "
+            "SELECT product_id, ean, argus, :today, voucher, cash FROM stage WHERE variant_id IS NULL",
+            today=today.isoformat() if is_sqlite() else today,
+        )
+        run(
+            "INSERT INTO argus_value (variant_id, value_cents, voucher_cents, cash_cents, source, since) "
+            "SELECT v.id, s.argus, s.voucher, s.cash, :source, :today FROM stage s JOIN variant v ON v.ean = s.ean "
+            "WHERE s.variant_id IS NULL OR s.changed = 2",
+            source=source, today=today.isoformat() if is_sqlite() else today,
+        )  # fmt: skip
+        updated = connection.execute(text("SELECT count(*) FROM stage WHERE changed > 0")).scalar_one()
+        run(
+            "UPDATE variant SET argus_cents = s.argus, argus_on = :today, voucher_cents = s.voucher, cash_cents = s.cash "
+            "FROM stage s WHERE s.variant_id = variant.id AND s.changed = 2",
+            today=today.isoformat() if is_sqlite() else today,
+        )
+        run(
+            "UPDATE product SET title = s.title, platform_id = coalesce((SELECT id FROM platform WHERE name = s.platform), product.platform_id) "
+            "FROM stage s WHERE s.product_id = product.id AND s.changed > 0"
+        )
+        same = connection.execute(text("SELECT count(*) FROM stage WHERE variant_id IS NOT NULL AND changed IS NULL")).scalar_one()
+    return created, updated, same
+
+
+# ── the worker's door ──
+
+
+def _work(payload: dict[str, Any], key: str) -> str:
+    load(payload["run"], alive=lambda: outbox.still_at_it(key))
+    return ""
+
+
+def _worked(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
+    if error is not None:
+        run = db.session.get_one(ImportRun, payload["run"])
+        run.state, run.error, run.ended_at = ImportState.failed, _("The import stopped on an error of ours: it was written down."), clock.now()
+
+
+outbox.handles("import", call=_work, record=_worked)

@@ -1,0 +1,98 @@
+"""Second-hand units: they enter, they are sold, withdrawn or lost; stock and sales are counted from what moved."""
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+
+from models import Item, ItemState, Movement, MovementKind, Store, Variant
+from services import clock, workflow
+from services.unit import db
+from services.workflow import Actor, Move, Refused, Workflow
+
+S, K = ItemState, MovementKind
+workflow.name_states(
+    (S.in_stock, _l("In stock"), "ok"),
+    (S.sold, _l("Sold"), "info"),
+    (S.withdrawn, _l("Withdrawn"), "bad"),
+    (S.lost, _l("Lost"), "bad"),
+    (S.returned, _l("Returned"), "warn"),
+    (K.entry, _l("Entry"), "ok"),
+    (K.sale, _l("Sale"), "info"),
+    (K.withdrawal, _l("Withdrawal"), "bad"),
+    (K.loss, _l("Loss"), "bad"),
+    (K.return_, _l("Return"), "warn"),
+)
+ITEM = Workflow(
+    "item",
+    Move("sell", _l("Sold"), {S.in_stock}, S.sold),
+    Move("withdraw", _l("Withdraw"), {S.in_stock}, S.withdrawn),
+    Move("lose", _l("Declare lost"), {S.in_stock}, S.lost),
+    Move("give_back", _l("Put back in stock"), {S.sold, S.withdrawn, S.lost}, S.in_stock),
+)
+workflow.VERBS.update(
+    enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock")
+)
+
+
+def enter(variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: str = "") -> Item:
+    """One unit enters a store at what it cost us."""
+    item = Item(
+        vendor_id=store.vendor_id, store=store, variant=variant, cost_cents=cost_cents, place=place, status=S.in_stock, entered_at=clock.now()
+    )
+    db.session.add(item)
+    workflow.record(item, "enter", by=by)
+    _move(item, K.entry, +1, by=by)
+    return item
+
+
+def sell(item: Item, price_cents: int, *, channel: str = "boutique", by: Actor) -> None:
+    """The unit was sold. Raises Refused when it is not in stock, or the price is not one."""
+    if price_cents <= 0:
+        raise Refused(_("Type the price it was sold for."))
+    ITEM.fire(item, "sell", by=by, price_cents=price_cents, channel=channel)
+    _move(item, K.sale, -1, by=by, price_cents=price_cents, channel=channel)
+
+
+def withdraw(item: Item, *, by: Actor) -> None:
+    ITEM.fire(item, "withdraw", by=by)
+    _move(item, K.withdrawal, -1, by=by)
+
+
+def lose(item: Item, *, by: Actor) -> None:
+    ITEM.fire(item, "lose", by=by)
+    _move(item, K.loss, -1, by=by)
+
+
+def give_back(item: Item, *, by: Actor) -> None:
+    """It is here after all: the undo of the three above."""
+    ITEM.fire(item, "give_back", by=by)
+    _move(item, K.return_, +1, by=by)
+
+
+def stock_of(vendor_id: int, variant_ids: list[int]) -> dict[int, int]:
+    """« NB Stock »: units in stock of each reference, over the vendor's stores."""
+    rows = db.session.execute(
+        select(Item.variant_id, func.count())
+        .where(Item.vendor_id == vendor_id, Item.variant_id.in_(variant_ids), Item.status == S.in_stock)
+        .group_by(Item.variant_id)
+    ).all()
+    return {variant: count for variant, count in rows}
+
+
+def sold_of(vendor_id: int, variant_ids: list[int]) -> dict[int, tuple[int, int]]:
+    """« NB Stock vendu » and average price in cents of each reference, from the sale movements."""
+    rows = db.session.execute(
+        select(Movement.variant_id, func.count(), func.sum(Movement.price_cents))
+        .where(Movement.vendor_id == vendor_id, Movement.variant_id.in_(variant_ids), Movement.kind == K.sale)
+        .group_by(Movement.variant_id)
+    ).all()
+    return {variant: (count, (int(total) * 2 + count) // (2 * count)) for variant, count, total in rows}
+
+
+def _move(item: Item, kind: MovementKind, quantity: int, *, by: Actor, price_cents: int | None = None, channel: str = "") -> None:
+    db.session.add(
+        Movement(
+            vendor_id=item.vendor_id, store_id=item.store_id, variant_id=item.variant_id, item_id=item.id, kind=kind, quantity=quantity,
+            price_cents=price_cents, channel=channel, by_name=by.name, at=clock.now(),
+        )
+    )  # fmt: skip

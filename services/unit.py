@@ -1,0 +1,120 @@
+"""One unit of work: the only place where a transaction begins and ends, together with the outbox."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from flask_appbuilder.models.sqla.base import SQLA
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from models import Model
+
+db = SQLA(model_class=Model)
+
+# Called after each commit that left something to tell the outside; app.py plugs the queue's bell in.
+after_commit: list[Callable[[], None]] = []
+
+RETRIES = 5
+T = TypeVar("T")
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Session]:
+    """Everything inside is kept together or not at all.
+
+    Load rows inside: the read transaction of the request ends here, and on SQLite the write lock is taken
+    first (BEGIN IMMEDIATE), because a row read before it is a lock error waiting for its day.
+    """
+    session = db.session()
+    if session.info.get("in_unit"):
+        raise RuntimeError("a unit of work may not open another: two commits in one verb are two verbs")
+    session.rollback()
+    session.info["in_unit"] = True
+    try:
+        session.connection(execution_options={"immediate": True})
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop("in_unit", None)
+    if session.info.pop("rings", False):
+        for ring in after_commit:
+            ring()
+
+
+def retried(work: Callable[[], T]) -> T:
+    """Run `work` (which opens its own unit) again when the database said « locked » or « deadlock », at most 5 times."""
+    for attempt in range(1, RETRIES + 1):
+        try:
+            return work()
+        except DBAPIError as error:
+            if attempt == RETRIES or not is_lock(error):
+                raise
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))
+    raise AssertionError("unreachable")
+
+
+def is_lock(error: BaseException) -> bool:
+    """Someone else holds what we need: worth trying again (SQLITE_BUSY; PostgreSQL 40001, 40P01, 55P03)."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error, OperationalError) and "locked" in str(error.orig):
+        return True
+    return getattr(error.orig, "sqlstate", None) in {"40001", "40P01", "55P03"}
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Someone else changed the row first (its version moved)."""
+    return isinstance(error, StaleDataError)
+
+
+def is_sqlite() -> bool:
+    return db.engine.dialect.name == "sqlite"
+
+
+def tune(engine: Engine) -> None:
+    """Make an engine keep our promises: durable, foreign keys on, write units that queue rather than fail."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 10000")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def bulk() -> Iterator[Connection]:
+    """A connection of its own for set-based work: stage into temporary tables first, then merge once, shortly."""
+    with db.engine.connect() as connection:
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            connection.invalidate()  # temporary tables go with the connection
+
+
+@contextmanager
+def merging(connection: Connection) -> Iterator[None]:
+    """The one short write of a bulk job: all of it or nothing."""
+    connection.commit()
+    connection.execution_options(immediate=True)
+    with connection.begin():
+        yield

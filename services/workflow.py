@@ -1,0 +1,159 @@
+"""Moves, guards and the event log: one table of moves per aggregate, and nothing else changes a status."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from models import Event
+from services import clock
+from services.unit import db
+
+
+class Refused(Exception):
+    """The business says no; the message is the sentence for the person at the screen."""
+
+
+class OutsideError(Exception):
+    """The outside world failed; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does it: a member of staff, a customer, the clock or a command."""
+
+    kind: str
+    id: int | None
+    name: str
+
+
+CLOCK = Actor("clock", None, "Comptoir")
+STAFF, CUSTOMER, TIME = "staff", "customer", "clock"
+
+Guard = Callable[[Any], str | None]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One line of a table of moves. `to` None keeps the state; a guard answers None or the sentence that says why not."""
+
+    verb: str
+    label: Any
+    sources: frozenset[StrEnum] | set[StrEnum]
+    to: StrEnum | None
+    only_if: Guard | None = None
+    by: tuple[str, ...] = (STAFF,)
+
+
+class Workflow:
+    """The life of one kind of row."""
+
+    def __init__(self, name: str, *moves: Move) -> None:
+        self.name = name
+        self.moves = moves
+
+    def move(self, verb: str, state: StrEnum) -> Move | None:
+        return next((m for m in self.moves if m.verb == verb and state in m.sources), None)
+
+    def why_not(self, row: Any, verb: str, by_kind: str | None = None) -> str | None:
+        """None when the move is open, else the sentence that says why it is not."""
+        move = self.move(verb, row.status)
+        if move is None or (by_kind is not None and by_kind not in move.by):
+            return _("This is no longer possible: it is now « %(state)s ». Reload the page to see it.", state=words_of(row.status))
+        return move.only_if(row) if move.only_if else None
+
+    def open_to(self, row: Any, by_kind: str = STAFF) -> list[Move]:
+        """The moves this kind of person can make now: buttons are drawn from it."""
+        return [m for m in self.moves if row.status in m.sources and by_kind in m.by and not (m.only_if and m.only_if(row))]
+
+    def allows(self, row: Any, verb: str, by_kind: str = STAFF) -> bool:
+        return self.why_not(row, verb, by_kind) is None
+
+    def fire(self, row: Any, verb: str, *, by: Actor, **facts: Any) -> None:
+        """Check, change the status, add the event. Raises Refused with the sentence when the move is not open."""
+        if reason := self.why_not(row, verb, by.kind):
+            raise Refused(reason)
+        move = self.move(verb, row.status)
+        assert move is not None
+        before = row.status
+        if move.to is not None:
+            row.status = move.to
+        else:
+            row.version = row.version  # the state stays, the row moves: a second hand must still meet the version
+        record(row, verb, by=by, before=before, after=row.status, **facts)
+
+
+def record(row: Any, verb: str, *, by: Actor, before: StrEnum | None = None, after: StrEnum | None = None, **facts: Any) -> None:
+    """Write down that something happened to a row, without moving it."""
+    db.session.flush()
+    db.session.add(
+        Event(
+            subject=row.__tablename__,
+            subject_id=row.id,
+            vendor_id=row.id if row.__tablename__ == "vendor" else getattr(row, "vendor_id", None),
+            verb=verb,
+            from_state=before,
+            to_state=after,
+            actor_kind=by.kind,
+            actor_id=by.id,
+            actor_name=by.name,
+            facts=facts,
+            at=clock.now(),
+        )
+    )
+
+
+def history(row: Any, limit: int = 100) -> list[Event]:
+    """What happened to a row, newest first."""
+    return list(
+        db.session.scalars(
+            db.select(Event)
+            .where(Event.subject == row.__tablename__, Event.subject_id == row.id)
+            .order_by(Event.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def words_of(state: Any) -> str:
+    return str(WORDS.get(state, (state, ""))[0])
+
+
+def tone_of(state: Any) -> str:
+    return WORDS.get(state, ("", "off"))[1]
+
+
+# Label and tone of every state on screen; each noun adds its own with `name_states`.
+WORDS: dict[Any, tuple[Any, str]] = {}
+
+
+def name_states(*rows: tuple[StrEnum, Any, str]) -> None:
+    WORDS.update({state: (label, tone) for state, label, tone in rows})
+
+
+def states(enum: Iterable[StrEnum]) -> list[tuple[str, str]]:
+    """Choices of a filter: code and word."""
+    return [(s.value, words_of(s)) for s in enum]
+
+
+VERBS: dict[str, Any] = {
+    "create": _l("Created"),
+    "edit": _l("Changed"),
+    "delete": _l("Deleted"),
+}
+"""What a verb of the event log is called on screen; each noun adds its own."""
+
+
+def diagrams(flows: Iterable[Workflow]) -> str:
+    """Every table of moves as a Mermaid diagram, for docs/workflows.md."""
+    parts = ["# Workflows\n\nMade by `flask --app app workflows` from the tables of moves; a test says when it is stale.\n"]
+    for flow in flows:
+        lines = [f"## {flow.name}\n", "```mermaid", "stateDiagram-v2"]
+        for move in flow.moves:
+            for source in sorted(move.sources):
+                lines.append(f"    {source} --> {move.to or source}: {move.verb} ({', '.join(move.by)})")
+        parts.append("\n".join([*lines, "```\n"]))
+    return "\n".join(parts)

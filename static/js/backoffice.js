@@ -1,0 +1,63 @@
+// Keys, rows one can click anywhere, selections, pages that refresh while work goes on.
+const typing = () => /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName) && document.activeElement.type !== "checkbox";
+const rows = () => [...document.querySelectorAll("[data-lines] tbody tr")];
+let at = -1;
+
+function focusLine(step) {
+  const all = rows();
+  if (!all.length) return;
+  all[at]?.classList.remove("focus", "sel");
+  at = Math.max(0, Math.min(all.length - 1, at + step));
+  all[at].classList.add("focus", "sel");
+  all[at].scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); document.getElementById("g")?.focus(); return; }
+  if (typing() || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const key = event.key.toLowerCase();
+  if (key === "/") { event.preventDefault(); (document.getElementById("s") || document.getElementById("g"))?.focus(); }
+  else if (key === "?") document.getElementById("help")?.showModal();
+  else if (key === "j") focusLine(1);
+  else if (key === "k") focusLine(-1);
+  else if (key === "r") {
+    const form = rows()[at]?.querySelector(".take-out"), reason = form?.querySelector("[name=reason]");
+    if (reason) { event.preventDefault(); reason.focus(); } else form?.requestSubmit();
+  } else if (key.length === 1) document.querySelector(`[data-key="${CSS.escape(key)}"]:not(:disabled)`)?.click();
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.busy) return event.preventDefault();      // a double click is one click
+  event.target.dataset.busy = "1";
+  setTimeout(() => delete event.target.dataset.busy, 3000);
+});
+
+document.addEventListener("change", (event) => {
+  const table = event.target.closest(".rows");
+  if (!table) return;
+  if (event.target.matches(".action_check_all")) table.querySelectorAll(".action_check").forEach((box) => { box.checked = event.target.checked; });
+  table.querySelector("[data-chosen]").textContent = table.querySelectorAll(".action_check:checked").length;
+});
+
+document.addEventListener("click", (event) => {
+  const opens = event.target.closest("[data-opens]");
+  if (opens) { const part = document.getElementById(opens.dataset.opens); part.open = true; part.querySelector("textarea, input:not([type=hidden])")?.focus(); }
+  const cell = event.target.closest(".rows td:not(.off)");
+  if (cell && !event.target.closest("a, button, input, label, summary")) cell.parentElement.querySelector("a[href]")?.click();
+});
+
+async function refresh(part) {
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    const fresh = page.getElementById(part.id);
+    if (!fresh) return;
+    if (!fresh.dataset.refresh) return location.reload();
+    part.replaceWith(fresh);
+    setTimeout(refresh, 1500, fresh);
+  } catch { setTimeout(refresh, 5000, part); }
+}
+const live = document.querySelector("[data-refresh]");
+if (live) setTimeout(refresh, 1000, live);
+
+const target = location.hash.startsWith("#l") ? rows().findIndex((row) => "#" + row.id === location.hash) : -1;
+if (target >= 0) { at = target - 1; focusLine(1); }

@@ -1,0 +1,111 @@
+"""The clock: one line of schedule and one verb per task. Rows are the queue; Huey only rings and tells the time."""
+
+import functools
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from huey import RedisHuey, SqliteHuey, crontab
+
+import config
+from services import limits, once, outbox, settings, visits
+from services.buyback import offers
+from services.unit import retried, unit_of_work
+from services.workflow import Refused
+
+log = logging.getLogger("tasks")
+
+
+def _queue() -> Any:
+    machine = config.read()
+    if machine.redis_url:
+        return RedisHuey("comptoir", url=machine.redis_url)
+    return SqliteHuey("comptoir", filename=str(machine.data_dir / "queue.db"))
+
+
+huey = _queue()
+
+
+@functools.cache
+def _app() -> Any:
+    """The application, built once per worker; the web server brings its own."""
+    from app import create_app
+
+    return create_app(machine=config.read(), bell=None)
+
+
+def every(schedule: str) -> Callable[[Callable[[], Any]], Any]:
+    """A periodic task, by a crontab line."""
+    minute, hour, day, month, weekday = schedule.split()
+
+    def register(work: Callable[[], Any]) -> Any:
+        @functools.wraps(work)
+        def run() -> None:
+            with _app().app_context():
+                work()
+
+        return huey.periodic_task(crontab(minute=minute, hour=hour, day=day, month=month, day_of_week=weekday))(run)
+
+    return register
+
+
+def each(ids: Iterable[int], model: Any, verb: Callable[[Any], Any]) -> int:
+    """One unit per row: re-read, skipped if it moved, logged if it fails, and the others go on."""
+    done = 0
+    for id in list(ids):
+
+        def one(id: int = id) -> None:
+            with unit_of_work() as session:
+                row = session.get(model, id)
+                if row is not None:
+                    verb(row)
+
+        try:
+            retried(one)
+            done += 1
+        except Refused as refusal:
+            log.info("%s %s left as it is: %s", model.__tablename__, id, refusal)
+        except Exception:
+            log.exception("%s %s failed", model.__tablename__, id)
+    return done
+
+
+@huey.task()
+def ring() -> None:
+    """The bell: something was written to the outbox."""
+    with _app().app_context():
+        outbox.work()
+
+
+@every("* * * * *")
+def sweep() -> None:
+    """What the bell missed, each minute."""
+    settings.forget()
+    outbox.work()
+
+
+@every("*/10 * * * *")
+def count_visits() -> None:
+    def roll() -> None:
+        with unit_of_work():
+            visits.count()
+        visits.counted()
+
+    retried(roll)
+
+
+@every("5 * * * *")
+def lapse_second_chances() -> None:
+    each(offers.late(), offers.Offer, offers.lapse)
+
+
+@every("35 3 * * *")
+def tidy() -> None:
+    """Carts nobody came back to, forms sent two days ago, told outbox rows, counters that ran out."""
+    each(offers.stale_carts(), offers.Offer, offers.empty)
+    with unit_of_work():
+        once.forget_old()
+        outbox.forget_done()
+    if isinstance(limits.store, limits.SqliteStore):
+        limits.store.sweep()
+
