@@ -1,14 +1,19 @@
 """Builds the application: configuration, database, back office, sites, api, error pages, commands."""
 
+import hashlib
 import logging
+import os
 import secrets
+import tempfile
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, flash, g, jsonify, redirect, render_template, request, url_for
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import Flask, Response, abort, current_app, flash, g, jsonify, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -37,7 +42,7 @@ ROOT = Path(__file__).parent
 csrf = CSRFProtect()
 
 
-def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | None | str = "queue") -> Flask:
+def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | str | None = "queue") -> Flask:
     """The whole application. `bell` is what to ring after a commit that left something to send: the queue, unless told otherwise."""
     machine = machine or config.read()
     app = Flask(__name__)
@@ -62,10 +67,10 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | N
     app.register_blueprint(portal.bp)
     app.register_blueprint(api.bp)
     csrf.exempt(api.bp)
+    _compile_words()
     _speak(app)
     _errors(app)
     app.after_request(_guard)
-
 
     commands.register(app)
     return app
@@ -138,8 +143,6 @@ def _which_face() -> None:
 
 
 def _machine() -> config.Config:
-    from flask import current_app
-
     return current_app.extensions["comptoir"]
 
 
@@ -168,6 +171,19 @@ def _guard(response: Response) -> Response:
 
 # ── what templates say ──
 
+
+def _compile_words() -> None:
+    """The catalogues people edit (.po) become those machines read (.mo) when they are newer; no build step to forget."""
+    for source in (ROOT / "translations").glob("*/LC_MESSAGES/messages.po"):
+        target = source.with_suffix(".mo")
+        if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
+            continue
+        with source.open("rb") as words, tempfile.NamedTemporaryFile(dir=source.parent, delete=False) as made:
+            write_mo(made, read_po(words))
+        os.chmod(made.name, 0o644)
+        os.replace(made.name, target)
+
+
 _MONTHS = ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
 _LONG_MONTHS = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre")
 
@@ -179,7 +195,9 @@ def _speak(app: Flask) -> None:
     filters["percent"] = money.percent
     filters["whole"] = lambda n: f"{int(n):,}".replace(",", money.THIN)
     filters["moment"] = _moment
-    filters["moment_short"] = lambda m: f"{clock.paris(m).day} {_MONTHS[clock.paris(m).month - 1]} {clock.paris(m):%H}{money.NBSP}h{money.NBSP}{clock.paris(m):%M}"
+    filters["moment_short"] = lambda m: (
+        f"{clock.paris(m).day} {_MONTHS[clock.paris(m).month - 1]} {clock.paris(m):%H}{money.NBSP}h{money.NBSP}{clock.paris(m):%M}"
+    )
     filters["day"] = _day
     filters["ago"] = _ago
     filters["word"] = workflow.words_of
@@ -197,8 +215,6 @@ _hashes: dict[str, str] = {}
 
 def _asset(name: str) -> str:
     """The address of a static file with its fingerprint, so that it may be kept for ever."""
-    import hashlib
-
     if name not in _hashes:
         _hashes[name] = hashlib.sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:10]
     return url_for("static", filename=name, v=_hashes[name])
@@ -292,7 +308,9 @@ def _errors(app: Flask) -> None:
         db.session.rollback()
         reference = secrets.token_hex(4)
         logging.getLogger("app").exception("error %s on %s %s", reference, request.method, request.path)
-        return _page(500, _("Something broke on our side: nothing was kept. Try again; if it comes back, give us this reference: %(ref)s.", ref=reference))
+        return _page(
+            500, _("Something broke on our side: nothing was kept. Try again; if it comes back, give us this reference: %(ref)s.", ref=reference)
+        )
 
 
 # Pages whose form checks its own token: they can be shown again with what was typed.
@@ -319,7 +337,7 @@ def _page(code: int, sentence: str, headers: dict[str, str] | None = None) -> An
         staff_face = request.path.startswith("/gestion") and g.get("is_back_office") and current_user.is_authenticated
         template = "errors/admin.html" if staff_face else "errors/portal.html" if g.get("site_id") and code != 500 else "errors/bare.html"
         site = db.session.get(portal.access.Site, g.site_id) if g.get("site_id") else None
-        words = {"site": site, "me": portal.access.me, "form_token": secrets.token_hex} if template == "errors/portal.html" else {}
+        words = {"site": site, "me": portal.access.me} if template == "errors/portal.html" else {}
         return render_template(template, code=code, sentence=sentence, **words), code, headers or {}
     except Exception:
         db.session.rollback()
@@ -336,5 +354,3 @@ def _back() -> str:
     if came_from.netloc == request.host and came_from.path:
         return came_from.path + (f"?{came_from.query}" if came_from.query else "")
     return url_for("DashboardView.index") if request.path.startswith("/gestion") else url_for("portal.sell")
-
-

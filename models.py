@@ -560,9 +560,7 @@ class Movement(Model):
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
     item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), index=True)
-    kind: Mapped[MovementKind] = mapped_column(
-        Enum(MovementKind, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e])
-    )
+    kind: Mapped[MovementKind] = mapped_column(Enum(MovementKind, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e]))
     quantity: Mapped[int]
     price_cents: Mapped[cents | None]
     channel: Mapped[str] = mapped_column(String(60), default="")

@@ -108,4 +108,3 @@ def tidy() -> None:
         outbox.forget_done()
     if isinstance(limits.store, limits.SqliteStore):
         limits.store.sweep()
-

@@ -112,7 +112,9 @@ def gate() -> Any:
         abort(404)
     if not current_user.is_authenticated:
         access.begin(frozenset())
-        return None
+        if request.endpoint in ("AuthView.login", "AuthView.logout"):
+            return None
+        return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
     user, now = current_user._get_current_object(), int(clock.now().timestamp())
     idle = now - session.get("seen", 0) > settings.value("staff_idle_minutes") * 60
     if session.get("epoch") != staff.epoch_of(user.id) or not user.active or idle:

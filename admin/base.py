@@ -234,6 +234,9 @@ class ReferenceView(ScopedView):
     def _form(self, pk: str | None) -> Any:
         row = self.row(pk) if pk else None
         form = (self.edit_form if pk else self.add_form)(obj=row)
+        for chosen in form:
+            if hasattr(chosen, "blank_text"):
+                chosen.blank_text = "—"
         if request.method == "POST":
             form._id = pk
             if form.validate():

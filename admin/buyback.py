@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _l
 
@@ -110,5 +109,3 @@ class SellerView(ScopedView):
     find_hint = _l("Name, e-mail, town")
     first_order = "-created_at"
     empty_sentence = _l("Nobody has opened an account yet.")
-
-

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import openpyxl
+import sqlalchemy
 from flask_babel import gettext as _
 from fpdf import FPDF, XPos, YPos
 from sqlalchemy import Boolean, Date, Enum, Select, func, or_, select
@@ -61,7 +62,7 @@ def filter_names(view: Any) -> Iterator[str]:
 
 
 def _whole(words: str | None, default: int) -> int:
-    return int(words) if words and words.isascii() and words.isdigit() and 0 < int(words[:9]) else default
+    return int(words) if words and words.isascii() and words.isdigit() and int(words[:9]) > 0 else default
 
 
 def statement(view: Any, asked: Asked) -> Select[Any]:
@@ -83,18 +84,27 @@ def statement(view: Any, asked: Asked) -> Select[Any]:
     column = getattr(model, order.lstrip("-"))
     key = view.datamodel.get_pk_name()
     rows = rows.order_by(column.desc().nulls_last() if order.startswith("-") else column.asc().nulls_first(), getattr(model, key).desc())
-    for name in dict.fromkeys(c.partition(".")[0] for c in view.list_columns):
-        if view.datamodel.is_relation(name):
-            option = selectinload(getattr(model, name))
-            for nested in (c.split(".")[1] for c in view.list_columns if c.startswith(name + ".") and c.count(".") > 1):
-                option = option.selectinload(getattr(getattr(model, name).property.mapper.class_, nested))
-            rows = rows.options(option)
-    return rows
+    return rows.options(*_loads(model, view.list_columns))
+
+
+def _loads(model: Any, columns: list[str]) -> Iterator[Any]:
+    """Relations shown in a list are read in one statement each, however many rows there are."""
+    for path in dict.fromkeys(columns):
+        owner, option = model, None
+        for part in path.split("."):
+            relation = sqlalchemy.inspect(owner).relationships.get(part)
+            if relation is None:
+                break
+            step = getattr(owner, part)
+            option = selectinload(step) if option is None else option.selectinload(step)
+            owner = relation.mapper.class_
+        if option is not None:
+            yield option
 
 
 def count(rows: Select[Any]) -> int:
     """How many rows, counted up to a cap: nobody reads page 401, and counting a million costs what the page does not."""
-    inner = rows.order_by(None).with_only_columns(list(rows.selected_columns)[0], maintain_column_froms=True).limit(COUNT_CAP + 1).subquery()
+    inner = rows.order_by(None).with_only_columns(next(iter(rows.selected_columns)), maintain_column_froms=True).limit(COUNT_CAP + 1).subquery()
     return db.session.scalar(select(func.count()).select_from(inner)) or 0
 
 

@@ -17,7 +17,7 @@ from wtforms.validators import InputRequired, Optional
 
 from admin.base import me
 from models import ImportRun, Item, Offer, OfferState, Site, Vendor
-from services import clock, files, limits, money, settings, workflow
+from services import clock, files, money, settings, workflow
 from services.buyback import offers, pricing
 from services.finance import dashboards
 from services.people import staff
@@ -104,9 +104,7 @@ class ValidateView(BaseView):
 
     @staticmethod
     def _offer(id: int) -> Offer:
-        offer = db.session.scalar(
-            db.select(Offer).where(Offer.id == id, Offer.status.not_in([OfferState.draft, OfferState.deleted]))
-        )
+        offer = db.session.scalar(db.select(Offer).where(Offer.id == id, Offer.status.not_in([OfferState.draft, OfferState.deleted])))
         if offer is None:
             abort(404)
         return offer
@@ -293,7 +291,9 @@ class AddStaffView(BaseView):
         if form.validate_on_submit():
             try:
                 with unit_of_work():
-                    user, password = staff.add(form.email.data, form.role.data, by=me(), first_name=form.first_name.data, last_name=form.last_name.data)
+                    user, password = staff.add(
+                        form.email.data, form.role.data, by=me(), first_name=form.first_name.data, last_name=form.last_name.data
+                    )
                     if form.vendor.data:
                         staff.belongs_to(user, db.session.get_one(Vendor, form.vendor.data))
                     id, name = user.id, user.username

@@ -170,5 +170,3 @@ class ImportRunView(ScopedView):
     first_order = "-started_at"
     links = ((_l("Import an argus"), "ImportView.upload", "down"),)
     show_partials = ("admin/_import_report.html",)
-
-

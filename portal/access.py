@@ -125,6 +125,7 @@ def wants_fragment() -> bool:
     return "X-Fragment" in request.headers
 
 
+@bp.app_template_global("form_token")
 def new_form_token() -> str:
     return secrets.token_urlsafe(18)
 
@@ -151,4 +152,4 @@ def _count_the_visit() -> None:
 
 @bp.context_processor
 def _what_pages_need() -> dict[str, Any]:
-    return {"site": site(), "me": me(), "now": clock.now(), "form_token": new_form_token}
+    return {"site": site(), "me": me, "now": clock.now(), "drop_days": settings.value("drop_off_days")}

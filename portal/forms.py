@@ -12,7 +12,9 @@ from services.workflow import Refused
 
 
 class PersonalForm(FlaskForm):
-    first_name = StringField(_l("First name"), [InputRequired(_l("Type your first name.")), Length(max=100)], render_kw={"autocomplete": "given-name"})
+    first_name = StringField(
+        _l("First name"), [InputRequired(_l("Type your first name.")), Length(max=100)], render_kw={"autocomplete": "given-name"}
+    )
     last_name = StringField(_l("Last name"), [InputRequired(_l("Type your last name.")), Length(max=100)], render_kw={"autocomplete": "family-name"})
     address = StringField(_l("Address"), [InputRequired(_l("Type the number and the street.")), Length(max=200)],
                           render_kw={"autocomplete": "address-line1"})  # fmt: skip
@@ -59,7 +61,6 @@ class ChangePasswordForm(FlaskForm):
 class EraseForm(FlaskForm):
     password = PasswordField(_l("Your password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
     word = StringField(_l("Type EFFACER to confirm"), [InputRequired(_l("Type EFFACER to confirm."))], render_kw={"autocomplete": "off"})
-
 
 
 @contextmanager

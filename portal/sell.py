@@ -15,7 +15,6 @@ from services.stock import catalogue
 from services.unit import unit_of_work
 from services.workflow import CUSTOMER, Refused
 
-
 # ── scan and price ──
 
 

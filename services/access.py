@@ -77,10 +77,7 @@ def vendors_of(user_id: int) -> frozenset[int]:
 
 def _criteria(vendors: frozenset[int]) -> list[Any]:
     ids = tuple(vendors)
-    options = [
-        with_loader_criteria(model, getattr(model, column).in_(ids) if ids else false(), include_aliases=True)
-        for model, column in OWNED
-    ]
+    options = [with_loader_criteria(model, getattr(model, column).in_(ids) if ids else false(), include_aliases=True) for model, column in OWNED]
     offers = db.select(Offer.id).where(Offer.vendor_id.in_(ids))
     sites = db.select(Site.id).where(Site.vendor_id.in_(ids))
     sellers = db.select(Offer.customer_id).where(Offer.vendor_id.in_(ids), Offer.customer_id.is_not(None))

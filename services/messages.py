@@ -151,9 +151,7 @@ def _send(payload: dict[str, Any], key: str) -> str:
                              body, reference)  # fmt: skip
     if live.mail is None:
         raise GatewayError("no mail service is set (COMPTOIR_SMTP_URL)")
-    return live.mail.send(
-        Letter(reference, sender, f"ne-pas-repondre@{current_app.config['MAIL_DOMAIN']}", reply_to, recipient, subject, body, html)
-    )
+    return live.mail.send(Letter(reference, sender, f"ne-pas-repondre@{current_app.config['MAIL_DOMAIN']}", reply_to, recipient, subject, body, html))
 
 
 def _sent(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
@@ -181,5 +179,3 @@ def blocks(body: str) -> list[tuple[str, Any]]:
         elif lines:
             parts.append(("p", "\n".join(lines)))
     return parts
-
-

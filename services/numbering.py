@@ -8,9 +8,7 @@ from services.unit import db
 
 def take(series: str) -> int:
     """The next number of a series, from 1. The row stays locked until the unit ends, so none is lost or given twice."""
-    taken = db.session.execute(
-        update(Counter).where(Counter.name == series).values(value=Counter.value + 1).returning(Counter.value)
-    ).scalar()
+    taken = db.session.execute(update(Counter).where(Counter.name == series).values(value=Counter.value + 1).returning(Counter.value)).scalar()
     if taken is None:
         db.session.add(Counter(name=series, value=1))
         db.session.flush()

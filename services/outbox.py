@@ -122,9 +122,7 @@ def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int] | None:
         return tuple(claimed) if claimed else None  # type: ignore[return-value]
 
 
-def _finish(
-    id: int, token: str, kind: Kind, payload: dict[str, Any], answer: str | None, error: str | None, last: bool, attempts: int
-) -> None:
+def _finish(id: int, token: str, kind: Kind, payload: dict[str, Any], answer: str | None, error: str | None, last: bool, attempts: int) -> None:
     now = clock.now()
     with unit_of_work() as session:
         if error is None:

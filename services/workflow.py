@@ -1,6 +1,6 @@
 """Moves, guards and the event log: one table of moves per aggregate, and nothing else changes a status."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -32,6 +32,7 @@ class Actor:
 
 CLOCK = Actor("clock", None, "Comptoir")
 STAFF, CUSTOMER, TIME = "staff", "customer", "clock"
+COMMAND = "command"  # whoever types commands on the machine may do what staff may
 
 Guard = Callable[[Any], str | None]
 
@@ -42,7 +43,7 @@ class Move:
 
     verb: str
     label: Any
-    sources: frozenset[StrEnum] | set[StrEnum]
+    sources: Collection[StrEnum]
     to: StrEnum | None
     only_if: Guard | None = None
     by: tuple[str, ...] = (STAFF,)
@@ -61,7 +62,8 @@ class Workflow:
     def why_not(self, row: Any, verb: str, by_kind: str | None = None) -> str | None:
         """None when the move is open, else the sentence that says why it is not."""
         move = self.move(verb, row.status)
-        if move is None or (by_kind is not None and by_kind not in move.by):
+        kind = STAFF if by_kind == COMMAND else by_kind
+        if move is None or (kind is not None and kind not in move.by):
             return _("This is no longer possible: it is now « %(state)s ». Reload the page to see it.", state=words_of(row.status))
         return move.only_if(row) if move.only_if else None
 
@@ -110,10 +112,7 @@ def history(row: Any, limit: int = 100) -> list[Event]:
     """What happened to a row, newest first."""
     return list(
         db.session.scalars(
-            db.select(Event)
-            .where(Event.subject == row.__tablename__, Event.subject_id == row.id)
-            .order_by(Event.id.desc())
-            .limit(limit)
+            db.select(Event).where(Event.subject == row.__tablename__, Event.subject_id == row.id).order_by(Event.id.desc()).limit(limit)
         )
     )
 

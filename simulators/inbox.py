@@ -74,7 +74,8 @@ def serve(smtp_port: int, http_port: int, inbox: Inbox | None = None) -> tuple[I
             rows = [(m["at"], f"{m['to']} — {m['subject']}", f"/mail/{i}") for i, m in enumerate(inbox.mails)]
             rows += [(t["at"], f"SMS {t['to']} — {t['text']}", "") for t in inbox.texts]
             lines = "".join(
-                f"<li>{at} {f'<a href={link}>' if link else ''}{html.escape(words)}{'</a>' if link else ''}</li>" for at, words, link in sorted(rows, reverse=True)
+                f"<li>{at} {f'<a href={link}>' if link else ''}{html.escape(words)}{'</a>' if link else ''}</li>"
+                for at, words, link in sorted(rows, reverse=True)
             )
             style = "<style>body{font:16px/1.6 system-ui;max-width:800px;margin:32px auto;padding:0 16px}</style>"
             page = f"<!doctype html><meta charset=utf-8><title>Boîte de réception</title>{style}<h1>Boîte de réception (essai)</h1><ul>{lines or 'vide'}</ul>"

@@ -241,7 +241,8 @@ def quote(site_id: int, words: str, *, copies_in_cart: int = 0, seller_id: int |
             _("We take %(most)s copies of « %(title)s » at most in one sale, and your cart has them.", most=terms.copies_per_cart, title=title)
         )
     if terms.copies_per_seller is not None and seller_id is not None:
-        if copies_in_cart + copies_offered(seller_id, variant_id) >= terms.copies_per_seller:
+        sold_us = copies_in_cart + copies_offered(seller_id, variant_id)
+        if sold_us >= terms.copies_per_seller:
             return not_bought(
                 _("We take %(most)s copies of « %(title)s » at most from one person, and you have sold us that many.",
                   most=terms.copies_per_seller, title=title)

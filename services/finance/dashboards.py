@@ -62,9 +62,7 @@ class Board:
 
 def buyback() -> Board:
     """The dashboard of « Reprise web ». The three parcel tiles count parcels, which do not exist yet: an honest 0."""
-    count, oldest = db.session.execute(
-        select(func.count(Offer.id), func.min(Offer.finalised_at)).where(Offer.status == OfferState.to_check)
-    ).one()
+    count, oldest = db.session.execute(select(func.count(Offer.id), func.min(Offer.finalised_at)).where(Offer.status == OfferState.to_check)).one()
     oldest = oldest.replace(tzinfo=clock.UTC) if oldest and oldest.tzinfo is None else oldest
     visitors, conversion = charts()
     most = db.session.scalar(select(UnknownDemand).order_by(UnknownDemand.times.desc()).limit(1))
@@ -84,9 +82,7 @@ def charts() -> tuple[Chart, Chart]:
     days = [today - timedelta(days=n) for n in range(DAYS - 1, -1, -1)]
     came = {
         day: int(n)
-        for day, n in db.session.execute(
-            select(VisitDay.day, func.sum(VisitDay.visitors)).where(VisitDay.day >= days[0]).group_by(VisitDay.day)
-        )
+        for day, n in db.session.execute(select(VisitDay.day, func.sum(VisitDay.visitors)).where(VisitDay.day >= days[0]).group_by(VisitDay.day))
     }
     since = clock.end_of_day(days[0] - timedelta(days=1))
     sold: dict[date, int] = {}
@@ -119,9 +115,7 @@ def search(words: str, limit: int = 20) -> dict[str, list[Any]]:
     """Rows by the view that shows them: an exact CDE or EAN alone, else sellers and offers that match."""
     upper = words.upper().replace(" ", "")
     if upper.startswith("CDE"):
-        found = db.session.scalars(
-            select(Offer).where(Offer.number.like(_like(upper), escape="\\"), Offer.status != OfferState.deleted).limit(limit)
-        )
+        found = db.session.scalars(select(Offer).where(Offer.number.like(_like(upper), escape="\\"), Offer.status != OfferState.deleted).limit(limit))
         return {"OfferView": list(found)}
     try:
         variant = catalogue.by_ean(catalogue.read_ean(words))

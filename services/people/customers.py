@@ -39,9 +39,7 @@ def open_account(site: Site, *, email: str, password: str, **data: str) -> Custo
     check_strength(password, email, *data.values())
     if by_email(email):
         raise Refused(_("An account already uses this e-mail address: sign in, or ask for a new password."))
-    customer = Customer(
-        email=email, password_hash=generate_password_hash(password), created_at=clock.now(), session_epoch=0, **clean(data)
-    )
+    customer = Customer(email=email, password_hash=generate_password_hash(password), created_at=clock.now(), session_epoch=0, **clean(data))
     db.session.add(customer)
     workflow.record(customer, "open_account", by=Actor(workflow.CUSTOMER, None, customer.name))
     send_confirmation(customer, site)
@@ -56,9 +54,7 @@ def sign_in(email: str, password: str) -> Customer | None:
     email = email.strip().lower()
     account = f"customer:{email}"
     if seconds := limits.lock_left(account):
-        raise limits.TooMany(
-            _("Too many wrong passwords: wait %(minutes)s min, or ask for a new password.", minutes=(seconds + 59) // 60), seconds
-        )
+        raise limits.TooMany(_("Too many wrong passwords: wait %(minutes)s min, or ask for a new password.", minutes=(seconds + 59) // 60), seconds)
     customer = by_email(email)
     if customer is None:
         check_password_hash(_DUMMY, password)
@@ -103,7 +99,7 @@ def ask_email(customer: Customer, address: str, *, site: Site) -> None:
     if not by_email(address):
         link = sites.address(site) + links.confirm(customer, address)
         messages.tell_address(address, "confirm_new_email", site=site, person=customer, link=link)
-    messages.tell_address(customer.email, "email_change_asked", site=site, person=customer, address=masked(address))
+    messages.tell_address(customer.email, "email_change_asked", site=site, person=customer, new_address=masked(address))
 
 
 def forgot_password(email: str, *, site: Site) -> None:
@@ -176,9 +172,7 @@ def erase(customer: Customer) -> str:
     """
     if reason := why_not_erase(customer):
         raise Refused(reason)
-    done = db.session.scalar(
-        select(func.count()).where(Offer.customer_id == customer.id, Offer.status.not_in([OfferState.draft]))
-    )
+    done = db.session.scalar(select(func.count()).where(Offer.customer_id == customer.id, Offer.status.not_in([OfferState.draft])))
     workflow.record(customer, "erase", by=Actor(workflow.CUSTOMER, customer.id, _("Erased customer")))
     for message in db.session.scalars(select(Message).where(Message.customer_id == customer.id)):
         message.recipient, message.body, message.html = "", _("Erased at the customer's request."), ""

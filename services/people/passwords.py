@@ -1,5 +1,7 @@
 """What makes a password good enough: twelve characters nobody would try first (ANSSI, NIST SP 800-63B)."""
 
+import itertools
+
 from flask_babel import gettext as _
 
 from services.workflow import Refused
@@ -34,5 +36,5 @@ class Weak(Refused):
 
 def _is_run(password: str) -> bool:
     """« 123456789012 », « abcdefghijkl »: each character follows the one before."""
-    steps = {(ord(b) - ord(a)) % 10 if a.isdigit() and b.isdigit() else ord(b) - ord(a) for a, b in zip(password, password[1:], strict=False)}
+    steps = {(ord(b) - ord(a)) % 10 if a.isdigit() and b.isdigit() else ord(b) - ord(a) for a, b in itertools.pairwise(password)}
     return steps <= {1} or steps <= {-1, 9}

@@ -24,7 +24,7 @@ from services.workflow import Actor, Refused
 workflow.name_states(
     (ImportState.waiting, _l("Waiting"), "warn"),
     (ImportState.running, _l("Running"), "info"),
-    (ImportState.complete, _l("Complete"), "ok"),
+    (ImportState.complete, _l("Done"), "ok"),
     (ImportState.failed, _l("Failed"), "bad"),
 )
 workflow.VERBS.update(argus=_l("Argus changed"), import_argus=_l("Argus imported"), cover=_l("Cover changed"))

@@ -71,9 +71,7 @@ def drawn_cover(title: str, platform: str) -> str:
     digest = hashlib.sha256((platform or title).encode()).digest()
     ground = _GROUNDS[digest[0] % len(_GROUNDS)]
     turn = hashlib.sha256(title.encode()).digest()[0] % 30
-    lines = "".join(
-        f'<tspan x="5" y="{20 + 8 * i}">{escape(line)}</tspan>' for i, line in enumerate(wrap(title.upper(), _MOST_LETTERS, _MOST_LINES))
-    )
+    lines = "".join(f'<tspan x="5" y="{20 + 8 * i}">{escape(line)}</tspan>' for i, line in enumerate(wrap(title.upper(), _MOST_LETTERS, _MOST_LINES)))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 80" role="img">'
         f'<rect width="60" height="80" fill="{ground}"/>'

@@ -29,9 +29,7 @@ ITEM = Workflow(
     Move("lose", _l("Declare lost"), {S.in_stock}, S.lost),
     Move("give_back", _l("Put back in stock"), {S.sold, S.withdrawn, S.lost}, S.in_stock),
 )
-workflow.VERBS.update(
-    enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock")
-)
+workflow.VERBS.update(enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock"))
 
 
 def enter(variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: str = "") -> Item:

@@ -10,6 +10,7 @@ async function price(ean) {
   if (!answer) return;
   place(answer.html);
   history.replaceState(null, "", `/?ean=${encodeURIComponent(ean)}`);
+  document.getElementById("ticket").scrollIntoView({ block: "nearest" });
   if (auto.checked) document.getElementById("sell-it")?.form.requestSubmit();
 }
 form.addEventListener("submit", async (event) => {

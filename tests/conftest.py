@@ -1,0 +1,190 @@
+"""One application for the whole run, a fresh database for each test, fakes plugged in, people signed in without hashing."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from flask_babel import force_locale
+from sqlalchemy import text
+
+import commands
+import config
+from app import create_app
+from gateways import live
+from gateways.fakes import FakeMail, FakeSms
+from models import Model
+from services import limits, settings
+from services.people import sites, staff
+from services.unit import db
+
+POSTGRES = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "")
+REDIS = os.environ.get("COMPTOIR_TEST_REDIS_URL", "")
+SHM = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("COMPTOIR_LONG"):
+        return
+    items[:] = [item for item in items if "long" not in item.keywords]
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[config.Config]:
+    """This run's machine: a scratch directory, and a database of its own on the engine asked for."""
+    folder = Path(tempfile.mkdtemp(prefix="comptoir-test-", dir=SHM))
+    url = f"sqlite:///{folder / 'test.db'}"
+    if POSTGRES:
+        import psycopg
+
+        name = f"comptoir_test_{os.getpid()}"
+        with psycopg.connect(POSTGRES, autocommit=True) as server:
+            server.execute(f'CREATE DATABASE "{name}"')
+            info = server.info
+            host = f"?host={info.host}" if info.host.startswith("/") else ""
+            place = "" if host else f"{info.host}:{info.port}"
+            url = f"postgresql+psycopg://{info.user}@{place}/{name}{host}"
+    yield config.Config("trial", folder, url, REDIS, "http://127.0.0.1:8000", "x" * 48, "", "", "", 8000)
+    shutil.rmtree(folder, ignore_errors=True)
+    if POSTGRES:
+        with psycopg.connect(POSTGRES, autocommit=True) as server:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def application(machine):
+    from flask_migrate import upgrade
+
+    app = create_app(machine, bell=None)
+    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=False, SERVER_NAME=None)
+    with app.app_context():
+        upgrade(directory=str(Path(app.root_path) / "migrations"))
+        commands.bring_to_life()
+        db.session.remove()
+        db.engine.dispose()
+    if not POSTGRES:
+        checkpoint(machine.data_dir / "test.db")
+        shutil.copyfile(machine.data_dir / "test.db", machine.data_dir / "template.db")
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def checkpoint(path: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@pytest.fixture(autouse=True)
+def app(application, machine, request) -> Iterator:
+    """A database as `flask init` leaves it, and nothing remembered from the test before."""
+    with application.app_context():
+        if POSTGRES:
+            names = ", ".join(f'"{t.name}"' for t in Model.metadata.sorted_tables)
+            db.session.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+            db.session.commit()
+            commands.bring_to_life()
+        else:
+            db.session.remove()
+            db.engine.dispose()
+            for suffix in ("-wal", "-shm"):
+                (machine.data_dir / f"test.db{suffix}").unlink(missing_ok=True)
+            shutil.copyfile(machine.data_dir / "template.db", machine.data_dir / "test.db")
+        sites.forget()
+        settings.forget()
+        _forget_limits()
+        shutil.rmtree(machine.data_dir / "visits", ignore_errors=True)
+        (machine.data_dir / "visits").mkdir()
+        from services import visits
+
+        visits._seen.clear()
+        live.mail, live.sms = FakeMail(), FakeSms()
+        with force_locale("fr"):
+            yield application
+        db.session.remove()
+
+
+def _forget_limits() -> None:
+    if isinstance(limits.store, limits.SqliteStore):
+        limits.store._db().execute("DELETE FROM counter")
+    else:
+        keys = limits.store._redis.keys("comptoir:limit:*")
+        if keys:
+            limits.store._redis.delete(*keys)
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def mail(app) -> FakeMail:
+    return live.mail
+
+
+@pytest.fixture
+def sms(app) -> FakeSms:
+    return live.sms
+
+
+@pytest.fixture
+def as_staff(app):
+    """`as_staff("Opérateur reprise", vendor)` → a client signed in, with its user."""
+
+    def sign_in(role: str, *vendors, email: str = ""):
+        from services.unit import unit_of_work
+        from services.workflow import Actor
+
+        email = email or f"{role.lower().replace(' ', '.').replace('é', 'e')}@staff.test"
+        with unit_of_work() as session:
+            user, _password = staff.add(email, role, by=Actor("command", None, "test"), first_name=role)
+            staff.account_of(user).must_change_password = False
+            for vendor in vendors:
+                staff.belongs_to(user, session.merge(vendor))
+            id = user.id
+        client = app.test_client()
+        with client.session_transaction() as cookie:
+            from services import clock
+
+            cookie.update({"_user_id": str(id), "_fresh": True, "epoch": 0, "seen": int(clock.now().timestamp())})
+        client.user_id = id
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def as_customer(app):
+    """A client signed in as a customer."""
+
+    def sign_in(customer):
+        from portal.access import _signer, customer_cookie
+
+        client = app.test_client()
+        with app.test_request_context():
+            value = _signer().dumps([customer.id, customer.session_epoch])
+            name = customer_cookie()
+        client.set_cookie(name, value, domain="localhost")
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def reread(app):
+    """Forget what this session remembers and read a row again."""
+
+    def read(row):
+        model, id = type(row), row.id if not isinstance(row, SimpleNamespace) else row.id
+        db.session.rollback()
+        db.session.expire_all()
+        return db.session.get(model, id)
+
+    return read
