@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.types import TypeDecorator
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -32,7 +32,7 @@ import portal
 from gateways import live
 from gateways.mail import SmtpMail
 from gateways.sms import HttpSms
-from services import clock, files, limits, money, unit, visits, workflow
+from services import clock, files, limits, money, once, unit, visits, workflow
 from services.people import sites
 from services.stock import catalogue
 from services.unit import db
@@ -52,6 +52,7 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, compare_server_default=True, render_as_batch=True,
             render_item=_render_item)  # fmt: skip
+    app.before_request(_which_face)  # before CSRFProtect, whose refusal is a page of the right face too
     csrf.init_app(app)
     for plugged in (files.plug, visits.plug):
         plugged(machine.data_dir)
@@ -60,7 +61,6 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     live.mail = SmtpMail(machine.smtp_url) if machine.smtp_url else None
     live.sms = HttpSms(machine.sms_url) if machine.sms_url else None
     unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
-    app.before_request(_which_face)
     with app.app_context():
         unit.tune(db.engine)
         admin.build(app, db.session)
@@ -264,6 +264,8 @@ def _errors(app: Flask) -> None:
             return jsonify(code="refused", message=str(error)), 409
         if "X-Fragment" in request.headers:
             return _fragment(str(error), 429 if seconds else 409)
+        if already := _sent_before():
+            return redirect(already)
         if request.method == "GET":
             return _page(429 if seconds else 409, str(error), {"Retry-After": str(seconds)} if seconds else {})
         flash(str(error), "danger")
@@ -284,6 +286,8 @@ def _errors(app: Flask) -> None:
     @app.errorhandler(DBAPIError)
     def database(error: DBAPIError) -> Any:
         db.session.rollback()
+        if isinstance(error, IntegrityError) and (already := _sent_before()):
+            return redirect(already)
         if unit.is_lock(error):
             return _page(503, _("Many people are at work: try again in a few seconds. Nothing was lost."), {"Retry-After": "3"})
         return crashed(error)
@@ -335,13 +339,26 @@ def _page(code: int, sentence: str, headers: dict[str, str] | None = None) -> An
         return jsonify(code=str(code), message=sentence), code, headers or {}
     try:
         staff_face = request.path.startswith("/gestion") and g.get("is_back_office") and current_user.is_authenticated
-        template = "errors/admin.html" if staff_face else "errors/portal.html" if g.get("site_id") and code != 500 else "errors/bare.html"
+        if not staff_face and (not g.get("site_id") or code == 500):
+            return _bare(code, sentence), code, headers or {}
+        template = "errors/admin.html" if staff_face else "errors/portal.html"
         site = db.session.get(portal.access.Site, g.site_id) if g.get("site_id") else None
         words = {"site": site, "me": portal.access.me} if template == "errors/portal.html" else {}
         return render_template(template, code=code, sentence=sentence, **words), code, headers or {}
     except Exception:
         db.session.rollback()
-        return render_template("errors/bare.html", code=code, sentence=sentence), code, headers or {}
+        return _bare(code, sentence), code, headers or {}
+
+
+def _bare(code: int, sentence: str) -> str:
+    """A page that needs no site, no session and no database."""
+    return current_app.jinja_env.get_template("errors/bare.html").render(code=code, sentence=sentence)
+
+
+def _sent_before() -> str | None:
+    """Where the first sending of this very form led: the loser of a double click is shown the winner's page."""
+    token = request.form.get("form_token", "") if request.method == "POST" else ""
+    return once.seen(token) if token else None
 
 
 def _fragment(sentence: str, code: int) -> Any:

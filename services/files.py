@@ -52,7 +52,9 @@ def open_picture(data: bytes) -> Image.Image:
             if picture.width * picture.height > MOST_PIXELS:
                 raise Refused(_("This picture is too large (over 40 megapixels): send a smaller one."))
             return picture
-    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError, ValueError, SyntaxError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Refused(_("This picture is too large (over 40 megapixels): send a smaller one.")) from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         raise Refused(_("This file is not a photo we can read: send a JPEG, PNG or WebP picture.")) from None
 
 

@@ -1,5 +1,6 @@
 """One application for the whole run, a fresh database for each test, fakes plugged in, people signed in without hashing."""
 
+import contextvars
 import os
 import shutil
 import tempfile
@@ -8,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from flask import globals as flask_globals
+from flask.testing import FlaskClient
 from flask_babel import force_locale
 from sqlalchemy import text
 
@@ -17,7 +20,7 @@ from app import create_app
 from gateways import live
 from gateways.fakes import FakeMail, FakeSms
 from models import Model
-from services import limits, settings
+from services import access, limits, settings
 from services.people import sites, staff
 from services.unit import db
 
@@ -59,6 +62,7 @@ def application(machine):
     from flask_migrate import upgrade
 
     app = create_app(machine, bell=None)
+    app.test_client_class = Browser
     app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=False, SERVER_NAME=None)
     with app.app_context():
         upgrade(directory=str(Path(app.root_path) / "migrations"))
@@ -117,6 +121,22 @@ def _forget_limits() -> None:
         keys = limits.store._redis.keys("comptoir:limit:*")
         if keys:
             limits.store._redis.delete(*keys)
+
+
+class Browser(FlaskClient):
+    """Each request lives in a context of its own, as behind a real server, and sees only what was committed."""
+
+    def open(self, *args, **kwargs):
+        if flask_globals._cv_app.get(None) is None:
+            return super().open(*args, **kwargs)
+        db.session.rollback()
+
+        def fresh():
+            flask_globals._cv_app.set(None)
+            access.begin(None)
+            return super(Browser, self).open(*args, **kwargs)
+
+        return contextvars.copy_context().run(fresh)
 
 
 @pytest.fixture

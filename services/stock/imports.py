@@ -159,7 +159,7 @@ def _open_xlsx(path: Path) -> Table:
         with zipfile.ZipFile(path) as parts:
             if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED:
                 raise Refused(_("This spreadsheet is too large once unpacked: export it as CSV."))
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
         sheet = book.worksheets[0]
         lines = sheet.iter_rows(values_only=True)
         header = [_cell(c) for c in next(lines, ())]

@@ -1,0 +1,360 @@
+"""The life of an offer: from the cart to the decision."""
+
+from datetime import timedelta
+
+import pytest
+
+from models import Event, Message, Offer, OfferLine, OfferState, RuleEffect, ValidationMode
+from services import clock, money, workflow
+from services.buyback import offers
+from services.people import customers
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import MARC
+
+S = OfferState
+
+
+def do(verb, row, *args, **kwargs):
+    """One verb in its own unit, on the row as it is now."""
+    with unit_of_work() as session:
+        verb(session.get_one(type(row), row.id), *args, **kwargs)
+    db.session.expire_all()
+    return db.session.get(type(row), row.id)
+
+
+def events(row):
+    return [e.verb for e in reversed(workflow.history(row))]
+
+
+def letters(event):
+    return list(db.session.scalars(db.select(Message).where(Message.event == event)))
+
+
+# ── the cart ──
+
+
+def test_a_cart_adds_up_its_lines_and_keeps_why(app):
+    cart = factories.a_cart(factories.a_game(argus_cents=2000), factories.a_game(argus_cents=925))
+    assert (cart.articles, cart.total_cents) == (2, 1170)
+    line = cart.lines[0]
+    assert (line.argus_cents, line.rate_bp, line.price_cents) == (2000, 4000, 800) and line.rule_id and line.explanation
+
+
+def test_taking_an_article_out_can_be_undone(app):
+    cart = factories.a_cart(factories.a_game(argus_cents=2000))
+    with unit_of_work():
+        offers.take_out(cart, cart.lines[0])
+    assert cart.total_cents == 0 and cart.articles == 0
+    with unit_of_work():
+        offers.put_back(cart, cart.lines[0])
+    assert cart.total_cents == 800
+
+
+def test_copies_of_one_game_are_limited_by_the_site(app):
+    with unit_of_work():
+        factories.the_site().copies_per_cart = 2
+    game = factories.a_game()
+    cart = factories.a_cart(game, game)
+    with pytest.raises(Refused, match="2 exemplaires"), unit_of_work():
+        offers.add(cart, game.ean)
+    db.session.expire_all()
+    assert db.session.get(Offer, cart.id).articles == 2
+
+
+def test_a_cart_under_the_threshold_cannot_be_finalised_and_says_what_is_missing(app):
+    camille = factories.a_customer()
+    cart = factories.a_cart(factories.a_game(argus_cents=2550), customer=camille)
+    with pytest.raises(Refused, match="Plus que 4,80"), unit_of_work():
+        offers.finalise(cart, camille, by=customers.actor(camille))
+    assert db.session.get(Offer, cart.id).status is S.draft
+
+
+def test_an_empty_cart_cannot_be_finalised_even_without_threshold(app):
+    with unit_of_work():
+        factories.the_site().threshold_cents = 0
+    camille = factories.a_customer()
+    cart = factories.a_cart(customer=camille)
+    with pytest.raises(Refused, match="panier est vide"), unit_of_work():
+        offers.finalise(cart, camille, by=customers.actor(camille))
+
+
+def test_an_anonymous_cart_becomes_the_customers_and_joins_what_he_had_put_aside(app):
+    camille = factories.a_customer()
+    own = factories.a_cart(factories.a_game(argus_cents=2000), customer=camille)
+    anonymous = factories.a_cart(factories.a_game(argus_cents=1000))
+    with unit_of_work():
+        offers.adopt(anonymous, camille, factories.the_site())
+    kept = offers.cart_of(camille, factories.the_site())
+    assert kept.id == own.id and kept.total_cents == 1200
+    assert db.session.get(Offer, anonymous.id) is None
+
+
+def test_a_price_that_moved_is_said_line_by_line_and_brought_up_to_date(app):
+    game = factories.a_game("Astro Renard", argus_cents=5000)
+    cart = factories.a_cart(game)
+    factories.a_rule(rate_bp=3000)
+    moves = offers.price_moves(cart)
+    assert [(m.before_cents, m.after_cents) for m in moves] == [(2000, 1500)] and "passe de 20,00" in moves[0].sentence
+    with unit_of_work():
+        offers.reprice(cart)
+    assert cart.total_cents == 1500 and offers.price_moves(cart) == []
+
+
+def test_an_article_no_longer_bought_leaves_the_cart_with_a_sentence(app):
+    game = factories.a_game()
+    cart = factories.a_cart(game)
+    factories.a_rule(effect=RuleEffect.exclude)
+    with unit_of_work():
+        moves = offers.reprice(cart)
+    assert moves[0].after_cents is None and cart.articles == 0
+
+
+def test_carts_nobody_touched_for_a_week_are_emptied(app):
+    with clock.at(clock.now() - timedelta(days=8)):
+        old = factories.a_cart(factories.a_game())
+    new = factories.a_cart(factories.a_game())
+    assert list(offers.stale_carts()) == [old.id]
+    do(offers.empty, old)
+    assert db.session.get(Offer, old.id) is None and db.session.get(Offer, new.id)
+
+
+# ── sent ──
+
+
+def test_a_finalised_offer_has_a_number_waits_and_tells_seller_and_shop(app):
+    with unit_of_work():
+        factories.the_site().contact_email = "boutique@exemple.fr"
+    offer = factories.an_offer()
+    assert offer.status is S.to_check and offer.number == "CDE000000001" and offer.proposed_cents == offer.total_cents == 2800
+    assert events(offer) == ["finalise"]
+    assert "24 à 48 h" in letters("offer_received")[0].body
+    assert letters("new_offer")[0].recipient == "boutique@exemple.fr"
+
+
+def test_automatic_validation_accepts_at_once(app):
+    with unit_of_work():
+        factories.the_site().validation = ValidationMode.automatic
+    offer = factories.an_offer()
+    assert offer.status is S.accepted and offer.drop_off_by and events(offer) == ["finalise_at_once"]
+    assert letters("offer_validated") and not letters("offer_received")
+
+
+def test_articles_taken_out_before_sending_are_not_part_of_the_offer(app):
+    camille = factories.a_customer()
+    cart = factories.a_cart(factories.a_game(argus_cents=9000), factories.a_game(argus_cents=1000), customer=camille)
+    with unit_of_work():
+        offers.take_out(cart, cart.lines[1])
+        offers.finalise(cart, camille, by=customers.actor(camille))
+    assert [line.price_cents for line in db.session.get(Offer, cart.id).lines] == [3600]
+
+
+def test_numbers_follow_each_other_without_a_gap(app):
+    first, second = factories.an_offer(), factories.an_offer()
+    assert (first.number, second.number) == ("CDE000000001", "CDE000000002")
+
+
+def test_a_refused_finalisation_takes_no_number(app):
+    camille = factories.a_customer()
+    cart = factories.a_cart(factories.a_game(argus_cents=100), customer=camille)
+    with pytest.raises(Refused), unit_of_work():
+        offers.finalise(cart, camille, by=customers.actor(camille))
+    assert factories.an_offer().number == "CDE000000001"
+
+
+# ── decided ──
+
+
+def test_accepting_says_what_was_taken_out_and_by_when_to_drop_off(app):
+    offer = factories.an_offer(factories.a_game("Import X", argus_cents=1000), factories.a_game("Astro Renard", argus_cents=9000))
+    with unit_of_work():
+        offers.remove_line(offer, offer.lines[0], "jeu import", by=MARC)
+    offer = do(offers.accept, offer, by=MARC)
+    assert offer.status is S.accepted and offer.total_cents == 3600 and offer.proposed_cents == 4000
+    letter = letters("offer_validated")[0].body
+    assert "jeu import" in letter and "36,00" in letter and "Astro Renard" in letter
+    assert offer.drop_off_by == clock.days_later(10)
+
+
+def test_taking_out_can_be_undone(app):
+    offer = factories.an_offer()
+    with unit_of_work():
+        offers.remove_line(offer, offer.lines[0], "état", by=MARC)
+        offers.restore_line(offer, offer.lines[0], by=MARC)
+    assert offer.total_cents == offer.proposed_cents
+    assert events(offer) == ["finalise", "remove_line", "restore_line"]
+
+
+def test_an_offer_without_articles_cannot_be_accepted(app):
+    offer = factories.an_offer()
+    with unit_of_work():
+        for line in offer.lines:
+            offers.remove_line(offer, line, "état", by=MARC)
+    with pytest.raises(Refused, match="refusez plutôt"), unit_of_work():
+        offers.accept(offer, by=MARC)
+
+
+def test_a_refused_offer_is_told_with_its_reason(app):
+    offer = do(offers.refuse, factories.an_offer(), "Trop en stock.", by=MARC)
+    assert offer.status is S.refused and "Trop en stock." in letters("offer_refused")[0].body
+
+
+def test_a_deleted_offer_is_kept_and_tells_nobody(app):
+    offer = factories.an_offer()
+    before = db.session.scalar(db.select(db.func.count(Message.id)))
+    offer = do(offers.delete, offer, by=MARC)
+    assert offer.status is S.deleted and offer.lines and db.session.scalar(db.select(db.func.count(Message.id))) == before
+
+
+def test_the_remark_stays_inside(app):
+    offer = do(offers.remark, factories.an_offer(), "client connu", by=MARC)
+    do(offers.accept, offer, by=MARC)
+    assert offer.remark == "client connu"
+    assert all("client connu" not in m.body for m in db.session.scalars(db.select(Message)))
+
+
+# ── second chance ──
+
+
+def test_a_second_chance_proposes_less_until_a_date(app):
+    offer = factories.a_second_chance()
+    assert offer.status is S.second_chance and offers.counter_total(offer) == 2600 and offer.total_cents == 2800
+    assert offer.answer_by == clock.days_later(7)
+    letter = letters("second_chance")[0].body
+    assert "26,00" in letter and "28,00" in letter and "Boîtes abîmées." in letter
+
+
+@pytest.mark.parametrize(("change", "says"), [(0, "propose moins"), (+100, "propose moins"), (-10_000, "négatif")])
+def test_a_second_chance_must_be_lower_and_not_below_zero(app, change, says):
+    offer = factories.an_offer()
+    with pytest.raises(Refused, match=says), unit_of_work():
+        offers.counter(offer, {line.id: line.price_cents + change for line in offer.lines}, "motif", by=MARC)
+
+
+def test_a_second_chance_needs_a_reason(app):
+    offer = factories.an_offer()
+    with pytest.raises(Refused, match="pourquoi le prix change"), unit_of_work():
+        offers.counter(offer, {offer.lines[0].id: 1}, "  ", by=MARC)
+
+
+def test_agreeing_takes_the_new_prices(app):
+    offer = factories.a_second_chance()
+    offer = do(offers.agree, offer, by=customers.actor(offer.customer))
+    assert offer.status is S.accepted and offer.total_cents == 2600
+
+
+def test_an_article_at_zero_is_left_out_when_the_seller_agrees(app):
+    offer = factories.an_offer()
+    with unit_of_work():
+        offers.counter(offer, {offer.lines[0].id: 0}, "import", by=MARC)
+    offer = do(offers.agree, offer, by=customers.actor(offer.customer))
+    assert offer.articles == 1 and offer.total_cents == offer.lines[1].price_cents
+
+
+def test_declining_ends_the_offer(app):
+    offer = factories.a_second_chance()
+    assert do(offers.disagree, offer, by=customers.actor(offer.customer)).status is S.declined
+
+
+def test_a_second_chance_nobody_answered_is_declined_by_the_clock(app):
+    offer = factories.a_second_chance()
+    assert offers.late() == []
+    with clock.at(clock.now() + timedelta(days=8)):
+        assert offers.late() == [offer.id]
+        with pytest.raises(Refused, match="délai de réponse"), unit_of_work():
+            offers.agree(offer, by=customers.actor(offer.customer))
+        offer = do(offers.lapse, offer)
+    assert offer.status is S.declined and letters("second_chance_lapsed")
+
+
+# ── complement ──
+
+
+def test_games_can_be_added_before_the_drop_off_and_the_offer_is_checked_again(app):
+    offer = factories.an_accepted_offer()
+    cart = factories.a_cart(factories.a_game(argus_cents=1000), customer=offer.customer)
+    with unit_of_work() as session:
+        target = session.get_one(Offer, offer.id)
+        offers.complete(target, session.get_one(Offer, cart.id), by=customers.actor(target.customer))
+    db.session.expire_all()
+    offer = db.session.get(Offer, offer.id)
+    assert offer.status is S.to_check and offer.total_cents == 3200 and offer.proposed_cents == 3200 and offer.articles == 3
+    assert offers.cart_of(offer.customer, offer.site).articles == 0
+
+
+def test_with_automatic_validation_a_completed_offer_stays_accepted(app):
+    with unit_of_work():
+        factories.the_site().validation = ValidationMode.automatic
+    offer = factories.an_offer()
+    cart = factories.a_cart(factories.a_game(argus_cents=1000), customer=offer.customer)
+    with unit_of_work():
+        offers.complete(offer, cart, by=customers.actor(offer.customer))
+    assert offer.status is S.accepted and offer.total_cents == 3200
+
+
+def test_nothing_is_added_after_the_drop_off_deadline(app):
+    offer = factories.an_accepted_offer()
+    cart = factories.a_cart(factories.a_game(), customer=offer.customer)
+    with clock.at(clock.now() + timedelta(days=11)), pytest.raises(Refused, match="délai de dépôt"), unit_of_work():
+        offers.complete(offer, cart, by=customers.actor(offer.customer))
+
+
+def test_nobody_adds_the_cart_of_another(app):
+    offer = factories.an_accepted_offer()
+    cart = factories.a_cart(factories.a_game(), customer=factories.a_customer())
+    with pytest.raises(Refused, match="autre compte"), unit_of_work():
+        offers.complete(offer, cart, by=customers.actor(offer.customer))
+
+
+# ── what must never be ──
+
+
+def test_two_decisions_on_one_reading_make_one(app):
+    """Both read the offer, one decides, the other is told: whatever the engine, the version decides."""
+    from sqlalchemy.orm import Session
+    from sqlalchemy.orm.exc import StaleDataError
+
+    offer = factories.an_offer()
+    db.session.rollback()
+    with Session(db.engine, expire_on_commit=False) as hers, Session(db.engine, expire_on_commit=False) as mine:
+        read_by_her, read_by_me = hers.get(Offer, offer.id), mine.get(Offer, offer.id)
+        hers.commit(), mine.commit()
+        read_by_her.status = S.refused
+        hers.commit()
+        read_by_me.remark = "trop tard"
+        with pytest.raises(StaleDataError):
+            mine.commit()
+        mine.rollback()
+
+
+def test_the_database_refuses_what_must_not_be(app):
+    from sqlalchemy import update
+    from sqlalchemy.exc import IntegrityError
+
+    offer = factories.an_accepted_offer()
+    line = offer.lines[0]
+    for table, id, values in (
+        (Offer, offer.id, {"number": None}),
+        (Offer, offer.id, {"drop_off_by": None}),
+        (Offer, offer.id, {"total_cents": -1}),
+        (OfferLine, line.id, {"price_cents": 0}),
+        (OfferLine, line.id, {"counter_cents": -1}),
+    ):
+        with pytest.raises(IntegrityError), unit_of_work() as session:
+            session.execute(update(table).where(table.id == id).values(**values))
+
+
+def test_every_event_is_of_its_vendor(app):
+    offer = factories.an_accepted_offer()
+    assert {e.vendor_id for e in db.session.scalars(db.select(Event).where(Event.subject == "offer"))} == {offer.vendor_id}
+
+
+def test_all_numbers_in_one_letter_agree(app):
+    offer = factories.an_offer(factories.a_game("Import X", argus_cents=1000), factories.a_game("Astro Renard", argus_cents=9000))
+    with unit_of_work():
+        offers.remove_line(offer, offer.lines[0], "jeu import", by=MARC)
+        offers.accept(offer, by=MARC)
+    letter = letters("offer_validated")[0]
+    assert offer.number in letter.subject and letter.body.count(money.text(offer.total_cents)) == 2
+    assert "4,00" not in letter.body
