@@ -222,6 +222,7 @@ def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
 def as_pdf(view: Any, rows: Select[Any]) -> bytes:
     """A printed list, A4 on its side, black on white; plain cells, because ten times faster than tables."""
     pdf = FPDF(orientation="L", format="A4")
+    pdf.core_fonts_encoding = "cp1252"
     pdf.set_auto_page_break(True, 14)
     pdf.add_page()
     pdf.set_font("helvetica", "B", 14)

@@ -204,7 +204,10 @@ def complete(number: str) -> Any:
 @bp.get("/merci/<number>")
 @customer_required
 def thanks(number: str) -> Any:
-    return render_template("portal/sell/thanks.html", offer=mine.offer(number))
+    offer = mine.offer(number)
+    if offer.status not in (OfferState.to_check, OfferState.accepted):  # an old link: the sale has gone on since
+        return redirect(url_for("portal.sale", number=number))
+    return render_template("portal/sell/thanks.html", offer=offer)
 
 
 # ── « mes ventes » ──

@@ -21,7 +21,7 @@ from gateways import live
 from gateways.fakes import FakeMail, FakeSms
 from models import Model
 from services import access, limits, settings
-from services.people import sites, staff
+from services.people import passwords, sites, staff
 from services.unit import db
 
 POSTGRES = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "")
@@ -61,6 +61,7 @@ def machine() -> Iterator[config.Config]:
 def application(machine):
     from flask_migrate import upgrade
 
+    passwords.METHOD = "pbkdf2:sha256:1"
     app = create_app(machine, bell=None)
     app.test_client_class = Browser
     app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=False, SERVER_NAME=None)

@@ -50,7 +50,15 @@ def a_game(title: str = "Astro Renard", platform: str = "Megadrive", argus_cents
 
 def a_rule(**columns) -> BuyingRule:
     with unit_of_work() as session:
-        defaults = {"vendor_id": the_vendor().id, "name": "règle", "rank": 10, "effect": RuleEffect.percentage, "active": True, "category": "", "ean": ""}
+        defaults = {
+            "vendor_id": the_vendor().id,
+            "name": "règle",
+            "rank": 10,
+            "effect": RuleEffect.percentage,
+            "active": True,
+            "category": "",
+            "ean": "",
+        }
         rule = BuyingRule(**{**defaults, **columns})
         session.add(rule)
         session.flush()
@@ -132,7 +140,9 @@ def another_vendor(name: str = "PixelCave", host: str = "pixelcave.localhost") -
         store = Store(vendor=vendor, name=f"{name} Rennes")
         session.add(store)
         site = sites.open_site(vendor, name, by=COMMAND, hosts=(host,))
-        session.add(BuyingRule(vendor_id=vendor.id, name="50 %", rank=10, effect=RuleEffect.percentage, rate_bp=5000, active=True, category="", ean=""))
+        session.add(
+            BuyingRule(vendor_id=vendor.id, name="50 %", rank=10, effect=RuleEffect.percentage, rate_bp=5000, active=True, category="", ean="")
+        )
         session.flush()
         ids = vendor.id, site.id, store.id
     return db.session.get(Vendor, ids[0]), db.session.get(Site, ids[1]), db.session.get(Store, ids[2])

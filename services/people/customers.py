@@ -8,11 +8,11 @@ import phonenumbers
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
-from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.security import check_password_hash
 
 from models import Customer, Message, Offer, OfferState, Site
 from services import clock, limits, messages, workflow
-from services.people import sites
+from services.people import passwords, sites
 from services.people.passwords import check_strength
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -39,7 +39,7 @@ def open_account(site: Site, *, email: str, password: str, **data: str) -> Custo
     check_strength(password, email, *data.values())
     if by_email(email):
         raise Refused(_("An account already uses this e-mail address: sign in, or ask for a new password."))
-    customer = Customer(email=email, password_hash=generate_password_hash(password), created_at=clock.now(), session_epoch=0, **clean(data))
+    customer = Customer(email=email, password_hash=passwords.hashed(password), created_at=clock.now(), session_epoch=0, **clean(data))
     db.session.add(customer)
     workflow.record(customer, "open_account", by=Actor(workflow.CUSTOMER, None, customer.name))
     send_confirmation(customer, site)
@@ -112,7 +112,7 @@ def forgot_password(email: str, *, site: Site) -> None:
 def change_password(customer: Customer, password: str, *, site: Site) -> None:
     """Set a new password; every session of the account ends."""
     check_strength(password, customer.email, customer.first_name, customer.last_name)
-    customer.password_hash = generate_password_hash(password)
+    customer.password_hash = passwords.hashed(password)
     customer.session_epoch += 1
     limits.right_password(f"customer:{customer.email}")
     workflow.record(customer, "change_password", by=actor(customer))
@@ -280,6 +280,6 @@ def shown_phone(number: str) -> str:
 
 
 # A hash of nothing, so that an unknown address costs as much time as a wrong password.
-_DUMMY = generate_password_hash(secrets.token_hex(8))
+_DUMMY = passwords.hashed(secrets.token_hex(8))
 
 from services.people import links  # noqa: E402  (links sign what is written in these mails)

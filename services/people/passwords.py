@@ -3,10 +3,17 @@
 import itertools
 
 from flask_babel import gettext as _
+from werkzeug.security import generate_password_hash
 
 from services.workflow import Refused
 
 LEAST, MOST = 12, 128
+METHOD = "scrypt"  # 32768:8:1, about 0.1 s: call it outside what holds a lock where you can
+
+
+def hashed(password: str) -> str:
+    return generate_password_hash(password, METHOD)
+
 
 # The start of what people try first, French and English; a password made of one of these and digits is refused.
 COMMON = {

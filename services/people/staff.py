@@ -6,10 +6,11 @@ from flask_appbuilder.security.sqla.models import Role, User
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
-from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.security import check_password_hash
 
 from models import Membership, StaffAccount, Store, Vendor
 from services import limits, workflow
+from services.people import passwords
 from services.people.customers import clean_email
 from services.people.passwords import check_strength
 from services.unit import db
@@ -42,8 +43,8 @@ def add(email: str, role: str, *, by: Actor, first_name: str = "", last_name: st
     password = secrets.token_urlsafe(12)
     name = email.partition("@")[0]
     user = User(
-        username=email, email=email, first_name=first_name or name[:64], last_name=last_name, active=True,
-        password=generate_password_hash(password), roles=[db.session.scalars(select(Role).where(Role.name == role)).one()],
+        username=email, email=email, first_name=first_name or name[:64], last_name=last_name or "", active=True,
+        password=passwords.hashed(password), roles=[db.session.scalars(select(Role).where(Role.name == role)).one()],
     )  # fmt: skip
     db.session.add(user)
     db.session.flush()
@@ -63,7 +64,7 @@ def belongs_to(user: User, vendor: Vendor, store: Store | None = None) -> Member
 def give_password(user: User, *, by: Actor) -> str:
     """A new one-time password; every session of the user ends."""
     password = secrets.token_urlsafe(12)
-    user.password = generate_password_hash(password)
+    user.password = passwords.hashed(password)
     account = account_of(user)
     account.session_epoch += 1
     account.must_change_password = True
@@ -74,7 +75,7 @@ def give_password(user: User, *, by: Actor) -> str:
 def change_password(user: User, password: str) -> None:
     """Choose one's own password; every other session of the user ends."""
     check_strength(password, user.email, user.first_name, user.last_name)
-    user.password = generate_password_hash(password)
+    user.password = passwords.hashed(password)
     account = account_of(user)
     account.session_epoch += 1
     account.must_change_password = False
@@ -149,4 +150,4 @@ def must_change(user_id: int) -> bool:
     return bool(db.session.scalar(select(StaffAccount.must_change_password).where(StaffAccount.user_id == user_id)))
 
 
-_DUMMY = generate_password_hash(secrets.token_hex(8))
+_DUMMY = passwords.hashed(secrets.token_hex(8))

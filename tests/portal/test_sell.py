@@ -101,7 +101,7 @@ def test_finalising_without_account_asks_for_one_and_keeps_the_cart(client):
     ).text  # fmt: skip
     assert "36,00\u00a0€" in page
     thanks = client.post("/finaliser", follow_redirects=True).text
-    assert "CDE000000001" in thanks and "24 à 48\u00a0h" in thanks or "24 à 48 h" in thanks
+    assert ("CDE000000001" in thanks and "24 à 48\u00a0h" in thanks) or "24 à 48 h" in thanks
     assert db.session.scalars(select(Offer)).one().status is OfferState.to_check
 
 

@@ -24,7 +24,16 @@ def test_a_step_is_rounded_half_up(amount, step, expected):
 
 @pytest.mark.parametrize(
     ("words", "cents"),
-    [("12,5", 1250), ("1 234,56 €", 123456), ("8.00", 800), ("1\u202f234,50\u00a0€", 123450), ("0", 0), ("-3,20", -320), ("10,000", 1000), ("7", 700)],
+    [
+        ("12,5", 1250),
+        ("1 234,56 €", 123456),
+        ("8.00", 800),
+        ("1\u202f234,50\u00a0€", 123450),
+        ("0", 0),
+        ("-3,20", -320),
+        ("10,000", 1000),
+        ("7", 700),
+    ],
 )
 def test_amounts_are_read_as_people_write_them(words, cents):
     assert money.parse(words) == cents

@@ -41,7 +41,10 @@ def test_real_names_addresses_and_overseas_phones_are_taken(app, changes, phone)
     assert customers.clean({**GOOD, **changes})["phone"] == phone
 
 
-@pytest.mark.parametrize("words", ["camille", "a@b", "a b@exemple.fr", "a@exemple..fr", "@exemple.fr", "a@-exemple.fr", "a\n@exemple.fr", "é@exemple.fr", "a" * 70 + "@x.fr"])
+@pytest.mark.parametrize(
+    "words",
+    ["camille", "a@b", "a b@exemple.fr", "a@exemple..fr", "@exemple.fr", "a@-exemple.fr", "a\n@exemple.fr", "é@exemple.fr", "a" * 70 + "@x.fr"],
+)
 def test_what_is_no_address_is_refused(app, words):
     with pytest.raises(customers.Invalid):
         customers.clean_email(words)
@@ -160,5 +163,7 @@ def test_erasing_leaves_the_sale_without_the_person(app):
         offers.refuse(offer, "non", by=factories.MARC)
         said = customers.erase(camille)
     assert "dix ans" in said and camille.erased_at and camille.phone == "" and offer.number
-    everything = " ".join(str(v) for v in [camille.email, camille.name, camille.address] + [m.body + m.recipient for m in db.session.scalars(db.select(Message))])
+    everything = " ".join(
+        str(v) for v in [camille.email, camille.name, camille.address] + [m.body + m.recipient for m in db.session.scalars(db.select(Message))]
+    )
     assert "Aubry" not in everything and "camille@exemple.fr" not in everything and "Tanneurs" not in everything

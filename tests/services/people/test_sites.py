@@ -13,7 +13,12 @@ def test_contrast_is_that_of_wcag(one, other, ratio):
 
 @pytest.mark.parametrize(
     ("column", "color", "says"),
-    [("color_brand", "#ffee00", "contraste"), ("color_ink", "#cccccc", "contraste"), ("color_brand", "violet", "couleur"), ("color_brand", "#12345", "couleur")],
+    [
+        ("color_brand", "#ffee00", "contraste"),
+        ("color_ink", "#cccccc", "contraste"),
+        ("color_brand", "violet", "couleur"),
+        ("color_brand", "#12345", "couleur"),
+    ],
 )
 def test_a_look_nobody_could_read_is_refused(app, column, color, says):
     site = factories.the_site()

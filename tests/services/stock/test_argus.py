@@ -57,7 +57,10 @@ def test_a_spreadsheet_is_understood_barcodes_as_numbers_too(app, tmp_path):
 
 
 def test_good_lines_are_loaded_and_bad_ones_come_back_with_their_sentence(app, tmp_path):
-    bad = GOOD + "04549642DIDR;SNK;Switch;65,00;;\n5060327534394;Faux;Switch;10;;\n5060327534393;;Switch;10;;\n;Vide;Switch;1;;\n9782070612758;Livre;PC;abc;;\n9782070612758;Livre;PC;-3;;\n5,06E+12;Excel;PC;3;;\n"
+    bad = (
+        GOOD
+        + "04549642DIDR;SNK;Switch;65,00;;\n5060327534394;Faux;Switch;10;;\n5060327534393;;Switch;10;;\n;Vide;Switch;1;;\n9782070612758;Livre;PC;abc;;\n9782070612758;Livre;PC;-3;;\n5,06E+12;Excel;PC;3;;\n"
+    )
     run = load(tmp_path, bad)
     assert (run.lines_read, run.created, run.refused) == (9, 2, 7)
     sentences = {line: sentence for line, _words, sentence in run.report["refused"]}

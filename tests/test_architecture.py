@@ -1,0 +1,142 @@
+"""docs: who may import whom, and the habits a machine can check."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = ["people", "stock", "payments", "buyback", "orders", "finance"]
+OURS = {"app", "commands", "config", "models", "services", "gateways", "simulators", "admin", "portal", "api", "tasks", "demo"}
+MAY = {
+    "models": set(), "config": set(), "gateways": {"gateways"}, "simulators": {"simulators"}, "services": {"services", "models", "gateways"},
+    "admin": {"admin", "services", "models"}, "portal": {"portal", "services", "models"}, "api": {"api", "services", "models"},
+    "tasks": {"services", "models", "config"}, "demo": {"services", "models"}, "commands": {"services", "models", "demo"},
+    "app": OURS,
+}  # fmt: skip
+
+
+def sources(*tops: str) -> list[Path]:
+    found = []
+    for top in tops or OURS:
+        found += [ROOT / f"{top}.py"] if (ROOT / f"{top}.py").exists() else sorted((ROOT / top).rglob("*.py"))
+    return found
+
+
+def imports(path: Path, lazy: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = ast.walk(tree) if lazy else tree.body
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_layers_look_down_only():
+    breaches = []
+    for path in sources():
+        top = path.relative_to(ROOT).parts[0].removesuffix(".py")
+        for name in imports(path):
+            first = name.partition(".")[0]
+            if first in OURS and first not in MAY[top]:
+                breaches.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert breaches == []
+
+
+def test_chapters_look_left_only():
+    breaches = []
+    for path in sources("services"):
+        parts = path.relative_to(ROOT / "services").parts
+        here = CHAPTERS.index(parts[0]) if parts[0] in CHAPTERS else -1
+        for name in imports(path):
+            chapter = name.removeprefix("services.").partition(".")[0] if name.startswith("services.") else ""
+            if chapter in CHAPTERS and CHAPTERS.index(chapter) > here:
+                breaches.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert breaches == []
+
+
+def test_services_know_no_request_and_commit_nowhere_but_in_units():
+    for path in sources("services"):
+        code = path.read_text()
+        assert not re.search(r"from flask import .*\b(request|session|g|redirect|render_template)\b", code), path
+        if path.name != "unit.py":
+            assert ".commit()" not in code, path
+
+
+def test_only_the_workflow_changes_a_status():
+    for path in sources("services", "admin", "portal", "api", "tasks", "demo"):
+        if path.name != "workflow.py":
+            assert not re.search(r"\.status\s*=(?!=)", path.read_text()), path
+
+
+def test_money_meets_no_float():
+    for path in sources("services", "models"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
+                assert path.name in {"dashboards.py"}, path
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id.endswith("_cents"):
+                assert "float" not in ast.unparse(node.annotation), path
+
+
+def test_html_is_never_glued_together():
+    for path in sources("admin", "portal", "services", "app"):
+        assert not re.search(r"Markup\(\s*f?[\"']|Markup\([^)]*[+%]", path.read_text()), path
+    for path in (ROOT / "templates").rglob("*.*"):
+        assert "|safe" not in path.read_text(), path
+
+
+def test_outside_calls_have_a_timeout():
+    for path in sources("gateways"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"requests.get", "requests.post", "smtplib.SMTP", "smtplib.SMTP_SSL"}:
+                assert any(k.arg == "timeout" for k in node.keywords), path
+
+
+def test_views_name_their_columns_and_speak_french(app):
+    from flask_appbuilder import ModelView
+
+    from admin.base import ScopedView
+
+    for view in app.appbuilder.baseviews:
+        if isinstance(view, ModelView):
+            assert isinstance(view, ScopedView), view
+            for name in ("list_columns", "show_columns", "label_columns", "list_title", "order_columns"):
+                assert name in vars(type(view)) or any(name in vars(b) for b in type(view).__mro__[1:2]), (view, name)
+            for column in (*view.list_columns, *view.show_columns, *view.add_columns, *view.edit_columns):
+                assert column in type(view).label_columns, (view, column)
+
+
+def test_no_status_amount_owner_or_number_of_a_fact_is_editable(app):
+    from admin.base import ReferenceView
+
+    facts = {"Offer", "OfferLine", "Item", "Movement", "Event", "Message", "Outbox", "Customer", "ImportRun"}
+    for view in app.appbuilder.baseviews:
+        if isinstance(view, ReferenceView):
+            assert view.datamodel.obj.__name__ not in facts, view
+
+
+def test_every_cents_column_has_a_money_field_where_it_can_be_typed(app):
+    from admin.base import ReferenceView
+    from admin.fields import MoneyField, PercentField
+
+    for view in app.appbuilder.baseviews:
+        if isinstance(view, ReferenceView):
+            with app.test_request_context():
+                for form in (view.add_form(), view.edit_form()):
+                    for field in form:
+                        if field.name.endswith("_cents"):
+                            assert isinstance(field, MoneyField), (view, field.name)
+                        if field.name.endswith("_bp"):
+                            assert isinstance(field, PercentField), (view, field.name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "CHANGELOG.md", "docs/operating.md", "docs/rules/money.md", "docs/rules/pricing.md", "docs/workflows.md", "docs/glossary.md"],
+)
+def test_the_map_is_there(name):
+    assert (ROOT / name).read_text().strip()
