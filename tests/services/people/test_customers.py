@@ -133,7 +133,7 @@ def test_a_new_address_must_confirm_and_the_old_one_is_told(app):
     told = {m.recipient: m.event for m in db.session.scalars(db.select(Message).where(Message.event != "confirm_email"))}
     assert told == {"nouvelle@exemple.fr": "confirm_new_email", "camille@exemple.fr": "email_change_asked"}
     assert camille.email == "camille@exemple.fr"
-    old = [m for m in db.session.scalars(db.select(Message)) if m.event == "email_change_asked"][0]
+    old = next(m for m in db.session.scalars(db.select(Message)) if m.event == "email_change_asked")
     assert "nouvelle@" not in old.body and "n•••@exemple.fr" in old.body
     with unit_of_work():
         customers.confirm_email(*links.read_confirm(links.confirm(camille, "nouvelle@exemple.fr").rpartition("/")[2]))

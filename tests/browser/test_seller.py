@@ -1,0 +1,183 @@
+"""The seller on a phone: typed, scanned, without JavaScript, by keyboard alone."""
+
+import re
+
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from models import Offer, OfferState
+from services.unit import db
+from tests import factories
+from tests.browser.conftest import DESK, PHONE, fits, serious
+from tests.factories import PASSWORD
+
+
+def fill_account(page, email="camille@exemple.fr"):
+    for label, words in (("Prénom", "Camille"), ("Nom", "Aubry"), ("Adresse", "12 rue des Tanneurs"), ("Code postal", "44000"), ("Ville", "Nantes"),
+                         ("Téléphone", "06 12 34 56 78"), ("E-mail", email), ("Mot de passe", PASSWORD)):  # fmt: skip
+        page.get_by_label(label, exact=True).fill(words)
+    page.get_by_label(re.compile("J’accepte les conditions")).check()
+    page.get_by_role("button", name="Créer mon compte").click()
+
+
+def test_from_the_first_barcode_to_the_confirmation_on_a_phone(visit):
+    cheap, dear = factories.a_game("Astro Renard", "Megadrive", 2000), factories.a_game("Opéra Mécanique", "PS5", 4500)
+    page = visit(PHONE)
+    page.goto("/")
+    assert serious(page) == [] and fits(page)
+    page.get_by_label("ou saisissez le code-barres").fill(cheap.ean)
+    page.keyboard.press("Enter")
+    expect(page.locator(".price").first).to_contain_text("8,00")
+    assert serious(page) == [] and fits(page)
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    expect(page.locator("#compteur")).to_contain_text("1")
+    expect(page.locator("#manque")).to_contain_text("7,00")
+    page.goto(f"/?ean={dear.ean}")
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    expect(page.locator("#total")).to_contain_text("26,00")
+    page.get_by_role("link", name="Finaliser la vente").click()
+    assert serious(page) == [] and fits(page)
+    page.get_by_role("button", name="Retirer Opéra Mécanique").click()
+    expect(page.get_by_role("button", name="Finaliser la vente")).to_be_disabled()
+    expect(page.locator("#manque")).to_contain_text("7,00")
+    page.get_by_role("button", name="Annuler").click()
+    expect(page.locator("#total")).to_contain_text("26,00")
+    page.get_by_role("button", name="Finaliser la vente").click()
+    assert serious(page) == [] and fits(page)
+    fill_account(page)
+    expect(page.locator("#total")).to_contain_text("26,00")
+    page.get_by_role("button", name="Finaliser la vente").click()
+    expect(page.get_by_role("heading", name=re.compile("Validation sous 24 à 48"))).to_be_visible()
+    expect(page.get_by_text("CDE000000001")).to_be_visible()
+    assert serious(page) == [] and fits(page)
+    page.get_by_role("link", name="Suivre ma vente").click()
+    expect(page.get_by_role("heading", name="Suivi")).to_be_visible()
+    assert serious(page) == [] and fits(page)
+    db.session.rollback()
+    assert db.session.scalars(select(Offer)).one().status is OfferState.to_check
+
+
+def test_the_camera_reads_a_barcode_and_keeps_looking(visit):
+    factories.a_game("A.O.T. 2", "Nintendo Switch", 2500, code="5060327534393")
+    page = visit(PHONE, permissions=["camera"])
+    page.goto("/")
+    page.get_by_role("button", name="Scanner avec la caméra").click()
+    expect(page.locator("#ticket h2")).to_have_text("A.O.T. 2", timeout=15_000)
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    expect(page.locator("#total")).to_contain_text("10,00")
+    expect(page.locator("#viewer video")).to_be_visible()
+    page.get_by_role("button", name="Fermer").click()
+    expect(page.locator("#viewer")).to_be_hidden()
+
+
+def test_the_browsers_own_detector_is_used_when_it_has_one(visit):
+    factories.a_game("A.O.T. 2", "Nintendo Switch", 2500, code="5060327534393")
+    page = visit(PHONE, permissions=["camera"])
+    page.add_init_script(
+        "window.BarcodeDetector = class { async detect() { window.detected = (window.detected || 0) + 1; return [{rawValue: '5060327534393'}] } }"
+    )
+    asked = []
+    page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/scanner") else None)
+    page.goto("/")
+    page.get_by_label("Ajouter automatiquement")
+    page.get_by_role("button", name="Scanner avec la caméra").click()
+    expect(page.locator("#ticket h2")).to_have_text("A.O.T. 2")
+    assert asked == [] and page.evaluate("window.detected") >= 2
+
+
+def test_a_camera_refused_leaves_the_field_ready(visit):
+    page = visit(PHONE)
+    page.add_init_script("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))")
+    page.goto("/")
+    page.get_by_role("button", name="Scanner avec la caméra").click()
+    expect(page.locator("#aim")).to_contain_text("saisissez le code-barres")
+    expect(page.locator("#ean")).to_be_focused()
+
+
+def test_the_whole_sale_without_javascript(visit):
+    game = factories.a_game("Opéra Mécanique", "PS5", 4500)
+    page = visit(PHONE, java_script_enabled=False)
+    page.goto("/")
+    expect(page.get_by_role("button", name="Scanner avec la caméra")).to_be_hidden()
+    page.get_by_label("ou saisissez le code-barres").fill(game.ean)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    page.get_by_role("link", name="Finaliser la vente").click()
+    page.get_by_role("button", name="Retirer Opéra Mécanique").click()
+    page.get_by_role("button", name="Annuler").click()
+    page.get_by_role("button", name="Finaliser la vente").click()
+    fill_account(page)
+    page.get_by_role("button", name="Finaliser la vente").click()
+    expect(page.get_by_text("CDE000000001")).to_be_visible()
+
+
+def test_a_game_is_sold_with_the_keyboard_alone(visit):
+    game = factories.a_game("Opéra Mécanique", "PS5", 4500)
+    page = visit(DESK)
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _n in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "ean":
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement.parentElement).boxShadow") != "none"
+    page.keyboard.type(game.ean, delay=3)
+    page.keyboard.press("Enter")
+    button = page.get_by_role("button", name="OUI, je le vends !")
+    expect(button).to_be_visible()
+    for _n in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "sell-it":
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    page.keyboard.press("Enter")
+    expect(page.locator("#compteur")).to_contain_text("1")
+
+
+def test_a_double_click_adds_one_copy(visit):
+    game = factories.a_game("Opéra Mécanique", "PS5", 4500)
+    page = visit(DESK)
+    page.goto(f"/?ean={game.ean}")
+    page.get_by_role("button", name="OUI, je le vends !").dblclick()
+    expect(page.locator("#compteur")).to_contain_text("1")
+    page.goto("/recapitulatif")
+    expect(page.locator(".item")).to_have_count(1)
+
+
+def test_the_back_button_never_shows_an_old_cart(visit):
+    game = factories.a_game("Opéra Mécanique", "PS5", 4500)
+    page = visit(DESK)
+    page.goto("/")
+    page.goto(f"/?ean={game.ean}")
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    expect(page.locator("#compteur")).to_contain_text("1")
+    page.go_back()
+    expect(page.locator("#compteur")).to_contain_text("1")
+
+
+def test_ten_games_in_under_a_minute(visit):
+    import time
+
+    games = [factories.a_game(f"Jeu {n}", "Switch", 1000 + n) for n in range(10)]
+    page = visit(DESK)
+    page.goto("/")
+    start = time.monotonic()
+    for number, game in enumerate(games, start=1):
+        page.locator("#ean").fill(game.ean)
+        page.keyboard.press("Enter")
+        expect(page.locator("#ticket h2")).to_have_text(f"Jeu {number - 1}")
+        page.get_by_role("button", name="OUI, je le vends !").click()
+        expect(page.locator("#compteur")).to_contain_text(str(number))
+    print(f"ten games typed and added in {time.monotonic() - start:.1f} s")
+
+
+def test_hostile_titles_stay_words(visit):
+    game = factories.a_game("<img src=x onerror=alert(1)>\"'><script>alert(2)</script>", "</title><script>alert(3)</script>", 4500)
+    page = visit(DESK)
+    page.goto(f"/?ean={game.ean}")
+    expect(page.locator("#ticket h2")).to_contain_text("<img src=x")
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    expect(page.locator("#compteur")).to_contain_text("1")
+    page.goto("/recapitulatif")
+    expect(page.locator(".item h2")).to_contain_text("<script>")

@@ -1,0 +1,111 @@
+"""The shop at its desk, 1280 x 800: mouse, keyboard, small screen."""
+
+import pytest
+from playwright.sync_api import expect
+
+from models import Offer, OfferState
+from services.unit import db
+from tests import factories
+from tests.browser.conftest import DESK, PHONE, fits, serious
+
+
+def test_an_offer_is_checked_with_the_keyboard_and_the_next_one_comes(visit, signed_in):
+    first, second = factories.an_offer(), factories.an_offer()
+    page = signed_in(visit(DESK))
+    page.goto("/gestion/")
+    expect(page.locator(".tile-hot b")).to_have_text("2")
+    page.locator(".tile-hot").click()
+    expect(page.get_by_text(first.number)).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    page.keyboard.type("jeu import")
+    page.keyboard.press("Enter")
+    expect(page.locator("tr.gone")).to_have_count(1)
+    expect(page.locator("aside .price")).to_contain_text("12,00")
+    page.keyboard.press("a")
+    expect(page.get_by_text(second.number)).to_be_visible()
+    db.session.rollback()
+    assert db.session.get(Offer, first.id).status is OfferState.accepted
+
+
+def test_a_second_chance_is_proposed_with_the_mouse(visit, signed_in):
+    offer = factories.an_offer()
+    page = signed_in(visit(DESK))
+    page.goto(f"/gestion/offres/valider/{offer.id}")
+    page.get_by_role("link", name="2ème chance").click()
+    page.locator(f"#p{offer.lines[0].id}").fill("5,00")
+    page.get_by_label("Motif, lu par le vendeur", exact=True).fill("Boîte fendue.")
+    page.get_by_role("button", name="Proposer ces prix").click()
+    expect(page.get_by_text("Tout est à jour")).to_be_visible()
+
+
+def test_help_and_search_answer_their_keys(visit, signed_in):
+    offer = factories.an_offer()
+    page = signed_in(visit(DESK))
+    page.goto(f"/gestion/offres/valider/{offer.id}")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#g")).to_be_focused()
+    page.keyboard.type(offer.number)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=offer.number)).to_be_visible()
+
+
+def test_rows_are_clicked_chosen_and_acted_on_together(visit, signed_in):
+    from services.buyback import offers
+    from services.unit import unit_of_work
+
+    refused = [factories.an_offer() for _n in range(2)]
+    for offer in refused:
+        with unit_of_work():
+            offers.refuse(db.session.get(Offer, offer.id), "", by=factories.MARC)
+    page = signed_in(visit(DESK))
+    page.goto("/gestion/offres/list/?status=refused")
+    expect(page.locator(".bulk")).to_be_hidden()
+    page.locator(".action_check_all").check()
+    expect(page.locator(".bulk")).to_contain_text("2")
+    page.locator(".bulk").get_by_role("button", name="Supprimer cette proposition").click()
+    expect(page.get_by_text("Rien ne correspond")).to_be_visible()
+    page.goto("/gestion/regles/list/")
+    page.locator("tbody tr td").nth(1).click()
+    expect(page.get_by_role("heading", name="40 % de l’argus")).to_be_visible()
+
+
+PAGES = ("/gestion/", "/gestion/offres/valider/", "/gestion/offres/list/", "/gestion/offres/show/1", "/gestion/vendeurs-particuliers/list/", "/gestion/regles/list/",
+         "/gestion/regles/edit/1", "/gestion/regles/simuler/?ean=123", "/gestion/stock/list/", "/gestion/stock/show/1", "/gestion/argus/list/", "/gestion/argus/show/1",
+         "/gestion/produits/list/", "/gestion/sites/edit/1", "/gestion/messages/list/", "/gestion/messages/show/1", "/gestion/journal/list/", "/gestion/parametrages/",
+         "/gestion/utilisateurs/list/", "/gestion/argus/importer/", "/gestion/mot-de-passe/", "/gestion/recherche/?q=x")  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_every_page_is_accessible_and_fits(visit, signed_in, size):
+    factories.an_offer()
+    factories.an_item(factories.a_game())
+    page = signed_in(visit(size))
+    wrong = {}
+    for place in PAGES:
+        assert page.goto(place).status == 200, place
+        found = serious(page)
+        if found or not fits(page):
+            wrong[place] = found or ["overflows at 320 px"]
+    assert wrong == {}
+
+
+def test_the_menu_opens_on_a_phone(visit, signed_in):
+    page = signed_in(visit(PHONE))
+    page.goto("/gestion/")
+    expect(page.locator("#menu")).to_be_hidden()
+    page.get_by_role("link", name="Menu").click()
+    page.get_by_role("link", name="Règles de reprise").click()
+    expect(page.get_by_role("heading", name="Règles de reprise")).to_be_visible()
+
+
+def test_a_page_is_light(visit, signed_in):
+    """Public page: at most 25 kB compressed beside pictures and 12 requests; checked for real with gzip in bench/page_weight.py."""
+    page = visit(PHONE)
+    page.goto("/")
+    weights = page.evaluate("performance.getEntriesByType('resource').map(r => [r.name, r.decodedBodySize])")
+    assert len(weights) <= 12
