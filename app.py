@@ -19,10 +19,11 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.types import TypeDecorator
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 import admin
 import api
@@ -42,12 +43,20 @@ ROOT = Path(__file__).parent
 csrf = CSRFProtect()
 
 
+class _RowNumber(IntegerConverter):
+    """A number in an address that no row can have is an address nobody has."""
+
+    def __init__(self, map: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(map, *args, max=2_147_483_647, **kwargs)
+
+
 def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | str | None = "queue") -> Flask:
     """The whole application. `bell` is what to ring after a commit that left something to send: the queue, unless told otherwise."""
     machine = machine or config.read()
     app = Flask(__name__)
     app.config.update(_flask_settings(machine))
     app.extensions["comptoir"] = machine
+    app.url_map.converters["int"] = _RowNumber
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1) if machine.is_production else app.wsgi_app  # type: ignore[method-assign]
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, compare_server_default=True, render_as_batch=True,
@@ -129,9 +138,9 @@ def _which_face() -> None:
     """The site and the face a Host header asks for; a stranger's host is refused."""
     host = (urlsplit(f"//{request.host}").hostname or "").lower()
     machine = _machine()
-    g.nonce = secrets.token_urlsafe(12)
-    g.quotes_limited = True
     g.is_back_office = host == machine.base_host or (not machine.is_production and sites.is_loopback(host))
+    if request.endpoint != "ImportView.upload":  # only price lists are large
+        request.max_content_length = 13_000_000
     if request.path.startswith("/static/"):
         g.site_id = None
         return
@@ -288,6 +297,10 @@ def _errors(app: Flask) -> None:
         db.session.rollback()
         if isinstance(error, IntegrityError) and (already := _sent_before()):
             return redirect(already)
+        if isinstance(error, DataError):  # a NUL byte, a number no column can hold
+            return _page(400, _sentence(400))
+        if isinstance(error, IntegrityError):
+            return refused(Refused(_("Somebody did the same at the same moment, or this already exists: look at it again.")))
         if unit.is_lock(error):
             return _page(503, _("Many people are at work: try again in a few seconds. Nothing was lost."), {"Retry-After": "3"})
         return crashed(error)

@@ -11,7 +11,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_migrate import upgrade
 
-from models import Store, Vendor
+from models import Counter, Store, Vendor
 from services import clock, files, workflow
 from services.buyback import pricing
 from services.people import sites, staff
@@ -107,6 +107,7 @@ def bring_to_life() -> str:
         session.add(Store(vendor=vendor, name="Magasin"))
         sites.open_site(vendor, "Ma boutique", by=COMMAND, is_default=True, short_conditions="Boîte et notice requises\nPas de jeux import")
         pricing.first_rule(vendor.id)
+        session.add(Counter(name="CDE", value=0))
     return _(
         "The database is ready: one vendor, one store, one site, one rule « 40 % de l'argus ». Give yourself access: flask --app app staff add E-MAIL"
     )

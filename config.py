@@ -1,7 +1,9 @@
 """Every setting a machine gives, read from the environment; what a shop changes lives in services/settings.py."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -93,10 +95,12 @@ SIMULATOR_PORTS = {8025, 8026, 8027}
 
 def _trial_secret(data_dir: Path) -> str:
     path = data_dir / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
+    if not path.exists():
+        # Written aside, then linked: two processes that start together end with the same secret.
+        descriptor, aside = tempfile.mkstemp(dir=data_dir)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, path)
+        os.unlink(aside)
     return path.read_text()

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from models import BuyingRule, Customer, Offer, Platform, Product, RuleEffect, Site, Store, User, Variant, Vendor
 from services import clock, visits
 from services.buyback import offers
-from services.people import customers, sites, staff
+from services.people import customers, passwords, sites, staff
 from services.stock import argus, catalogue, imports, items
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
@@ -73,6 +73,7 @@ def accounts() -> str:
 
 def open_the_shop(at: datetime) -> None:
     """RétroShop takes over the vendor `init` made; PixelCave opens beside it; everybody gets access."""
+    hashed = passwords.hashed(PASSWORD)
     with clock.at(at), unit_of_work() as session:
         shop = session.scalars(db.select(Vendor).order_by(Vendor.id)).first()
         assert shop is not None
@@ -98,7 +99,7 @@ def open_the_shop(at: datetime) -> None:
                                category="", ean="", active=True))  # fmt: skip
         for email, first_name, last_name, role, vendor in ACCOUNTS:
             user, _password = staff.add(email, role, by=TELLER, first_name=first_name, last_name=last_name)
-            staff.change_password(user, PASSWORD)
+            staff.change_password(user, hashed)
             if vendor:
                 staff.belongs_to(user, session.scalars(db.select(Vendor).where(Vendor.name == vendor)).one())
 
@@ -171,12 +172,13 @@ def people_come(today: datetime, dice: random.Random) -> None:
 
 def open_accounts(at: datetime) -> None:
     """The sellers open their accounts; most confirm their address."""
+    hashed = passwords.hashed(PASSWORD)
     for number, (first_name, last_name, address, postcode, city, phone) in enumerate(SELLERS):
         with clock.at(at + timedelta(days=number)), unit_of_work() as session:
             front = session.scalars(db.select(Site).where(Site.is_default)).one()
             email = f"{imports.fold(first_name)}@demo.comptoir.test"
             customer = customers.open_account(
-                front, email=email, password=PASSWORD, first_name=first_name, last_name=last_name, address=address, postcode=postcode,
+                front, email=email, password_hash=hashed, first_name=first_name, last_name=last_name, address=address, postcode=postcode,
                 city=city, phone=phone,
             )  # fmt: skip
             if number != 7:

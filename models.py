@@ -683,7 +683,7 @@ class Offer(Model):
     )
 
     def __str__(self) -> str:
-        return self.number or self.token
+        return self.number or "—"
 
 
 class OfferLine(Model):

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -91,7 +92,11 @@ def count_visits() -> None:
             visits.count()
         visits.counted()
 
-    retried(roll)
+    with _one_roll_at_a_time:
+        retried(roll)
+
+
+_one_roll_at_a_time = threading.Lock()
 
 
 @every("5 * * * *")
@@ -102,7 +107,7 @@ def lapse_second_chances() -> None:
 @every("35 3 * * *")
 def tidy() -> None:
     """Carts nobody came back to, forms sent two days ago, told outbox rows, counters that ran out."""
-    each(offers.stale_carts(), offers.Offer, offers.empty)
+    each(offers.stale_carts(), offers.Offer, offers.empty_if_stale)
     with unit_of_work():
         once.forget_old()
         outbox.forget_done()

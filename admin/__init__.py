@@ -14,7 +14,8 @@ from flask_login import current_user, logout_user
 
 from admin import buyback, listing, pages, stock, system
 from admin.roles import FAB_ROLES
-from services import access, clock, money, settings, workflow
+from admin.words import facts_words
+from services import access, clock, settings, workflow
 from services.buyback import offers
 from services.people import staff
 
@@ -111,7 +112,7 @@ def gate() -> Any:
     if not g.is_back_office:
         abort(404)
     if not current_user.is_authenticated:
-        access.begin(frozenset())
+        access.begin(access.NOTHING)
         if request.endpoint in ("AuthView.login", "AuthView.logout"):
             return None
         return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
@@ -120,7 +121,7 @@ def gate() -> Any:
     if session.get("epoch") != staff.epoch_of(user.id) or not user.active or idle:
         logout_user()
         session.clear()
-        access.begin(frozenset())
+        access.begin(access.NOTHING)
         if idle:
             flash(_("You were signed out after a while without a click: sign in to go on."), "warning")
         return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
@@ -128,7 +129,7 @@ def gate() -> Any:
         session["seen"] = now
     if staff.must_change(user.id) and request.endpoint not in ("MyPasswordView.change", "AuthView.logout"):
         return redirect(url_for("MyPasswordView.change"))
-    access.begin(None if staff.sees_all(user) else access.vendors_of(user.id))
+    access.begin(None if staff.sees_all(user) else access.scope_of(user.id))
     return None
 
 
@@ -164,7 +165,7 @@ def _teach_templates(app: Flask) -> None:
     names.update(
         menu=menu, may_open=may_open, value_of=listing.value,
         key_of=lambda view, row: getattr(row, view.datamodel.get_pk_name()),
-        is_number=_is_number, chosen=_chosen, facts_words=facts_words,
+        is_number=_is_number, chosen=_chosen, facts_words=lambda event: facts_words(event.facts),
         verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
     )  # fmt: skip
     app.jinja_env.tests.update(
@@ -180,16 +181,3 @@ def _is_number(view: Any, name: str) -> bool:
 def _chosen(choices: Any, words: str) -> str:
     known = dict(choices or [])
     return ", ".join(str(known.get(code, code)) for code in words.split(","))
-
-
-def facts_words(event: Any) -> str:
-    """The facts of an event as a person reads them: amounts in euros, the rest as it is."""
-    parts = []
-    for name, fact in event.facts.items():
-        if name.endswith("_cents") and isinstance(fact, int):
-            parts.append(money.text(fact))
-        elif isinstance(fact, list):
-            parts.append(", ".join(map(str, fact)))
-        elif fact not in (None, ""):
-            parts.append(str(fact))
-    return " · ".join(parts)[:300]

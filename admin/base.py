@@ -142,6 +142,7 @@ class ScopedView(ModelView):
                 known.query = query
             else:
                 session.add(SavedView(user_id=current_user.id, view=self.endpoint, name=name, query=query))
+        flash(_("View forgotten.") if query == "" else _("View « %(name)s » kept.", name=name), "success")
         return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
 
     # ── page ──
@@ -258,7 +259,7 @@ class ReferenceView(ScopedView):
                 except IntegrityError:
                     form.form_errors.append(_("This already exists, or contradicts something: nothing was saved."))
                 row = self.row(pk) if pk else None
-        elif pk:
+        else:
             self.prefill(form, row)
         code = 422 if form.errors else 200
         return render_template(self.edit_template, view=self, row=row, form=form, columns=self.edit_columns if pk else self.add_columns), code

@@ -60,7 +60,7 @@ class RuleView(ReferenceView):
     datamodel = SQLAInterface(BuyingRule)
     route_base = "/gestion/regles"
     list_title, noun = _l("Buying rules"), _l("New buying rule")
-    list_columns = ["name", "rank", "site", "platform", "category", "effect", "rate_bp", "fixed_cents", "active"]
+    list_columns = ["name", "vendor", "rank", "platform", "argus_to_cents", "stock_from", "effect", "rate_bp", "active"]
     show_columns = ["name", "rank", "active", "vendor", "site", "platform", "category", "ean", "argus_from_cents", "argus_to_cents", "stock_from",
                     "stock_to", "effect", "rate_bp", "fixed_cents", "step_cents", "floor_cents", "ceiling_cents"]  # fmt: skip
     add_columns = edit_columns = ["name", "vendor", "rank", "active", "site", "platform", "category", "ean", "argus_from_cents", "argus_to_cents",
@@ -95,7 +95,7 @@ class SellerView(ScopedView):
     route_base = "/gestion/vendeurs-particuliers"
     list_title = _l("Sellers")
     list_columns = ["name", "email", "phone", "postcode", "city", "created_at"]
-    show_columns = ["name", "email", "email_confirmed_at", "phone", "address", "address_more", "postcode", "city", "created_at", "offers"]
+    show_columns = ["name", "email", "email_confirmed_at", "phone", "address", "address_more", "postcode", "city", "created_at"]
     label_columns = {
         "name": _l("Name"), "email": _l("E-mail"), "phone": _l("Phone"), "postcode": _l("Postcode"), "city": _l("Town"),
         "created_at": _l("Since"), "email_confirmed_at": _l("E-mail confirmed"), "address": _l("Address"),
@@ -109,3 +109,7 @@ class SellerView(ScopedView):
     find_hint = _l("Name, e-mail, town")
     first_order = "-created_at"
     empty_sentence = _l("Nobody has opened an account yet.")
+    show_partials = ("admin/_seller_offers.html",)
+
+    def show_more(self, row: Customer) -> dict[str, Any]:
+        return {"sales": offers.of_customer(row)}

@@ -220,8 +220,8 @@ def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
 
 
 def as_pdf(view: Any, rows: Select[Any]) -> bytes:
-    """A printed list, A4 on its side, black on white; plain cells, because ten times faster than tables."""
-    pdf = FPDF(orientation="L", format="A4")
+    """A printed list, A4 on its side, black on white, its pages numbered; plain cells, because ten times faster than tables."""
+    pdf = _Sheet(orientation="L", format="A4")
     pdf.core_fonts_encoding = "cp1252"
     pdf.set_auto_page_break(True, 14)
     pdf.add_page()
@@ -230,12 +230,19 @@ def as_pdf(view: Any, rows: Select[Any]) -> bytes:
     pdf.set_font("helvetica", "", 9)
     pdf.cell(0, 6, latin(clock.paris(clock.now()).strftime("%d/%m/%Y %H:%M")), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     columns = [c for c in view.list_columns if c != "cover"]
-    width = pdf.epw / max(1, len(columns))
+    wide = {c: 2.0 if "title" in c or "subject" in c or "email" in c or c == "recipient" else 1.0 for c in columns}
+    unit = pdf.epw / sum(wide.values())
+
+    def is_amount(c: str) -> bool:
+        column = view.datamodel.obj.__table__.columns.get(c)
+        return c.endswith(("_cents", "_bp")) or (column is not None and column.type.python_type is int)
 
     def header() -> None:
         pdf.set_font("helvetica", "B", 8)
         for c in columns:
-            pdf.cell(width, 7, latin(str(view.label_columns[c]))[: int(width / 1.7)], border="B")
+            pdf.cell(
+                unit * wide[c], 7, latin(str(view.label_columns[c]))[: int(unit * wide[c] / 1.7)], align="R" if is_amount(c) else "L", border="B"
+            )
         pdf.ln()
         pdf.set_font("helvetica", "", 8)
 
@@ -246,13 +253,20 @@ def as_pdf(view: Any, rows: Select[Any]) -> bytes:
             pdf.add_page()
             header()
         for c in columns:
-            right = c.endswith(("_cents", "_bp")) or isinstance(value(row, c), int)
-            pdf.cell(width, 6, latin(str(plain(row, c)))[: int(width / 1.7)], align="R" if right else "L", border="B")
+            words = str(plain(row, c)) + (" €" if c.endswith("_cents") and value(row, c) is not None else "")
+            pdf.cell(unit * wide[c], 6, latin(words)[: int(unit * wide[c] / 1.7)], align="R" if is_amount(c) else "L", border="B")
         pdf.ln()
         printed += 1
     if printed == MOST_PDF_ROWS:
         pdf.cell(0, 8, latin(_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_PDF_ROWS)))
     return bytes(pdf.output())
+
+
+class _Sheet(FPDF):
+    def footer(self) -> None:
+        self.set_y(-10)
+        self.set_font("helvetica", "", 8)
+        self.cell(0, 5, f"{self.page_no()} / {{nb}}", align="R")
 
 
 def latin(words: str) -> str:

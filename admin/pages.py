@@ -20,7 +20,7 @@ from models import ImportRun, Item, Offer, OfferState, Site, Vendor
 from services import clock, files, money, settings, workflow
 from services.buyback import offers, pricing
 from services.finance import dashboards
-from services.people import staff
+from services.people import passwords, staff
 from services.stock import argus, catalogue, items
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -53,6 +53,10 @@ class ValidateView(BaseView):
     @expose("/<int:id>")
     @has_access
     def offer(self, id: int) -> Any:
+        return self._page(id)
+
+    def _page(self, id: int, opened: str = "", sentence: str = "") -> str:
+        """The screen; after a refusal also what was typed, in the part it was typed in, with the reason."""
         offer = self._offer(id)
         before, after, place, count = offers.neighbours(offer)
         ids = [line.variant_id for line in offer.lines]
@@ -61,24 +65,29 @@ class ValidateView(BaseView):
             offer=offer, before=before, after=after, place=place, count=count,
             stock=items.stock_of(offer.vendor_id, ids), sold=items.sold_of(offer.vendor_id, ids),
             flow=offers.OFFER, kept=offers.kept(offer), taken_out=offers.taken_out(offer),
-            history=workflow.history(offer, 20), past=dashboards.past_sales(offer.customer_id),
+            history=workflow.history(offer, 20), past=dashboards.past_sales(offer.customer_id), opened=opened, sentence=sentence, typed=request.form,
         )  # fmt: skip
 
     @expose("/<int:id>/<any(accept,counter,refuse,delete):verb>", methods=["POST"])
     @has_access
     def decide(self, id: int, verb: str) -> Any:
-        with unit_of_work():
-            offer = self._offer(id)
-            _met(offer)
-            if verb == "counter":
-                offers.counter(offer, _prices(offer), request.form.get("motive", ""), by=me())
-            elif verb == "refuse":
-                offers.refuse(offer, request.form.get("motive", ""), by=me())
-            else:
-                {"accept": offers.accept, "delete": offers.delete}[verb](offer, by=me())
-            number, state = offer.number, workflow.words_of(offer.status)
+        try:
+            with unit_of_work():
+                offer = self._offer(id)
+                _met(offer)
+                _before, after, _place, _count = offers.neighbours(offer)
+                after_id = after.id if after else None
+                if verb == "counter":
+                    offers.counter(offer, _prices(offer), request.form.get("motive", ""), by=me())
+                elif verb == "refuse":
+                    offers.refuse(offer, request.form.get("motive", ""), by=me())
+                else:
+                    {"accept": offers.accept, "delete": offers.delete}[verb](offer, by=me())
+                number, state = offer.number, workflow.words_of(offer.status)
+        except Refused as refusal:
+            return self._page(id, verb, str(refusal)), 422
         flash(_("%(number)s: %(state)s.", number=number, state=state), "success")
-        return redirect(url_for("ValidateView.first"))
+        return redirect(url_for("ValidateView.offer", id=after_id) if after_id else url_for("ValidateView.first"))
 
     @expose("/<int:id>/ligne/<int:line_id>/<any(remove,restore):verb>", methods=["POST"])
     @has_access
@@ -171,8 +180,9 @@ class ImportView(BaseView):
                 with tempfile.NamedTemporaryFile() as kept:
                     given.save(kept)
                     kept.flush()
-                    with unit_of_work():
-                        run_id = argus.receive(Path(kept.name), given.filename, by=me()).id
+                    stored = argus.keep(Path(kept.name), given.filename)
+                with unit_of_work():
+                    run_id = argus.receive(stored, by=me()).id
                 return redirect(url_for("ImportView.follow", id=run_id))
         return render_template("admin/import.html", runs=argus.latest_runs(), sentence=sentence), 422 if sentence else 200
 
@@ -372,9 +382,10 @@ class MyPasswordView(BaseView):
                 if staff.sign_in(current_user.username, form.current.data, request.remote_addr or "") is None:
                     raise Refused(_("This is not your current password."))
                 id = current_user.id
+                new = passwords.chosen(form.password.data, current_user.email, current_user.first_name, current_user.last_name)
                 with unit_of_work() as database:
                     user = database.get_one(User, id)
-                    staff.change_password(user, form.password.data)
+                    staff.change_password(user, new)
                 sign_in(user)
                 flash(_("Your password is changed; your other devices are signed out."), "success")
                 return redirect(url_for("DashboardView.index"))

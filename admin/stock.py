@@ -51,6 +51,10 @@ class ProductView(ReferenceView):
         self.add_form_extra_fields["ean"] = StringField(_l("EAN"), [InputRequired(_l("This is needed."))])
         super()._init_forms()
 
+    def prefill(self, form: Any, row: Product | None) -> None:
+        if "ean" in form:
+            form.ean.data = request.args.get("ean", "")[:20]
+
     def check(self, row: Product) -> None:
         row.category = row.category or ""
         if row.created_at is None:
@@ -150,6 +154,7 @@ class UnknownDemandView(ScopedView):
     find_columns = (UnknownDemand.ean,)
     first_order = "-times"
     empty_sentence = _l("Every barcode asked for is in the catalogue.")
+    show_partials = ("admin/_unknown.html",)
 
 
 class ImportRunView(ScopedView):

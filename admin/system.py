@@ -16,10 +16,18 @@ from wtforms import TextAreaField
 from wtforms.validators import Optional
 
 from admin.base import ReferenceView, ScopedView, has_access, me
+from admin.words import facts_words
 from models import Event, Membership, Message, Site, Store, Vendor
 from services import clock, files, messages, workflow
 from services.people import customers, sites, staff
 from services.workflow import Refused
+
+SUBJECTS = {
+    "offer": _l("Offer"), "customer": _l("Customer"), "item": _l("Item"), "variant": _l("Argus"), "product": _l("Product"), "site": _l("Site"),
+    "vendor": _l("Vendor"), "store": _l("Store"), "buying_rule": _l("Buying rule"), "message": _l("Message"), "import_run": _l("Import"),
+    "ab_user": _l("Staff"), "membership": _l("Right"), "platform": _l("Platform"),
+}  # fmt: skip
+ACTORS = {"staff": _l("Staff"), "customer": _l("Customer"), "clock": _l("The clock"), "command": _l("Command line")}
 
 
 class SiteView(ReferenceView):
@@ -74,7 +82,9 @@ class SiteView(ReferenceView):
         if upload and upload.filename:
             row.logo = files.keep_picture(upload.read(), most_side=512, keeps_transparency=True)
 
-    def prefill(self, form: Any, row: Site) -> None:
+    def prefill(self, form: Any, row: Site | None) -> None:
+        if row is None:
+            return
         form.host_names.data = "\n".join(host.host for host in row.hosts)
 
     def check_delete(self, row: Site) -> None:
@@ -215,7 +225,14 @@ class EventView(ScopedView):
     show_columns = ["verb", "subject", "subject_id", "from_state", "to_state", "actor_kind", "actor_name", "facts", "at"]
     label_columns = {"verb": _l("What"), "subject": _l("About"), "subject_id": _l("ID"), "actor_name": _l("By"), "at": _l("When"),
                      "from_state": _l("From"), "to_state": _l("To"), "actor_kind": _l("Who"), "facts": _l("Facts")}  # fmt: skip
-    formatters_columns = {"verb": lambda verb: str(workflow.VERBS.get(verb, verb))}
+    formatters_columns = {
+        "verb": lambda verb: str(workflow.VERBS.get(verb, verb)),
+        "subject": lambda subject: str(SUBJECTS.get(subject, subject)),
+        "from_state": workflow.words_of_code,
+        "to_state": workflow.words_of_code,
+        "actor_kind": lambda kind: str(ACTORS.get(kind, kind)),
+        "facts": lambda facts: facts_words(facts) or "–",
+    }
     order_columns = ["at"]
     search_columns = ["subject"]
     filter_columns = ("subject", "verb", "at")

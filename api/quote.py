@@ -16,7 +16,7 @@ def quote() -> Any:
     words = request.args.get("ean", "").strip()
     if not words:
         return jsonify(code="missing_ean", message=_("Give the barcode: /api/v1/quote?ean=3307215933466.")), 400
-    if g.quotes_limited and (seconds := limits.spend(f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60)):
+    if seconds := limits.spend(f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60):
         response = jsonify(code="too_many", message=_("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds))
         response.headers["Retry-After"] = str(seconds)
         return response, 429

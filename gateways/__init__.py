@@ -6,11 +6,12 @@ from typing import Protocol
 
 
 class GatewayError(Exception):
-    """A partner failed. Permanent: trying the same again is useless and a person must look."""
+    """A partner failed. Permanent: trying the same again is useless and a person must look. Waits: nothing was tried yet."""
 
-    def __init__(self, message: str, permanent: bool = False) -> None:
+    def __init__(self, message: str, permanent: bool = False, waits: bool = False) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.waits = waits
 
 
 @dataclass(frozen=True)

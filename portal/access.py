@@ -116,7 +116,7 @@ def remember_cart(response: Response, token: str) -> Response:
 
 def inside(address: str | None, otherwise: str) -> str:
     """A page of this site to go on to: never another host."""
-    if address and address.startswith("/") and not address.startswith(("//", "/\\")) and "\n" not in address:
+    if address and address.startswith("/") and address[1:2] != "/" and not any(c <= " " or c == "\\" for c in address):
         return address
     return otherwise
 

@@ -23,7 +23,7 @@ from portal.forms import (
 )
 from services import limits
 from services.buyback import offers
-from services.people import customers, links
+from services.people import customers, links, passwords
 from services.unit import unit_of_work
 from services.workflow import Refused
 
@@ -36,10 +36,13 @@ def open_account() -> Any:
     if form.validate_on_submit():
         _slow_down("account", 10)
         with saying_why(form):
+            data = {name: form[name].data or "" for name in customers.PERSONAL}
+            chosen = passwords.chosen(form.password.data, form.email.data, data["first_name"], data["last_name"])
             with unit_of_work():
-                data = {name: form[name].data or "" for name in customers.PERSONAL}
-                customer = customers.open_account(site(), email=form.email.data, password=form.password.data, **data)
-                offers.adopt(cart(), customer, site())
+                customer = customers.open_account(site(), email=form.email.data, password_hash=chosen, **data)
+                held = offers.adopt(cart(), customer, site())
+            if held and held.articles:
+                flash(_("Your account is open. Last step: finalise the sale."), "success")
             return _signed_in(customer)
     return render_template("portal/account/open.html", form=form, suite=_next(), cart=cart()), 422 if refused(form) else 200
 
@@ -95,9 +98,11 @@ def new_password(token: str) -> Any:
         return render_template("portal/account/dead_link.html", sentence=str(refusal)), 410
     if form.validate_on_submit():
         with saying_why(form):
+            customer = links.read_reset(token)
+            chosen = passwords.chosen(form.password.data, customer.email, customer.first_name, customer.last_name)
             with unit_of_work():
                 customer = links.read_reset(token)
-                customers.change_password(customer, form.password.data, site=site())
+                customers.change_password(customer, chosen, site=site())
             flash(_("Your new password is set."), "success")
             return _signed_in(customer)
     return render_template("portal/account/new_password.html", form=form), 422 if refused(form) else 200
@@ -162,9 +167,10 @@ def change_password() -> Any:
     if form.validate_on_submit():
         with saying_why(form):
             customers.check_password(_me(), form.current.data)
+            chosen = passwords.chosen(form.password.data, _me().email, _me().first_name, _me().last_name)
             with unit_of_work():
                 customer = _me()
-                customers.change_password(customer, form.password.data, site=site())
+                customers.change_password(customer, chosen, site=site())
             flash(_("Your password is changed; your other devices are signed out."), "success")
             return remember(make_response(redirect(url_for("portal.account"))), customer)
     return _account_page(password=form), 422

@@ -1,14 +1,27 @@
 """What customers type. Fields only check that something is there; the rules live in services/people/customers.py."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, PasswordField, StringField, TelField
-from wtforms.validators import InputRequired, Length
+from wtforms import BooleanField, EmailField, Field, PasswordField, StringField, TelField
+from wtforms.validators import InputRequired, Length, ValidationError
 
+from services.people import customers, passwords
 from services.workflow import Refused
+
+
+def _checked(clean: Callable[..., str], *also: str) -> Callable[[FlaskForm, Field], None]:
+    """A validator from the rule of the service, so that every wrong field is told at once."""
+
+    def check(form: FlaskForm, field: Field) -> None:
+        try:
+            clean(field.data or "", *((form[name].data or "") for name in also))
+        except Refused as refusal:
+            raise ValidationError(str(refusal)) from None
+
+    return check
 
 
 class PersonalForm(FlaskForm):
@@ -19,16 +32,18 @@ class PersonalForm(FlaskForm):
     address = StringField(_l("Address"), [InputRequired(_l("Type the number and the street.")), Length(max=200)],
                           render_kw={"autocomplete": "address-line1"})  # fmt: skip
     address_more = StringField(_l("Address, further details (optional)"), [Length(max=200)], render_kw={"autocomplete": "address-line2"})
-    postcode = StringField(_l("Postcode"), [InputRequired(_l("Type your postcode."))],
+    postcode = StringField(_l("Postcode"), [InputRequired(_l("Type your postcode.")), _checked(customers.clean_postcode)],
                            render_kw={"autocomplete": "postal-code", "inputmode": "numeric"})  # fmt: skip
     city = StringField(_l("Town"), [InputRequired(_l("Type the town.")), Length(max=100)], render_kw={"autocomplete": "address-level2"})
-    phone = TelField(_l("Phone"), [InputRequired(_l("Type your phone number."))], render_kw={"autocomplete": "tel"},
+    phone = TelField(_l("Phone"), [InputRequired(_l("Type your phone number.")), _checked(customers.clean_phone, "postcode")], render_kw={"autocomplete": "tel"},
                      description=_l("Only for your parcel: an SMS if it is late."))  # fmt: skip
 
 
 class AccountForm(PersonalForm):
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Type your e-mail address."))], render_kw={"autocomplete": "email"})
-    password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password."))], render_kw={"autocomplete": "new-password"},
+    email = EmailField(
+        _l("E-mail"), [InputRequired(_l("Type your e-mail address.")), _checked(customers.clean_email)], render_kw={"autocomplete": "email"}
+    )
+    password = PasswordField(_l("Password"), [InputRequired(_l("Choose a password.")), _checked(passwords.check_strength, "email", "first_name", "last_name")], render_kw={"autocomplete": "new-password"},
                              description=_l("12 characters at least: three or four words do well."))  # fmt: skip
     conditions = BooleanField(_l("I accept the buying conditions"), [InputRequired(_l("Accept the conditions to go on."))])
 

@@ -218,7 +218,7 @@ def thanks(number: str) -> Any:
 def sales() -> Any:
     customer = me()
     assert customer is not None
-    return render_template("portal/sell/sales.html", sales=offers.of_customer(customer), words=offers.SELLER_WORDS)
+    return render_template("portal/sell/sales.html", sales=offers.of_customer(customer), words=offers.SELLER_WORDS, new_total=offers.counter_total)
 
 
 @bp.get("/ventes/<number>")
@@ -242,7 +242,9 @@ def sale(number: str) -> Any:
 @customer_required
 def answer(number: str) -> Any:
     """The seller's answer to a second chance. The same answer twice is one answer."""
-    agrees = request.form.get("answer") == "agree"
+    if request.form.get("answer") not in ("agree", "disagree"):
+        raise Refused(_("Choose « I accept » or « I decline »."))
+    agrees = request.form["answer"] == "agree"
     with unit_of_work():
         offer = mine.offer(number)
         already = offer.status in ((OfferState.accepted,) if agrees else (OfferState.declined,))

@@ -7,6 +7,7 @@ The second is admin/base.py, which re-reads each row it was asked for through th
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
@@ -46,37 +47,48 @@ OWNED: tuple[tuple[Any, str], ...] = (
     (Event, "vendor_id"),
 )
 
-_vendors: ContextVar[frozenset[int] | None] = ContextVar("vendors", default=None)
+
+@dataclass(frozen=True)
+class Scope:
+    """The vendors a person works for, and, when he is tied to some, the stores he works in (None: all of theirs)."""
+
+    vendors: frozenset[int] = frozenset()
+    stores: frozenset[int] | None = None
 
 
-def current() -> frozenset[int] | None:
-    """The vendors this request may touch; None: all of them."""
-    return _vendors.get()
+NOTHING = Scope()
+_scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
 
 
 @contextmanager
-def limited_to(vendors: frozenset[int] | None) -> Iterator[None]:
-    """Everything read and written inside belongs to these vendors (None: no limit)."""
-    token = _vendors.set(vendors)
+def limited_to(scope: Scope | None) -> Iterator[None]:
+    """Everything read and written inside belongs to this scope (None: no limit)."""
+    token = _scope.set(scope)
     try:
         yield
     finally:
-        _vendors.reset(token)
+        _scope.reset(token)
 
 
-def begin(vendors: frozenset[int] | None) -> None:
+def begin(scope: Scope | None) -> None:
     """Limit the rest of this request; `begin(None)` ends it."""
-    _vendors.set(vendors)
+    _scope.set(scope)
 
 
-def vendors_of(user_id: int) -> frozenset[int]:
-    """The vendors a member of staff works for."""
+def scope_of(user_id: int) -> Scope:
+    """Where a member of staff works. One membership without a store opens all stores of its vendor."""
     with limited_to(None):
-        return frozenset(db.session.scalars(db.select(Membership.vendor_id).where(Membership.user_id == user_id)))
+        rows = db.session.execute(db.select(Membership.vendor_id, Membership.store_id).where(Membership.user_id == user_id)).all()
+        vendors = frozenset(vendor for vendor, _store in rows)
+        if all(store is None for _vendor, store in rows):
+            return Scope(vendors)
+        whole = {vendor for vendor, store in rows if store is None}
+        theirs = db.session.scalars(db.select(Store.id).where(Store.vendor_id.in_(whole)))
+        return Scope(vendors, frozenset({*theirs, *(store for _vendor, store in rows if store is not None)}))
 
 
-def _criteria(vendors: frozenset[int]) -> list[Any]:
-    ids = tuple(vendors)
+def _criteria(scope: Scope) -> list[Any]:
+    ids = tuple(scope.vendors)
     options = [with_loader_criteria(model, getattr(model, column).in_(ids) if ids else false(), include_aliases=True) for model, column in OWNED]
     offers = db.select(Offer.id).where(Offer.vendor_id.in_(ids))
     sites = db.select(Site.id).where(Site.vendor_id.in_(ids))
@@ -87,28 +99,38 @@ def _criteria(vendors: frozenset[int]) -> list[Any]:
         with_loader_criteria(SiteHost, SiteHost.site_id.in_(sites), include_aliases=True),
         with_loader_criteria(VisitDay, VisitDay.site_id.in_(sites), include_aliases=True),
     ]
+    if scope.stores is not None:
+        stores = tuple(scope.stores)
+        options += [
+            with_loader_criteria(Store, Store.id.in_(stores), include_aliases=True),
+            with_loader_criteria(Item, Item.store_id.in_(stores), include_aliases=True),
+            with_loader_criteria(Movement, Movement.store_id.in_(stores), include_aliases=True),
+        ]
     return options
 
 
 @event.listens_for(Session, "do_orm_execute")
 def _narrow(state: Any) -> None:
-    vendors = _vendors.get()
-    if vendors is None or state.is_column_load or not state.is_select:
+    scope = _scope.get()
+    if scope is None or state.is_column_load or not state.is_select:
         return
-    state.statement = state.statement.options(*_criteria(vendors))
+    state.statement = state.statement.options(*_criteria(scope))
 
 
 @event.listens_for(Session, "before_flush")
 def _refuse_foreign_rows(session: Session, _context: Any, _instances: Any) -> None:
     """What is written must belong to the same vendors, before and after; a foreign owner or a foreign reference is refused."""
-    vendors = _vendors.get()
-    if vendors is None:
+    scope = _scope.get()
+    if scope is None:
         return
     with session.no_autoflush, limited_to(None):
         for row in (*session.new, *session.dirty, *session.deleted):
             for owner in _owners(row):
-                if owner is not None and owner not in vendors:
+                if owner is not None and owner not in scope.vendors:
                     raise Refused(_("This belongs to another shop: nothing was changed."))
+            store = getattr(row, "store_id", None)
+            if scope.stores is not None and isinstance(row, Item | Movement) and store not in scope.stores:
+                raise Refused(_("This belongs to another shop: nothing was changed."))
 
 
 def _owners(row: Any) -> list[int | None]:

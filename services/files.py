@@ -79,6 +79,7 @@ def read_barcode(data: bytes) -> str | None:
     picture = open_picture(data)
     try:
         picture.draft("L", picture.size)
+        picture.load()
         grey = picture if picture.mode == "L" else picture.convert("L")
         for candidate in (lambda: grey, lambda: grey.filter(ImageFilter.UnsharpMask(3, 200, 0))):
             found = zxingcpp.read_barcodes(candidate(), formats=_BARCODES, try_invert=False)

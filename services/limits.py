@@ -1,5 +1,7 @@
 """How often something may be done: counters that live a while, shared by all processes (Redis, else a SQLite file of ours)."""
 
+import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -78,6 +80,9 @@ class SqliteStore:
 
 
 store: Store
+# The store is away: the shop stays open, and says so in the log.
+AWAY = (redis.RedisError, sqlite3.Error)
+log = logging.getLogger(__name__)
 
 
 def plug(redis_url: str, data_dir: Path) -> None:
@@ -96,9 +101,15 @@ class TooMany(Refused):
 
 def spend(key: str, most: int, seconds: int) -> int | None:
     """Count one use; None while it is allowed, else the seconds to wait."""
-    if store.add(key, seconds) <= most:
+    if most == 0:
         return None
-    return max(1, store.left(key))
+    try:
+        if store.add(key, seconds) <= most:
+            return None
+        return max(1, store.left(key))
+    except AWAY:
+        log.warning("limits cannot be counted; %s is let through", key.partition(":")[0], exc_info=True)
+        return None
 
 
 # Sign-in: 5 wrong passwords lock the account one minute, each further one doubles it, at most an hour.
@@ -107,10 +118,18 @@ FREE_TRIES = 5
 
 def lock_left(account: str) -> int:
     """Seconds an account stays closed after wrong passwords; 0 when it is open."""
-    return store.left(f"lock:{account}") if store.count(f"lock:{account}") else 0
+    try:
+        return store.left(f"lock:{account}") if store.count(f"lock:{account}") else 0
+    except AWAY:
+        return 0
 
 
 def wrong_password(account: str) -> None:
+    with contextlib.suppress(*AWAY):
+        _wrong_password(account)
+
+
+def _wrong_password(account: str) -> None:
     failures = store.add(f"fail:{account}", 24 * 3600)
     if failures >= FREE_TRIES:
         store.clear(f"lock:{account}")
@@ -118,5 +137,6 @@ def wrong_password(account: str) -> None:
 
 
 def right_password(account: str) -> None:
-    store.clear(f"fail:{account}")
-    store.clear(f"lock:{account}")
+    with contextlib.suppress(*AWAY):
+        store.clear(f"fail:{account}")
+        store.clear(f"lock:{account}")

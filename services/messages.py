@@ -13,7 +13,7 @@ import phonenumbers
 from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from jinja2 import Environment, StrictUndefined, TemplateNotFound, UndefinedError
+from jinja2 import Environment, StrictUndefined, UndefinedError
 from sqlalchemy import func, select
 
 from gateways import GatewayError, Letter, live
@@ -28,11 +28,15 @@ workflow.name_states(
     (MessageState.failed, workflow._l("Failed"), "bad"),
 )
 
-_HOLES = re.compile(r"\{\{|\}\}|\{%|%\([a-z_]+\)s|\bNone\b|Undefined")
+# Stands in the kept words where a link that opens an account would be: the link itself is only in what leaves.
+SECRET = "https://lien-personnel.invalid/"
 
 
 def tell(person: Customer, event: str, *, site: Site, offer: Offer | None = None, **facts: Any) -> Message:
-    """Tell a customer something by mail: the words are frozen now, the sending follows the commit."""
+    """Tell a customer something by mail: the words are frozen now, the sending follows the commit.
+
+    `secret_link` opens an account: it is put in when the mail leaves and is nowhere to be read by the staff.
+    """
     return _mail(person.email, event, site=site, offer=offer, customer=person, person=person, **facts)
 
 
@@ -68,9 +72,11 @@ def resend(message: Message, *, by: Actor) -> None:
     """Send the very same words again. Refused while the first sending is still on its way."""
     if message.state == MessageState.waiting:
         raise Refused(_("This message has not left yet: it will leave by itself."))
+    if SECRET in message.body:
+        raise Refused(_("This message held a personal link that works once: the person asks for a new one."))
     message.state = MessageState.waiting
     message.error = ""
-    _enqueue(message)
+    _enqueue(message, "")
     workflow.record(message, "resend", by=by)
 
 
@@ -81,33 +87,39 @@ def to_send() -> int:
 # ── private ──
 
 
-def _mail(address: str, event: str, *, site: Site, offer: Offer | None, customer: Customer | None, **facts: Any) -> Message:
+def _mail(
+    address: str, event: str, *, site: Site, offer: Offer | None, customer: Customer | None, secret_link: str = "", **facts: Any
+) -> Message:  # fmt: skip
+    if secret_link:
+        facts["link"] = SECRET
     raw = _render(f"messages/{event}.txt", site=site, offer=offer, **facts)
     subject, _break, body = raw.strip().partition("\n")
     body = re.sub(r"\n{3,}", "\n\n", body).strip()
     html = _render("messages/_letter.html", site=site, subject=subject, blocks=blocks(body))
     plain = _BUTTON.sub(r"\1 : \2", body)
-    return _add(MessageKind.mail, event, address, subject.strip(), plain, html, site, offer, customer)
+    return _add(MessageKind.mail, event, address, subject.strip(), plain, html, site, offer, customer, secret_link)
 
 
 def _render(name: str, **facts: Any) -> str:
-    """Fill a template; a name it lacks, or anything that looks unfilled, is an error and nothing is sent."""
-    strict: Environment = current_app.jinja_env.overlay(undefined=StrictUndefined)
+    """Fill a template; a name it lacks, or a value that is nothing, is an error and nothing is sent."""
+    strict: Environment = current_app.extensions.get("letters") or current_app.jinja_env.overlay(undefined=StrictUndefined, finalize=_something)
+    current_app.extensions["letters"] = strict
     with force_locale("fr"):
         try:
-            words = strict.get_template(name).render(**facts)
-        except TemplateNotFound:
-            raise
+            return strict.get_template(name).render(**facts)
         except UndefinedError as error:
             raise ValueError(f"{name}: {error}") from error
-    if hole := _HOLES.search(words):
-        raise ValueError(f"{name} would leave with a hole: {hole.group()}")
-    return words
+
+
+def _something(value: Any) -> Any:
+    if value is None:
+        raise ValueError("a message would leave with a hole: a value is missing")
+    return value
 
 
 def _add(
     kind: MessageKind, event: str, recipient: str, subject: str, body: str, html: str,
-    site: Site, offer: Offer | None, customer: Customer | None,
+    site: Site, offer: Offer | None, customer: Customer | None, secret_link: str = "",
 ) -> Message:  # fmt: skip
     message = Message(
         public_id=secrets.token_urlsafe(18),
@@ -126,13 +138,13 @@ def _add(
     )
     db.session.add(message)
     db.session.flush()
-    _enqueue(message)
+    _enqueue(message, secret_link)
     return message
 
 
-def _enqueue(message: Message) -> None:
+def _enqueue(message: Message, secret_link: str) -> None:
     message.sends += 1
-    outbox.add("message", f"message:{message.id}:{message.sends}", message=message.id)
+    outbox.add("message", f"message:{message.id}:{message.sends}", message=message.id, **({"secret_link": secret_link} if secret_link else {}))
 
 
 def _send(payload: dict[str, Any], key: str) -> str:
@@ -146,11 +158,13 @@ def _send(payload: dict[str, Any], key: str) -> str:
     db.session.rollback()  # no transaction stays open while the partner thinks
     if kind == MessageKind.sms:
         if live.sms is None:
-            raise GatewayError("no SMS service is set (COMPTOIR_SMS_URL)")
+            raise GatewayError("no SMS service is set (COMPTOIR_SMS_URL)", waits=True)
         return live.sms.send(sender, phonenumbers.format_number(phonenumbers.parse(recipient, "FR"), phonenumbers.PhoneNumberFormat.E164),
                              body, reference)  # fmt: skip
     if live.mail is None:
-        raise GatewayError("no mail service is set (COMPTOIR_SMTP_URL)")
+        raise GatewayError("no mail service is set (COMPTOIR_SMTP_URL)", waits=True)
+    if link := payload.get("secret_link"):
+        body, html = body.replace(SECRET, link), html.replace(SECRET, link)
     return live.mail.send(Letter(reference, sender, f"ne-pas-repondre@{current_app.config['MAIL_DOMAIN']}", reply_to, recipient, subject, body, html))
 
 

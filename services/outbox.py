@@ -6,9 +6,10 @@ he answered; `record(payload, answer, error)` writes it down in the unit that ma
 
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select, update
@@ -21,7 +22,10 @@ from services.unit import db, retried, unit_of_work
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=90)
-MOST_ATTEMPTS = 12
+# Tried again this long, then a person must look.
+PATIENCE = timedelta(days=3)
+# One run of the worker stops taking new rows after this, so that a slow partner does not hold the others up.
+BUDGET_SECONDS = 45
 S = OutboxState
 
 
@@ -56,7 +60,8 @@ def work(limit: int = 100) -> int:
     """Tell everything that is due; returns how many rows were worked on. Safe to run twice at once."""
     ids = due(limit)
     db.session.rollback()
-    return sum(work_one(id) for id in ids)
+    end = time.monotonic() + BUDGET_SECONDS
+    return sum(work_one(id) for id in ids if time.monotonic() < end)
 
 
 def work_one(id: int) -> bool:
@@ -65,21 +70,23 @@ def work_one(id: int) -> bool:
     claimed = retried(lambda: _claim(id, token))
     if claimed is None:
         return False
-    kind_name, key, payload, attempts = claimed
-    kind = KINDS[kind_name]
+    kind_name, key, payload, attempts, since = claimed
+    kind = KINDS.get(kind_name)
     answer = error = None
-    permanent = False
+    last = clock.now() - since > PATIENCE
     try:
+        if kind is None:
+            raise GatewayError(f"nobody handles « {kind_name} » here: was the worker restarted after the upgrade?")
         answer = kind.call(payload, key)
     except GatewayError as failure:
-        error, permanent = str(failure), failure.permanent
+        error, last = str(failure), failure.permanent or (last and not failure.waits)
     except Exception:
         # A bug in one row must not stop the others; it stays visible as a dead row after its attempts.
         log.exception("outbox row %s failed", id)
         error = "internal error"
     finally:
         db.session.rollback()
-    retried(lambda: _finish(id, token, kind, payload, answer, error, permanent or attempts >= MOST_ATTEMPTS, attempts))
+    retried(lambda: _finish(id, token, kind, payload, answer, error, last, attempts))
     return True
 
 
@@ -89,10 +96,10 @@ def still_at_it(key: str) -> None:
         session.execute(update(Outbox).where(Outbox.key == key, Outbox.state == S.running).values(lease_until=clock.now() + LEASE))
 
 
-def settle(key: str) -> None:
-    """What a row asked for was done by hand: the worker has nothing left to do."""
-    row = db.session.scalars(select(Outbox).where(Outbox.key == key)).one()
-    row.state, row.done_at = S.done, clock.now()
+def work_now(key: str) -> bool:
+    """Work on one row here and now; False when a worker already has it."""
+    id = db.session.scalars(select(Outbox.id).where(Outbox.key == key)).one()
+    return work_one(id)
 
 
 def waiting() -> int:
@@ -111,30 +118,34 @@ def _is_due() -> Any:
     return or_(and_(Outbox.state == S.todo, Outbox.next_at <= now), and_(Outbox.state == S.running, Outbox.lease_until < now))
 
 
-def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int] | None:
+def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime] | None:
     with unit_of_work() as session:
         claimed = session.execute(
             update(Outbox)
             .where(Outbox.id == id, _is_due())
             .values(state=S.running, lease_until=clock.now() + LEASE, lease_token=token, attempts=Outbox.attempts + 1)
-            .returning(Outbox.kind, Outbox.key, Outbox.payload, Outbox.attempts)
+            .returning(Outbox.kind, Outbox.key, Outbox.payload, Outbox.attempts, Outbox.created_at)
         ).first()
         return tuple(claimed) if claimed else None  # type: ignore[return-value]
 
 
-def _finish(id: int, token: str, kind: Kind, payload: dict[str, Any], answer: str | None, error: str | None, last: bool, attempts: int) -> None:
+def _finish(
+    id: int, token: str, kind: Kind | None, payload: dict[str, Any], answer: str | None, error: str | None, last: bool, attempts: int
+) -> None:
     now = clock.now()
     with unit_of_work() as session:
         if error is None:
-            end = {"state": S.done, "done_at": now, "provider_ref": answer, "last_error": ""}
+            kept = {name: value for name, value in payload.items() if not name.startswith("secret")}
+            end = {"state": S.done, "done_at": now, "provider_ref": answer, "last_error": "", "payload": kept}
         elif last:
             end = {"state": S.dead, "last_error": error}
         else:
             # 30 s, 1 min, 2 min … at most 1 h, so that a partner who is down is not hammered.
-            pause = timedelta(seconds=min(30 * 2 ** (attempts - 1), 3600))
+            pause = timedelta(seconds=min(30 * 2 ** min(attempts - 1, 10), 3600))
             end = {"state": S.todo, "next_at": now + pause, "last_error": error}
         mine = session.execute(
             update(Outbox).where(Outbox.id == id, Outbox.lease_token == token, Outbox.state == S.running).values(lease_token=None, **end)
         )
-        if mine.rowcount == 1:  # type: ignore[attr-defined]  # else the lease ran out and another worker has it
+        still_mine = mine.rowcount == 1  # type: ignore[attr-defined]  # else the lease ran out and another worker has it
+        if still_mine and kind is not None:
             kind.record(payload, answer, error if last else None)

@@ -1,11 +1,14 @@
 """What a shop changes under « Paramétrages divers »: typed here, kept with its date and author, newest in force."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from models import Setting
 from services import clock
@@ -54,22 +57,23 @@ OPTIONS: dict[str, Option] = {
         Option("staff_idle_minutes", _PEOPLE, _l("Staff are signed out after"), _l("Without a click."), 30, _whole(5, 720), _l("minutes")),
         Option("customer_days", _PEOPLE, _l("Customers stay signed in"), "", 30, _whole(1, 365), _l("days")),
         Option("quotes_per_minute", _MACHINES, _l("Public prices per address"),
-               _l("How many barcodes one Internet address may ask a minute."), 300, _whole(10, 100_000), _l("a minute")),
+               _l("How many barcodes one Internet address may ask a minute; 0: no limit."), 300, _whole(0, 100_000), _l("a minute")),
         Option("photos_per_minute", _MACHINES, _l("Camera pictures per address"),
                _l("How many pictures one Internet address may have read a minute."), 240, _whole(10, 10_000), _l("a minute")),
     )
 }  # fmt: skip
 
-_known: dict[str, Any] | None = None
+_FRESH_SECONDS = 5.0
+_known: tuple[float, dict[str, Any]] | None = None
 
 
 def value(key: str) -> Any:
-    """What is in force for a key. Read once per process and forgotten at each change (and by `forget` each minute)."""
+    """What is in force for a key; remembered a few seconds, so that every process follows a change."""
     global _known
-    if _known is None:
+    if _known is None or time.monotonic() - _known[0] > _FRESH_SECONDS:
         rows = db.session.execute(db.select(Setting.key, Setting.value).order_by(Setting.since, Setting.id)).all()
-        _known = {k: v for k, v in rows}
-    return _known.get(key, OPTIONS[key].default)
+        _known = (time.monotonic(), {k: v for k, v in rows})
+    return _known[1].get(key, OPTIONS[key].default)
 
 
 def change(key: str, words: str, *, by: Actor) -> bool:
@@ -81,6 +85,7 @@ def change(key: str, words: str, *, by: Actor) -> bool:
     db.session.add(Setting(key=key, value=read, by_name=by.name, since=clock.now()))
     db.session.flush()
     forget()
+    db.session().info["settings_changed"] = True
     return True
 
 
@@ -92,3 +97,9 @@ def history(key: str, limit: int = 5) -> list[Setting]:
 def forget() -> None:
     global _known
     _known = None
+
+
+@event.listens_for(Session, "after_commit")
+def _forget_after_change(session: Session) -> None:
+    if session.info.pop("settings_changed", False):
+        forget()

@@ -5,6 +5,7 @@ followed from one day to the next (audience measurement exempt from consent). Pa
 day; the worker counts it into VisitDay and UnknownDemand.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -106,12 +107,12 @@ def _salt(day: str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         pass
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(32))
+    # Written aside, then linked: another process never reads half a salt, and the first one wins.
+    aside = _dir / f"making-{secrets.token_hex(8)}"
+    aside.write_bytes(secrets.token_bytes(32))
+    with contextlib.suppress(FileExistsError):
+        os.link(aside, path)
+    aside.unlink()
     return path.read_bytes()
 
 

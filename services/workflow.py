@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm.attributes import flag_modified
 
 from models import Event
 from services import clock
@@ -81,10 +82,9 @@ class Workflow:
         move = self.move(verb, row.status)
         assert move is not None
         before = row.status
-        if move.to is not None:
-            row.status = move.to
-        else:
-            row.version = row.version  # the state stays, the row moves: a second hand must still meet the version
+        row.status = move.to or before
+        if move.to is None and row in db.session:
+            flag_modified(row, "status")  # the state stays, yet the version moves: a second hand must still meet it
         record(row, verb, by=by, before=before, after=row.status, **facts)
 
 
@@ -119,6 +119,11 @@ def history(row: Any, limit: int = 100) -> list[Event]:
 
 def words_of(state: Any) -> str:
     return str(WORDS.get(state, (state, ""))[0])
+
+
+def words_of_code(code: str | None) -> str:
+    """The word of a state written as its code in the event log."""
+    return next((words_of(state) for state in WORDS if state == code), code or "–")
 
 
 def tone_of(state: Any) -> str:

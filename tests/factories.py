@@ -5,7 +5,7 @@ from itertools import count
 from models import BuyingRule, Customer, Offer, Platform, Product, RuleEffect, Site, Store, Variant, Vendor
 from services import clock
 from services.buyback import offers
-from services.people import customers, sites
+from services.people import customers, passwords, sites
 from services.stock import argus, catalogue, items
 from services.unit import db, unit_of_work
 from services.workflow import Actor
@@ -81,7 +81,7 @@ def a_customer(email: str = "", **columns) -> Customer:
 
 def a_customer_with_password(email: str = "camille@exemple.fr") -> Customer:
     with unit_of_work():
-        customer = customers.open_account(the_site(), email=email, password=PASSWORD, first_name="Camille", last_name="Aubry",
+        customer = customers.open_account(the_site(), email=email, password_hash=passwords.hashed(PASSWORD), first_name="Camille", last_name="Aubry",
                                           address="12 rue des Tanneurs", postcode="44000", city="Nantes", phone="06 12 34 56 78")  # fmt: skip
         id = customer.id
     return db.session.get(Customer, id)

@@ -127,6 +127,21 @@ def test_every_page_carries_a_strict_policy_and_no_outside_host(app, client, as_
             assert outside == [], (place, outside)
 
 
+def test_numbers_and_bytes_nobody_types_are_no_error(client, as_staff):
+    huge = "9" * 30
+    for place in (f"/marque/{huge}-x.css", "/jaquette/%00", "/logo/%00", f"/panier/retirer/{huge}", "/?ean=%00", "/compte/connexion?suite=%00"):
+        assert client.get(place).status_code < 500, place
+    boss = as_staff("Administrateur")
+    for place in (
+        f"/gestion/offres/valider/{huge}",
+        f"/gestion/argus/importer/{huge}",
+        "/gestion/produits/list/?category=%00",
+        "/gestion/recherche/?q=%00",
+    ):
+        assert boss.get(place).status_code < 500, place
+    assert client.post("/compte/connexion", data={"email": "a\0b@exemple.fr", "password": "x\0"}).status_code < 500
+
+
 def test_a_personal_page_is_never_kept_by_a_cache(as_customer):
     assert as_customer(factories.a_customer()).get("/ventes").headers["Cache-Control"] == "no-store"
 

@@ -5,7 +5,6 @@ computed from is frozen beside it.
 """
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -108,7 +107,7 @@ def open_cart(site: Site, customer: Customer | None = None) -> Offer:
 def add(cart: Offer, words: str) -> OfferLine:
     """Put one copy of a barcode in a cart at today's price. Raises Refused with the sentence of the quote when it is not bought."""
     _must_be_cart(cart)
-    if len(cart.lines) >= MOST_LINES:
+    if len(kept(cart)) >= MOST_LINES:
         raise Refused(_("A cart holds %(most)s articles at most: finalise this sale, then start another.", most=MOST_LINES))
     quote = pricing.quote(cart.site_id, words)
     if quote.variant_id is not None:
@@ -235,7 +234,8 @@ def agree(offer: Offer, *, by: Actor) -> None:
     for line in kept(offer):
         if line.counter_cents == 0:
             _strike(line, _("not taken at the second chance"), by.name)
-        elif line.counter_cents is not None:
+        elif line.counter_cents is not None and line.counter_cents != line.price_cents:
+            line.explanation = _("new price agreed (%(before)s announced)", before=money.text(line.price_cents))
             line.price_cents = line.counter_cents
     _add_up(offer)
     offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
@@ -448,10 +448,16 @@ def late() -> list[int]:
     return list(db.session.scalars(select(Offer.id).where(Offer.status == S.second_chance, Offer.answer_by < clock.now())))
 
 
-def stale_carts() -> Iterable[int]:
+def stale_carts() -> list[int]:
     """Carts nobody touched for as long as we keep them."""
     limit = clock.now() - timedelta(days=settings.value("cart_days"))
     return list(db.session.scalars(select(Offer.id).where(Offer.status == S.draft, Offer.touched_at < limit).limit(1000)))
+
+
+def empty_if_stale(cart: Offer) -> None:
+    """Forget a cart, unless somebody came back to it meanwhile."""
+    if cart.id in stale_carts():
+        empty(cart)
 
 
 def empty(cart: Offer) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import false, func, or_, select
 
 from models import Customer, Message, MessageState, Offer, OfferState, Product, UnknownDemand, Variant, VisitDay
 from services import clock, settings
@@ -123,11 +123,16 @@ def search(words: str, limit: int = 20) -> dict[str, list[Any]]:
     except catalogue.BadEan:
         pass
     like = _like(words)
+    number = "".join(c for c in words if c.isdigit()).lstrip("0")
     people = select(Customer).where(
         Customer.erased_at.is_(None),
-        or_(Customer.email.ilike(like, escape="\\"), Customer.last_name.ilike(like, escape="\\"), Customer.phone.like(like, escape="\\")),
+        or_(
+            Customer.email.ilike(like, escape="\\"),
+            Customer.last_name.ilike(like, escape="\\"),
+            Customer.phone.like(f"%{number}") if len(number) >= 8 else false(),
+        ),
     )
-    titles = select(Variant).join(Product).where(Product.title.ilike(like, escape="\\")).order_by(Variant.id)
+    titles = select(Variant).join(Product).where(Product.title.ilike("%" + like, escape="\\")).order_by(Variant.id)
     return {"SellerView": list(db.session.scalars(people.limit(limit))), "ArgusView": list(db.session.scalars(titles.limit(limit)))}
 
 

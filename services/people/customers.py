@@ -7,13 +7,12 @@ from typing import Any
 import phonenumbers
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from werkzeug.security import check_password_hash
 
-from models import Customer, Message, Offer, OfferState, Site
+from models import Customer, Event, Message, Offer, OfferState, Site
 from services import clock, limits, messages, workflow
 from services.people import passwords, sites
-from services.people.passwords import check_strength
 from services.unit import db
 from services.workflow import Actor, Refused
 
@@ -33,13 +32,12 @@ def actor(customer: Customer) -> Actor:
 # ── the life of an account ──
 
 
-def open_account(site: Site, *, email: str, password: str, **data: str) -> Customer:
+def open_account(site: Site, *, email: str, password_hash: str, **data: str) -> Customer:
     """Open an account and send the mail that confirms its address. Raises Refused on an address already taken."""
     email = clean_email(email)
-    check_strength(password, email, *data.values())
     if by_email(email):
         raise Refused(_("An account already uses this e-mail address: sign in, or ask for a new password."))
-    customer = Customer(email=email, password_hash=passwords.hashed(password), created_at=clock.now(), session_epoch=0, **clean(data))
+    customer = Customer(email=email, password_hash=password_hash, created_at=clock.now(), session_epoch=0, **clean(data))
     db.session.add(customer)
     workflow.record(customer, "open_account", by=Actor(workflow.CUSTOMER, None, customer.name))
     send_confirmation(customer, site)
@@ -69,7 +67,7 @@ def sign_in(email: str, password: str) -> Customer | None:
 
 def send_confirmation(customer: Customer, site: Site) -> None:
     """Send the link that confirms the address (again)."""
-    messages.tell(customer, "confirm_email", site=site, link=sites.address(site) + links.confirm(customer, customer.email))
+    messages.tell(customer, "confirm_email", site=site, secret_link=sites.address(site) + links.confirm(customer, customer.email))
 
 
 def confirm_email(customer: Customer, address: str) -> None:
@@ -98,7 +96,7 @@ def ask_email(customer: Customer, address: str, *, site: Site) -> None:
     # Told even when the address has an account: who asks must not learn it here.
     if not by_email(address):
         link = sites.address(site) + links.confirm(customer, address)
-        messages.tell_address(address, "confirm_new_email", site=site, person=customer, link=link)
+        messages.tell_address(address, "confirm_new_email", site=site, person=customer, secret_link=link)
     messages.tell_address(customer.email, "email_change_asked", site=site, person=customer, new_address=masked(address))
 
 
@@ -106,13 +104,12 @@ def forgot_password(email: str, *, site: Site) -> None:
     """Send a link for a new password, if the address has an account; says nothing either way."""
     customer = by_email(email.strip().lower())
     if customer is not None:
-        messages.tell(customer, "new_password", site=site, link=sites.address(site) + links.reset(customer))
+        messages.tell(customer, "new_password", site=site, secret_link=sites.address(site) + links.reset(customer))
 
 
-def change_password(customer: Customer, password: str, *, site: Site) -> None:
-    """Set a new password; every session of the account ends."""
-    check_strength(password, customer.email, customer.first_name, customer.last_name)
-    customer.password_hash = passwords.hashed(password)
+def change_password(customer: Customer, password_hash: str, *, site: Site) -> None:
+    """Set a new password (`passwords.chosen`); every session of the account ends."""
+    customer.password_hash = password_hash
     customer.session_epoch += 1
     limits.right_password(f"customer:{customer.email}")
     workflow.record(customer, "change_password", by=actor(customer))
@@ -174,13 +171,23 @@ def erase(customer: Customer) -> str:
         raise Refused(reason)
     done = db.session.scalar(select(func.count()).where(Offer.customer_id == customer.id, Offer.status.not_in([OfferState.draft])))
     workflow.record(customer, "erase", by=Actor(workflow.CUSTOMER, customer.id, _("Erased customer")))
-    for message in db.session.scalars(select(Message).where(Message.customer_id == customer.id)):
-        message.recipient, message.body, message.html = "", _("Erased at the customer's request."), ""
+    nobody = _("Erased customer")
+    own = select(Offer.id).where(Offer.customer_id == customer.id)
+    for message in db.session.scalars(select(Message).where(or_(Message.customer_id == customer.id, Message.offer_id.in_(own)))):
+        message.recipient = message.recipient if message.customer_id is None else ""
+        message.subject, message.body, message.html = nobody, _("Erased at the customer's request."), ""
+    for event in db.session.scalars(
+        select(Event).where(
+            Event.actor_kind == workflow.CUSTOMER,
+            or_(Event.actor_id == customer.id, and_(Event.subject == "customer", Event.subject_id == customer.id)),
+        )
+    ):
+        event.actor_name = nobody
     customer.email = f"{secrets.token_hex(8)}@efface.invalid"
     customer.password_hash = "!"
     for name in PERSONAL:
         setattr(customer, name, "")
-    customer.first_name = _("Erased customer")
+    customer.first_name = nobody
     customer.pending_email = None
     customer.session_epoch += 1
     customer.erased_at = clock.now()
@@ -245,11 +252,17 @@ def clean(data: dict[str, str]) -> dict[str, str]:
     ):
         if not tidy[name]:
             raise Invalid(name, sentence)
-    tidy["postcode"] = tidy["postcode"].replace(" ", "")
-    if not _POSTCODE.fullmatch(tidy["postcode"]):
-        raise Invalid("postcode", _("This is no French postcode: 5 digits, such as 44000."))
+    tidy["postcode"] = clean_postcode(tidy["postcode"])
     tidy["phone"] = clean_phone(tidy["phone"], tidy["postcode"])
     return tidy
+
+
+def clean_postcode(words: str) -> str:
+    """Five digits of metropolitan France or overseas."""
+    postcode = words.replace(" ", "")
+    if not _POSTCODE.fullmatch(postcode):
+        raise Invalid("postcode", _("This is no French postcode: 5 digits, such as 44000."))
+    return postcode
 
 
 # The region a number without prefix belongs to, by postcode: overseas numbers have their own plans.

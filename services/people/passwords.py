@@ -15,6 +15,12 @@ def hashed(password: str) -> str:
     return generate_password_hash(password, METHOD)
 
 
+def chosen(password: str, *personal: str) -> str:
+    """The hash of a password somebody chose for himself. Raises Weak. Slow: call it outside a unit."""
+    check_strength(password, *personal)
+    return hashed(password)
+
+
 # The start of what people try first, French and English; a password made of one of these and digits is refused.
 COMMON = {
     "motdepasse", "azertyuiop", "qwertyuiop", "azerty", "qwerty", "password", "passw0rd", "bonjour", "soleil", "doudou",

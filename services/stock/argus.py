@@ -6,8 +6,9 @@ written, in one short transaction: a file never half-applies, whatever kills it.
 
 import csv
 import hashlib
-import shutil
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,21 +71,35 @@ def history(variant: Variant, limit: int = 60) -> list[ArgusValue]:
 # ── by file ──
 
 
-def receive(path: Path, file_name: str, *, by: Actor) -> ImportRun:
-    """Take a file in: it is kept as it came, and loaded by the worker. The same file already on its way is not taken twice."""
+@dataclass(frozen=True)
+class KeptFile:
+    """A file as it came, copied among ours before any transaction: its name there, its print, what its owner calls it."""
+
+    stored: str
+    sha256: str
+    name: str
+
+
+def keep(path: Path, name: str) -> KeptFile:
+    """Copy a file among ours. Slow: call it outside a unit."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
+    stored = files.keep(b"", ".table")
+    with path.open("rb") as source, files.path(stored).open("wb") as target:
+        while block := source.read(1 << 20):
             digest.update(block)
-    sha256 = digest.hexdigest()
+            target.write(block)
+    return KeptFile(stored, digest.hexdigest(), name[:200])
+
+
+def receive(file: KeptFile, *, by: Actor) -> ImportRun:
+    """Take a file in; the worker loads it. The same file already on its way is not taken twice."""
+    sha256 = file.sha256
     under_way = db.session.scalar(
         select(ImportRun).where(ImportRun.sha256 == sha256, ImportRun.state.in_([ImportState.waiting, ImportState.running]))
     )
     if under_way:
         return under_way
-    kept = files.keep(b"", ".table")
-    shutil.copyfile(path, files.path(kept))
-    run = ImportRun(kind="argus", file_name=file_name[:200], file_path=kept, sha256=sha256, by_name=by.name, started_at=clock.now(), report={})
+    run = ImportRun(kind="argus", file_name=file.name, file_path=file.stored, sha256=sha256, by_name=by.name, started_at=clock.now(), report={})
     db.session.add(run)
     workflow.record(run, "import_argus", by=by)
     outbox.add("import", f"import:{run.id}", run=run.id)
@@ -108,13 +123,18 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
 
 
 def import_file(path: Path, *, by: Actor) -> ImportRun:
-    """Receive and load at once (the command line). Returns the finished run."""
+    """Receive and load at once (the command line), or wait for the worker that was quicker. Returns the finished run."""
+    kept = keep(path, path.name)
     with unit_of_work():
-        run_id = receive(path, path.name, by=by).id
-    load(run_id)
-    with unit_of_work() as session:
-        outbox.settle(f"import:{run_id}")
-        return session.get_one(ImportRun, run_id)
+        run_id = receive(kept, by=by).id
+    outbox.work_now(f"import:{run_id}")
+    for _second in range(3600):
+        db.session.rollback()
+        run = db.session.get_one(ImportRun, run_id)
+        if run.ended_at:
+            return run
+        time.sleep(1)
+    raise Refused(_("The worker is still at it: follow it under « Imports »."))
 
 
 def latest_runs(limit: int = 20) -> list[ImportRun]:
@@ -138,17 +158,16 @@ def _load(run_id: int, source: Path, alive: Callable[[], None]) -> None:
             if reader.read % PROGRESS_EVERY < 1000:
                 _progress(run_id, reader.read)
                 alive()
-        created, updated, unchanged = _merge(connection, f"import:{run_id}", reader.repeated)
-    if not reader.refused:
-        files.path(errors_name).unlink()
-        errors_name = ""
-    with unit_of_work() as session:
-        run = session.get_one(ImportRun, run_id)
-        run.state, run.ended_at, run.errors_path = ImportState.complete, clock.now(), errors_name
-        run.encoding, run.separator = table.encoding, table.separator
-        run.lines_read, run.refused, run.repeated = reader.read, reader.refused, reader.repeats
-        run.created, run.updated, run.unchanged = created, updated + reader.repeats, unchanged
-        run.report = {"repeated": reader.repeat_lines, "refused": reader.refused_lines, "unknown_columns": at.unknown[:20]}
+        if not reader.refused:
+            files.path(errors_name).unlink()
+            errors_name = ""
+        report = {
+            "state": ImportState.complete, "errors_path": errors_name, "encoding": table.encoding, "separator": table.separator,
+            "lines_read": reader.read, "refused": reader.refused, "repeated": reader.repeats,
+            "report": {"repeated": reader.repeat_lines, "refused": reader.refused_lines, "unknown_columns": at.unknown[:20]},
+        }  # fmt: skip
+        alive()
+        _merge(connection, run_id, report, absent=[name for name in ("voucher", "cash") if name not in at.at])
 
 
 class _Reader:
@@ -158,7 +177,6 @@ class _Reader:
         self.table, self.at, self.platforms, self.errors = table, at, platforms, errors
         self.read = self.refused = self.repeats = 0
         self.seen: set[int] = set()
-        self.repeated: set[str] = set()
         self.repeat_lines: list[list[Any]] = []
         self.refused_lines: list[list[Any]] = []
 
@@ -196,7 +214,6 @@ class _Reader:
         key = int(ean) * 100 + len(ean)
         if key in self.seen:
             self.repeats += 1
-            self.repeated.add(ean)
             if len(self.repeat_lines) < 200:
                 self.repeat_lines.append([line, ean])
         else:
@@ -238,6 +255,7 @@ def _make_stage(connection: Connection) -> None:
             "cash INTEGER, variant_id INTEGER, product_id INTEGER, changed INTEGER)"
         )
     )
+    connection.execute(text("CREATE INDEX stage_ean ON stage (ean, line)"))
 
 
 def _stage(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
@@ -250,15 +268,15 @@ def _stage(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
             copy.write_row(row)
 
 
-def _merge(connection: Connection, source: str, repeated: set[str]) -> tuple[int, int, int]:
-    """Apply what differs; returns how many references were created, updated, left as they were."""
-    today, now = clock.today(), clock.now()
+def _merge(connection: Connection, run_id: int, report: dict[str, Any], absent: list[str]) -> None:
+    """Apply what differs and end the run with its report, in one transaction. A price the file has no column for stays as it is."""
+    today, now, source = clock.today(), clock.now(), f"import:{run_id}"
 
     def run(sql: str, **values: Any) -> int:
         return connection.execute(text(sql), values).rowcount
 
-    for ean in repeated:  # the last line of a reference counts
-        run("DELETE FROM stage WHERE ean = :ean AND line < (SELECT max(line) FROM stage WHERE ean = :ean)", ean=ean)
+    if report["repeated"]:  # the last line of a reference counts
+        run("DELETE FROM stage WHERE EXISTS (SELECT 1 FROM stage later WHERE later.ean = stage.ean AND later.line > stage.line)")
     with merging(connection):
         if not is_sqlite():
             run("SELECT pg_advisory_xact_lock(hashtext('argus import'))")
@@ -267,6 +285,8 @@ def _merge(connection: Connection, source: str, repeated: set[str]) -> tuple[int
             "WHERE platform <> '' AND NOT EXISTS (SELECT 1 FROM platform p WHERE p.name = stage.platform)"
         )
         run("UPDATE stage SET variant_id = v.id, product_id = v.product_id FROM variant v WHERE v.ean = stage.ean")
+        for name in absent:
+            run(f"UPDATE stage SET {name} = v.{name}_cents FROM variant v WHERE v.id = stage.variant_id")
         if is_sqlite():
             run("UPDATE stage SET product_id = (SELECT coalesce(max(id), 0) FROM product) + stage.rowid WHERE variant_id IS NULL")
         else:
@@ -305,7 +325,8 @@ def _merge(connection: Connection, source: str, repeated: set[str]) -> tuple[int
             "FROM stage s WHERE s.product_id = product.id AND s.changed > 0"
         )
         same = connection.execute(text("SELECT count(*) FROM stage WHERE variant_id IS NOT NULL AND changed IS NULL")).scalar_one()
-    return created, updated, same
+        counts = {"created": created, "updated": updated + report["repeated"], "unchanged": same, "ended_at": clock.now()}
+        connection.execute(update(ImportRun).where(ImportRun.id == run_id).values(**report, **counts))
 
 
 # ── the worker's door ──

@@ -7,6 +7,7 @@ import csv
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -116,7 +117,7 @@ def _open_csv(path: Path) -> Table:
                     yield line, cells
 
     stream = rows()
-    _line, header = next(stream)
+    _line, header = next(stream, (0, []))
     return Table(encoding, separator, [h.lstrip("\ufeff") for h in header], stream)
 
 
@@ -169,10 +170,13 @@ def _open_xlsx(path: Path) -> Table:
         raise Refused(_("This file is no table: its first line must name the columns."))
 
     def rows() -> Iterator[tuple[int, list[str]]]:
-        for number, cells in enumerate(lines, start=2):
-            texts = [_cell(c) for c in cells]
-            if any(texts):
-                yield number, texts
+        try:
+            for number, cells in enumerate(lines, start=2):
+                texts = [_cell(c) for c in cells]
+                if any(texts):
+                    yield number, texts
+        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, SyntaxError):
+            raise damaged from None
         book.close()
 
     return Table("xlsx", "", header, rows())

@@ -14,6 +14,7 @@ function focusLine(step) {
 
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); document.getElementById("g")?.focus(); return; }
+  if (event.key === "Escape" && typing()) { document.activeElement.blur(); return; }
   if (typing() || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const key = event.key.toLowerCase();
   if (key === "/") { event.preventDefault(); (document.getElementById("s") || document.getElementById("g"))?.focus(); }

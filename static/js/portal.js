@@ -37,7 +37,11 @@ document.addEventListener("submit", async (event) => {
   try {
     const answer = await load(form.action, { method: "POST", body: new FormData(form) });
     if (answer && !place(answer.html)) location.reload();
-    document.dispatchEvent(new CustomEvent("placed", { detail: form.action }));
+    if (form.action.endsWith("/panier/ajouter")) {               // sold: the page is ready for the next game
+      history.replaceState(null, "", "/");
+      const field = document.getElementById("ean");
+      if (field) { field.value = ""; if (document.getElementById("viewer").hidden) field.focus({ preventScroll: true }); }
+    } else document.querySelector("#toast button, .item .btn-icon, #ean")?.focus({ preventScroll: true });
     if (open) location.replace("#panier");
   } catch { delete form.dataset.busy; form.removeAttribute("data-fragment"); form.submit(); }
 });

@@ -22,7 +22,10 @@ document.getElementById("camera").addEventListener("click", async () => {
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } });
   } catch {
-    aimed(viewer.dataset.refused); viewer.hidden = false; video.hidden = true; field.focus();
+    const said = document.getElementById("camera-no");
+    said.textContent = viewer.dataset.refused; said.hidden = false; viewer.hidden = true;
+    document.querySelector(".by-photo").open = true;
+    field.focus();
     return;
   }
   video.hidden = false; viewer.hidden = false; video.srcObject = stream;

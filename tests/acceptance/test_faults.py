@@ -127,7 +127,7 @@ def test_an_import_killed_at_any_statement_is_all_or_nothing_and_goes_on(machine
     path = tmp_path / "liste.csv"
     path.write_text("ean;titre;plateforme;argus\n" + "".join(f"{factories.ean(900 + n)};Jeu {n};Console {n % 3};{n + 1}\n" for n in range(40)))
     with unit_of_work():
-        id = argus.receive(path, "liste.csv", by=factories.COMMAND).id
+        id = argus.receive(argus.keep(path, "liste.csv"), by=factories.COMMAND).id
     db.session.remove()
     db.engine.dispose()
     for left in points(6):

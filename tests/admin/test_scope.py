@@ -131,7 +131,7 @@ def test_search_finds_nothing_of_another_vendor(two):
 
 
 def test_the_session_itself_is_narrowed_below_every_view(two):
-    with access.limited_to(frozenset({factories.the_vendor().id})):
+    with access.limited_to(access.Scope(frozenset({factories.the_vendor().id}))):
         db.session.rollback()
         assert {o.id for o in db.session.scalars(select(Offer))} == {two.our_offer}
         assert [v.name for v in db.session.scalars(select(Vendor))] == ["Ma boutique"]
@@ -140,12 +140,12 @@ def test_the_session_itself_is_narrowed_below_every_view(two):
             session.add(Store(vendor_id=two.vendor_id, name="volé"))
             session.flush()
     db.session.rollback()
-    with access.limited_to(frozenset()):
+    with access.limited_to(access.NOTHING):
         assert db.session.scalars(select(Offer)).all() == []
 
 
 def test_a_row_cannot_be_given_to_another_vendor(two):
-    with access.limited_to(frozenset({factories.the_vendor().id})):
+    with access.limited_to(access.Scope(frozenset({factories.the_vendor().id}))):
         with pytest.raises(Refused), unit_of_work() as session:
             session.scalars(select(Store)).one().vendor_id = two.vendor_id
             session.flush()
@@ -187,3 +187,20 @@ def test_an_item_of_ours_can_be_sold_and_put_back(two):
     db.session.rollback()
     item = db.session.get(Item, two.our_item)
     assert item.status is ItemState.in_stock and [e.verb for e in workflow.history(item)][:2] == ["give_back", "sell"]
+
+
+def test_an_employee_of_one_store_sees_and_sells_only_there(app):
+    from models import Item
+
+    vendor = factories.the_vendor()
+    with unit_of_work() as session:
+        elsewhere = Store(vendor_id=vendor.id, name="Rezé")
+        session.add(elsewhere)
+        session.flush()
+        elsewhere_id = elsewhere.id
+    here, there = factories.an_item(factories.a_game("Ici")), factories.an_item(factories.a_game("Là-bas"), store=db.session.get(Store, elsewhere_id))
+    with access.limited_to(access.Scope(frozenset({vendor.id}), frozenset({here.store_id}))):
+        db.session.rollback()
+        assert [item.id for item in db.session.scalars(select(Item))] == [here.id]
+        assert db.session.scalar(select(Item).where(Item.id == there.id)) is None
+        assert [store.id for store in db.session.scalars(select(Store))] == [here.store_id]

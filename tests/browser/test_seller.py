@@ -90,7 +90,7 @@ def test_a_camera_refused_leaves_the_field_ready(visit):
     page.add_init_script("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))")
     page.goto("/")
     page.get_by_role("button", name="Scanner avec la caméra").click()
-    expect(page.locator("#aim")).to_contain_text("saisissez le code-barres")
+    expect(page.locator("#camera-no")).to_contain_text("saisissez le code-barres")
     expect(page.locator("#ean")).to_be_focused()
 
 

@@ -49,7 +49,9 @@ def test_wrong_password_and_unknown_address_are_told_alike(client):
     assert said[0] == said[1] and all(a.status_code == 422 for a in answers)
 
 
-@pytest.mark.parametrize("suite", ["https://evil.com/", "//evil.com", "/\\evil.com", "javascript:alert(1)", "http:evil.com"])
+@pytest.mark.parametrize(
+    "suite", ["https://evil.com/", "//evil.com", "/\\evil.com", "javascript:alert(1)", "http:evil.com", "/\t/evil.com", "/\r/evil.com", "/ /evil.com"]
+)
 def test_signing_in_never_leads_to_another_host(client, suite):
     factories.a_customer_with_password()
     answer = client.post("/compte/connexion", data={"email": "camille@exemple.fr", "password": PASSWORD, "suite": suite})

@@ -138,7 +138,7 @@ def test_a_worker_killed_in_the_middle_leaves_the_row_to_another_after_its_lease
 def test_a_worker_whose_lease_ran_out_does_not_mark_what_another_has(app):
     a_letter()
     id = outbox.due()[0]
-    kind, _key, payload, _n = outbox._claim(id, "slow")
+    kind, _key, payload, _n, _since = outbox._claim(id, "slow")
     with clock.at(clock.now() + timedelta(minutes=5)):
         assert outbox._claim(id, "fast")
         outbox._finish(id, "slow", outbox.KINDS[kind], payload, "late answer", None, False, 1)
@@ -162,15 +162,23 @@ def test_two_workers_send_a_message_once(app, mail):
 
 def test_a_message_with_a_hole_is_never_written(app):
     customer = factories.a_customer()
-    with pytest.raises(ValueError, match="has no attribute|is undefined"), unit_of_work():
+    with pytest.raises(ValueError, match=r"has no attribute|is undefined"), unit_of_work():
         messages.tell(customer, "offer_received", site=factories.the_site())
     assert db.session.scalar(select(func.count(Message.id))) == 0
 
 
-def test_a_name_with_braces_is_refused_rather_than_sent_as_a_hole(app):
-    customer = factories.a_customer(first_name="{{ name }}")
+@pytest.mark.parametrize("name", ["None", "{{ name }}", "%(x)s", "{% if %}", "Undefined"])
+def test_odd_names_and_titles_are_words_like_others(app, name):
+    customer = factories.a_customer(first_name=name)
+    with unit_of_work():
+        assert name in messages.tell(customer, "password_changed", site=factories.the_site()).body
+    assert factories.an_offer(factories.a_game(f"Second to {name}", argus_cents=9000)).number
+
+
+def test_a_value_that_is_nothing_never_leaves_as_a_word(app):
+    offer = factories.an_offer()
     with pytest.raises(ValueError, match="hole"), unit_of_work():
-        messages.tell(customer, "password_changed", site=factories.the_site())
+        messages.tell(offer.customer, "offer_received", site=offer.site, offer=offer, total=1, lines=[], taken_out=[], link=None)
 
 
 def test_what_a_seller_writes_never_becomes_html(app):
@@ -206,6 +214,21 @@ def test_a_bug_in_one_row_does_not_stop_the_others(app, mail, monkeypatch):
 
 
 # ── settings, limits, forms ──
+
+
+def test_without_its_counters_the_shop_stays_open(app, monkeypatch):
+    import redis
+
+    class Away:
+        def __getattr__(self, name):
+            def gone(*_):
+                raise redis.ConnectionError
+
+            return gone
+
+    monkeypatch.setattr(limits, "store", Away())
+    assert limits.spend("x", 1, 60) is None and limits.lock_left("a") == 0
+    limits.wrong_password("a"), limits.right_password("a")
 
 
 def test_a_setting_is_typed_dated_and_keeps_its_past(app):

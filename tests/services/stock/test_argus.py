@@ -115,6 +115,7 @@ def test_a_platform_written_another_way_is_the_same_one(app, tmp_path):
         (b"", "première ligne doit nommer"),
         (b"%PDF-1.4 ...", "pas un tableau"),
         (b"PK\x03\x04nonsense", "tableur est illisible"),
+        (";;;\n;;;\n", "manque"),
         (b"\x89PNG\r\n", "pas un tableau"),
     ],
 )
@@ -138,8 +139,8 @@ def test_an_import_killed_before_its_merge_leaves_the_catalogue_as_it_was(app, t
     path = tmp_path / "liste.csv"
     path.write_text(GOOD)
     with unit_of_work():
-        id = argus.receive(path, "liste.csv", by=COMMAND).id
-    monkeypatch.setattr(argus, "_merge", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
+        id = argus.receive(argus.keep(path, "liste.csv"), by=COMMAND).id
+    monkeypatch.setattr(argus, "_merge", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         argus.load(id)
     monkeypatch.undo()
@@ -153,9 +154,9 @@ def test_the_worker_loads_what_was_received_once(app, tmp_path):
     path = tmp_path / "liste.csv"
     path.write_text(GOOD)
     with unit_of_work():
-        first = argus.receive(path, "liste.csv", by=COMMAND).id
+        first = argus.receive(argus.keep(path, "liste.csv"), by=COMMAND).id
     with unit_of_work():
-        assert argus.receive(path, "liste.csv", by=COMMAND).id == first
+        assert argus.receive(argus.keep(path, "liste.csv"), by=COMMAND).id == first
     assert outbox.work() == 1 and outbox.work() == 0
     db.session.expire_all()
     assert db.session.get(ImportRun, first).state is ImportState.complete
@@ -174,3 +175,32 @@ def test_an_argus_changed_by_hand_keeps_its_history(app):
 def test_amounts_beyond_reason_are_refused(app, tmp_path):
     run = load(tmp_path, f"ean;titre;argus\n5060327534393;X;{money.MOST_CENTS}\n")
     assert run.refused == 1
+
+
+def test_prices_a_list_has_no_column_for_stay_as_they_are(app, tmp_path):
+    load(tmp_path, GOOD)
+    run = load(tmp_path, "ean;titre;argus\n5060327534393;A.O.T. 2;24\n5390102520885;3D Mini Golf;30,00\n")
+    assert (run.updated, run.unchanged) == (1, 1)
+    assert (game().argus_cents, game().voucher_cents, game().cash_cents) == (2400, 1600, 1100)
+
+
+def test_a_list_pasted_twice_is_loaded_in_one_go(app, tmp_path):
+    body = "".join(f"{factories.ean(5000 + n)};Jeu {n};{n + 1}\n" for n in range(3000))
+    run = load(tmp_path, "ean;titre;argus\n" + body + body)
+    assert (run.created, run.repeated, run.lines_read) == (3000, 3000, 6000)
+
+
+def test_a_spreadsheet_cut_in_the_middle_is_refused_with_a_sentence(app, tmp_path):
+    import zipfile
+
+    book = openpyxl.Workbook()
+    book.active.append(["ean", "titre", "argus"])
+    for n in range(50):
+        book.active.append([factories.ean(n), f"Jeu {n}", n])
+    book.save(tmp_path / "ok.xlsx")
+    with zipfile.ZipFile(tmp_path / "ok.xlsx") as source, zipfile.ZipFile(tmp_path / "cut.xlsx", "w") as target:
+        for part in source.namelist():
+            data = source.read(part)
+            target.writestr(part, data[: len(data) // 2] if "sheet1" in part else data)
+    run = argus.import_file(tmp_path / "cut.xlsx", by=COMMAND)
+    assert run.state is ImportState.failed and "illisible" in run.error
