@@ -1,0 +1,119 @@
+"""What benches share: a scratch installation of any size, a real server, a load, one line of result."""
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def result(what: str, ours: str, baseline: str, ratio: float, goal: str, met: bool) -> None:
+    print(f"{what:<58} ours {ours:>14}  baseline {baseline:>14}  ratio {ratio:6.2f}  goal {goal:<12} {'ok' if met else 'NOT MET'}", flush=True)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
+    os.environ["COMPTOIR_DATA_DIR"] = str(folder)
+    os.environ.pop("COMPTOIR_DATABASE_URL", None)
+    os.environ.pop("COMPTOIR_REDIS_URL", None)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def installation():
+    """A fresh application on the scratch directory, as `flask init` leaves it."""
+    import logging
+
+    from flask_migrate import upgrade
+
+    import commands
+    from app import create_app
+
+    logging.disable(logging.INFO)
+    app = create_app(bell=None)
+    with app.app_context():
+        upgrade(directory=str(ROOT / "migrations"))
+        commands.bring_to_life()
+    return app
+
+
+def ean(number: int) -> str:
+    body = f"2{number:011d}"
+    return body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
+
+
+def price_list(path: Path, lines: int, shift: int = 0) -> None:
+    """A list of so many references on 40 platforms; `shift` changes 1 line in 100."""
+    with path.open("w") as file:
+        file.write("ean;titre;plateforme;argus;bon_achat;especes\n")
+        for n in range(lines):
+            value = 100 + n % 9000 + (shift if n % 100 == 0 else 0)
+            file.write(f"{ean(n)};Jeu numéro {n} de la grande liste;Console {n % 40};{value // 100},{value % 100:02d};1,00;0,50\n")
+
+
+@contextlib.contextmanager
+def served(module: str, cwd: Path = ROOT, **env: str) -> Iterator[str]:
+    """gunicorn with 2 sync workers, as both sides of a comparison get it."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "--log-level", "error", module]
+    server = subprocess.Popen(command, cwd=cwd, env={**os.environ, **env}, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _n in range(200):
+            try:
+                urllib.request.urlopen(address + "/api/v1/quote?ean=0", timeout=2)
+                break
+            except urllib.error.HTTPError:
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def requests_per_second(address: str, paths: list[str], seconds: float = 3.0) -> float:
+    """Load from other processes on loopback, bounded in time: wrk when it is there, else Python clients."""
+    if shutil.which("wrk"):
+        script = tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False)  # noqa: SIM115  (wrk opens it by name)
+        listed = ",".join(f'"{p}"' for p in paths)
+        script.write(f"local p = {{{listed}}}\nlocal i = 0\nrequest = function() i = i % #p + 1; return wrk.format('GET', p[i]) end\n")
+        script.close()
+        out = subprocess.run(["wrk", "-t1", "-c4", f"-d{int(seconds)}s", "-s", script.name, address], capture_output=True, text=True).stdout
+        os.unlink(script.name)
+        if re.search(r"Non-2xx", out):
+            raise SystemExit(out)
+        return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+    client = (
+        "import http.client,sys,time,json\nhost,paths,s=sys.argv[1],json.loads(sys.argv[2]),float(sys.argv[3])\nc=http.client.HTTPConnection(host)\n"
+        "end=time.monotonic()+s;n=0\nwhile time.monotonic()<end:\n c.request('GET',paths[n%len(paths)]);r=c.getresponse();r.read();assert r.status==200;n+=1\nprint(n)"
+    )
+    import json
+
+    many = [
+        subprocess.Popen([sys.executable, "-c", client, address.removeprefix("http://"), json.dumps(paths), str(seconds)], stdout=subprocess.PIPE)
+        for _n in range(2)
+    ]
+    return sum(int(one.communicate()[0]) for one in many) / seconds
+
+
+def peak_mb() -> float:
+    """The most memory this process ever held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
