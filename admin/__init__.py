@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-from flask import Flask, abort, current_app, flash, g, redirect, request, session, url_for
+from flask import Flask, abort, current_app, flash, g, has_request_context, redirect, request, session, url_for
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_babel import gettext as _
@@ -97,12 +97,18 @@ def build(app: Flask, database_session: Any) -> BackOffice:
         FAB_BASE_TEMPLATE="admin/base.html", APP_NAME="Comptoir",
     )  # fmt: skip
     office = BackOffice(app, database_session, indexview=pages.DashboardView, security_manager_class=StaffSecurity)
+    # The generator's own selector writes the language into everybody's session, visitors of the API included.
+    app.extensions["babel"].locale_selector = _language
     for view in VIEWS:
         office.add_view_no_menu(view)
     app.before_request(gate)
     app.teardown_request(lambda _error: access.begin(None))
     _teach_templates(app)
     return office
+
+
+def _language() -> str:
+    return session.get("locale", "fr") if has_request_context() and not request.path.startswith("/api/") else "fr"
 
 
 def gate() -> Any:

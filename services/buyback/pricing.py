@@ -7,10 +7,11 @@ answers what, and the seller why.
 import time
 from dataclasses import dataclass
 from enum import StrEnum, auto
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from models import BuyingRule, Item, ItemState, Offer, OfferLine, OfferState, Platform, Product, RuleEffect, Site, Variant
 from services import money, visits, workflow
@@ -206,11 +207,18 @@ class Quote:
     rule: Rule | None = None
 
 
+_variant, _product, _platform = (model.__table__ for model in (Variant, Product, Platform))
+# Written once, on tables: a quote is the most asked page, and building the statement would cost as much as running it.
 _LOOK_UP = (
-    select(Variant.id, Variant.argus_cents, Product.title, Product.category, Product.platform_id, Platform.name)
-    .join(Product, Product.id == Variant.product_id)
-    .outerjoin(Platform, Platform.id == Product.platform_id)
+    select(_variant.c.id, _variant.c.argus_cents, _product.c.title, _product.c.category, _product.c.platform_id, _platform.c.name)
+    .join(_product, _product.c.id == _variant.c.product_id)
+    .outerjoin(_platform, _platform.c.id == _product.c.platform_id)
+    .where(_variant.c.ean == bindparam("ean"))
 )
+
+
+def _look_up(ean: str) -> Any:
+    return db.session.connection().execute(_LOOK_UP, {"ean": ean}).first()
 
 
 def quote(site_id: int, words: str, *, copies_in_cart: int = 0, seller_id: int | None = None) -> Quote:
@@ -219,7 +227,7 @@ def quote(site_id: int, words: str, *, copies_in_cart: int = 0, seller_id: int |
         ean = catalogue.read_ean(words)
     except catalogue.BadEan as bad:
         return Quote(Status.bad_ean, words.strip()[:40], str(bad))
-    found = db.session.execute(_LOOK_UP.where(Variant.ean == ean)).first()
+    found = _look_up(ean)
     if found is None:
         visits.asked_in_vain(ean)
         sentence = _("We do not know this barcode yet. It goes to our catalogue team: go on with your other games.")
@@ -250,10 +258,14 @@ def quote(site_id: int, words: str, *, copies_in_cart: int = 0, seller_id: int |
     return Quote(Status.bought, ean, "", variant_id, title, platform, argus_cents, decision.price_cents, decision.explanation, decision.rule)
 
 
+_item = Item.__table__
+_STOCK = select(func.count()).where(
+    _item.c.vendor_id == bindparam("vendor"), _item.c.variant_id == bindparam("variant"), _item.c.status == ItemState.in_stock
+)
+
+
 def stock_in(vendor_id: int, variant_id: int) -> int:
-    return db.session.scalar(
-        select(func.count()).where(Item.vendor_id == vendor_id, Item.variant_id == variant_id, Item.status == ItemState.in_stock)
-    ) or 0  # fmt: skip
+    return db.session.connection().execute(_STOCK, {"vendor": vendor_id, "variant": variant_id}).scalar_one()
 
 
 ENDED = (OfferState.draft, OfferState.declined, OfferState.refused, OfferState.deleted, OfferState.abandoned)
@@ -290,7 +302,7 @@ def simulate(site_id: int, words: str) -> tuple[Quote, int, list[Trial]]:
     terms = terms_of(site_id)
     if answer.variant_id is None:
         return answer, 0, []
-    _id, argus_cents, _title, category, platform_id, _platform = db.session.execute(_LOOK_UP.where(Variant.ean == answer.ean)).one()
+    _id, argus_cents, _title, category, platform_id, _platform = _look_up(answer.ean)
     stock = stock_in(terms.vendor_id, answer.variant_id)
     case = Case(site_id, answer.ean, argus_cents, platform_id, category, stock)
     trials = []
