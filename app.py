@@ -53,6 +53,7 @@ class _RowNumber(IntegerConverter):
 def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | str | None = "queue") -> Flask:
     """The whole application. `bell` is what to ring after a commit that left something to send: the queue, unless told otherwise."""
     machine = machine or config.read()
+    _compile_words()  # first of all: views read their labels while they are built
     app = Flask(__name__)
     app.config.update(_flask_settings(machine))
     app.extensions["comptoir"] = machine
@@ -76,7 +77,6 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     app.register_blueprint(portal.bp)
     app.register_blueprint(api.bp)
     csrf.exempt(api.bp)
-    _compile_words()
     _speak(app)
     _errors(app)
     app.after_request(_guard)

@@ -52,8 +52,8 @@ class OfferView(ScopedView):
     def show_more(self, row: Offer) -> dict[str, Any]:
         return {"offer": row}
 
-    delete_offer = action_of(MOVE["delete"], offers.delete, _l("Delete these offers?"))
-    abandon_offer = action_of(MOVE["abandon"], offers.abandon)
+    delete_offer = action_of(MOVE["delete"], offers.delete, _l("They leave every list for good; the seller is not written to."))
+    abandon_offer = action_of(MOVE["abandon"], offers.abandon, _l("The parcel will not come: the sale ends here."))
 
 
 class RuleView(ReferenceView):

@@ -65,8 +65,15 @@ def main() -> None:
             installation()
             price_list(folder / "liste.csv", lines)
             baseline = plain(folder, lines)
-        result(f"argus import, {lines:,} lines (share of plain sqlite3's speed)", f"{lines / seconds:,.0f}/s", f"{lines / baseline:,.0f}/s", baseline / seconds,
-               ">= 0.50", baseline / seconds >= 0.5)  # fmt: skip
+    share = baseline / seconds
+    result(
+        "argus import, 350,000 lines (share of plain sqlite3)",
+        f"{LINES / seconds:,.0f}/s",
+        f"{LINES / baseline:,.0f}/s",
+        share,
+        ">= 0.50",
+        share >= 0.5,
+    )
     result("memory of that import, MB", f"{memory:.0f}", "200", memory / 200, "<= 1.00", memory <= 200)
     result(
         "the same list again, 1 % changed (time of the first)",

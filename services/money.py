@@ -1,5 +1,6 @@
 """Integer cents: the only place that rounds, reads and writes amounts (docs/rules/money.md has the worked figures)."""
 
+import functools
 import re
 
 NBSP = "\u00a0"
@@ -37,6 +38,7 @@ def dotted(cents: int) -> str:
 _AMOUNT = re.compile(r"([+-]?)(\d+)(?:[.,](\d{1,2})0*)?", re.ASCII)
 
 
+@functools.lru_cache(maxsize=8192)  # a price list says the same prices again and again
 def parse(words: str) -> int:
     """Read « 12,5 », « 1 234,56 € », « 8.00 » into cents. Raises ValueError on anything else, and above a million euros."""
     match = _AMOUNT.fullmatch(re.sub(r"[\s\u00a0\u202f€]", "", words))

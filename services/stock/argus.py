@@ -177,6 +177,7 @@ class _Reader:
         self.table, self.at, self.platforms, self.errors = table, at, platforms, errors
         self.read = self.refused = self.repeats = 0
         self.seen: set[int] = set()
+        self.spelled: dict[str, str] = {}
         self.repeat_lines: list[list[Any]] = []
         self.refused_lines: list[list[Any]] = []
 
@@ -202,7 +203,9 @@ class _Reader:
             raise Refused(_("This line cannot be read: a quotation mark is open."))
         at, width = self.at, len(cells)
         ean = catalogue.read_ean(cells[at["ean"]] if at["ean"] < width else "")
-        title = " ".join(cells[at["title"]].split())[:300] if at["title"] < width else ""
+        title = cells[at["title"]].strip() if at["title"] < width else ""
+        if "  " in title or "\n" in title or "\t" in title or len(title) > 300:
+            title = " ".join(title.split())[:300]
         if not title:
             raise Refused(_("The title is missing."))
         argus = self._amount(cells, "argus")
@@ -210,7 +213,10 @@ class _Reader:
             raise Refused(_("The argus is missing."))
         platform = cells[at["platform"]].strip()[:100] if at.get("platform", width) < width else ""
         if platform:
-            platform = self.platforms.setdefault(imports.fold(platform), platform)
+            known = self.spelled.get(platform)
+            if known is None:
+                known = self.spelled[platform] = self.platforms.setdefault(imports.fold(platform), platform)
+            platform = known
         key = int(ean) * 100 + len(ean)
         if key in self.seen:
             self.repeats += 1

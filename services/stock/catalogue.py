@@ -6,7 +6,6 @@ from xml.sax.saxutils import escape
 
 from flask_babel import gettext as _
 from sqlalchemy import select
-from stdnum import ean as gtin
 
 from models import Platform, Product, Variant
 from services import files, workflow
@@ -27,7 +26,8 @@ def read_ean(words: str) -> str:
 
     Raises BadEan with a sentence (domain.md 2.27).
     """
-    digits = _SPACES.sub("", words)
+    # A list has hundreds of thousands of these, nearly all written plainly: no regular expression for them.
+    digits = words if words.isdigit() else _SPACES.sub("", words)
     if not digits:
         raise BadEan(_("Type the barcode: the 13 digits under the bars."))
     if _SCIENTIFIC.fullmatch(digits):
@@ -40,9 +40,16 @@ def read_ean(words: str) -> str:
         digits = digits[1:]
     if len(digits) not in (8, 13, 14):
         raise BadEan(_("A barcode has 8, 12, 13 or 14 digits; this one has %(count)s.", count=len(digits)))
-    if not gtin.is_valid(digits):
+    if not _check_digit_fits(digits):
         raise BadEan(_("The last digit of %(ean)s does not fit the others: one digit is wrong, read it again.", ean=digits))
     return digits
+
+
+def _check_digit_fits(digits: str) -> bool:
+    """GS1 check digit: weights 1, 3, 1, 3… from the right sum to a multiple of 10. (A library takes ten times longer, felt on long lists.)"""
+    codes = digits.encode()
+    ones, threes = codes[-1::-2], codes[-2::-2]
+    return (sum(ones) - 48 * len(ones) + 3 * (sum(threes) - 48 * len(threes))) % 10 == 0
 
 
 def grouped(ean: str) -> str:

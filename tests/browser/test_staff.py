@@ -67,6 +67,7 @@ def test_rows_are_clicked_chosen_and_acted_on_together(visit, signed_in):
     expect(page.locator(".bulk")).to_be_hidden()
     page.locator(".action_check_all").check()
     expect(page.locator(".bulk")).to_contain_text("2")
+    page.locator(".bulk summary", has_text="Supprimer cette proposition").click()
     page.locator(".bulk").get_by_role("button", name="Supprimer cette proposition").click()
     expect(page.get_by_text("Rien ne correspond")).to_be_visible()
     page.goto("/gestion/regles/list/")

@@ -69,3 +69,11 @@ def test_a_drawn_cover_is_well_formed(title, platform):
 
     clean = lambda words: re.sub(r"[^\u0020-\ud7ff\ue000-\ufffd]", "", words)  # noqa: E731  (what XML can hold at all)
     ET.fromstring(catalogue.drawn_cover(clean(title), clean(platform)))
+
+
+@given(st.sampled_from([8, 13, 14]), st.integers(0, 10**13 - 1))
+def test_the_check_digit_is_that_of_the_reference_library(length, number):
+    from stdnum import ean as reference
+
+    digits = str(number).zfill(14)[-length:]
+    assert catalogue._check_digit_fits(digits) == reference.is_valid(digits)
