@@ -13,49 +13,51 @@ from wtforms.widgets import TextInput
 from services import money, workflow
 
 
-class MoneyField(Field):
-    """Typed « 12,50 », kept as 1250 cents."""
+class _Amount(Field):
+    """A number typed with a comma and kept as a whole number of hundredths."""
 
     widget = TextInput()
 
     def _value(self) -> str:
         if self.raw_data:
             return self.raw_data[0]
-        return money.plain(self.data) if self.data is not None else ""
-
-    def process_formdata(self, values: list[str]) -> None:
-        words = (values or [""])[0].strip()
-        if not words:
-            self.data = None
-            return
-        try:
-            self.data = money.parse(words)
-        except ValueError:
-            raise ValueError(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
-        if self.data < 0:
-            raise ValueError(_("An amount cannot be negative."))
-
-
-class PercentField(Field):
-    """Typed « 37,5 », kept as 3750 basis points."""
-
-    widget = TextInput()
-
-    def _value(self) -> str:
-        if self.raw_data:
-            return self.raw_data[0]
-        return money.percent(self.data).removesuffix("%").strip() if self.data is not None else ""
+        return self.written(self.data) if self.data is not None else ""
 
     def process_formdata(self, values: list[str]) -> None:
         words = (values or [""])[0].replace("%", "").strip()
-        if not words:
-            self.data = None
-            return
         try:
-            self.data = money.parse(words)
+            self.data = money.parse(words) if words else None
         except ValueError:
-            raise ValueError(_("« %(words)s » is no percentage: write 40 or 37,5.", words=words[:20])) from None
-        if not 0 <= self.data <= 20_000:
+            raise ValueError(self.wrong(words[:20])) from None
+        if self.data is not None:
+            self.check(self.data)
+
+
+class MoneyField(_Amount):
+    """Typed « 12,50 », kept as 1250 cents."""
+
+    written = staticmethod(money.plain)
+
+    def wrong(self, words: str) -> str:
+        return _("« %(words)s » is no amount: write 12,50.", words=words)
+
+    def check(self, cents: int) -> None:
+        if cents < 0:
+            raise ValueError(_("An amount cannot be negative."))
+
+
+class PercentField(_Amount):
+    """Typed « 37,5 », kept as 3750 basis points."""
+
+    @staticmethod
+    def written(basis_points: int) -> str:
+        return money.percent(basis_points).removesuffix("%").strip()
+
+    def wrong(self, words: str) -> str:
+        return _("« %(words)s » is no percentage: write 40 or 37,5.", words=words)
+
+    def check(self, basis_points: int) -> None:
+        if not 0 <= basis_points <= 20_000:
             raise ValueError(_("A percentage goes from 0 to 200."))
 
 

@@ -23,6 +23,8 @@ from services.unit import db
 from services.workflow import Actor, Refused
 
 workflow.name_states(
+    (MessageKind.mail, workflow._l("E-mail"), "info"),
+    (MessageKind.sms, workflow._l("SMS"), "info"),
     (MessageState.waiting, workflow._l("Waiting"), "warn"),
     (MessageState.sent, workflow._l("Sent"), "ok"),
     (MessageState.failed, workflow._l("Failed"), "bad"),

@@ -144,9 +144,9 @@ def states(enum: Iterable[StrEnum]) -> list[tuple[str, str]]:
 
 
 VERBS: dict[str, Any] = {
-    "create": _l("Created"),
+    "create": _l("Creation"),
     "edit": _l("Changed"),
-    "delete": _l("Deleted"),
+    "delete": _l("Deletion"),
 }
 """What a verb of the event log is called on screen; each noun adds its own."""
 

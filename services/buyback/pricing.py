@@ -21,7 +21,7 @@ from services.unit import db
 from services.workflow import Refused
 
 workflow.name_states(
-    (RuleEffect.percentage, _l("Percentage of the argus"), "ok"),
+    (RuleEffect.percentage, _l("Percentage"), "ok"),
     (RuleEffect.fixed, _l("Fixed price"), "info"),
     (RuleEffect.exclude, _l("Not bought"), "bad"),
 )

@@ -3,6 +3,7 @@
 A file that cannot be read at all is refused with one sentence; a line that is wrong is refused alone, with its number.
 """
 
+import contextlib
 import csv
 import re
 import unicodedata
@@ -138,20 +139,12 @@ def _encoding(path: Path) -> str:
             return "utf-16-le"
         if len(start) > 1 and start[0::2].count(0) > len(start) // 4:
             return "utf-16-be"
-    try:
-        with path.open(encoding="utf-8", newline="") as text:
+    for encoding in ("utf-8", "cp1252"):
+        with contextlib.suppress(UnicodeDecodeError), path.open(encoding=encoding, newline="") as text:
             while text.read(1 << 20):
                 pass
-        return "utf-8"
-    except UnicodeDecodeError:
-        pass
-    try:
-        with path.open(encoding="cp1252", newline="") as text:
-            while text.read(1 << 20):
-                pass
-        return "cp1252"
-    except UnicodeDecodeError:
-        raise Refused(_("This file's letters cannot be read: save it as « CSV UTF-8 ».")) from None
+            return encoding
+    raise Refused(_("This file's letters cannot be read: save it as « CSV UTF-8 »."))
 
 
 def _open_xlsx(path: Path) -> Table:
