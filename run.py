@@ -33,7 +33,7 @@ def main() -> int:
 
         print(
             f"\n  Vendre ses jeux     http://127.0.0.1:{PORT}/\n  Back-office         http://127.0.0.1:{PORT}/gestion/\n"
-            f"  Second site         http://pixelcave.localhost:{PORT}/\n  Boîte de réception  http://127.0.0.1:8026/\n\n{demo.accounts()}\n\n  Ctrl-C arrête tout.\n",
+            f"  Deuxième site       http://pixelcave.localhost:{PORT}/\n  Boîte de réception  http://127.0.0.1:8026/\n\n{demo.accounts()}\n\n  Ctrl-C arrête tout.\n",
             flush=True,
         )
         while all(part.poll() is None for part in parts):
@@ -64,5 +64,6 @@ def _wait_until_it_answers(parts: list["subprocess.Popen[bytes]"]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in (signal.SIGINT, signal.SIGTERM):  # a shell that starts us in the background ignores SIGINT for us
+        signal.signal(name, signal.default_int_handler)
     sys.exit(main())
