@@ -1,0 +1,126 @@
+"""What an administrator types, and what the clock does; the worker as a real process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+import tasks
+from models import Customer, Message, MessageState, Offer, OfferState, VisitDay
+from services import clock, visits
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from simulators.inbox import serve
+from tests import factories
+from tests.gateways.test_mail_and_sms import free_port
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def ticking(app, monkeypatch):
+    monkeypatch.setattr(tasks, "_app", lambda: app)
+
+
+def test_the_clock_declines_second_chances_nobody_answered(ticking):
+    offer = factories.a_second_chance()
+    tasks.lapse_second_chances.call_local()
+    db.session.rollback()
+    assert db.session.get(Offer, offer.id).status is OfferState.second_chance
+    with clock.at(clock.now() + timedelta(days=8)):
+        tasks.lapse_second_chances.call_local()
+    db.session.rollback()
+    assert db.session.get(Offer, offer.id).status is OfferState.declined
+
+
+def test_the_clock_tidies_carts_and_counts_visits(ticking):
+    cart_id = factories.a_cart(factories.a_game()).id
+    visits.came(factories.the_site().id, "1.1.1.1", "Mozilla/5.0 Firefox")
+    tasks.count_visits.call_local()
+    with clock.at(clock.now() + timedelta(days=8)):
+        tasks.tidy.call_local()
+    db.session.rollback()
+    assert db.session.get(Offer, cart_id) is None and db.session.scalar(select(VisitDay.visitors)) == 1
+
+
+def test_one_bad_row_does_not_stop_the_others(app):
+    people = [factories.a_customer().id for _n in range(4)]
+    seen = []
+
+    def verb(customer):
+        if customer.id == people[1]:
+            raise ZeroDivisionError
+        if customer.id == people[2]:
+            raise Refused("non")
+        customer.city = "Brest"
+        seen.append(customer.id)
+
+    assert tasks.each([*people, 999_999], Customer, verb) == 3
+    db.session.rollback()
+    assert [db.session.get(Customer, id).city for id in people] == ["Brest", "Nantes", "Nantes", "Brest"] and seen == [people[0], people[3]]
+
+
+def test_a_price_list_is_loaded_from_the_command_line(app, tmp_path):
+    (tmp_path / "liste.csv").write_text("ean;titre;plateforme;argus\n5060327534393;A.O.T. 2;Nintendo Switch;25,00\n123;Faux;PC;1\n")
+    said = app.test_cli_runner().invoke(args=["argus", "import", str(tmp_path / "liste.csv"), "--refused", str(tmp_path / "refusees.csv")])
+    assert said.exit_code == 0 and "2 lignes lues, 1 créées, 0 mises à jour, 0 inchangées, 1 refusées" in said.output
+    assert "Ligne 3 refusée" in said.output and "123;Faux" in (tmp_path / "refusees.csv").read_text("utf-8-sig")
+    (tmp_path / "faux.csv").write_text("titre;prix\nx;1\n")
+    assert app.test_cli_runner().invoke(args=["argus", "import", str(tmp_path / "faux.csv")]).exit_code != 0
+
+
+def test_an_administrator_is_made_from_the_command_line(app, client):
+    said = app.test_cli_runner().invoke(args=["staff", "add", "lea@exemple.fr", "--role", "Administrateur"])
+    password = said.output.strip().rpartition(" ")[2]
+    assert client.post("/gestion/login/", data={"username": "lea@exemple.fr", "password": password}).status_code == 302
+    again = app.test_cli_runner().invoke(args=["staff", "add", "lea@exemple.fr"])
+    assert again.exit_code == 1 and "déjà un accès" in again.output
+    assert app.test_cli_runner().invoke(args=["staff", "add", "x@exemple.fr", "--role", "Roi"]).exit_code == 1
+
+
+def test_a_real_worker_sends_what_waits_and_survives_being_killed(app, machine):
+    """huey_consumer, a real SMTP server: killed -9, started again, every letter arrives."""
+    smtp = free_port()
+    inbox, mail, web = serve(smtp, free_port())
+    env = {**os.environ, "COMPTOIR_DATA_DIR": str(machine.data_dir), "COMPTOIR_DATABASE_URL": machine.database_url, "COMPTOIR_REDIS_URL": machine.redis_url,
+           "COMPTOIR_SMTP_URL": f"smtp://127.0.0.1:{smtp}"}  # fmt: skip
+    command = [str(Path(sys.executable).parent / "huey_consumer"), "tasks.huey", "-w", "2", "-k", "thread", "-t", "5", "-f", "-q"]
+
+    def start():
+        return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def wait_for(count):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            db.session.rollback()
+            sent = len(db.session.scalars(select(Message.id).where(Message.state == MessageState.sent)).all())
+            if sent >= count:
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"{sent} sent of {count}")
+
+    worker = start()
+    try:
+        first = factories.an_offer()
+        wait_for(1)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        with unit_of_work() as session:
+            offer = session.get_one(Offer, first.id)
+            from services.buyback import offers
+
+            offers.accept(offer, by=factories.MARC)
+        worker = start()
+        wait_for(2)
+        assert {m["subject"].split(" CDE")[0] for m in inbox.mails} == {"Votre proposition", "Votre vente"}
+    finally:
+        worker.send_signal(signal.SIGINT)
+        worker.wait(20)
+        mail.stop()
+        web.shutdown()
