@@ -97,8 +97,11 @@ def app(application, machine, request) -> Iterator:
     """A database as `flask init` leaves it, and nothing remembered from the test before."""
     with application.app_context():
         if POSTGRES:
-            names = ", ".join(f'"{t.name}"' for t in Model.metadata.sorted_tables)
-            db.session.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+            # Deleting from tables that are nearly empty takes a tenth of what TRUNCATE does.
+            names = [t.name for t in reversed(Model.metadata.sorted_tables)]
+            serials = list(db.session.scalars(text("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")))
+            wipe = "; ".join([*(f'DELETE FROM "{name}"' for name in names), *(f'ALTER SEQUENCE "{name}" RESTART' for name in serials)])
+            db.session.connection().exec_driver_sql(wipe)
             db.session.commit()
             commands.bring_to_life()
         else:

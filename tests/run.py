@@ -42,13 +42,15 @@ def main() -> int:
         if second.returncode:
             return second.returncode
     skipped += [f"{what}: the second run of the suite" for what in missing]
-    for what in skipped:
-        print(f"SKIPPED: {what}", flush=True)
     if CI and skipped:
+        print("\n".join(f"SKIPPED, which is a failure under CI: {what}" for what in skipped), flush=True)
         return 1
     print("— SQLite + SQLite queue —", flush=True)
     env = {k: v for k, v in os.environ.items() if k not in ("COMPTOIR_TEST_DATABASE_URL", "COMPTOIR_TEST_REDIS_URL")}
-    return subprocess.run([sys.executable, "-m", "pytest", *wanted], env=env).returncode
+    code = subprocess.run([sys.executable, "-m", "pytest", *wanted], env=env).returncode
+    for what in skipped:
+        print(f"SKIPPED: {what}", flush=True)
+    return code
 
 
 if __name__ == "__main__":
