@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.actions import ActionItem, action
-from flask_appbuilder.security.decorators import has_access, permission_name
+from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from admin import fields, listing
 from models import SavedView
-from services import workflow
+from services import files, workflow
 from services.people import staff
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
@@ -216,7 +216,10 @@ class ReferenceView(ScopedView):
     def check(self, row: Any) -> None:
         """Rules of the noun on what was typed; raises Refused."""
 
-    def kept(self, row: Any, form: Any) -> None:
+    def prepare(self, form: Any) -> Any:
+        """What is slow (pictures): done before the unit, handed to `kept`. May raise Refused."""
+
+    def kept(self, row: Any, form: Any, ready: Any) -> None:
         """What follows once the row is in the unit (host names, files…)."""
 
     def prefill(self, form: Any, row: Any) -> None:
@@ -242,6 +245,7 @@ class ReferenceView(ScopedView):
             form._id = pk
             if form.validate():
                 try:
+                    ready = self.prepare(form)
                     with unit_of_work() as session:
                         row = self.row(pk) if pk else self.datamodel.obj()
                         with session.no_autoflush:
@@ -249,7 +253,7 @@ class ReferenceView(ScopedView):
                             self.check(row)
                         if not pk:
                             session.add(row)
-                        self.kept(row, form)
+                        self.kept(row, form, ready)
                         workflow.record(row, "edit" if pk else "create", by=me())
                         key = getattr(row, self.datamodel.get_pk_name())
                     flash(_("Saved."), "success")
@@ -286,6 +290,12 @@ class ReferenceView(ScopedView):
         """Raises Refused when something must stay."""
 
 
+def uploaded(name: str, **how: Any) -> str | None:
+    """The picture sent in a field, made again and kept; None when none was sent. Raises Refused when it is no picture."""
+    upload = request.files.get(name)
+    return files.keep_picture(upload.read(), **how) if upload and upload.filename else None
+
+
 def action_of(move: workflow.Move, verb: Any, confirm: Any = "") -> Any:
     """An action of a generated list from a line of the table of moves."""
 
@@ -297,4 +307,4 @@ def action_of(move: workflow.Move, verb: Any, confirm: Any = "") -> Any:
     return act
 
 
-__all__ = ["ReferenceView", "ScopedView", "action_of", "has_access", "me", "permission_name"]
+__all__ = ["ReferenceView", "ScopedView", "action_of", "has_access", "me", "uploaded"]

@@ -7,7 +7,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
 
-from admin.base import ReferenceView, ScopedView, action_of, me
+from admin.base import ReferenceView, ScopedView, action_of, me, uploaded
 from admin.fields import MoneyField
 from models import ImportRun, Item, Platform, Product, UnknownDemand, Variant
 from services.stock import argus, catalogue, items
@@ -60,14 +60,16 @@ class ProductView(ReferenceView):
         if row.created_at is None:
             row.created_at = argus.clock.now()
 
-    def kept(self, row: Product, form: Any) -> None:
+    def prepare(self, form: Any) -> str | None:
+        return uploaded("picture", most_side=600)
+
+    def kept(self, row: Product, form: Any, ready: str | None) -> None:
         if "ean" in form:
             catalogue.add_reference(row, form.ean.data)
             if form.argus_cents.data is not None:
                 argus.change(row.variants[0], form.argus_cents.data, by=me())
-        upload = request.files.get("picture")
-        if upload and upload.filename:
-            catalogue.give_cover(row, upload.read(), by=me())
+        if ready:
+            catalogue.give_cover(row, ready, by=me())
 
 
 class ArgusView(ReferenceView):

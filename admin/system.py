@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from flask import flash, make_response, request
+from flask import flash, make_response
 from flask_appbuilder import expose
 from flask_appbuilder.actions import action
 from flask_appbuilder.models.sqla.interface import SQLAInterface
@@ -15,10 +15,10 @@ from stdnum.fr import siren
 from wtforms import TextAreaField
 from wtforms.validators import Optional
 
-from admin.base import ReferenceView, ScopedView, has_access, me
+from admin.base import ReferenceView, ScopedView, has_access, me, uploaded
 from admin.words import facts_words
 from models import Event, Membership, Message, Site, Store, Vendor
-from services import clock, files, messages, workflow
+from services import clock, messages, workflow
 from services.people import customers, sites, staff
 from services.workflow import Refused
 
@@ -76,11 +76,13 @@ class SiteView(ReferenceView):
             row.contact_email = customers.clean_email(row.contact_email)
         sites.check_colors(row)
 
-    def kept(self, row: Site, form: Any) -> None:
+    def prepare(self, form: Any) -> str | None:
+        return uploaded("logo_file", most_side=512, keeps_transparency=True)
+
+    def kept(self, row: Site, form: Any, ready: str | None) -> None:
         sites.rename_hosts(row, form.host_names.data or "")
-        upload = request.files.get("logo_file")
-        if upload and upload.filename:
-            row.logo = files.keep_picture(upload.read(), most_side=512, keeps_transparency=True)
+        if ready:
+            row.logo = ready
 
     def prefill(self, form: Any, row: Site | None) -> None:
         if row is None:

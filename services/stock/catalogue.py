@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from models import Platform, Product, Variant
-from services import files, workflow
+from services import workflow
 from services.unit import db
 from services.workflow import Actor, Refused
 
@@ -61,9 +61,9 @@ def by_ean(ean: str) -> Variant | None:
     return db.session.scalar(select(Variant).where(Variant.ean == ean))
 
 
-def give_cover(product: Product, picture: bytes, *, by: Actor) -> None:
-    """Keep a photo as the cover of a product."""
-    product.cover = files.keep_picture(picture, most_side=600)
+def give_cover(product: Product, picture: str, *, by: Actor) -> None:
+    """Make a kept picture (`files.keep_picture`) the cover of a product."""
+    product.cover = picture
     workflow.record(product, "cover", by=by)
 
 
