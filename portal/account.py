@@ -214,9 +214,12 @@ def erase() -> Any:
 
 def _account_page(personal: Any = None, email: Any = None, password: Any = None, erase: Any = None) -> str:
     customer = _me()
+    if personal is None:
+        personal = PersonalForm(formdata=None, obj=customer)
+        personal.phone.data = customers.shown_phone(customer.phone)
     return render_template(
         "portal/account/account.html",
-        personal=personal or PersonalForm(formdata=None, obj=customer, data={"phone": customers.shown_phone(customer.phone)}),
+        personal=personal,
         email=email or ChangeEmailForm(formdata=None, prefix="new"),
         password=password or ChangePasswordForm(formdata=None, prefix="change"),
         erase=erase or EraseForm(formdata=None, prefix="erase"),

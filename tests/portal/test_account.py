@@ -84,7 +84,7 @@ def test_a_customer_never_opens_the_back_office_and_the_reverse(as_customer, as_
 def test_personal_data_are_read_corrected_and_exported(as_customer):
     camille = factories.a_customer()
     client = as_customer(camille)
-    assert "12 rue des Tanneurs" in client.get("/compte").text
+    assert "12 rue des Tanneurs" in client.get("/compte").text and "06 12 34 56 78" in client.get("/compte").text
     changed = {**{k: DATA[k] for k in ("first_name", "last_name", "postcode", "city", "phone")}, "address": "1 place Royale"}
     assert "corrigées" in client.post("/compte/corriger", data=changed, follow_redirects=True).text
     assert client.post("/compte/corriger", data={**changed, "postcode": "x"}).status_code == 422
