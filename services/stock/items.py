@@ -2,7 +2,8 @@
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import aliased
 
 from models import Item, ItemState, Movement, MovementKind, Store, Variant
 from services import clock, workflow
@@ -78,10 +79,12 @@ def stock_of(vendor_id: int, variant_ids: list[int]) -> dict[int, int]:
 
 
 def sold_of(vendor_id: int, variant_ids: list[int]) -> dict[int, tuple[int, int]]:
-    """« NB Stock vendu » and average price in cents of each reference, from the sale movements."""
+    """« NB Stock vendu » and average price in cents of each reference, from the sales that were not undone."""
+    later = aliased(Movement)
+    undone = exists().where(later.item_id == Movement.item_id, later.kind == K.return_, later.id > Movement.id)
     rows = db.session.execute(
         select(Movement.variant_id, func.count(), func.sum(Movement.price_cents))
-        .where(Movement.vendor_id == vendor_id, Movement.variant_id.in_(variant_ids), Movement.kind == K.sale)
+        .where(Movement.vendor_id == vendor_id, Movement.variant_id.in_(variant_ids), Movement.kind == K.sale, ~undone)
         .group_by(Movement.variant_id)
     ).all()
     return {variant: (count, (int(total) * 2 + count) // (2 * count)) for variant, count, total in rows}

@@ -39,6 +39,18 @@ def test_a_sale_needs_a_price_and_can_be_undone(app):
     assert item.status is ItemState.in_stock
 
 
+def test_a_sale_undone_is_no_sale(app):
+    game = factories.a_game()
+    item = factories.an_item(game)
+    with unit_of_work():
+        items.sell(item, 2000, by=MARC)
+        items.give_back(item, by=MARC)
+    assert items.sold_of(factories.the_vendor().id, [game.id]) == {}
+    with unit_of_work():
+        items.sell(item, 3000, by=MARC)
+    assert items.sold_of(factories.the_vendor().id, [game.id]) == {game.id: (1, 3000)}
+
+
 def test_one_vendor_does_not_count_the_stock_of_another(app):
     game = factories.a_game()
     vendor, _site, store = factories.another_vendor()
