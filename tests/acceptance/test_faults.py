@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from models import Counter, Event, ImportRun, Message, Offer, OfferLine, OfferState, Outbox, Product, Variant
 from services import outbox
-from services.unit import db, is_sqlite
+from services.unit import db
 from tests import factories
 
 ROOT = Path(__file__).parent.parent.parent
@@ -151,10 +151,12 @@ def test_a_worker_killed_anywhere_loses_no_letter(machine, mail):
     waiting = outbox.waiting()
     db.session.remove()
     db.engine.dispose()
-    for left in points(8)[:4]:
-        run_until_killed(machine, left, "outbox", 0)
+    for left in points(8) if LONG else points(8)[:4]:
+        done = run_until_killed(machine, left, "outbox", 0)
         assert db.session.scalar(select(func.count(Outbox.id))) == waiting
         db.session.remove()
+        if done:
+            break
     with clock.at(clock.now() + timedelta(hours=2)):
         outbox.work()
     db.session.expire_all()
@@ -195,6 +197,6 @@ def test_many_sellers_at_once_all_get_their_number(app, as_customer):
     [t.start() for t in threads], [t.join() for t in threads]
     done = db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.to_check))
     assert set(codes) <= {302, 503} and done == codes.count(302)
-    assert done == count or not is_sqlite()
+    assert done == count
     assert db.session.scalar(select(func.count(OfferLine.id))) == count
     invariants()
