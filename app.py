@@ -80,7 +80,6 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     _speak(app)
     _errors(app)
     app.after_request(_guard)
-
     commands.register(app)
     return app
 

@@ -52,7 +52,6 @@ class SiteView(ReferenceView):
     }  # fmt: skip
     description_columns = {
         "contact_email": _l("New offers are announced there; answers to mails go there."),
-        "short_conditions": _l("One a line, shown under each price: « Boîte et notice requises »."),
         "copies_per_cart": _l("Empty: no limit."), "copies_per_seller": _l("Empty: no limit."), "stock_cap": _l("Empty: no limit."),
         "validation": _l("Manual is recommended: each offer is checked before the seller sends anything."),
     }  # fmt: skip

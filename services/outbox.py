@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 # Tried again this long, then a person must look.
 PATIENCE = timedelta(days=3)
+TRIES_OF_A_BUG = 6
 # One run of the worker stops taking new rows after this, so that a slow partner does not hold the others up.
 BUDGET_SECONDS = 45
 S = OutboxState
@@ -81,9 +82,9 @@ def work_one(id: int) -> bool:
     except GatewayError as failure:
         error, last = str(failure), failure.permanent or (last and not failure.waits)
     except Exception:
-        # A bug in one row must not stop the others; it stays visible as a dead row after its attempts.
+        # A bug in one row must not stop the others, nor be tried for days: it soon becomes a dead row that a person sees.
         log.exception("outbox row %s failed", id)
-        error = "internal error"
+        error, last = "internal error", attempts >= TRIES_OF_A_BUG
     finally:
         db.session.rollback()
     retried(lambda: _finish(id, token, kind, payload, answer, error, last, attempts))
@@ -134,11 +135,12 @@ def _finish(
 ) -> None:
     now = clock.now()
     with unit_of_work() as session:
+        # What ends keeps no secret, told or not.
+        kept = {name: value for name, value in payload.items() if not name.startswith("secret")}
         if error is None:
-            kept = {name: value for name, value in payload.items() if not name.startswith("secret")}
             end = {"state": S.done, "done_at": now, "provider_ref": answer, "last_error": "", "payload": kept}
         elif last:
-            end = {"state": S.dead, "last_error": error}
+            end = {"state": S.dead, "last_error": error, "payload": kept}
         else:
             # 30 s, 1 min, 2 min … at most 1 h, so that a partner who is down is not hammered.
             pause = timedelta(seconds=min(30 * 2 ** min(attempts - 1, 10), 3600))

@@ -213,6 +213,26 @@ def test_a_bug_in_one_row_does_not_stop_the_others(app, mail, monkeypatch):
     assert GatewayError
 
 
+def test_a_bug_of_ours_soon_becomes_a_failure_that_a_person_sees(app, mail, monkeypatch):
+    message = a_letter()
+    monkeypatch.setattr(live.mail, "send", lambda letter: 1 / 0)
+    at = clock.now()
+    for n in range(outbox.TRIES_OF_A_BUG):
+        with clock.at(at + timedelta(hours=2 * n)):
+            assert outbox.work() == 1
+    db.session.expire_all()
+    assert message.state is MessageState.failed and message.error == "internal error" and outbox.waiting() == 0
+
+
+def test_a_letter_that_never_leaves_keeps_no_personal_link_behind(app, mail):
+    factories.a_customer_with_password()
+    mail.refuses()
+    outbox.work()
+    db.session.expire_all()
+    row = db.session.scalars(select(Outbox)).one()
+    assert row.state is OutboxState.dead and list(row.payload) == ["message"]
+
+
 # ── settings, limits, forms ──
 
 
