@@ -32,8 +32,9 @@ import config
 import portal
 from gateways import live
 from gateways.mail import SmtpMail
+from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
-from services import clock, files, limits, money, once, unit, visits, workflow
+from services import clock, files, limits, money, once, sealing, unit, visits, workflow
 from services.people import sites
 from services.stock import catalogue
 from services.unit import db
@@ -66,10 +67,12 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     csrf.init_app(app)
     for plugged in (files.plug, visits.plug):
         plugged(machine.data_dir)
+    sealing.plug(machine.sealing_keys or config.trial_sealing_key(machine.data_dir))
     limits.plug(machine.redis_url, machine.data_dir)
     sites.plug(machine.base_url)
     live.mail = SmtpMail(machine.smtp_url) if machine.smtp_url else None
     live.sms = HttpSms(machine.sms_url) if machine.sms_url else None
+    live.carrier = MondialRelay(machine.mondial_relay_url) if machine.mondial_relay_url or machine.is_production else None
     unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
     with app.app_context():
         unit.tune(db.engine)

@@ -1,9 +1,12 @@
 """Every setting a machine gives, read from the environment; what a shop changes lives in services/settings.py."""
 
+import base64
 import contextlib
 import os
+import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +30,7 @@ class Config:
     sms_url: str
     mondial_relay_url: str
     port: int
+    sealing_keys: str = ""
 
     @property
     def is_production(self) -> bool:
@@ -63,13 +67,18 @@ def read(env: dict[str, str] | None = None) -> Config:
     smtp_url = env.get("COMPTOIR_SMTP_URL", "")
     # COMPTOIR_SMS_URL: where the SMS gateway takes POST {"to", "text", "reference"}; absent: messages wait.
     sms_url = env.get("COMPTOIR_SMS_URL", "")
-    # COMPTOIR_MONDIAL_RELAY_URL: the carrier's service, or its simulator; no part of the product calls it yet.
+    # COMPTOIR_MONDIAL_RELAY_URL: one host instead of the carrier's own (its simulator); absent: his services in production, none in a trial.
     mondial_relay_url = env.get("COMPTOIR_MONDIAL_RELAY_URL", "")
+    # COMPTOIR_SEALING_KEYS: « id:base64 of 32 bytes », newest first; seals IBANs, document numbers, the register, carrier keys.
+    # An old key stays in the list as long as something it sealed lives. Made once under the data directory for a trial.
+    sealing_keys = env.get("COMPTOIR_SEALING_KEYS", "")
     # COMPTOIR_SECRET_KEY: signs cookies and links; made once under the data directory for a trial.
     secret_key = env.get("COMPTOIR_SECRET_KEY", "")
     if mode == "production":
         if len(secret_key) < 32:
             raise ConfigError("COMPTOIR_SECRET_KEY is compulsory in production: at least 32 random characters.")
+        if not re.fullmatch(r"\w+:[A-Za-z0-9+/]{43}=(,\w+:[A-Za-z0-9+/]{43}=)*", sealing_keys):
+            raise ConfigError("COMPTOIR_SEALING_KEYS is compulsory in production: « k1: » and 32 random bytes in base64 (openssl rand -base64 32).")
         if not base_url.startswith("https://"):
             raise ConfigError("COMPTOIR_BASE_URL must be an https:// address in production.")
         for name, url in (("SMTP", smtp_url), ("SMS", sms_url), ("MONDIAL_RELAY", mondial_relay_url)):
@@ -86,6 +95,7 @@ def read(env: dict[str, str] | None = None) -> Config:
         sms_url=sms_url,
         mondial_relay_url=mondial_relay_url,
         port=port,
+        sealing_keys=sealing_keys or trial_sealing_key(data_dir),
     )
 
 
@@ -94,12 +104,20 @@ SIMULATOR_PORTS = {8025, 8026, 8027}
 
 
 def _trial_secret(data_dir: Path) -> str:
-    path = data_dir / "secret_key"
+    return _made_once(data_dir / "secret_key", lambda: secrets.token_urlsafe(48))
+
+
+def trial_sealing_key(data_dir: Path) -> str:
+    return _made_once(data_dir / "sealing_key", lambda: "trial:" + base64.b64encode(secrets.token_bytes(32)).decode())
+
+
+def _made_once(path: Path, make: Callable[[], str]) -> str:
+    data_dir = path.parent
     if not path.exists():
         # Written aside, then linked: two processes that start together end with the same secret.
         descriptor, aside = tempfile.mkstemp(dir=data_dir)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+            file.write(make())
         with contextlib.suppress(FileExistsError):
             os.link(aside, path)
         os.unlink(aside)

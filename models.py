@@ -1,9 +1,11 @@
 """Every table, in story order. Data and constraints only: no query, no move, no formatting.
 
 The house    Event  Message  Outbox  Setting  Counter  FormUse  SavedView  VisitDay  UnknownDemand
-People       Vendor  Store  Site  SiteHost  Membership  StaffAccount  Customer
+People       Vendor  Store  Site  SiteHost  Membership  StaffAccount  Customer  IdentityDocument
 Stock        Platform  Product  Variant  ArgusValue  ImportRun  Item  Movement
-Buy-back     BuyingRule  Offer  OfferLine
+Buy-back     BuyingRule  Offer  OfferLine  Photo  CarrierContract  Parcel  ParcelEvent
+             PoliceRecord  RegisterSeal  Consultation
+Payments     Account  LedgerTransaction  Entry  BankDetails  PayingAccount  SellerPayment  TransferBatch  TransferLine  BankAnswer
 """
 
 from datetime import UTC, date, datetime
@@ -71,6 +73,11 @@ facts = Annotated[dict[str, Any], mapped_column(JSON)]
 def status(enum: type[StrEnum], default: StrEnum | None = None) -> Mapped[Any]:
     """A state column: stored by name, which equals the value."""
     return mapped_column(Enum(enum, native_enum=False, length=24, create_constraint=False), default=default, index=True)
+
+
+def choice(enum: type[StrEnum], default: StrEnum | None = None) -> Mapped[Any]:
+    """A coded column that is no state: stored the same way, without an index."""
+    return mapped_column(Enum(enum, native_enum=False, length=24, create_constraint=False), default=default)
 
 
 # ───────────────────────────────────────────── The house ─────────────────────────────────────────────
@@ -249,6 +256,11 @@ class Vendor(Model):
     email: Mapped[str] = mapped_column(String(320), default="")
     phone: Mapped[str] = mapped_column(String(20), default="")
     address: Mapped[str] = mapped_column(Text, default="")
+    # Option « Livre de police », and the declaration at the préfecture that goes with it (art. R321-1 c. pén.).
+    police_register: Mapped[yes_no] = mapped_column(default=False)
+    declaration_number: Mapped[str] = mapped_column(String(60), default="")
+    declaration_on: Mapped[date | None] = mapped_column(Date)
+    declaration_by: Mapped[str] = mapped_column(String(120), default="")
     created_at: Mapped[moment]
 
     def __str__(self) -> str:
@@ -399,6 +411,35 @@ class Customer(Model):
         return self.name
 
 
+class DocumentKind(StrEnum):
+    identity_card = auto()
+    driving_licence = auto()
+    passport = auto()
+    residence_permit = auto()
+
+
+class IdentityDocument(Model):
+    """The references of the document a seller showed a vendor at his first sale: never a scan (CNIL SAN-2020-008)."""
+
+    __tablename__ = "identity_document"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[DocumentKind] = choice(DocumentKind)
+    number_sealed: Mapped[words]
+    number_tail: Mapped[str] = mapped_column(String(4))
+    issued_by: Mapped[label]
+    issued_on: Mapped[date] = mapped_column(Date)
+    birth_date: Mapped[date] = mapped_column(Date)
+    first_names: Mapped[label]
+    profession: Mapped[label]
+    # Who holds parental authority and agreed in writing; empty for an adult.
+    consent_by: Mapped[str] = mapped_column(String(200), default="")
+    recorded_by: Mapped[label]
+    recorded_at: Mapped[moment]
+    __table_args__ = (UniqueConstraint("vendor_id", "customer_id"),)
+
+
 # ───────────────────────────────────────────── Stock ─────────────────────────────────────────────────
 
 
@@ -509,6 +550,29 @@ class ImportRun(Model):
         return self.file_name
 
 
+class Grade(StrEnum):
+    like_new = auto()
+    very_good = auto()
+    good = auto()
+    fair = auto()
+    poor = auto()
+    missing = auto()
+
+
+class Condition(StrEnum):
+    """How a unit is sold (« Comme neuf / Très bon / Bon / Acceptable »)."""
+
+    like_new_unit = auto()
+    very_good_unit = auto()
+    good_unit = auto()
+    acceptable_unit = auto()
+
+
+class VatRegime(StrEnum):
+    margin = auto()
+    normal = auto()
+
+
 class ItemState(StrEnum):
     in_stock = auto()
     sold = auto()
@@ -529,13 +593,29 @@ class Item(Model):
     place: Mapped[str] = mapped_column(String(60), default="")
     comment: Mapped[str] = mapped_column(Text, default="")
     cost_cents: Mapped[cents]
+    vat_regime: Mapped[VatRegime] = choice(VatRegime, VatRegime.margin)
+    grade_article: Mapped[Grade | None] = choice(Grade)
+    grade_box: Mapped[Grade | None] = choice(Grade)
+    grade_manual: Mapped[Grade | None] = choice(Grade)
+    condition: Mapped[Condition | None] = choice(Condition)
+    register_number: Mapped[int | None]
+    offer_line_id: Mapped[int | None] = mapped_column(ForeignKey("offer_line.id"), index=True)
     entered_at: Mapped[moment] = mapped_column(index=True)
     version: Mapped[int] = mapped_column(default=1)
     store: Mapped["Store"] = relationship()
     variant: Mapped["Variant"] = relationship()
+    photos: Mapped[list["Photo"]] = relationship(viewonly=True, order_by="Photo.id")
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_item_vendor_id_variant_id_status", "vendor_id", "variant_id", "status"),
+        # One bought article is one unit in stock; only a unit given back may have been made before it.
+        Index(
+            "uq_item_live_offer_line",
+            "offer_line_id",
+            unique=True,
+            sqlite_where=text("status != 'returned'"),
+            postgresql_where=text("status != 'returned'"),
+        ),
         CheckConstraint("cost_cents >= 0", name="cost_not_negative"),
     )
 
@@ -625,6 +705,11 @@ class BuyingRule(Model):
         return self.name
 
 
+class PaymentMeans(StrEnum):
+    transfer = auto()
+    store_credit = auto()
+
+
 class OfferState(StrEnum):
     draft = auto()
     to_check = auto()
@@ -655,6 +740,11 @@ class Offer(Model):
     articles: Mapped[int] = mapped_column(default=0)
     total_cents: Mapped[cents] = mapped_column(default=0)
     proposed_cents: Mapped[cents] = mapped_column(default=0)
+    # How the seller wants to be paid, and until when he may answer what the bench found.
+    means: Mapped[PaymentMeans] = choice(PaymentMeans, PaymentMeans.transfer)
+    reception_answer_by: Mapped[moment | None]
+    received_at: Mapped[moment | None]
+    reception_told_at: Mapped[moment | None]
     created_at: Mapped[moment]
     touched_at: Mapped[moment]
     finalised_at: Mapped[moment | None]
@@ -667,6 +757,8 @@ class Offer(Model):
     vendor: Mapped["Vendor"] = relationship()
     customer: Mapped[Optional["Customer"]] = relationship(back_populates="offers")
     lines: Mapped[list["OfferLine"]] = relationship(back_populates="offer", order_by="OfferLine.id")
+    parcels: Mapped[list["Parcel"]] = relationship(back_populates="offer", order_by="Parcel.id")
+    payment: Mapped[Optional["SellerPayment"]] = relationship(back_populates="offer", uselist=False)
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_offer_vendor_id_status_finalised_at", "vendor_id", "status", "finalised_at"),
@@ -679,6 +771,7 @@ class Offer(Model):
         ),
         CheckConstraint("status != 'second_chance' OR answer_by IS NOT NULL", name="second_chance_has_a_deadline"),
         CheckConstraint("status != 'accepted' OR drop_off_by IS NOT NULL", name="accepted_has_a_deadline"),
+        CheckConstraint("status NOT IN ('received', 'settled') OR received_at IS NOT NULL", name="received_has_a_date"),
         CheckConstraint("total_cents >= 0", name="total_not_negative"),
     )
 
@@ -686,8 +779,21 @@ class Offer(Model):
         return self.number or "—"
 
 
+class LineState(StrEnum):
+    expected = auto()
+    received = auto()
+    accepted = auto()
+    countered = auto()
+    refused = auto()
+    missing = auto()
+    to_return = auto()
+    sent_back = auto()
+    given = auto()
+    recycled = auto()
+
+
 class OfferLine(Model):
-    """One article of an offer: the price promised and everything it was computed from, frozen."""
+    """One article of an offer: the price promised and everything it was computed from, frozen; then what the bench found."""
 
     __tablename__ = "offer_line"
     id: Mapped[pk]
@@ -706,12 +812,479 @@ class OfferLine(Model):
     removed_at: Mapped[moment | None]
     removed_reason: Mapped[str] = mapped_column(String(300), default="")
     removed_by: Mapped[str] = mapped_column(String(200), default="")
+    # The bench. `bench_cents` is the price proposed after control, `paid_cents` the one agreed in the end.
+    status: Mapped[LineState] = status(LineState, LineState.expected)
+    is_surplus: Mapped[yes_no] = mapped_column(default=False)
+    grade_article: Mapped[Grade | None] = choice(Grade)
+    grade_box: Mapped[Grade | None] = choice(Grade)
+    grade_manual: Mapped[Grade | None] = choice(Grade)
+    comment: Mapped[str] = mapped_column(Text, default="")
+    bench_cents: Mapped[cents | None]
+    paid_cents: Mapped[cents | None]
+    bench_motive: Mapped[str] = mapped_column(Text, default="")
+    controlled_at: Mapped[moment | None]
+    controlled_by: Mapped[str] = mapped_column(String(200), default="")
+    answered_at: Mapped[moment | None]
+    version: Mapped[int] = mapped_column(default=1)
     offer: Mapped["Offer"] = relationship(back_populates="lines")
     variant: Mapped["Variant"] = relationship()
+    photos: Mapped[list["Photo"]] = relationship(back_populates="line", order_by="Photo.id")
+
+    @property
+    def vendor_id(self) -> int:
+        return self.offer.vendor_id
+
+    __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
-        CheckConstraint("price_cents > 0", name="price_positive"),
+        CheckConstraint("price_cents > 0 OR is_surplus", name="price_positive"),
         CheckConstraint("counter_cents IS NULL OR counter_cents >= 0", name="counter_not_negative"),
+        CheckConstraint("bench_cents IS NULL OR bench_cents >= 0", name="bench_not_negative"),
+        CheckConstraint("status != 'accepted' OR paid_cents IS NOT NULL", name="accepted_has_a_price"),
+        CheckConstraint("status != 'countered' OR (bench_cents IS NOT NULL AND bench_motive != '')", name="countered_says_why"),
+        CheckConstraint("status != 'refused' OR bench_motive != ''", name="refused_says_why"),
     )
 
     def __str__(self) -> str:
         return f"{self.title} · {self.ean}"
+
+
+class Photo(Model):
+    """A picture taken at the bench, of an article as it arrived."""
+
+    __tablename__ = "photo"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    line_id: Mapped[int] = mapped_column(ForeignKey("offer_line.id"), index=True)
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), index=True)
+    file: Mapped[str] = mapped_column(String(80), unique=True)
+    by_name: Mapped[label]
+    at: Mapped[moment]
+    line: Mapped["OfferLine"] = relationship(back_populates="photos")
+
+
+class CarrierService(StrEnum):
+    soap = auto()
+    rest = auto()
+
+
+class CarrierContract(Model):
+    """A vendor's contract with Mondial Relay: who he is there, where parcels go, how far they may be insured."""
+
+    __tablename__ = "carrier_contract"
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
+    service: Mapped[CarrierService] = choice(CarrierService, CarrierService.soap)
+    is_test: Mapped[yes_no] = mapped_column(default=False)
+    account: Mapped[str] = mapped_column(String(8), default="")  # « code enseigne »
+    brand: Mapped[str] = mapped_column(String(2), default="")  # « code marque »
+    key_sealed: Mapped[str] = mapped_column(Text, default="")  # « clé privée »
+    login: Mapped[str] = mapped_column(String(120), default="")
+    password_sealed: Mapped[str] = mapped_column(Text, default="")
+    relay_country: Mapped[str] = mapped_column(String(2), default="FR")
+    relay_number: Mapped[str] = mapped_column(String(6), default="")
+    recipient: Mapped[str] = mapped_column(String(100), default="")
+    street: Mapped[str] = mapped_column(String(100), default="")
+    postcode: Mapped[str] = mapped_column(String(5), default="")
+    city: Mapped[str] = mapped_column(String(60), default="")
+    phone: Mapped[str] = mapped_column(String(20), default="")
+    insurance_levels: Mapped[int] = mapped_column(default=3)
+    packaging_grams: Mapped[int] = mapped_column(default=200)
+    checked_at: Mapped[moment | None]
+    check_result: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+    vendor: Mapped["Vendor"] = relationship()
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        CheckConstraint("insurance_levels BETWEEN 0 AND 5", name="levels_in_bounds"),
+        CheckConstraint("packaging_grams >= 0", name="packaging_not_negative"),
+    )
+
+    def __str__(self) -> str:
+        return f"Mondial Relay · {self.vendor}"
+
+
+class ParcelState(StrEnum):
+    label_requested = auto()
+    label_unknown = auto()
+    label_refused = auto()
+    not_sent = auto()
+    in_transit = auto()
+    at_relay = auto()
+    delivered = auto()
+    inspecting = auto()
+    checked = auto()
+    abandoned = auto()
+    incident = auto()
+    to_return = auto()
+    returned = auto()
+
+
+class Parcel(Model):
+    """What travels for an offer: the games on their way to us, or refused articles on their way back."""
+
+    __tablename__ = "parcel"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), index=True)
+    is_return: Mapped[yes_no] = mapped_column(default=False)
+    status: Mapped[ParcelState] = status(ParcelState)
+    carrier: Mapped[str] = mapped_column(String(20), default="")  # « mondial_relay », or empty: by his own means
+    insurance: Mapped[int] = mapped_column(default=0)
+    weight_grams: Mapped[int] = mapped_column(default=0)
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"))
+    label_asked: Mapped[int] = mapped_column(default=0)
+    label_number: Mapped[str] = mapped_column(String(20), default="")
+    label_url: Mapped[str] = mapped_column(String(500), default="")
+    label_files: Mapped[facts] = mapped_column(default=dict)
+    label_error: Mapped[str] = mapped_column(Text, default="")
+    label_is_test: Mapped[yes_no] = mapped_column(default=False)
+    relays: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # near the seller, for his mail and his page
+    relay_number: Mapped[str] = mapped_column(String(6), default="")  # where a return goes, chosen by the seller
+    fee_cents: Mapped[cents] = mapped_column(default=0)
+    created_at: Mapped[moment]
+    label_at: Mapped[moment | None]
+    dropped_at: Mapped[moment | None]
+    arrived_at: Mapped[moment | None]
+    delivered_at: Mapped[moment | None]
+    opened_at: Mapped[moment | None]
+    opened_by: Mapped[str] = mapped_column(String(200), default="")
+    checked_at: Mapped[moment | None]
+    last_words: Mapped[str] = mapped_column(String(200), default="")
+    follow_at: Mapped[moment | None]
+    reminded_at: Mapped[moment | None]
+    texted_at: Mapped[moment | None]
+    mail_opened_at: Mapped[moment | None]
+    link_clicked_at: Mapped[moment | None]
+    version: Mapped[int] = mapped_column(default=1)
+    offer: Mapped["Offer"] = relationship(back_populates="parcels")
+    vendor: Mapped["Vendor"] = relationship()
+    events: Mapped[list["ParcelEvent"]] = relationship(back_populates="parcel", order_by="ParcelEvent.at, ParcelEvent.id")
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        Index("ix_parcel_vendor_id_status_created_at", "vendor_id", "status", "created_at"),
+        Index("ix_parcel_follow_at", "follow_at"),
+        Index(
+            "uq_parcel_label_number",
+            "label_number",
+            unique=True,
+            sqlite_where=text("label_number != ''"),
+            postgresql_where=text("label_number != ''"),
+        ),
+        # An offer has one parcel on its way to us at a time.
+        Index(
+            "uq_parcel_live_offer",
+            "offer_id",
+            unique=True,
+            sqlite_where=text("NOT is_return AND status != 'abandoned'"),
+            postgresql_where=text("NOT is_return AND status != 'abandoned'"),
+        ),
+        CheckConstraint("fee_cents >= 0", name="fee_not_negative"),
+    )
+
+    def __str__(self) -> str:
+        return self.offer.number or "—"
+
+
+class ParcelEvent(Model):
+    """What the carrier said of a parcel, in his own words. Only ever added."""
+
+    __tablename__ = "parcel_event"
+    id: Mapped[pk]
+    parcel_id: Mapped[int] = mapped_column(ForeignKey("parcel.id"))
+    at: Mapped[moment]
+    words: Mapped[label]
+    place: Mapped[str] = mapped_column(String(100), default="")
+    relay: Mapped[str] = mapped_column(String(6), default="")
+    parcel: Mapped["Parcel"] = relationship(back_populates="events")
+    __table_args__ = (UniqueConstraint("parcel_id", "at", "words"),)
+
+
+class RecordKind(StrEnum):
+    purchase = auto()
+    correction = auto()
+
+
+class PoliceRecord(Model):
+    """An entry of a vendor's « livre de police » (art. R321-3 to R321-6-1 c. pén.): a frozen copy, sealed, chained. Only ever added."""
+
+    __tablename__ = "police_record"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    number: Mapped[int]
+    kind: Mapped[RecordKind] = choice(RecordKind)
+    corrects: Mapped[int | None]
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), index=True)
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    # To find an entry; the sealed copy is what counts.
+    seller: Mapped[label]
+    what: Mapped[str] = mapped_column(String(400))
+    ean: Mapped[str] = mapped_column(String(14))
+    reference: Mapped[code]
+    price_cents: Mapped[cents]
+    sealed: Mapped[words]
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    recorded_at: Mapped[moment]
+    __table_args__ = (UniqueConstraint("vendor_id", "number"), Index("ix_police_record_vendor_id_recorded_at", "vendor_id", "recorded_at"))
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class RegisterSeal(Model):
+    """The state of a register at the end of a Paris day, told elsewhere too: what was sealed cannot be rewritten unseen."""
+
+    __tablename__ = "register_seal"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    day: Mapped[date] = mapped_column(Date)
+    first_number: Mapped[int]
+    last_number: Mapped[int]
+    count: Mapped[int]
+    head_hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[moment]
+    __table_args__ = (UniqueConstraint("vendor_id", "day"),)
+
+
+class Consultation(Model):
+    """Somebody looked into the register: who, when, why (arrêté du 15 mai 2020, art. 3, 2°). Kept a year."""
+
+    __tablename__ = "consultation"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    user_id: Mapped[int | None]
+    by_name: Mapped[label]
+    purpose: Mapped[label]
+    authority: Mapped[str] = mapped_column(String(200), default="")
+    what: Mapped[code]
+    since: Mapped[date | None] = mapped_column(Date)
+    until: Mapped[date | None] = mapped_column(Date)
+    at: Mapped[moment] = mapped_column(index=True)
+
+
+# ───────────────────────────────────────────── Payments ──────────────────────────────────────────────
+
+
+class AccountKind(StrEnum):
+    """Accounts of the ledger; a positive balance is a debit (we own, we spent), a negative one a credit (we owe)."""
+
+    purchases = auto()
+    seller = auto()
+    bonus = auto()
+    return_fees = auto()
+    store_credit = auto()
+    transfers = auto()
+    bank = auto()
+
+
+class Account(Model):
+    """One account of the ledger: a kind, a vendor, and the customer when it is his."""
+
+    __tablename__ = "account"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    kind: Mapped[AccountKind] = choice(AccountKind)
+    customer_id: Mapped[int] = mapped_column(default=0)  # 0: nobody's in particular (a NULL would escape the unique key)
+    __table_args__ = (UniqueConstraint("vendor_id", "kind", "customer_id"), Index("ix_account_customer_id", "customer_id"))
+
+
+class LedgerTransaction(Model):
+    """Something that moved money, once: the same business fact (kind and reference) cannot be written twice. Only ever added."""
+
+    __tablename__ = "ledger_transaction"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    kind: Mapped[code]
+    reference: Mapped[str] = mapped_column(String(80))
+    words: Mapped[label]
+    by_name: Mapped[label]
+    at: Mapped[moment] = mapped_column(index=True)
+    entries: Mapped[list["Entry"]] = relationship(back_populates="transaction")
+    __table_args__ = (UniqueConstraint("kind", "reference"),)
+
+
+class Entry(Model):
+    """One side of a transaction, in cents: positive is a debit, negative a credit; the sides sum to zero. Only ever added."""
+
+    __tablename__ = "entry"
+    id: Mapped[pk]
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("ledger_transaction.id"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    cents: Mapped[cents]
+    transaction: Mapped["LedgerTransaction"] = relationship(back_populates="entries")
+    account: Mapped["Account"] = relationship()
+    __table_args__ = (CheckConstraint("cents != 0", name="moves_something"),)
+
+
+class BankDetails(Model):
+    """Where a customer wants his money: sealed, shown by its last four digits only."""
+
+    __tablename__ = "bank_details"
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(70))
+    iban_sealed: Mapped[words]
+    iban_tail: Mapped[str] = mapped_column(String(4), index=True)
+    country: Mapped[str] = mapped_column(String(2))
+    bic: Mapped[str] = mapped_column(String(11), default="")
+    changed_at: Mapped[moment]
+    refused_at: Mapped[moment | None]  # the bank sent a transfer back: it waits for another one
+
+
+class SepaSchema(StrEnum):
+    pain_09 = "pain.001.001.09"
+    pain_03 = "pain.001.001.03"
+
+
+class PayingAccount(Model):
+    """The account a vendor pays sellers from."""
+
+    __tablename__ = "paying_account"
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(70), default="")
+    iban_sealed: Mapped[str] = mapped_column(Text, default="")
+    iban_tail: Mapped[str] = mapped_column(String(4), default="")
+    bic: Mapped[str] = mapped_column(String(11), default="")
+    schema: Mapped[SepaSchema] = mapped_column(
+        Enum(SepaSchema, native_enum=False, length=24, create_constraint=False, values_callable=lambda e: [m.value for m in e]),
+        default=SepaSchema.pain_09,
+    )
+    version: Mapped[int] = mapped_column(default=1)
+    vendor: Mapped["Vendor"] = relationship()
+    __mapper_args__ = {"version_id_col": version}
+
+
+class PaymentState(StrEnum):
+    held = auto()
+    awaiting_iban = auto()
+    to_pay = auto()
+    in_file = auto()
+    paid = auto()
+    rejected = auto()
+
+
+class SellerPayment(Model):
+    """What a vendor owes a seller for an offer, and how far it is on its way."""
+
+    __tablename__ = "seller_payment"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), unique=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
+    status: Mapped[PaymentState] = status(PaymentState, PaymentState.held)
+    amount_cents: Mapped[cents] = mapped_column(default=0)
+    means: Mapped[PaymentMeans] = choice(PaymentMeans, PaymentMeans.transfer)
+    held_reason: Mapped[str] = mapped_column(Text, default="")
+    attempts: Mapped[int] = mapped_column(default=0)
+    reject_reason: Mapped[str] = mapped_column(Text, default="")
+    received_at: Mapped[moment]
+    paid_at: Mapped[moment | None]
+    told_at: Mapped[moment | None]
+    version: Mapped[int] = mapped_column(default=1)
+    offer: Mapped["Offer"] = relationship(back_populates="payment")
+    customer: Mapped["Customer"] = relationship()
+    vendor: Mapped["Vendor"] = relationship()
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        Index("ix_seller_payment_vendor_id_status_received_at", "vendor_id", "status", "received_at"),
+        CheckConstraint("amount_cents >= 0", name="amount_not_negative"),
+        CheckConstraint("status != 'paid' OR paid_at IS NOT NULL", name="paid_has_a_date"),
+    )
+
+    def __str__(self) -> str:
+        return self.offer.number or "—"
+
+
+class BatchState(StrEnum):
+    preparing = auto()
+    ready = auto()
+    answered = auto()
+
+
+class TransferBatch(Model):
+    """One SEPA file: its number, its sums, and where its very bytes are."""
+
+    __tablename__ = "transfer_batch"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    status: Mapped[BatchState] = status(BatchState, BatchState.preparing)
+    count: Mapped[int]
+    total_cents: Mapped[cents]
+    schema: Mapped[code]
+    holder: Mapped[str] = mapped_column(String(70))
+    iban_sealed: Mapped[words]
+    iban_tail: Mapped[str] = mapped_column(String(4))
+    bic: Mapped[str] = mapped_column(String(11), default="")
+    execution_on: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[moment] = mapped_column(index=True)
+    by_name: Mapped[label]
+    file: Mapped[str] = mapped_column(String(80), default="")  # the bytes, sealed, under services/files.py
+    sha256: Mapped[str] = mapped_column(String(64), default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+    vendor: Mapped["Vendor"] = relationship()
+    lines: Mapped[list["TransferLine"]] = relationship(back_populates="batch", order_by="TransferLine.id")
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        Index("ix_transfer_batch_vendor_id_created_at", "vendor_id", "created_at"),
+        CheckConstraint("status = 'preparing' OR sha256 != ''", name="ready_has_a_file"),
+        CheckConstraint("count > 0 AND total_cents > 0", name="pays_something"),
+    )
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class TransferState(StrEnum):
+    sent = auto()
+    executed = auto()
+    sent_back = auto()
+
+
+class TransferLine(Model):
+    """One transfer of a file, with the account it went to, frozen. `end_to_end` is unique: a payment is never in two files at once."""
+
+    __tablename__ = "transfer_line"
+    id: Mapped[pk]
+    batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("seller_payment.id"), index=True)
+    end_to_end: Mapped[str] = mapped_column(String(35), unique=True)
+    status: Mapped[TransferState] = status(TransferState, TransferState.sent)
+    amount_cents: Mapped[cents]
+    holder: Mapped[str] = mapped_column(String(70))
+    iban_sealed: Mapped[words]
+    iban_tail: Mapped[str] = mapped_column(String(4))
+    bic: Mapped[str] = mapped_column(String(11), default="")
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    answered_at: Mapped[moment | None]
+    batch: Mapped["TransferBatch"] = relationship(back_populates="lines")
+    payment: Mapped["SellerPayment"] = relationship()
+
+    @property
+    def vendor_id(self) -> int:
+        return self.batch.vendor_id
+
+    __table_args__ = (
+        CheckConstraint("amount_cents > 0", name="amount_positive"),
+        Index(
+            "uq_transfer_line_live_payment",
+            "payment_id",
+            unique=True,
+            sqlite_where=text("status != 'sent_back'"),
+            postgresql_where=text("status != 'sent_back'"),
+        ),
+    )
+
+
+class BankAnswer(Model):
+    """A file of the bank that was read, once."""
+
+    __tablename__ = "bank_answer"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    file_name: Mapped[label]
+    executed: Mapped[int]
+    sent_back: Mapped[int]
+    by_name: Mapped[label]
+    at: Mapped[moment]

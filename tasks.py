@@ -10,8 +10,10 @@ from huey import RedisHuey, SqliteHuey, crontab
 
 import config
 from services import limits, once, outbox, settings, visits
-from services.buyback import offers
-from services.unit import retried, unit_of_work
+from models import SellerPayment, Vendor
+from services.buyback import offers, parcels, police_register, reception
+from services.payments import seller_payments
+from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 
 log = logging.getLogger("tasks")
@@ -76,6 +78,7 @@ def ring() -> None:
     """The bell: something was written to the outbox."""
     with _app().app_context():
         outbox.work()
+        tell_paid()
 
 
 @every("* * * * *")
@@ -83,13 +86,23 @@ def sweep() -> None:
     """What the bell missed, each minute."""
     settings.forget()
     outbox.work()
+    tell_paid()
+
+
+def tell_paid() -> None:
+    """Who is in a transfer file that is ready is told, one small unit each."""
+    each(seller_payments.untold(), SellerPayment, seller_payments.tell_paid)
 
 
 @every("*/10 * * * *")
 def count_visits() -> None:
+    """Visitors, unknown barcodes, clicks on the links of mails."""
+
     def roll() -> None:
         with unit_of_work():
             visits.count()
+            for parcel_id, what, at in visits.clicks():
+                parcels.clicked(parcel_id, what, at)
         visits.counted()
 
     with _one_roll_at_a_time:
@@ -100,8 +113,37 @@ _one_roll_at_a_time = threading.Lock()
 
 
 @every("5 * * * *")
-def lapse_second_chances() -> None:
+def lapse() -> None:
+    """What nobody answered in time, before and after the reception; recaps somebody forgot to send."""
     each(offers.late(), offers.Offer, offers.lapse)
+    each(reception.untold(), offers.Offer, reception.tell_by_clock)
+    each(reception.unanswered(), offers.Offer, reception.lapse)
+
+
+@every("*/10 * * * *")
+def follow_parcels() -> None:
+    """Ask the carrier about the parcels whose time has come, five hundred at a time."""
+    with _one_tour_at_a_time:
+        parcels.follow(parcels.to_follow())
+
+
+_one_tour_at_a_time = threading.Lock()
+
+
+@every("0 9 * * *")
+def remind() -> None:
+    """Parcels not dropped off: a mail after five days, an SMS after ten, given up after thirty (settings)."""
+    each(parcels.to_remind(), parcels.Parcel, parcels.remind_by_clock)
+    each(parcels.to_text(), parcels.Parcel, parcels.text_by_clock)
+    each(parcels.given_up(), offers.Offer, offers.abandon_by_clock)
+
+
+@every("20 0 * * *")
+def seal_registers() -> None:
+    """Each register's days that are over; what a stopped machine missed is caught up."""
+    for vendor_id in db.session.scalars(db.select(Vendor.id)).all():
+        for day in police_register.unsealed_days(vendor_id):
+            each([vendor_id], Vendor, functools.partial(police_register.seal_day, day=day))
 
 
 @every("35 3 * * *")
@@ -110,6 +152,7 @@ def tidy() -> None:
     each(offers.stale_carts(), offers.Offer, offers.empty_if_stale)
     with unit_of_work():
         once.forget_old()
+        police_register.forget_consultations()
         outbox.forget_done()
     if isinstance(limits.store, limits.SqliteStore):
         limits.store.sweep()

@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 import openpyxl
 import sqlalchemy
 from flask_babel import gettext as _
-from fpdf import FPDF, XPos, YPos
+from fpdf import XPos, YPos
 from sqlalchemy import Boolean, Date, Enum, Select, func, or_, select
 from sqlalchemy.orm import selectinload
 
-from services import clock, money, workflow
+from services import clock, documents, money, workflow
+from services.documents import latin
 from services.stock import imports
 from services.unit import db
 
@@ -221,9 +222,7 @@ def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
 
 def as_pdf(view: Any, rows: Select[Any]) -> bytes:
     """A printed list, A4 on its side, black on white, its pages numbered; plain cells, because ten times faster than tables."""
-    pdf = _Sheet(orientation="L", format="A4")
-    pdf.core_fonts_encoding = "cp1252"
-    pdf.set_auto_page_break(True, 14)
+    pdf = documents.Page(orientation="L")
     pdf.add_page()
     pdf.set_font("helvetica", "B", 14)
     pdf.cell(0, 9, latin(str(view.list_title)), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -260,18 +259,6 @@ def as_pdf(view: Any, rows: Select[Any]) -> bytes:
     if printed == MOST_PDF_ROWS:
         pdf.cell(0, 8, latin(_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_PDF_ROWS)))
     return bytes(pdf.output())
-
-
-class _Sheet(FPDF):
-    def footer(self) -> None:
-        self.set_y(-10)
-        self.set_font("helvetica", "", 8)
-        self.cell(0, 5, f"{self.page_no()} / {{nb}}", align="R")
-
-
-def latin(words: str) -> str:
-    """What the printer's own fonts can show (Windows-1252, so € and œ too); the rest becomes « ? »."""
-    return words.replace("\u202f", "\u00a0").encode("cp1252", "replace").decode("cp1252")
 
 
 def _stream(rows: Select[Any], most: int) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """One in-memory double per port, with a vocabulary for unit tests."""
 
-from gateways import GatewayError, Letter
+from gateways import CarrierAccount, GatewayError, Label, Letter, Relay, Shipment, Trace, Tracking
 
 
 class FakeMail:
@@ -37,3 +37,63 @@ class FakeSms:
     def send(self, sender: str, to: str, text: str, reference: str) -> str:
         self.texts.append((to, text))
         return f"fake-{reference}"
+
+
+class FakeCarrier:
+    """A carrier in memory: labels by number, where each parcel is said to be, and what goes wrong."""
+
+    def __init__(self) -> None:
+        self.shipments: dict[str, Shipment] = {}
+        self.places: dict[str, Tracking] = {}
+        self._trouble: GatewayError | None = None
+        self._loses_answers = False
+
+    def is_down(self) -> None:
+        self._trouble = GatewayError("the carrier does not answer")
+
+    def refuses(self, words: str = "Clé de sécurité invalide (code 97).") -> None:
+        self._trouble = GatewayError(words, permanent=True)
+
+    def loses_its_answer(self) -> None:
+        """The label is made, and the connection is cut before we hear of it."""
+        self._loses_answers = True
+
+    def works_again(self) -> None:
+        self._trouble, self._loses_answers = None, False
+
+    def saw(self, number: str, state: str, words: str, *events: Trace) -> None:
+        self.places[number] = Tracking(state, words, events)
+
+    def check(self, account: CarrierAccount) -> str:
+        self._maybe_fail()
+        return ""
+
+    def relays(self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8) -> list[Relay]:
+        self._maybe_fail()
+        return [Relay("044001", "LE BOUFFAY PRESSE", "6 RUE DU BOUFFAY", "44000", "NANTES", "FR", "47.21", "-1.55", False, 350, ("09:00–19:00",) * 7)]
+
+    def create_label(self, account: CarrierAccount, shipment: Shipment) -> Label:
+        self._maybe_fail()
+        number = str(80000000 + len(self.shipments) + 1)
+        self.shipments[number] = shipment
+        if self._loses_answers:
+            raise GatewayError("the connection was cut", unsure=True)
+        return Label(number, f"/label?n={number}&format=A4")
+
+    def label_pdf(self, url: str, size: str = "A4") -> bytes:
+        self._maybe_fail()
+        return b"%PDF-1.3 " + f"{url} {size}".encode()
+
+    def find_label(self, account: CarrierAccount, number: str) -> str:
+        self._maybe_fail()
+        if number not in self.shipments:
+            raise GatewayError("Numéro d’expédition ou de suivi invalide (code 24).", permanent=True)
+        return f"/label?n={number}&format=A4"
+
+    def track(self, account: CarrierAccount, number: str) -> Tracking:
+        self._maybe_fail()
+        return self.places.get(number, Tracking("not_sent", "", ()))
+
+    def _maybe_fail(self) -> None:
+        if self._trouble:
+            raise self._trouble

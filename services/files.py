@@ -1,5 +1,6 @@
 """Pictures people give us: sniffed, capped, re-encoded, stored under a random name; and barcodes read from them."""
 
+import os
 import secrets
 import warnings
 from io import BytesIO
@@ -35,10 +36,22 @@ def path(name: str) -> Path:
 def keep(data: bytes, suffix: str) -> str:
     """Store bytes under a random name, whole or not at all; returns the name."""
     name = secrets.token_hex(16) + suffix
-    part = _dir / (name + ".part")
-    part.write_bytes(data)
-    part.rename(_dir / name)
+    keep_as(name, data)
     return name
+
+
+def keep_as(name: str, data: bytes) -> None:
+    """Store bytes under a name of ours, whole or not at all."""
+    part = _dir / f"{name}.{secrets.token_hex(4)}.part"
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path(name))
+
+
+def read(name: str) -> bytes:
+    return path(name).read_bytes()
 
 
 def open_picture(data: bytes) -> Image.Image:

@@ -34,13 +34,20 @@ S = OutboxState
 class Kind:
     call: Callable[[dict[str, Any], str], str]
     record: Callable[[dict[str, Any], str | None, str | None], None]
+    once: bool = False
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def handles(kind: str, *, call: Callable[[dict[str, Any], str], str], record: Callable[..., None]) -> None:
-    KINDS[kind] = Kind(call, record)
+# What `record` is told when nobody knows whether the partner did it.
+UNSURE = "unsure"
+
+
+def handles(kind: str, *, call: Callable[[dict[str, Any], str], str], record: Callable[..., None], once: bool = False) -> None:
+    """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was lost, is never tried
+    again: `record` gets UNSURE as its error, and a look-up or a person decides."""
+    KINDS[kind] = Kind(call, record, once)
 
 
 def add(kind: str, key: str, **payload: Any) -> Outbox:
@@ -71,20 +78,26 @@ def work_one(id: int) -> bool:
     claimed = retried(lambda: _claim(id, token))
     if claimed is None:
         return False
-    kind_name, key, payload, attempts, since = claimed
+    kind_name, key, payload, attempts, since, was_running = claimed
     kind = KINDS.get(kind_name)
     answer = error = None
     last = clock.now() - since > PATIENCE
     try:
         if kind is None:
             raise GatewayError(f"nobody handles « {kind_name} » here: was the worker restarted after the upgrade?")
+        if kind.once and was_running:
+            raise GatewayError("the worker died while it was asking", unsure=True)
         answer = kind.call(payload, key)
     except GatewayError as failure:
         error, last = str(failure), failure.permanent or (last and not failure.waits)
+        if kind is not None and kind.once and failure.unsure:
+            error, last = UNSURE, True
     except Exception:
         # A bug in one row must not stop the others, nor be tried for days: it soon becomes a dead row that a person sees.
         log.exception("outbox row %s failed", id)
         error, last = "internal error", attempts >= TRIES_OF_A_BUG
+        if kind is not None and kind.once:  # who knows how far it got
+            error, last = UNSURE, True
     finally:
         db.session.rollback()
     retried(lambda: _finish(id, token, kind, payload, answer, error, last, attempts))
@@ -119,15 +132,16 @@ def _is_due() -> Any:
     return or_(and_(Outbox.state == S.todo, Outbox.next_at <= now), and_(Outbox.state == S.running, Outbox.lease_until < now))
 
 
-def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime] | None:
+def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime, bool] | None:
     with unit_of_work() as session:
+        before = session.scalar(select(Outbox.state).where(Outbox.id == id).with_for_update())
         claimed = session.execute(
             update(Outbox)
             .where(Outbox.id == id, _is_due())
             .values(state=S.running, lease_until=clock.now() + LEASE, lease_token=token, attempts=Outbox.attempts + 1)
             .returning(Outbox.kind, Outbox.key, Outbox.payload, Outbox.attempts, Outbox.created_at)
         ).first()
-        return tuple(claimed) if claimed else None  # type: ignore[return-value]
+        return (*claimed, before == S.running) if claimed else None  # type: ignore[return-value]
 
 
 def _finish(
@@ -138,7 +152,7 @@ def _finish(
         # What ends keeps no secret, told or not.
         kept = {name: value for name, value in payload.items() if not name.startswith("secret")}
         if error is None:
-            end = {"state": S.done, "done_at": now, "provider_ref": answer, "last_error": "", "payload": kept}
+            end = {"state": S.done, "done_at": now, "provider_ref": (answer or "")[:200], "last_error": "", "payload": kept}
         elif last:
             end = {"state": S.dead, "last_error": error, "payload": kept}
         else:

@@ -42,7 +42,19 @@ class Option:
     unit: Any = ""
 
 
+def _one_of(**words: Any) -> Callable[[str], str]:
+    def read(given: str) -> str:
+        if given not in words:
+            raise Refused(_("Choose one of the answers."))
+        return given
+
+    read.choices = words  # type: ignore[attr-defined]
+    return read
+
+
 _BUYING, _PEOPLE, _MACHINES = _l("Buying back"), _l("People"), _l("Machines")
+_PARCELS, _PAYING = _l("Parcels and reception"), _l("Payment")
+_YES_NO = _one_of(yes=_l("Yes"), no=_l("No"))
 
 OPTIONS: dict[str, Option] = {
     o.key: o
@@ -54,6 +66,23 @@ OPTIONS: dict[str, Option] = {
         Option("cart_days", _BUYING, _l("Carts are kept"), _l("A cart nobody touched for longer is emptied."), 7, _whole(1, 90), _l("days")),
         Option("check_hours", _BUYING, _l("Time announced for checking an offer"),
                _l("The dashboard warns when an offer is about to wait longer."), 48, _whole(1, 240), _l("hours")),
+        Option("insure_over_euros", _PARCELS, _l("Insure labels made by themselves from"),
+               _l("With automatic validation: the smallest level that covers the sale, from this amount on."), 100, _whole(0, 100_000), _l("euros")),
+        Option("auto_reminders", _PARCELS, _l("Reminders leave by themselves"),
+               _l("A parcel not dropped off: an e-mail after the first delay, an SMS after the second."), "yes", _YES_NO),
+        Option("remind_days", _PARCELS, _l("E-mail reminder after"), _l("Without a drop-off."), 5, _whole(1, 60), _l("days")),
+        Option("text_days", _PARCELS, _l("SMS reminder after"), _l("Without a drop-off, when the number is a mobile."), 10, _whole(1, 60), _l("days")),
+        Option("abandon_days", _PARCELS, _l("A parcel never dropped off is abandoned after"), "", 30, _whole(5, 365), _l("days")),
+        Option("stuck_days", _PARCELS, _l("Warn about a parcel that no longer moves after"), "", 7, _whole(1, 60), _l("days")),
+        Option("mail_pixel", _PARCELS, _l("Know which e-mails were opened"),
+               _l("A picture in the mail tells; the law asks for the seller's consent first. Without it the column says « unknown »."), "no", _YES_NO),
+        Option("answer_days", _PARCELS, _l("Time to answer after the reception"), _l("For what was refused or has a new price."), 14, _whole(1, 60), _l("days")),
+        Option("default_outcome", _PARCELS, _l("Without an answer, what was not bought is"), _l("As your conditions say."), "to_return",
+               _one_of(to_return=_l("sent back at the seller's cost"), recycled=_l("recycled"), given=_l("given away"))),
+        Option("return_fee_cents", _PARCELS, _l("Cost of sending articles back"), _l("Deducted from the payment."), 440, _whole(0, 5000), _l("cents")),
+        Option("good_percent", _PARCELS, _l("New price proposed for « Bon »"), _l("Of the price agreed."), 100, _whole(1, 100), "%"),
+        Option("acceptable_percent", _PARCELS, _l("New price proposed for « Acceptable »"), _l("Of the price agreed."), 70, _whole(1, 100), "%"),
+        Option("credit_bonus_percent", _PAYING, _l("Bonus of store credit"), _l("What choosing credit rather than a transfer adds."), 20, _whole(0, 100), "%"),
         Option("staff_idle_minutes", _PEOPLE, _l("Staff are signed out after"), _l("Without a click."), 30, _whole(5, 720), _l("minutes")),
         Option("customer_days", _PEOPLE, _l("Customers stay signed in"), "", 30, _whole(1, 365), _l("days")),
         Option("quotes_per_minute", _MACHINES, _l("Public prices per address"),

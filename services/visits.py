@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
@@ -51,6 +51,23 @@ def came(site_id: int, address: str, agent: str) -> None:
 def asked_in_vain(ean: str) -> None:
     """A barcode nobody knows here; kept for the catalogue team."""
     _append("unknown", f"{ean}\n")
+
+
+def clicked(parcel_id: int, what: str, agent: str) -> None:
+    """A link of a mail about a parcel was used (« link »), or its picture shown (« open »). Mail scanners are not people."""
+    if agent and not _BOTS.search(agent):
+        _append("clicks", f"{parcel_id} {what} {clock.now().isoformat()}\n")
+
+
+def clicks() -> list[tuple[int, str, datetime]]:
+    """What was spooled since the last count, oldest first; `counted` forgets it."""
+    path, taken = _dir / "clicks", _dir / "clicks.taken"
+    if not taken.exists():
+        if not path.exists():
+            return []
+        path.rename(taken)
+    rows = [line.split() for line in taken.read_text().splitlines()]
+    return [(int(id), what, datetime.fromisoformat(at)) for id, what, at in (row for row in rows if len(row) == 3)]
 
 
 def count() -> None:
@@ -99,6 +116,7 @@ def _count_unknown() -> None:
 def counted() -> None:
     """After the commit of `count`: the file that was counted may go. Killed in between, a demand is counted twice, never lost."""
     (_dir / "unknown.taken").unlink(missing_ok=True)
+    (_dir / "clicks.taken").unlink(missing_ok=True)
 
 
 def _salt(day: str) -> bytes:

@@ -36,6 +36,12 @@ STAFF, CUSTOMER, TIME = "staff", "customer", "clock"
 COMMAND = "command"  # whoever types commands on the machine may do what staff may
 
 Guard = Callable[[Any], str | None]
+_flows: dict[str, "Workflow"] = {}
+
+
+def flow_of(row: Any) -> "Workflow":
+    """The table of moves of a row, by its table: so that money may settle an offer without knowing how offers are made."""
+    return _flows[row.__tablename__]
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Workflow:
     def __init__(self, name: str, *moves: Move) -> None:
         self.name = name
         self.moves = moves
+        _flows[name] = self
 
     def move(self, verb: str, state: StrEnum) -> Move | None:
         return next((m for m in self.moves if m.verb == verb and state in m.sources), None)
@@ -75,6 +82,17 @@ class Workflow:
     def allows(self, row: Any, verb: str, by_kind: str = STAFF) -> bool:
         return self.why_not(row, verb, by_kind) is None
 
+    def fire_all(self, rows: Iterable[Any], verb: str, *, by: Actor, **facts: Any) -> None:
+        """The same move of many rows that are all in the database: refused for one, refused for all."""
+        events = []
+        for row in rows:
+            if reason := self.why_not(row, verb, by.kind):
+                raise Refused(reason)
+            before = row.status
+            row.status = getattr(self.move(verb, before), "to", None) or before
+            events.append(_event(row, verb, by, before, row.status, facts))
+        db.session.add_all(events)
+
     def fire(self, row: Any, verb: str, *, by: Actor, **facts: Any) -> None:
         """Check, change the status, add the event. Raises Refused with the sentence when the move is not open."""
         if reason := self.why_not(row, verb, by.kind):
@@ -91,20 +109,22 @@ class Workflow:
 def record(row: Any, verb: str, *, by: Actor, before: StrEnum | None = None, after: StrEnum | None = None, **facts: Any) -> None:
     """Write down that something happened to a row, without moving it."""
     db.session.flush()
-    db.session.add(
-        Event(
-            subject=row.__tablename__,
-            subject_id=row.id,
-            vendor_id=row.id if row.__tablename__ == "vendor" else getattr(row, "vendor_id", None),
-            verb=verb,
-            from_state=before,
-            to_state=after,
-            actor_kind=by.kind,
-            actor_id=by.id,
-            actor_name=by.name,
-            facts=facts,
-            at=clock.now(),
-        )
+    db.session.add(_event(row, verb, by, before, after, facts))
+
+
+def _event(row: Any, verb: str, by: Actor, before: StrEnum | None, after: StrEnum | None, facts: dict[str, Any]) -> Event:
+    return Event(
+        subject=row.__tablename__,
+        subject_id=row.id,
+        vendor_id=row.id if row.__tablename__ == "vendor" else getattr(row, "vendor_id", None),
+        verb=verb,
+        from_state=before,
+        to_state=after,
+        actor_kind=by.kind,
+        actor_id=by.id,
+        actor_name=by.name,
+        facts=facts,
+        at=clock.now(),
     )
 
 

@@ -12,9 +12,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from models import Customer, Event, Offer, OfferLine, OfferState, Site, ValidationMode
+from models import Customer, Event, Offer, OfferLine, OfferState, ParcelState, Site, ValidationMode
 from services import clock, messages, money, numbering, settings, workflow
-from services.buyback import pricing
+from services.buyback import letters, parcels, pricing
 from services.people import sites
 from services.unit import db
 from services.workflow import CLOCK, CUSTOMER, STAFF, TIME, Actor, Move, Refused, Workflow
@@ -37,7 +37,7 @@ workflow.name_states(
 SELLER_WORDS = {
     S.to_check: _l("Waiting for validation"), S.second_chance: _l("New price to answer"), S.accepted: _l("Validated"),
     S.declined: _l("Declined"), S.refused: _l("Not bought"), S.abandoned: _l("Abandoned"), S.received: _l("Being paid"),
-    S.settled: _l("Paid"),
+    S.settled: _l("Settled"),
 }  # fmt: skip
 
 
@@ -61,6 +61,9 @@ def _in_time(offer: Offer) -> str | None:
 
 
 def _before_drop_off(offer: Offer) -> str | None:
+    parcel = parcels.live_parcel(offer)
+    if parcel is not None and parcel.status not in parcels.LABELLESS | {ParcelState.not_sent}:
+        return _("Your parcel is already on its way: start a new sale.")
     if offer.drop_off_by and clock.now() > offer.drop_off_by:
         return _("The time to drop the parcel off is over: start a new sale.")
     return None
@@ -81,6 +84,9 @@ OFFER = Workflow(
     Move("complete",         _l("Add games"),                 {S.to_check, S.accepted},          None,             _before_drop_off, (CUSTOMER,)),
     Move("check_again",      _l("To be checked again"),       {S.accepted},                      S.to_check,       None,           (CUSTOMER,)),
     Move("abandon",          _l("Abandoned"),                 {S.accepted},                      S.abandoned,      None,           (STAFF, TIME)),
+    Move("revive",           _l("The parcel came after all"), {S.abandoned},                     S.accepted),
+    Move("receive",          _l("Reception ended"),           {S.accepted},                      S.received),
+    Move("settle",           _l("Settled"),                   {S.received},                      S.settled,        None,           (STAFF, CUSTOMER, TIME)),
     Move("remove_line",      _l("Take out"),                  {S.to_check},                      None),
     Move("restore_line",     _l("Put back"),                  {S.to_check},                      None),
     Move("remark",           _l("Internal remark"),           set(S) - {S.draft},                None),
@@ -220,8 +226,11 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
     if at_once:
         cart.decided_at, cart.drop_off_by = now, _drop_off_deadline()
     OFFER.fire(cart, "finalise_at_once" if at_once else "finalise", by=by, total_cents=cart.total_cents, articles=cart.articles)
-    messages.tell(customer, "offer_validated" if at_once else "offer_received", site=cart.site, offer=cart, **_letter_facts(cart))
-    messages.tell_shop("new_offer", site=cart.site, offer=cart, seller=customer.name, **_letter_facts(cart))
+    if at_once:
+        parcels.request(cart, parcels.level_for(parcels.contract_of(cart.vendor_id), cart.total_cents), by=by)
+    else:
+        messages.tell(customer, "offer_received", site=cart.site, offer=cart, **letters.facts(cart))
+    messages.tell_shop("new_offer", site=cart.site, offer=cart, seller=customer.name, **letters.facts(cart))
 
 
 # ── the seller, afterwards ──
@@ -241,7 +250,7 @@ def agree(offer: Offer, *, by: Actor) -> None:
     offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
     OFFER.fire(offer, "agree", by=by, total_cents=offer.total_cents)
     assert offer.customer is not None
-    messages.tell(offer.customer, "offer_validated", site=offer.site, offer=offer, **_letter_facts(offer))
+    parcels.request(offer, by=by)
     messages.tell_shop("second_chance_answered", site=offer.site, offer=offer, seller=offer.customer.name, agreed=True)
 
 
@@ -258,7 +267,7 @@ def lapse(offer: Offer) -> None:
     OFFER.fire(offer, "lapse", by=CLOCK)
     offer.decided_at = clock.now()
     assert offer.customer is not None
-    messages.tell(offer.customer, "second_chance_lapsed", site=offer.site, offer=offer, **_letter_facts(offer))
+    messages.tell(offer.customer, "second_chance_lapsed", site=offer.site, offer=offer, **letters.facts(offer))
 
 
 def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
@@ -286,8 +295,8 @@ def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
         OFFER.fire(offer, "check_again", by=by)
         offer.decided_at = None
     assert offer.customer is not None
-    messages.tell(offer.customer, "offer_completed", site=offer.site, offer=offer, added=count, **_letter_facts(offer))
-    messages.tell_shop("new_offer", site=offer.site, offer=offer, seller=offer.customer.name, **_letter_facts(offer))
+    messages.tell(offer.customer, "offer_completed", site=offer.site, offer=offer, added=count, **letters.facts(offer))
+    messages.tell_shop("new_offer", site=offer.site, offer=offer, seller=offer.customer.name, **letters.facts(offer))
 
 
 # ── the shop decides ──
@@ -319,14 +328,13 @@ def remark(offer: Offer, words: str, *, by: Actor) -> None:
     OFFER.fire(offer, "remark", by=by)
 
 
-def accept(offer: Offer, *, by: Actor) -> None:
-    """« Accepter cette proposition »: the seller is told, with what was taken out and by when to drop the parcel off."""
+def accept(offer: Offer, insurance: int = 0, *, by: Actor) -> None:
+    """« Accepter cette proposition »: its label is ordered at this insurance level; the seller is told, with all he needs to send it."""
     if reason := OFFER.why_not(offer, "accept", by.kind):
         raise Refused(reason)
     offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
     OFFER.fire(offer, "accept", by=by, total_cents=offer.total_cents)
-    assert offer.customer is not None
-    messages.tell(offer.customer, "offer_validated", site=offer.site, offer=offer, **_letter_facts(offer))
+    parcels.request(offer, insurance, by=by)
 
 
 def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> None:
@@ -351,7 +359,7 @@ def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> 
     assert offer.customer is not None
     changed = [line for line in lines if line.counter_cents != line.price_cents]
     messages.tell(
-        offer.customer, "second_chance", site=offer.site, offer=offer, new_total=total, changed=changed, motive=motive, **_letter_facts(offer)
+        offer.customer, "second_chance", site=offer.site, offer=offer, new_total=total, changed=changed, motive=motive, **letters.facts(offer)
     )
 
 
@@ -361,7 +369,7 @@ def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
     OFFER.fire(offer, "refuse", by=by, motive=offer.motive)
     offer.decided_at = clock.now()
     assert offer.customer is not None
-    messages.tell(offer.customer, "offer_refused", site=offer.site, offer=offer, motive=offer.motive, **_letter_facts(offer))
+    messages.tell(offer.customer, "offer_refused", site=offer.site, offer=offer, motive=offer.motive, **letters.facts(offer))
 
 
 def delete(offer: Offer, *, by: Actor) -> None:
@@ -370,19 +378,20 @@ def delete(offer: Offer, *, by: Actor) -> None:
 
 
 def abandon(offer: Offer, *, by: Actor) -> None:
+    """« Abandon définitif »: the parcel will not come."""
     OFFER.fire(offer, "abandon", by=by)
+    parcels.abandon(offer, by=by)
+
+
+def abandon_by_clock(offer: Offer) -> None:
+    """Nobody dropped the parcel off, long after its deadline."""
+    abandon(offer, by=CLOCK)
 
 
 # ── questions ──
 
 
-def kept(offer: Offer) -> list[OfferLine]:
-    """The articles that count: those nobody took out."""
-    return [line for line in offer.lines if line.removed_at is None]
-
-
-def taken_out(offer: Offer) -> list[OfferLine]:
-    return [line for line in offer.lines if line.removed_at is not None]
+kept = letters.expected
 
 
 def missing_cents(cart: Offer) -> int:
@@ -511,13 +520,3 @@ def _add_up(offer: Offer) -> None:
 
 def _drop_off_deadline() -> datetime:
     return clock.days_later(settings.value("drop_off_days"))
-
-
-def _letter_facts(offer: Offer) -> dict:
-    """What every letter about an offer says in the same words: all numbers in one message agree."""
-    return {
-        "total": offer.total_cents,
-        "lines": kept(offer),
-        "taken_out": taken_out(offer),
-        "link": f"{sites.address(offer.site)}/ventes/{offer.number}",
-    }

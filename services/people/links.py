@@ -8,7 +8,7 @@ from models import Customer
 from services.unit import db
 from services.workflow import Refused
 
-CONFIRM_DAYS, RESET_HOURS = 7, 2
+CONFIRM_DAYS, RESET_HOURS, DOCUMENT_DAYS = 7, 2, 60
 
 
 def confirm(customer: Customer, address: str) -> str:
@@ -19,6 +19,16 @@ def confirm(customer: Customer, address: str) -> str:
 def reset(customer: Customer) -> str:
     """Lets who opens it choose a new password, once: the next change makes it void."""
     return "/compte/nouveau-mot-de-passe/" + _signer("new-password").dumps([customer.id, customer.session_epoch, customer.password_hash[-8:]])
+
+
+def document(what: str, id: int) -> str:
+    """Opens one document (« label », « slip », « photo »…) for as long as a parcel may need it."""
+    return "/documents/" + _signer("document").dumps([what, id])
+
+
+def read_document(token: str) -> tuple[str, int]:
+    what, id = _read("document", token, DOCUMENT_DAYS * 24 * 3600)
+    return str(what), int(id)
 
 
 def read_confirm(token: str) -> tuple[Customer, str]:

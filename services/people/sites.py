@@ -56,6 +56,11 @@ def resolve(host: str) -> int | None:
     return found
 
 
+def of_vendor(vendor_id: int) -> Site | None:
+    """The site a vendor's own notices speak for."""
+    return db.session.scalar(select(Site).where(Site.vendor_id == vendor_id).order_by(Site.is_default.desc(), Site.id).limit(1))
+
+
 def default_id() -> int | None:
     return db.session.scalar(select(Site.id).order_by(Site.is_default.desc(), Site.id).limit(1))
 

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from models import Platform, Product, Variant
-from services import workflow
+from services import clock, workflow
 from services.unit import db
 from services.workflow import Actor, Refused
 
@@ -114,6 +114,16 @@ def cover_of(ean: str) -> tuple[str | None, str, str] | None:
         .where(Variant.ean == ean)
     ).first()
     return (row[0], row[1], row[2] or "") if row else None
+
+
+def new_reference(title: str, words: str) -> Variant:
+    """An article nobody had listed, held in one's hand: a product of its own, without a value yet."""
+    product = Product(title=title, category="", created_at=clock.now())
+    db.session.add(product)
+    db.session.flush()
+    variant = add_reference(product, words)
+    db.session.flush()
+    return variant
 
 
 def add_reference(product: Product, words: str) -> Variant:

@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import aliased
 
-from models import Item, ItemState, Movement, MovementKind, Store, Variant
+from models import Condition, Grade, Item, ItemState, Movement, MovementKind, OfferLine, Store, Variant, VatRegime
 from services import clock, workflow
 from services.unit import db
 from services.workflow import Actor, Move, Refused, Workflow
@@ -22,6 +22,18 @@ workflow.name_states(
     (K.withdrawal, _l("Withdrawal"), "bad"),
     (K.loss, _l("Loss"), "bad"),
     (K.return_, _l("Return"), "warn"),
+    (Grade.like_new, _l("Like new"), "ok"),
+    (Grade.very_good, _l("Very good"), "ok"),
+    (Grade.good, _l("Good"), "ok"),
+    (Grade.fair, _l("Fair"), "warn"),
+    (Grade.poor, _l("Poor"), "bad"),
+    (Grade.missing, _l("Missing"), "bad"),
+    (Condition.like_new_unit, _l("Like new"), "ok"),
+    (Condition.very_good_unit, _l("Very good"), "ok"),
+    (Condition.good_unit, _l("Good"), "ok"),
+    (Condition.acceptable_unit, _l("Acceptable"), "warn"),
+    (VatRegime.margin, _l("Margin (second-hand)"), "info"),
+    (VatRegime.normal, _l("Normal VAT"), "info"),
 )
 ITEM = Workflow(
     "item",
@@ -29,19 +41,43 @@ ITEM = Workflow(
     Move("withdraw", _l("Withdraw"), {S.in_stock}, S.withdrawn),
     Move("lose", _l("Declare lost"), {S.in_stock}, S.lost),
     Move("give_back", _l("Put back in stock"), {S.sold, S.withdrawn, S.lost}, S.in_stock),
+    # A purchase undone: the unit is the seller's again. Asked by the bench, never from the list.
+    Move("undo_entry", _l("Given back to its seller"), {S.in_stock}, S.returned),
 )
-workflow.VERBS.update(enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock"))
+workflow.VERBS.update(enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock"),
+                      undo_entry=_l("Given back to its seller"))  # fmt: skip
 
 
-def enter(variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: str = "") -> Item:
-    """One unit enters a store at what it cost us."""
+def enter(variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: str = "", line: OfferLine | None = None) -> Item:
+    """One unit enters a store at what it cost us; bought from a person it brings its grades, and its margin is what is taxed."""
     item = Item(
-        vendor_id=store.vendor_id, store=store, variant=variant, cost_cents=cost_cents, place=place, status=S.in_stock, entered_at=clock.now()
-    )
+        vendor_id=store.vendor_id, store=store, variant=variant, cost_cents=cost_cents, place=place, status=S.in_stock, vat_regime=VatRegime.margin,
+        entered_at=clock.now(),
+    )  # fmt: skip
+    if line is not None:
+        item.offer_line_id, item.comment = line.id, line.comment
+        item.grade_article, item.grade_box, item.grade_manual = line.grade_article, line.grade_box, line.grade_manual
+        item.condition = selling_condition(line.grade_article, line.grade_box, line.grade_manual)
     db.session.add(item)
     workflow.record(item, "enter", by=by)
     _move(item, K.entry, +1, by=by)
     return item
+
+
+_CONDITIONS = {Grade.like_new: Condition.like_new_unit, Grade.very_good: Condition.very_good_unit, Grade.good: Condition.good_unit}
+
+
+def selling_condition(*grades: Grade | None) -> Condition:
+    """The worst of article, box and manual, as it is sold; below « Bon » everything is « Acceptable »."""
+    order = list(Grade)
+    worst = max((g for g in grades if g is not None), key=order.index, default=Grade.good)
+    return _CONDITIONS.get(worst, Condition.acceptable_unit)
+
+
+def undo_entry(item: Item, *, by: Actor) -> None:
+    """The purchase is undone: the unit leaves the stock and is its seller's again."""
+    ITEM.fire(item, "undo_entry", by=by)
+    _move(item, K.return_, -1, by=by)
 
 
 def sell(item: Item, price_cents: int, *, channel: str = "boutique", by: Actor) -> None:
@@ -81,7 +117,7 @@ def stock_of(vendor_id: int, variant_ids: list[int]) -> dict[int, int]:
 def sold_of(vendor_id: int, variant_ids: list[int]) -> dict[int, tuple[int, int]]:
     """« NB Stock vendu » and average price in cents of each reference, from the sales that were not undone."""
     later = aliased(Movement)
-    undone = exists().where(later.item_id == Movement.item_id, later.kind == K.return_, later.id > Movement.id)
+    undone = exists().where(later.item_id == Movement.item_id, later.kind == K.return_, later.quantity > 0, later.id > Movement.id)
     rows = db.session.execute(
         select(Movement.variant_id, func.count(), func.sum(Movement.price_cents))
         .where(Movement.vendor_id == vendor_id, Movement.variant_id.in_(variant_ids), Movement.kind == K.sale, ~undone)

@@ -1,0 +1,94 @@
+"""Where people are paid: IBAN checked, sealed, masked; a change is told to every address the person lately had."""
+
+from datetime import timedelta
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from schwifty import IBAN
+from schwifty.exceptions import SchwiftyException
+from sqlalchemy import select
+
+from models import BankDetails, Customer, Message, PayingAccount, Site
+from services import clock, messages, sealing, workflow
+from services.people import customers
+from services.unit import db
+from services.workflow import Refused
+
+workflow.VERBS.update(give_iban=_l("IBAN given"), change_iban=_l("IBAN changed"))
+
+
+def check(words: str) -> IBAN:
+    """An IBAN of the SEPA zone whose keys are right (ISO 7064 mod 97, and the French RIB key). Raises Refused with the sentence."""
+    plain = "".join(c for c in words.upper() if c.isalnum())
+    if not plain:
+        raise customers.Invalid("iban", _("Type your IBAN: it begins with FR76, on your bank's RIB."))
+    try:
+        iban = IBAN(plain, validate_bban=plain.startswith("FR"))
+    except (SchwiftyException, ValueError):
+        raise customers.Invalid("iban", _("This IBAN has a mistake: one character is wrong or missing. Copy it from your bank's RIB.")) from None
+    if not iban.in_sepa_zone:
+        raise customers.Invalid("iban", _("We can only pay to an account of the SEPA zone."))
+    return iban
+
+
+def grouped(iban: str) -> str:
+    """By four, as on a RIB."""
+    return " ".join(iban[i : i + 4] for i in range(0, len(iban), 4))
+
+
+def masked(details: BankDetails | None) -> str:
+    """« FR •••• 1234 »."""
+    return f"{details.country} •••• {details.iban_tail}" if details else ""
+
+
+def of(customer_id: int) -> BankDetails | None:
+    return db.session.get(BankDetails, customer_id)
+
+
+def opened(details: BankDetails) -> str:
+    """The whole IBAN: for a transfer file only."""
+    return sealing.unseal(details.iban_sealed, f"bank_details.iban:{details.customer_id}")
+
+
+def give(customer: Customer, words: str, holder: str, *, site: Site) -> BankDetails:
+    """Keep where a customer wants his money. A change is announced; who pays is told by `seller_payments.iban_given`."""
+    iban = check(words)
+    holder = " ".join(holder.split())[:70]
+    if len(holder) < 2:
+        raise customers.Invalid("holder", _("Type the name of the account's holder, as the bank knows it."))
+    details = of(customer.id)
+    is_change = details is not None
+    if details is None:
+        details = BankDetails(customer_id=customer.id)
+        db.session.add(details)
+    details.holder, details.iban_tail, details.country = holder, str(iban)[-4:], str(iban.country_code)
+    details.iban_sealed = sealing.seal(str(iban), f"bank_details.iban:{customer.id}")
+    details.bic = str(iban.bic or "")
+    details.changed_at, details.refused_at = clock.now(), None
+    workflow.record(customer, "change_iban" if is_change else "give_iban", by=customers.actor(customer), tail=details.iban_tail)
+    if is_change:
+        for address in _addresses(customer):
+            messages.tell_address(address, "iban_changed", site=site, person=customer, tail=details.iban_tail)
+    return details
+
+
+def _addresses(customer: Customer) -> set[str]:
+    """The e-mail address, and the one it replaced within a month: who stole an account changes both."""
+    since = clock.now() - timedelta(days=30)
+    asked = select(Message.recipient).where(Message.customer_id == customer.id, Message.event == "email_change_asked", Message.created_at > since)
+    return {customer.email, *(address for address in db.session.scalars(asked) if address)}
+
+
+def keep_paying_account(account: PayingAccount, words: str) -> None:
+    """A vendor's own IBAN, typed by staff; empty keeps the one we have."""
+    if words.strip():
+        iban = check(words)
+        account.iban_sealed = sealing.seal(str(iban), f"paying_account.iban:{account.vendor_id}")
+        account.iban_tail = str(iban)[-4:]
+        account.bic = account.bic or str(iban.bic or "")
+    if not account.iban_sealed:
+        raise Refused(_("Type the IBAN transfers are paid from."))
+
+
+def paying_iban(account: PayingAccount) -> str:
+    return sealing.unseal(account.iban_sealed, f"paying_account.iban:{account.vendor_id}")

@@ -1,0 +1,248 @@
+"""What we owe the people who sold to us: held, waiting for an IBAN, to pay, in a file, paid or sent back.
+
+`review` is asked each time something changed (the reception ends, the seller answers, an IBAN comes) and puts a
+payment where it belongs; the ledger says what is owed, this says how far it is on its way.
+"""
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from models import BankDetails, Customer, Offer, OfferState, PaymentMeans, PaymentState, SellerPayment, TransferBatch, TransferLine, TransferState
+from services import clock, messages, workflow
+from services.payments import bank_details, store_credit
+from services.people import sites
+from services.unit import db
+from services.workflow import CLOCK, CUSTOMER, STAFF, TIME, Actor, Move, Refused, Workflow
+
+S = PaymentState
+workflow.name_states(
+    (S.held, _l("Held"), "warn"),
+    (S.awaiting_iban, _l("Waiting for an IBAN"), "warn"),
+    (S.to_pay, _l("To pay"), "info"),
+    (S.in_file, _l("File made"), "info"),
+    (S.paid, _l("Executed"), "ok"),
+    (S.rejected, _l("Sent back"), "bad"),
+    (PaymentMeans.transfer, _l("Bank transfer"), "info"),
+    (PaymentMeans.store_credit, _l("Store credit"), "info"),
+)
+# The same states, as the seller reads them.
+SELLER_WORDS = {
+    S.held: _l("Under way"), S.awaiting_iban: _l("Give your IBAN"), S.to_pay: _l("Payment being prepared"),
+    S.in_file: _l("Paid, the bank may take a few days"), S.paid: _l("Paid"), S.rejected: _l("Transfer sent back, check your IBAN"),
+}  # fmt: skip
+
+_ANYONE = (STAFF, CUSTOMER, TIME)
+
+
+def _has_amount(payment: SellerPayment) -> str | None:
+    return None if payment.amount_cents else _("There is nothing to pay.")
+
+
+PAYMENT = Workflow(
+    "seller_payment",
+    #    verb        label                              from                                          to                only if       by
+    Move("hold",     _l("Held"),                        {S.awaiting_iban, S.to_pay},                  S.held,           None,         _ANYONE),
+    Move("await",    _l("Waiting for an IBAN"),         {S.held, S.to_pay, S.rejected},               S.awaiting_iban,  _has_amount,  _ANYONE),
+    Move("release",  _l("To pay"),                      {S.held, S.awaiting_iban},                    S.to_pay,         _has_amount,  _ANYONE),
+    Move("batch",    _l("Put in a transfer file"),      {S.to_pay},                                   S.in_file,        _has_amount),
+    Move("execute",  _l("Executed by the bank"),        {S.in_file},                                  S.paid),
+    Move("reject",   _l("Sent back by the bank"),       {S.in_file},                                  S.rejected),
+    Move("credit",   _l("Paid in store credit"),        {S.held, S.awaiting_iban, S.to_pay},          S.paid,           _has_amount,  _ANYONE),
+    Move("nothing",  _l("Nothing to pay"),              {S.held, S.awaiting_iban, S.to_pay},          S.paid,           None,         _ANYONE),
+)  # fmt: skip
+workflow.VERBS.update({move.verb: move.label for move in PAYMENT.moves})
+workflow.VERBS.update(choose_means=_l("Means of payment chosen"))
+ON_ITS_WAY = (S.in_file, S.paid)
+
+
+def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -> SellerPayment:
+    """Put the payment of a received offer where it belongs: `blockers` are the reasons, in words, why nothing may be paid yet."""
+    payment = offer.payment
+    if payment is None:
+        payment = SellerPayment(
+            vendor_id=offer.vendor_id, offer=offer, customer_id=offer.customer_id, status=S.held, amount_cents=amount_cents, means=offer.means,
+            received_at=offer.received_at or clock.now(), attempts=0,
+        )  # fmt: skip
+        db.session.add(payment)
+        db.session.flush()
+    if payment.status in ON_ITS_WAY:
+        return payment
+    if payment.status is S.rejected:
+        PAYMENT.fire(payment, "await", by=by)
+    payment.amount_cents, payment.means = amount_cents, offer.means
+    payment.held_reason = " ".join(blockers)
+    if blockers:
+        if payment.status is not S.held:
+            PAYMENT.fire(payment, "hold", by=by, reason=payment.held_reason)
+    elif not amount_cents:
+        PAYMENT.fire(payment, "nothing", by=by)
+        _settle(payment, by)
+    elif payment.means is PaymentMeans.store_credit:
+        _pay_in_credit(payment, by)
+    elif usable(payment.customer_id):
+        if payment.status is not S.to_pay:
+            PAYMENT.fire(payment, "release", by=by)
+    elif payment.status is not S.awaiting_iban:
+        PAYMENT.fire(payment, "await", by=by)
+    return payment
+
+
+def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
+    """The seller says how he wants to be paid; credit is given at once when everything else is settled."""
+    payment = offer.payment
+    if offer.status not in (OfferState.to_check, OfferState.second_chance, OfferState.accepted, OfferState.received):
+        raise Refused(_("This sale is over: the means of payment no longer changes."))
+    if payment and payment.status in ON_ITS_WAY:
+        raise Refused(_("The payment has already left: the means of payment no longer changes."))
+    if offer.means is means:
+        return
+    offer.means = means
+    workflow.record(offer, "choose_means", by=by, means=workflow.words_of(means))
+    if payment is not None:
+        review(offer, payment.amount_cents, [payment.held_reason] if payment.held_reason else [], by=by)
+
+
+def iban_given(customer: Customer) -> int:
+    """An IBAN came: what waited for it is to pay. Returns how many sales moved."""
+    rows = db.session.scalars(select(SellerPayment).where(SellerPayment.customer_id == customer.id, SellerPayment.status == S.awaiting_iban)).all()
+    for payment in rows:
+        review(payment.offer, payment.amount_cents, [], by=CLOCK)
+    return len(rows)
+
+
+def usable(customer_id: int) -> bool:
+    """Whether we may send money to the IBAN we have: there is one, and the bank did not send the last transfer back."""
+    details = bank_details.of(customer_id)
+    return details is not None and details.refused_at is None
+
+
+def try_again(payment: SellerPayment, *, by: Actor) -> None:
+    """Pay to the same IBAN again: the bank sent the transfer back for a reason that was not the account's."""
+    if payment.status is not S.awaiting_iban or not payment.reject_reason:
+        raise Refused(_("Only a transfer that came back can be tried again."))
+    details = bank_details.of(payment.customer_id)
+    if details is None:
+        raise Refused(_("There is no IBAN to pay to: the seller must give one."))
+    details.refused_at = None
+    review(payment.offer, payment.amount_cents, [], by=by)
+
+
+def sent_back(payment: SellerPayment, reason: str, *, by: Actor) -> None:
+    """The bank sent the transfer back: the payment opens again, and the seller is told what to do."""
+    PAYMENT.fire(payment, "reject", by=by, reason=reason)
+    payment.reject_reason, payment.told_at = reason, None
+    details = bank_details.of(payment.customer_id)
+    if details is not None:
+        details.refused_at = clock.now()
+    PAYMENT.fire(payment, "await", by=by)
+    messages.tell(
+        payment.customer, "transfer_sent_back", site=payment.offer.site, offer=payment.offer, amount=payment.amount_cents, reason=reason,
+        tail=details.iban_tail if details else "", link=f"{sites.address(payment.offer.site)}/compte#iban",
+    )  # fmt: skip
+
+
+def executed(payments: list[SellerPayment], *, by: Actor) -> None:
+    """The bank paid them: the sales are settled."""
+    PAYMENT.fire_all(payments, "execute", by=by)
+    now = clock.now()
+    for payment in payments:
+        payment.paid_at = now
+    open_offers = [p.offer for p in payments if p.offer.status is OfferState.received]
+    if open_offers:
+        workflow.flow_of(open_offers[0]).fire_all(open_offers, "settle", by=by)
+
+
+def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
+    offer = payment.offer
+    given = store_credit.pay_out(payment.vendor_id, payment.customer, payment.amount_cents, f"{offer.number}", by=by)
+    PAYMENT.fire(payment, "credit", by=by, amount_cents=given)
+    _settle(payment, by)
+    payment.told_at = clock.now()
+    messages.tell(
+        payment.customer, "credit_given", site=offer.site, offer=offer, amount=payment.amount_cents, given=given,
+        left=store_credit.balance(payment.vendor_id, payment.customer_id), link=f"{sites.address(offer.site)}/compte#bon",
+    )  # fmt: skip
+
+
+def _settle(payment: SellerPayment, by: Actor) -> None:
+    payment.paid_at = clock.now()
+    workflow.flow_of(payment.offer).fire(payment.offer, "settle", by=by)
+
+
+# ── telling, in small units, after the file ──
+
+
+def untold(limit: int = 500) -> list[int]:
+    """Payments whose file is ready and whose seller was not told yet."""
+    ready = select(TransferLine.payment_id).join(TransferBatch).where(TransferBatch.sha256 != "", TransferLine.status != TransferState.sent_back)
+    return list(
+        db.session.scalars(
+            select(SellerPayment.id)
+            .where(SellerPayment.status.in_(ON_ITS_WAY), SellerPayment.told_at.is_(None), SellerPayment.id.in_(ready))
+            .limit(limit)
+        )
+    )
+
+
+def tell_paid(payment: SellerPayment) -> None:
+    """« Payé, la banque peut prendre quelques jours »; once."""
+    if payment.told_at is not None or payment.status not in ON_ITS_WAY:
+        return
+    line = db.session.scalars(select(TransferLine).where(TransferLine.payment_id == payment.id).order_by(TransferLine.id.desc()).limit(1)).first()
+    payment.told_at = clock.now()
+    if line is None:
+        return
+    messages.tell(
+        payment.customer, "payment_sent", site=payment.offer.site, offer=payment.offer, amount=line.amount_cents, tail=line.iban_tail,
+        reference=line.end_to_end, link=f"{sites.address(payment.offer.site)}/ventes/{payment.offer.number}",
+    )  # fmt: skip
+
+
+# ── questions ──
+
+
+def counts(vendor_ids: list[int] | None = None) -> dict[PaymentState, tuple[int, int]]:
+    """How many payments, and how many cents, in each state."""
+    rows = select(SellerPayment.status, func.count(SellerPayment.id), func.sum(SellerPayment.amount_cents)).group_by(SellerPayment.status)
+    if vendor_ids is not None:
+        rows = rows.where(SellerPayment.vendor_id.in_(vendor_ids))
+    return {state: (count, int(total or 0)) for state, count, total in db.session.execute(rows)}
+
+
+def to_pay_count() -> int:
+    return db.session.scalar(select(func.count(SellerPayment.id)).where(SellerPayment.status == S.to_pay)) or 0
+
+
+def bank_of(payments: list[SellerPayment]) -> dict[int, BankDetails]:
+    """The bank details of the sellers of a page, in one read."""
+    ids = {p.customer_id for p in payments}
+    return {d.customer_id: d for d in db.session.scalars(select(BankDetails).where(BankDetails.customer_id.in_(ids)))} if ids else {}
+
+
+def page(vendor_id: int, state: PaymentState, number: int = 1, size: int = 50) -> list[SellerPayment]:
+    """Payments of a vendor in a state, the oldest reception first."""
+    return list(
+        db.session.scalars(
+            select(SellerPayment)
+            .where(SellerPayment.vendor_id == vendor_id, SellerPayment.status == state)
+            .order_by(SellerPayment.received_at, SellerPayment.id)
+            .limit(size)
+            .offset((number - 1) * size)
+            .options(joinedload(SellerPayment.offer), joinedload(SellerPayment.customer))
+        )
+    )
+
+
+def words_for_seller(payment: SellerPayment) -> Any:
+    """What the seller reads of his payment."""
+    if payment.status is S.paid and not payment.amount_cents:
+        return _("Nothing to pay")
+    if payment.status is S.paid and payment.means is PaymentMeans.store_credit:
+        return _("Paid in store credit")
+    if payment.status is S.awaiting_iban and payment.reject_reason:
+        return SELLER_WORDS[S.rejected]
+    return SELLER_WORDS[payment.status]
