@@ -16,6 +16,7 @@ def main() -> int:
     env = {"FLASK_APP": "app", **os.environ}
     env.setdefault("COMPTOIR_SMTP_URL", "smtp://127.0.0.1:8025")
     env.setdefault("COMPTOIR_SMS_URL", "http://127.0.0.1:8026/sms")
+    env.setdefault("COMPTOIR_MONDIAL_RELAY_URL", "http://127.0.0.1:8027")
     for command in ("init", "demo"):
         subprocess.run([BIN / "flask", command], env=env, check=True, stderr=subprocess.DEVNULL if command == "init" else None)
     # Each in its own session, so that Ctrl-C reaches them through us, in order: web first, then worker, then simulators.
@@ -33,7 +34,8 @@ def main() -> int:
 
         print(
             f"\n  Vendre ses jeux     http://127.0.0.1:{PORT}/\n  Back-office         http://127.0.0.1:{PORT}/gestion/\n"
-            f"  Deuxième site       http://pixelcave.localhost:{PORT}/\n  Boîte de réception  http://127.0.0.1:8026/\n\n{demo.accounts()}\n\n  Ctrl-C arrête tout.\n",
+            f"  Deuxième site       http://pixelcave.localhost:{PORT}/\n  Boîte de réception  http://127.0.0.1:8026/\n"
+            f"  Mondial Relay       http://127.0.0.1:8027/ (essai : avancer le temps, créer un incident)\n\n{demo.accounts()}\n\n  Ctrl-C arrête tout.\n",
             flush=True,
         )
         while all(part.poll() is None for part in parts):
@@ -55,7 +57,7 @@ def main() -> int:
 def _wait_until_it_answers(parts: list["subprocess.Popen[bytes]"]) -> None:
     for _n in range(120):
         if any(part.poll() is not None for part in parts):
-            raise SystemExit(f"The server did not start: is port {PORT}, 8025 or 8026 taken? PORT=8080 make run chooses another.")
+            raise SystemExit(f"The server did not start: is port {PORT}, 8025 or 8026 taken (or 8027)? PORT=8080 make run chooses another.")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{PORT}/api/v1/quote?ean=0", timeout=2)
             return

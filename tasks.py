@@ -9,8 +9,8 @@ from typing import Any
 from huey import RedisHuey, SqliteHuey, crontab
 
 import config
-from services import limits, once, outbox, settings, visits
 from models import SellerPayment, Vendor
+from services import limits, once, outbox, settings, visits
 from services.buyback import offers, parcels, police_register, reception
 from services.payments import seller_payments
 from services.unit import db, retried, unit_of_work

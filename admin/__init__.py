@@ -12,11 +12,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
 
-from admin import buyback, listing, pages, stock, system
+from admin import bench, buyback, carriers, listing, pages, parcels, payments, register, stock, system
 from admin.roles import FAB_ROLES
 from admin.words import facts_words
 from services import access, clock, settings, workflow
 from services.buyback import offers
+from services.buyback import parcels as parcel_counts
+from services.payments import seller_payments
 from services.people import staff
 
 
@@ -35,7 +37,12 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (_l("Web buy-back"), (
         Entry("DashboardView.index", _l("Dashboard"), "home"),
         Entry("ValidateView.first", _l("Purchase to validate"), "tag", offers.waiting_count),
+        Entry("ParcelView.list", _l("Purchases under way"), "truck", parcel_counts.troubles),
+        Entry("BenchView.scan", _l("Goods reception"), "scan", parcel_counts.to_receive_count),
+        Entry("PaymentsView.payments", _l("Pay the sellers"), "bank", seller_payments.to_pay_count),
+        Entry("RegisterView.index", _l("Police register"), "shield"),
         Entry("OfferView.list", _l("Offers"), "doc"),
+        Entry("SellerPaymentView.list", _l("Payments to sellers"), "euro"),
         Entry("SellerView.list", _l("Sellers"), "user"),
         Entry("RuleView.list", _l("Buying rules"), "euro"),
         Entry("SimulateView.simulate", _l("Simulate"), "search"),
@@ -50,6 +57,8 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     )),
     (_l("Settings"), (
         Entry("SettingsView.settings", _l("Miscellaneous settings"), "gear"),
+        Entry("CarrierView.list", _l("Carriers"), "truck"),
+        Entry("PayingAccountView.list", _l("Accounts that pay"), "bank"),
         Entry("SiteView.list", _l("Sites"), "market"),
         Entry("VendorView.list", _l("Vendors"), "bank"),
         Entry("StoreView.list", _l("Stores"), "store"),
@@ -61,7 +70,8 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 )  # fmt: skip
 
 VIEWS = (
-    buyback.OfferView, buyback.SellerView, buyback.RuleView,
+    buyback.OfferView, buyback.SellerView, buyback.RuleView, parcels.ParcelView, parcels.ParcelActionsView, bench.BenchView, register.RegisterView,
+    payments.PaymentsView, payments.SellerPaymentView, payments.PayingAccountView, carriers.CarrierView, carriers.CarrierTestView,
     stock.ItemView, stock.ArgusView, stock.ProductView, stock.PlatformView, stock.UnknownDemandView, stock.ImportRunView,
     system.SiteView, system.VendorView, system.StoreView, system.StaffView, system.MembershipView, system.MessageView, system.EventView,
     *pages.PAGES,

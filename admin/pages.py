@@ -18,7 +18,7 @@ from wtforms.validators import InputRequired, Optional
 from admin.base import me
 from models import ImportRun, Item, Offer, OfferState, Site, Vendor
 from services import clock, files, money, settings, workflow
-from services.buyback import offers, pricing
+from services.buyback import offers, parcels, pricing
 from services.finance import dashboards
 from services.people import passwords, staff
 from services.stock import argus, catalogue, items
@@ -60,12 +60,14 @@ class ValidateView(BaseView):
         offer = self._offer(id)
         before, after, place, count = offers.neighbours(offer)
         ids = [line.variant_id for line in offer.lines]
+        contract = parcels.contract_of(offer.vendor_id)
         return render_template(
             "admin/validate.html",
             offer=offer, before=before, after=after, place=place, count=count,
             stock=items.stock_of(offer.vendor_id, ids), sold=items.sold_of(offer.vendor_id, ids),
             flow=offers.OFFER, kept=offers.kept(offer), taken_out=offers.taken_out(offer),
             history=workflow.history(offer, 20), past=dashboards.past_sales(offer.customer_id), opened=opened, sentence=sentence, typed=request.form,
+            levels=parcels.levels(contract), why_no_label=parcels.why_no_label(contract),
         )  # fmt: skip
 
     @expose("/<int:id>/<any(accept,counter,refuse,delete):verb>", methods=["POST"])
@@ -81,8 +83,10 @@ class ValidateView(BaseView):
                     offers.counter(offer, _prices(offer), request.form.get("motive", ""), by=me())
                 elif verb == "refuse":
                     offers.refuse(offer, request.form.get("motive", ""), by=me())
+                elif verb == "accept":
+                    offers.accept(offer, _level(request.form.get("insurance", "0")), by=me())
                 else:
-                    {"accept": offers.accept, "delete": offers.delete}[verb](offer, by=me())
+                    offers.delete(offer, by=me())
                 number, state = offer.number, workflow.words_of(offer.status)
         except Refused as refusal:
             return self._page(id, verb, str(refusal)), 422
@@ -117,6 +121,12 @@ class ValidateView(BaseView):
         if offer is None:
             abort(404)
         return offer
+
+
+def _level(words: str) -> int:
+    if words not in ("", "0", "1", "2", "3", "4", "5"):
+        raise Refused(_("This insurance level is not in the contract."))
+    return int(words or 0)
 
 
 def _met(offer: Offer) -> None:

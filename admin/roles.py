@@ -8,15 +8,17 @@ REFERENCE = "can_(list|show|export|save_view|add|edit|delete)$"
 FAB_ROLES = {
     ADMINISTRATOR: [[".*", ".*"]],
     ANIMATOR: [
-        ["(Offer|Seller|Product|Argus|Item|Vendor|Store|Site|Message|Event|UnknownDemand|ImportRun|Rule)View$", READ],
+        ["(Offer|Seller|Product|Argus|Item|Vendor|Store|Site|Message|Event|UnknownDemand|ImportRun|Rule|Parcel|SellerPayment)View$", READ],
         ["(Dashboard|Search|MyPassword)View$", ".*"],
     ],
     ACCOUNTANT: [
-        ["(Offer|Seller|Vendor|Store|Message|Event|Item)View$", READ],
-        ["(Dashboard|Search|MyPassword)View$", ".*"],
+        ["(Offer|Seller|Vendor|Store|Message|Event|Item|Parcel|SellerPayment|PayingAccount)View$", READ],
+        ["(Dashboard|Search|MyPassword|Payments|Register)View$", ".*"],
     ],
     OPERATOR: [
-        ["(Dashboard|Search|Validate|Simulate|MyPassword)View$", ".*"],
+        ["(Dashboard|Search|Validate|Simulate|MyPassword|Bench|Register)View$", ".*"],
+        ["ParcelView$", READ + "|(remind|text|abandon|follow_now|drop|arrive|deliver|trouble)$|can_relabel$"],
+        ["(SellerPayment|Carrier)View$", READ],
         ["(Offer|Seller|Site|Store|Product|Argus|UnknownDemand|Event)View$", READ],
         ["RuleView$", REFERENCE],
         ["MessageView$", READ + "|resend$|can_open$"],

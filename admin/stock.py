@@ -112,10 +112,13 @@ class ItemView(ScopedView):
     base_permissions = [*ScopedView.base_permissions, "withdraw", "lose", "give_back", "can_sell"]
     list_title = _l("Stock")
     list_columns = ["variant.product.title", "variant.product.platform", "variant.ean", "store", "cost_cents", "entered_at", "status"]
-    show_columns = ["variant.product.title", "variant.ean", "store", "place", "cost_cents", "entered_at", "status", "comment"]
+    show_columns = ["variant.product.title", "variant.ean", "store", "place", "cost_cents", "vat_regime", "condition", "grade_article", "grade_box", "grade_manual",
+                    "register_number", "entered_at", "status", "comment"]  # fmt: skip
     label_columns = {"variant.product.title": _l("Title"), "variant.product.platform": _l("Platform"), "variant.ean": _l("EAN"),
                      "store": _l("Store"), "cost_cents": _l("Purchase price"), "entered_at": _l("Entered"), "status": _l("Status"),
-                     "place": _l("Place"), "comment": _l("Comment"), "id": _l("ID")}  # fmt: skip
+                     "place": _l("Place"), "comment": _l("Comment"), "id": _l("ID"), "vat_regime": _l("VAT"),
+                     "condition": _l("Sold as"), "grade_article": _l("Article"), "grade_box": _l("Box"), "grade_manual": _l("Manual"),
+                     "register_number": _l("Register no.")}  # fmt: skip
     order_columns = ["cost_cents", "entered_at"]
     search_columns = ["status"]
     filter_columns = ("status", "store", "entered_at")
@@ -125,7 +128,7 @@ class ItemView(ScopedView):
     first_order = "-entered_at"
     tabs = ((_l("In stock"), "?status=in_stock"), (_l("Sold"), "?status=sold"))
     flow = items.ITEM
-    show_partials = ("admin/_sell_item.html",)
+    show_partials = ("admin/_item_photos.html", "admin/_sell_item.html")
     empty_sentence = _l("No second-hand unit in stock.")
 
     withdraw_item = action_of(MOVE["withdraw"], items.withdraw)

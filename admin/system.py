@@ -25,7 +25,8 @@ from services.workflow import Refused
 SUBJECTS = {
     "offer": _l("Offer"), "customer": _l("Customer"), "item": _l("Item"), "variant": _l("Argus"), "product": _l("Product"), "site": _l("Site"),
     "vendor": _l("Vendor"), "store": _l("Store"), "buying_rule": _l("Buying rule"), "message": _l("Message"), "import_run": _l("Import"),
-    "ab_user": _l("Staff"), "membership": _l("Right"), "platform": _l("Platform"),
+    "ab_user": _l("Staff"), "parcel": _l("Parcel"), "offer_line": _l("Article"), "seller_payment": _l("Payment"),
+    "transfer_batch": _l("Transfer file"), "transfer_line": _l("Transfer"), "carrier_contract": _l("Carrier contract"), "paying_account": _l("Account that pays"), "membership": _l("Right"), "platform": _l("Platform"),
 }  # fmt: skip
 ACTORS = {"staff": _l("Staff"), "customer": _l("Customer"), "clock": _l("The clock"), "command": _l("Command line")}
 
@@ -98,10 +99,15 @@ class VendorView(ReferenceView):
     route_base = "/gestion/enseignes"
     list_title, noun = _l("Vendors"), _l("New vendor")
     list_columns = ["name", "legal_name", "siren", "email", "phone"]
-    show_columns = ["name", "legal_name", "siren", "vat_number", "email", "phone", "address", "created_at"]
-    add_columns = edit_columns = ["name", "legal_name", "siren", "vat_number", "email", "phone", "address"]
+    _register = ["police_register", "declaration_number", "declaration_on", "declaration_by"]
+    show_columns = ["name", "legal_name", "siren", "vat_number", "email", "phone", "address", *_register, "created_at"]
+    add_columns = edit_columns = ["name", "legal_name", "siren", "vat_number", "email", "phone", "address", *_register]
     label_columns = {"name": _l("Vendor"), "legal_name": _l("Company name"), "siren": _l("SIREN"), "vat_number": _l("VAT number"),
-                     "email": _l("E-mail"), "phone": _l("Phone"), "address": _l("Address"), "created_at": _l("Since")}  # fmt: skip
+                     "email": _l("E-mail"), "phone": _l("Phone"), "address": _l("Address"), "created_at": _l("Since"),
+                     "police_register": _l("Keeps a police register"), "declaration_number": _l("Number of the declaration"),
+                     "declaration_on": _l("Declared on"), "declaration_by": _l("Declared to")}  # fmt: skip
+    description_columns = {"police_register": _l("« Livre de police »: identity at a first sale, an entry for each article bought."),
+                           "declaration_number": _l("The préfecture's récépissé (art. R321-1 c. pén.).")}  # fmt: skip
     order_columns = ["name"]
     search_columns = ["name"]
     find_columns = (Vendor.name, Vendor.legal_name, Vendor.siren)

@@ -15,6 +15,7 @@ from portal.forms import (
     ChangePasswordForm,
     EraseForm,
     ForgottenForm,
+    IbanForm,
     NewPasswordForm,
     PersonalForm,
     SignInForm,
@@ -23,6 +24,7 @@ from portal.forms import (
 )
 from services import limits
 from services.buyback import offers
+from services.payments import bank_details, store_credit
 from services.people import customers, links, passwords
 from services.unit import unit_of_work
 from services.workflow import Refused
@@ -130,7 +132,7 @@ def confirm(token: str) -> Any:
 @bp.get("/compte")
 @customer_required
 def account() -> Any:
-    return _account_page()
+    return account_page()
 
 
 @bp.post("/compte/corriger")
@@ -143,7 +145,7 @@ def correct() -> Any:
                 changed = customers.correct(_me(), **{name: form[name].data or "" for name in customers.PERSONAL})
             flash(_("Your data are corrected.") if changed else _("Nothing had changed."), "success")
             return redirect(url_for("portal.account"))
-    return _account_page(personal=form), 422
+    return account_page(personal=form), 422
 
 
 @bp.post("/compte/email")
@@ -157,7 +159,7 @@ def change_email() -> Any:
                 customers.ask_email(_me(), form.email.data, site=site())
             flash(_("Open the mail we sent to the new address to confirm it."), "success")
             return redirect(url_for("portal.account"))
-    return _account_page(email=form), 422
+    return account_page(email=form), 422
 
 
 @bp.post("/compte/mot-de-passe")
@@ -173,7 +175,7 @@ def change_password() -> Any:
                 customers.change_password(customer, chosen, site=site())
             flash(_("Your password is changed; your other devices are signed out."), "success")
             return remember(make_response(redirect(url_for("portal.account"))), customer)
-    return _account_page(password=form), 422
+    return account_page(password=form), 422
 
 
 @bp.post("/compte/renvoyer-confirmation")
@@ -209,11 +211,14 @@ def erase() -> Any:
                 sentence = customers.erase(_me())
             flash(sentence, "success")
             return forget(redirect(url_for("portal.sell")))  # type: ignore[arg-type]
-    return _account_page(erase=form), 422
+    return account_page(erase=form), 422
 
 
-def _account_page(personal: Any = None, email: Any = None, password: Any = None, erase: Any = None) -> str:
+def account_page(personal: Any = None, email: Any = None, password: Any = None, erase: Any = None, iban: Any = None) -> str:
     customer = _me()
+    details = bank_details.of(customer.id)
+    if iban is None:
+        iban = IbanForm(formdata=None, prefix="iban", holder=details.holder if details else customer.name)
     if personal is None:
         personal = PersonalForm(formdata=None, obj=customer)
         personal.phone.data = customers.shown_phone(customer.phone)
@@ -224,6 +229,10 @@ def _account_page(personal: Any = None, email: Any = None, password: Any = None,
         password=password or ChangePasswordForm(formdata=None, prefix="change"),
         erase=erase or EraseForm(formdata=None, prefix="erase"),
         why_not_erase=customers.why_not_erase(customer),
+        iban=iban,
+        details=details,
+        masked=bank_details.masked(details),
+        purses=store_credit.purses(customer),
     )
 
 

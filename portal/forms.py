@@ -73,6 +73,14 @@ class ChangePasswordForm(FlaskForm):
                              description=_l("12 characters at least: three or four words do well."))  # fmt: skip
 
 
+class IbanForm(FlaskForm):
+    iban = StringField(_l("IBAN"), [InputRequired(_l("Type your IBAN: it begins with FR76, on your bank's RIB."))],
+                       render_kw={"autocomplete": "off", "spellcheck": "false", "placeholder": "FR76 1234 5678 9012 3456 7890 123", "inputmode": "text"})  # fmt: skip
+    holder = StringField(_l("Holder of the account"), [InputRequired(_l("Type the name of the account's holder, as the bank knows it."))],
+                         render_kw={"autocomplete": "name"}, description=_l("As the bank knows it: it compares the name with the account."))  # fmt: skip
+    password = PasswordField(_l("Your password (to change the IBAN)"), render_kw={"autocomplete": "current-password"})
+
+
 class EraseForm(FlaskForm):
     password = PasswordField(_l("Your password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
     word = StringField(_l("Type EFFACER to confirm"), [InputRequired(_l("Type EFFACER to confirm."))], render_kw={"autocomplete": "off"})

@@ -6,11 +6,13 @@ from urllib.parse import quote as url_quote
 from flask import Response, flash, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from models import Offer, OfferLine, OfferState
+from models import LineState, Offer, OfferLine, OfferState, PaymentState
 from portal import bp
 from portal.access import actor, cart, customer_required, me, mine, remember_cart, site, wants_fragment
-from services import files, limits, once, settings
-from services.buyback import offers, pricing
+from portal.follow import payment_facts
+from services import files, limits, once, settings, workflow
+from services.buyback import offers, parcels, pricing
+from services.payments import seller_payments
 from services.stock import catalogue
 from services.unit import unit_of_work
 from services.workflow import CUSTOMER, Refused
@@ -218,7 +220,8 @@ def thanks(number: str) -> Any:
 def sales() -> Any:
     customer = me()
     assert customer is not None
-    return render_template("portal/sell/sales.html", sales=offers.of_customer(customer), words=offers.SELLER_WORDS, new_total=offers.counter_total)
+    return render_template("portal/sell/sales.html", sales=offers.of_customer(customer), words=offers.SELLER_WORDS, new_total=offers.counter_total,
+                           said=sale_words)  # fmt: skip
 
 
 @bp.get("/ventes/<number>")
@@ -235,6 +238,8 @@ def sale(number: str) -> Any:
         new_total=offers.counter_total(offer),
         can_answer=offers.OFFER.allows(offer, "agree", CUSTOMER),
         can_complete=offers.OFFER.allows(offer, "complete", CUSTOMER),
+        S=LineState,
+        **payment_facts(offer),
     )
 
 
@@ -257,10 +262,19 @@ def answer(number: str) -> Any:
     return redirect(url_for("portal.sale", number=number))
 
 
+def sale_words(offer: Offer) -> str:
+    """Where a sale is, in the seller's words: its payment says more than its state, its parcel too."""
+    if offer.payment is not None and offer.status in (OfferState.received, OfferState.settled):
+        return str(seller_payments.words_for_seller(offer.payment))
+    parcel = parcels.live_parcel(offer) if offer.status is OfferState.accepted else None
+    return workflow.words_of(parcel.status) if parcel and parcel.dropped_at else str(offers.SELLER_WORDS[offer.status])
+
+
 def _trail(offer: Offer) -> list[dict[str, Any]]:
     """The steps a seller reads: done, now, to come, each with its day."""
     S = OfferState
     decided = offer.status in (S.accepted, S.received, S.settled, S.abandoned)
+    steps: list[dict[str, Any]]
     ended = offer.status in (S.declined, S.refused)
     steps = [
         {"text": _("Offer sent"), "at": offer.finalised_at, "done": True},
@@ -268,7 +282,18 @@ def _trail(offer: Offer) -> list[dict[str, Any]]:
          "done": decided, "ended": ended},
     ]  # fmt: skip
     if not ended:
-        steps += [{"text": text, "at": None, "done": False} for text in (_("Parcel dropped off"), _("Received"), _("Checked"), _("Paid"))]
+        parcel, payment = parcels.live_parcel(offer), offer.payment
+        opened = parcel.opened_at if parcel else None
+        paid_at = payment.paid_at or payment.told_at if payment and payment.status in (PaymentState.in_file, PaymentState.paid) else None
+        steps += [
+            {"text": text, "at": at, "done": at is not None}
+            for text, at in (
+                (_("Parcel dropped off"), parcel.dropped_at if parcel else None), (_("Received"), opened), (_("Checked"), offer.received_at),
+                (_("Paid"), paid_at),
+            )
+        ]  # fmt: skip
+        if paid_at is None and payment and payment.status is PaymentState.in_file:
+            steps[-1]["done"] = True
     current = next((step for step in steps if not step["done"]), None)
     if current:
         current["now"] = True

@@ -15,18 +15,35 @@ from sqlalchemy import event, false, inspect
 from sqlalchemy.orm import Session, with_loader_criteria
 
 from models import (
+    Account,
+    BankAnswer,
+    BankDetails,
     BuyingRule,
+    CarrierContract,
+    Consultation,
     Customer,
+    Entry,
     Event,
+    IdentityDocument,
     Item,
+    LedgerTransaction,
     Membership,
     Message,
     Movement,
     Offer,
     OfferLine,
+    Parcel,
+    ParcelEvent,
+    PayingAccount,
+    Photo,
+    PoliceRecord,
+    RegisterSeal,
+    SellerPayment,
     Site,
     SiteHost,
     Store,
+    TransferBatch,
+    TransferLine,
     Vendor,
     VisitDay,
 )
@@ -45,6 +62,19 @@ OWNED: tuple[tuple[Any, str], ...] = (
     (BuyingRule, "vendor_id"),
     (Message, "vendor_id"),
     (Event, "vendor_id"),
+    (IdentityDocument, "vendor_id"),
+    (Photo, "vendor_id"),
+    (CarrierContract, "vendor_id"),
+    (Parcel, "vendor_id"),
+    (PoliceRecord, "vendor_id"),
+    (RegisterSeal, "vendor_id"),
+    (Consultation, "vendor_id"),
+    (Account, "vendor_id"),
+    (LedgerTransaction, "vendor_id"),
+    (PayingAccount, "vendor_id"),
+    (SellerPayment, "vendor_id"),
+    (TransferBatch, "vendor_id"),
+    (BankAnswer, "vendor_id"),
 )
 
 
@@ -96,6 +126,14 @@ def _criteria(scope: Scope) -> list[Any]:
     options += [
         with_loader_criteria(OfferLine, OfferLine.offer_id.in_(offers), include_aliases=True),
         with_loader_criteria(Customer, Customer.id.in_(sellers), include_aliases=True),
+        with_loader_criteria(BankDetails, BankDetails.customer_id.in_(sellers), include_aliases=True),
+        with_loader_criteria(ParcelEvent, ParcelEvent.parcel_id.in_(db.select(Parcel.id).where(Parcel.vendor_id.in_(ids))), include_aliases=True),
+        with_loader_criteria(
+            TransferLine, TransferLine.batch_id.in_(db.select(TransferBatch.id).where(TransferBatch.vendor_id.in_(ids))), include_aliases=True
+        ),
+        with_loader_criteria(
+            Entry, Entry.transaction_id.in_(db.select(LedgerTransaction.id).where(LedgerTransaction.vendor_id.in_(ids))), include_aliases=True
+        ),
         with_loader_criteria(SiteHost, SiteHost.site_id.in_(sites), include_aliases=True),
         with_loader_criteria(VisitDay, VisitDay.site_id.in_(sites), include_aliases=True),
     ]

@@ -38,6 +38,7 @@ def tell(person: Customer, event: str, *, site: Site, offer: Offer | None = None
     """Tell a customer something by mail: the words are frozen now, the sending follows the commit.
 
     `secret_link` opens an account: it is put in when the mail leaves and is nowhere to be read by the staff.
+    `seen_link` is a picture that says the mail was opened: only where the shop has the seller's consent (settings).
     """
     return _mail(person.email, event, site=site, offer=offer, customer=person, person=person, **facts)
 
@@ -90,14 +91,14 @@ def to_send() -> int:
 
 
 def _mail(
-    address: str, event: str, *, site: Site, offer: Offer | None, customer: Customer | None, secret_link: str = "", **facts: Any
+    address: str, event: str, *, site: Site, offer: Offer | None, customer: Customer | None, secret_link: str = "", seen_link: str = "", **facts: Any
 ) -> Message:  # fmt: skip
     if secret_link:
         facts["link"] = SECRET
     raw = _render(f"messages/{event}.txt", site=site, offer=offer, **facts)
     subject, _break, body = raw.strip().partition("\n")
     body = re.sub(r"\n{3,}", "\n\n", body).strip()
-    html = _render("messages/_letter.html", site=site, subject=subject, blocks=blocks(body))
+    html = _render("messages/_letter.html", site=site, subject=subject, blocks=blocks(body), seen_link=seen_link)
     plain = _BUTTON.sub(r"\1 : \2", body)
     return _add(MessageKind.mail, event, address, subject.strip(), plain, html, site, offer, customer, secret_link)
 

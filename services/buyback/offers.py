@@ -425,6 +425,13 @@ def of_customer(customer: Customer) -> list[Offer]:
     )
 
 
+def of_customer_count(offer: Offer) -> int:
+    """How many sales of this seller this vendor already accepted, this one included."""
+    done = (S.accepted, S.received, S.settled)
+    rows = select(func.count(Offer.id)).where(Offer.customer_id == offer.customer_id, Offer.vendor_id == offer.vendor_id, Offer.status.in_(done))
+    return db.session.scalar(rows) or 0
+
+
 def can_complete(customer: Customer, site: Site) -> Offer | None:
     """The sale to which games may still be added."""
     latest = [o for o in of_customer(customer) if o.site_id == site.id and OFFER.allows(o, "complete", CUSTOMER)]

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from gateways import Address, CarrierAccount, GatewayError, Label, Relay, Shipment, Tracking, live, mondial_relay
+from gateways import Address, CarrierAccount, GatewayError, Label, Relay, Shipment, Trace, Tracking, live, mondial_relay
 from models import CarrierContract, CarrierService, Customer, Offer, OfferState, Parcel, ParcelEvent, ParcelState, Platform, Product, Variant, Vendor
 from services import clock, files, messages, outbox, sealing, settings, workflow
 from services.buyback import letters
@@ -254,6 +254,8 @@ def _order_now(payload: dict[str, Any], key: str) -> str:
     """Order the label, then what may fail without harm: the relays near the seller, the PDF."""
     parcel = db.session.get_one(Parcel, payload["parcel"])
     contract = contract_of(parcel.vendor_id)
+    if parcel.label_asked != payload["asked"]:  # another order took its place
+        return ""
     if live.carrier is None or contract is None:
         raise GatewayError("no carrier", waits=True)
     opened, shipment = account(contract), _shipment(parcel, contract)
@@ -296,6 +298,29 @@ def _ordered(payload: dict[str, Any], answer: str | None, error: str | None) -> 
 outbox.handles("label", call=_order_now, record=_ordered, once=True)
 
 
+def the_label_is(parcel: Parcel, number: str) -> None:
+    """A label made elsewhere (the demonstration's month was lived before any simulator): the order that waits is told off."""
+    parcel.label_asked += 1
+    _label_made(parcel, Label(number, _label_path(parcel, number)), [], {}, by=CLOCK)
+
+
+def _label_path(parcel: Parcel, number: str) -> str:
+    contract = contract_of(parcel.vendor_id)
+    assert contract is not None
+    opened = account(contract)
+    crc = mondial_relay.link_signature(opened.account, opened.brand, number, key=opened.key)
+    return f"/ww2/PDF/StickerMaker2.aspx?ens={opened.account}{opened.brand}&expedition={number}&lg=FR&format=A4&crc={crc}"
+
+
+def trace(state: str, words: str, events: tuple[Trace, ...]) -> Tracking:
+    """What the carrier would answer, said by somebody else."""
+    return Tracking(state, words, events)
+
+
+def seen(at: datetime, words: str) -> Trace:
+    return Trace(at, words, "FRANCE", "")
+
+
 def _label_made(parcel: Parcel, label: Label, near: list[dict[str, Any]], kept: dict[str, str], *, by: Actor) -> None:
     now = clock.now()
     contract = contract_of(parcel.vendor_id)
@@ -319,7 +344,8 @@ def _tell_validated(parcel: Parcel) -> None:
     messages.tell(
         offer.customer, "offer_validated", site=offer.site, offer=offer, parcel=parcel, first_sale_papers=needs_identity(offer),
         label_link=letters.document_link(offer, "label", parcel.id) if parcel.label_number else "",
-        slip_link=letters.document_link(offer, "slip", offer.id), relays=parcel.relays[:4], **letters.facts(offer),
+        slip_link=letters.document_link(offer, "slip", offer.id), relays=parcel.relays[:4],
+        seen_link=letters.document_link(offer, "seen", parcel.id) if settings.value("mail_pixel") == "yes" else "", **letters.facts(offer),
     )  # fmt: skip
 
 

@@ -357,7 +357,7 @@ def end(offer: Offer, *, by: Actor) -> None:
     total = accepted_cents(offer)
     if total:
         _owe(offer, "purchase", str(offer.number), total, by)
-    _review(offer, by)
+    review(offer, by=by)
 
 
 def tell(offer: Offer, *, by: Actor) -> None:
@@ -408,7 +408,7 @@ def record_identity(offer: Offer, typed: dict[str, str], *, by: Actor) -> None:
     police_register.identity_came(offer.vendor_id, offer.customer, by=by)
     waiting = select(Offer).where(Offer.customer_id == offer.customer_id, Offer.vendor_id == offer.vendor_id, Offer.status == OfferState.received)
     for other in db.session.scalars(waiting).all():
-        _review(other, by)
+        review(other, by=by)
 
 
 def identity_missing(offer: Offer, *, by: Actor) -> None:
@@ -491,7 +491,7 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
                 offer.vendor_id, "return_fee", str(offer.number), _("Sending back articles of %(number)s", number=offer.number),
                 Side(K.seller, fee, offer.customer_id), Side(K.return_fees, -fee), by=by,
             )  # fmt: skip
-    _review(offer, by)
+    review(offer, by=by)
 
 
 def sent_back(parcel: Parcel, *, by: Actor) -> None:
@@ -531,7 +531,8 @@ def blockers(offer: Offer) -> list[str]:
     return found
 
 
-def _review(offer: Offer, by: Actor) -> SellerPayment:
+def review(offer: Offer, *, by: Actor) -> SellerPayment:
+    """Put the payment of a received offer where it belongs now."""
     return seller_payments.review(offer, accepted_cents(offer) - fee_cents(offer), blockers(offer), by=by)
 
 

@@ -6,12 +6,29 @@ from typing import Any
 
 from sqlalchemy import false, func, or_, select
 
-from models import Customer, Message, MessageState, Offer, OfferState, Product, UnknownDemand, Variant, VisitDay
+from models import (
+    BankDetails,
+    Customer,
+    Message,
+    MessageState,
+    Offer,
+    OfferState,
+    Parcel,
+    ParcelState,
+    PaymentState,
+    Product,
+    UnknownDemand,
+    Variant,
+    VisitDay,
+)
 from services import clock, settings
+from services.buyback import parcels
+from services.payments import seller_payments
 from services.stock import catalogue
 from services.unit import db
 
 DAYS = 60
+P = ParcelState
 
 
 @dataclass(frozen=True)
@@ -58,21 +75,32 @@ class Board:
     most_asked: UnknownDemand | None
     failed_messages: int
     second_chances: int
+    troubles: int
+    stuck: int
+    returns: int
+    to_tell: int
+    to_pay: int
+    awaiting_iban: int
 
 
 def buyback() -> Board:
-    """The dashboard of « Reprise web ». The three parcel tiles count parcels, which do not exist yet: an honest 0."""
+    """The dashboard of « Reprise web »."""
     count, oldest = db.session.execute(select(func.count(Offer.id), func.min(Offer.finalised_at)).where(Offer.status == OfferState.to_check)).one()
     oldest = oldest.replace(tzinfo=clock.UTC) if oldest and oldest.tzinfo is None else oldest
     visitors, conversion = charts()
+    there, owed = parcels.counts(), seller_payments.counts()
     most = db.session.scalar(select(UnknownDemand).order_by(UnknownDemand.times.desc()).limit(1))
     return Board(
         to_check=count, oldest=oldest,
         late=bool(oldest and clock.now() - oldest > timedelta(hours=settings.value("check_hours") * 0.75)),
-        in_transit=0, to_collect=0, to_receive=0, visitors=visitors, conversion=conversion,
+        in_transit=there.get(P.in_transit, 0), to_collect=there.get(P.at_relay, 0), to_receive=there.get(P.delivered, 0), visitors=visitors, conversion=conversion,
         unknown=db.session.scalar(select(func.count(UnknownDemand.id))) or 0, most_asked=most,
         failed_messages=db.session.scalar(select(func.count(Message.id)).where(Message.state == MessageState.failed)) or 0,
         second_chances=db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.second_chance)) or 0,
+        troubles=sum(there.get(state, 0) for state in (P.label_unknown, P.label_refused, P.incident)), stuck=len(parcels.stuck()),
+        returns=db.session.scalar(select(func.count(Parcel.id)).where(Parcel.status == P.to_return)) or 0,
+        to_tell=db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.received, Offer.reception_told_at.is_(None))) or 0,
+        to_pay=owed.get(PaymentState.to_pay, (0, 0))[0], awaiting_iban=owed.get(PaymentState.awaiting_iban, (0, 0))[0],
     )  # fmt: skip
 
 
@@ -117,19 +145,23 @@ def search(words: str, limit: int = 20) -> dict[str, list[Any]]:
     if upper.startswith("CDE"):
         found = db.session.scalars(select(Offer).where(Offer.number.like(_like(upper), escape="\\"), Offer.status != OfferState.deleted).limit(limit))
         return {"OfferView": list(found)}
+    if upper.isdigit() and len(upper) == 8 and (by_label := db.session.scalars(select(Parcel).where(Parcel.label_number == upper)).all()):
+        return {"ParcelView": list(by_label)}
     try:
         variant = catalogue.by_ean(catalogue.read_ean(words))
         return {"ArgusView": [variant] if variant else []}
     except catalogue.BadEan:
         pass
     like = _like(words)
-    number = "".join(c for c in words if c.isdigit()).lstrip("0")
+    digits = "".join(c for c in words if c.isdigit())
+    number = digits.lstrip("0")
     people = select(Customer).where(
         Customer.erased_at.is_(None),
         or_(
             Customer.email.ilike(like, escape="\\"),
             Customer.last_name.ilike(like, escape="\\"),
             Customer.phone.like(f"%{number}") if len(number) >= 8 else false(),
+            Customer.id.in_(select(BankDetails.customer_id).where(BankDetails.iban_tail == digits)) if len(digits) == 4 else false(),
         ),
     )
     titles = select(Variant).join(Product).where(Product.title.ilike("%" + like, escape="\\")).order_by(Variant.id)

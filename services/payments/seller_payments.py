@@ -114,6 +114,14 @@ def iban_given(customer: Customer) -> int:
     return len(rows)
 
 
+def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
+    """« Retenir »: a person keeps a payment back, with the reason; `reception.review` lets it go on."""
+    if not reason.strip():
+        raise Refused(_("Write why the payment is held."))
+    PAYMENT.fire(payment, "hold", by=by, reason=reason.strip())
+    payment.held_reason = reason.strip()[:500]
+
+
 def usable(customer_id: int) -> bool:
     """Whether we may send money to the IBAN we have: there is one, and the bank did not send the last transfer back."""
     details = bank_details.of(customer_id)

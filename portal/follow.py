@@ -1,0 +1,191 @@
+"""Following a sale after it is accepted: documents, relays, the answer to the reception, how one is paid."""
+
+import base64
+from typing import Any
+
+from flask import Response, abort, flash, make_response, redirect, render_template, request, send_file, url_for
+from flask_babel import gettext as _
+
+from models import Customer, Offer, OfferState, Parcel, PaymentMeans, Photo
+from portal import bp
+from portal.access import actor, customer_required, inside, me, mine, site
+from portal.account import account_page
+from portal.forms import IbanForm, refused, saying_why
+from services import files, limits, once, settings, visits
+from services.buyback import papers, parcels, reception
+from services.payments import bank_details, seller_payments
+from services.people import customers, links
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+
+SENDABLE = (OfferState.accepted, OfferState.received, OfferState.settled, OfferState.abandoned)
+PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+# ── documents, by a signed link or from « mes ventes » ──
+
+
+@bp.get("/documents/<token>")
+def document(token: str) -> Any:
+    """What a mail links to: signed, expiring, readable without signing in. A click on the label is counted."""
+    try:
+        what, id = links.read_document(token)
+        if what == "label":
+            parcel = db.session.get(Parcel, id) or abort(404)
+            visits.clicked(parcel.id, "link", request.user_agent.string)
+            return _label(parcel)
+        if what == "slip":
+            return _slip(db.session.get(Offer, id) or abort(404))
+        if what == "photo":
+            return _photo(db.session.get(Photo, id) or abort(404))
+        if what == "seen":
+            visits.clicked(id, "open", request.user_agent.string)
+            response = make_response(PIXEL)
+            response.mimetype = "image/gif"
+            return response
+    except Refused as refusal:
+        return render_template("portal/account/dead_link.html", sentence=str(refusal)), 410
+    abort(404)
+
+
+@bp.get("/ventes/<number>/etiquette.pdf")
+@customer_required
+def label(number: str) -> Any:
+    parcel = parcels.live_parcel(mine.offer(number))
+    if parcel is None or not parcel.label_number:
+        abort(404)
+    return _label(parcel, request.args.get("format", "A4"))
+
+
+@bp.get("/ventes/<number>/bordereau.pdf")
+@customer_required
+def slip(number: str) -> Any:
+    return _slip(mine.offer(number))
+
+
+@bp.get("/ventes/<number>/photo/<int:id>")
+@customer_required
+def bench_photo(number: str, id: int) -> Any:
+    found = db.session.get(Photo, id)
+    if found is None or found.line.offer_id != mine.offer(number).id:
+        abort(404)
+    return _photo(found)
+
+
+@bp.get("/ventes/<number>/relais")
+@customer_required
+def relays(number: str) -> Any:
+    """Relay points near the seller, or near the postcode he types; without scripts too."""
+    offer = mine.offer(number)
+    assert offer.customer is not None
+    words = request.args.get("cp", offer.customer.postcode)
+    sentence, found = "", []
+    try:
+        postcode = customers.clean_postcode(words)
+        if seconds := limits.spend(f"relays:{request.remote_addr}", 20, 60):
+            raise limits.TooMany(_("Too many searches: wait %(seconds)s seconds.", seconds=seconds), seconds)
+        found = parcels.relays_near(offer.vendor_id, postcode)
+        sentence = "" if found else _("Mondial Relay does not answer just now: try again in a few minutes.")
+    except customers.Invalid as wrong:
+        postcode, sentence = words[:10], str(wrong)
+    return render_template("portal/sell/relays.html", offer=mine.offer(number), relays=found, postcode=postcode, sentence=sentence)
+
+
+def _label(parcel: Parcel, size: str = "A4") -> Response:
+    number = parcel.label_number
+    return _pdf(parcels.label_file(parcel, size if size in parcels.FORMATS else "A4"), f"etiquette-{number}.pdf")
+
+
+def _slip(offer: Offer) -> Response:
+    if offer.status not in SENDABLE:
+        abort(404)
+    return _pdf(papers.slip(offer), f"bordereau-{offer.number}.pdf")
+
+
+def _photo(found: Photo) -> Response:
+    return send_file(files.path(found.file), mimetype="image/jpeg")
+
+
+def _pdf(data: bytes, name: str) -> Response:
+    response = make_response(data)
+    response.mimetype = "application/pdf"
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response
+
+
+# ── the answer to the reception ──
+
+
+@bp.post("/ventes/<number>/articles")
+@customer_required
+def answer_reception(number: str) -> Any:
+    """Four choices an article: take the new price, get it back, give it, have it recycled."""
+    if first := once.seen(request.form.get("form_token", "")):
+        return redirect(first)
+    with unit_of_work():
+        offer = mine.offer(number)
+        chosen = {line.id: request.form.get(f"line-{line.id}", "") for line in reception.pending(offer)}
+        reception.answer(offer, chosen, request.form.get("relay", "")[:6], by=actor())
+        once.done(request.form.get("form_token", ""), url_for("portal.sale", number=number))
+    flash(_("Thank you: your answer is on its way to the shop."), "success")
+    return redirect(url_for("portal.sale", number=number))
+
+
+# ── how one is paid ──
+
+
+@bp.post("/ventes/<number>/paiement")
+@customer_required
+def choose_means(number: str) -> Any:
+    wanted = request.form.get("means", "")
+    if wanted not in PaymentMeans.__members__:
+        raise Refused(_("Choose a transfer or store credit."))
+    with unit_of_work():
+        seller_payments.choose(mine.offer(number), PaymentMeans[wanted], by=actor())
+    flash(_("Your choice is kept."), "success")
+    return redirect(url_for("portal.sale", number=number) + "#paiement")
+
+
+@bp.post("/compte/iban")
+@customer_required
+def give_iban() -> Any:
+    """Keep the IBAN. Changing one asks for the password, and is announced by mail."""
+    form = IbanForm(prefix="iban")
+    after = inside(request.form.get("suite"), url_for("portal.account") + "#iban")
+    if form.validate_on_submit():
+        with saying_why(form):
+            customer = me()
+            assert customer is not None
+            if bank_details.of(customer.id) is not None:
+                customers.check_password(customer, form.password.data or "")
+            with unit_of_work():
+                customer = me()
+                assert isinstance(customer, Customer)
+                bank_details.give(customer, form.iban.data, form.holder.data, site=site())
+                moved = seller_payments.iban_given(customer)
+            flash(
+                _("Your IBAN is kept: your payment is being prepared. The bank may take a few days.") if moved else _("Your IBAN is kept."), "success"
+            )
+            return redirect(after)
+    return account_page(iban=form), 422 if refused(form) else 200
+
+
+def payment_facts(offer: Offer) -> dict[str, Any]:
+    """What the page of a sale says about its parcel, its reception and its payment."""
+    parcel, back = parcels.live_parcel(offer), parcels.return_parcel(offer)
+    details = bank_details.of(offer.customer_id) if offer.customer_id else None
+    lines = reception.articles(offer)
+    return {
+        "parcel": parcel, "back": back, "pending": reception.pending(offer), "choices": reception.choices, "articles": lines,
+        "tracking": parcels.tracking_address(parcel) if parcel else "", "payment": offer.payment,
+        "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "", "iban": bank_details.masked(details),
+        "iban_usable": details is not None and details.refused_at is None, "accepted_cents": reception.accepted_cents(offer),
+        "bonus": seller_payments.store_credit.bonus_of, "needs_identity": parcels.needs_identity(offer) if offer.status in SENDABLE else False,
+        "has_slip": offer.status in SENDABLE, "was_controlled": any(line.controlled_at for line in lines), "can_choose": _can_choose(offer),
+        "outcome": reception.outcome_words, "default_outcome": settings.value("default_outcome"), "return_fee": settings.value("return_fee_cents"),
+    }  # fmt: skip
+
+
+def _can_choose(offer: Offer) -> bool:
+    open_states = (OfferState.to_check, OfferState.second_chance, OfferState.accepted, OfferState.received)
+    return offer.status in open_states and (offer.payment is None or offer.payment.status not in seller_payments.ON_ITS_WAY)

@@ -1,0 +1,251 @@
+// The bench: a USB scanner types like a very fast hand. A burst of six characters or more ended by Enter is a scan,
+// wherever the focus is (but never inside a text area); a single key is a command.
+const bench = document.getElementById("bench");
+const BURST = 6, GAP = 45;
+const COMMANDS = { CPTENVOYER: "enter", CPTREFUSER: "x", CPTMANQUANT: "m", CPTANNULER: "u", CPTPHOTO: " ", CPTFIN: "enter", CPTBOITE: "b", CPTNOTICE: "n", CPTARTICLE: "a" };
+const ORDER = ["like_new", "very_good", "good", "fair", "poor", "missing"];
+let part = "article", touched = new Set(), busy = false, waitingCode = "", camera = null, audio = null;
+
+const sheet = () => document.getElementById("sheet");
+const words = (cents) => (cents / 100).toFixed(2).replace(".", ",");
+
+function tone(kind) {
+  try {
+    audio ||= new AudioContext();
+    const note = audio.createOscillator(), volume = audio.createGain();
+    note.frequency.value = { ok: 1240, warn: 520, bad: 170 }[kind] || 800;
+    volume.gain.value = 0.08;
+    note.connect(volume).connect(audio.destination);
+    note.start();
+    note.stop(audio.currentTime + (kind === "ok" ? 0.07 : 0.25));
+  } catch { /* no sound here */ }
+}
+
+function show(html) {
+  bench.innerHTML = html;
+  part = "article";
+  touched = new Set();
+  arrive();
+}
+
+function arrive() {
+  const echo = bench?.querySelector("[data-tone]");
+  if (echo) tone(echo.dataset.tone);
+  const form = sheet();
+  if (form) {
+    form.querySelectorAll(".grade").forEach((set) => set.querySelector(":checked") && touched.add(set.dataset.grade));
+    weigh();
+    bench.querySelector("details[open] input:not([type=hidden])")?.focus();
+    mark();
+  } else if (!document.activeElement || document.activeElement === document.body) {
+    document.getElementById("code")?.focus();
+  }
+  look();
+}
+
+async function send(url, options = {}) {
+  if (busy) return;
+  busy = true;
+  bench.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(url, { ...options, headers: { "X-Fragment": "bench" } });
+    if (answer.redirected && !answer.url.includes("?") && !answer.url.endsWith(bench.dataset.number)) { location.href = answer.url; return; }
+    const html = await answer.text();
+    if (!answer.ok && answer.status !== 422) { location.reload(); return; }
+    show(html);
+  } catch {
+    tone("bad");
+    const line = document.createElement("p");
+    line.className = "echo echo-bad";
+    line.textContent = document.documentElement.lang === "en" ? "The server does not answer: nothing was sent, try again." : "Le serveur ne répond pas : rien n’est parti, recommencez.";
+    bench.firstElementChild?.prepend(line);
+  } finally {
+    busy = false;
+    bench.removeAttribute("aria-busy");
+    if (waitingCode) { const code = waitingCode; waitingCode = ""; scanned(code); }
+  }
+}
+
+function scanned(code) {
+  code = code.trim();
+  const upper = code.toUpperCase();
+  if (busy) { waitingCode = code; return; }
+  if (upper in COMMANDS) return command(COMMANDS[upper]);
+  if (/^CPTETAT[0-5]$/.test(upper)) return command(upper.at(-1));
+  if (upper.startsWith("CDE")) {
+    const form = document.getElementById("open-parcel");
+    if (form) { form.elements.code.value = upper; form.submit(); return; }
+    if (upper === bench?.dataset.number) return;
+    const token = document.querySelector("[name=csrf_token]").value, made = Object.assign(document.createElement("form"), { method: "post", action: "/gestion/reception/ouvrir" });
+    for (const [name, value] of [["csrf_token", token], ["code", upper]]) made.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+    document.body.append(made);
+    made.submit();
+    return;
+  }
+  if (bench) send(`${bench.dataset.url}?code=${encodeURIComponent(code)}`);
+}
+
+// ── grading ──
+
+function mark() {
+  sheet()?.querySelectorAll(".grade").forEach((set) => set.classList.toggle("at", set.dataset.grade === part));
+}
+
+function grade(key) {
+  const form = sheet();
+  if (!form) return;
+  const value = key === "0" ? "missing" : ORDER[Number(key) - 1];
+  if (part === "article" && value === "missing") return command("m");
+  touched.add(part);
+  for (const name of part === "article" ? ["article", "box", "manual"] : [part]) {
+    if (name !== part && touched.has(name)) continue;      // box and manual follow the article until they are graded themselves
+    const box = form.querySelector(`input[name="${name}"][value="${value}"]`);
+    if (box && !box.disabled) box.checked = true;
+  }
+  weigh();
+}
+
+function weigh() {
+  const form = sheet();
+  if (!form) return;
+  const chosen = ["article", "box", "manual"].map((name) => form.querySelector(`input[name="${name}"]:checked`)).filter(Boolean);
+  const worst = chosen.reduce((most, box) => (ORDER.indexOf(box.value) > ORDER.indexOf(most?.value) ? box : most), null);
+  const rank = worst ? ORDER.indexOf(worst.value) : -1;
+  const label = (value) => form.querySelector(`input[value="${value}"] + span`)?.textContent;
+  form.querySelector("[data-condition]").textContent = rank < 0 ? "–" : rank < 3 ? label(ORDER[rank]) : "Acceptable";
+  const percent = rank >= 3 ? Number(form.dataset.acceptable) : rank === 2 ? Number(form.dataset.good) : 100;
+  const price = Math.floor((Number(form.dataset.price) * percent * 2 + 100) / 200), hint = form.querySelector("[data-proposed]");
+  hint.hidden = percent === 100;
+  hint.querySelector("b").textContent = words(price) + " €";
+  const field = form.elements.price;
+  if (field && !field.dataset.typed) field.value = percent < 100 || Number(form.dataset.price) && form.querySelector("[data-send]") === null ? words(price) : "";
+}
+
+function command(key) {
+  const form = sheet();
+  if (/^[0-5]$/.test(key)) return grade(key);
+  if (key === "u") return bench?.querySelector("[data-undo-button]")?.click();
+  if (key === "escape") { if (bench && !document.querySelector("details[open] :focus")) send(bench.dataset.url); else document.activeElement.blur(); return; }
+  if (key === "enter") {
+    const open = form?.querySelector("details[open] button[formaction]");
+    if (open) return open.click();
+    if (form) return form.querySelector("[data-send]")?.click();
+    return (document.querySelector("#end button") || document.querySelector("#tell"))?.click();
+  }
+  if (!form) return;
+  if ("abn".includes(key)) { part = { a: "article", b: "box", n: "manual" }[key]; mark(); }
+  else if (key === "x") {
+    if (document.getElementById("refuse-part").open) return form.querySelector("[data-refuse-send]").click();
+    open("refuse-part", form.elements.motive);
+  } else if (key === "c") open("counter-part", form.elements.counter_motive);
+  else if (key === "m") form.querySelector("[data-miss]")?.click();
+  else if (key === " ") shoot();
+}
+
+function open(id, motive) {
+  const other = id === "refuse-part" ? "counter-part" : "refuse-part";
+  document.getElementById(other).open = false;
+  document.getElementById(id).open = true;
+  if (!motive.value) motive.value = guess();
+  motive.focus();
+  motive.select();
+}
+
+// A reason to begin with, from the grades: with a scanner alone « Refuser » twice is enough.
+function guess() {
+  const found = ["article", "box", "manual"].map((name) => sheet().querySelector(`input[name="${name}"]:checked`)).filter((box) => box && ORDER.indexOf(box.value) >= 3);
+  return found.map((box) => `${box.closest("fieldset").querySelector("legend").textContent} : ${box.nextElementSibling.textContent.toLowerCase()}`).join(", ") || document.querySelector("#motives option")?.textContent || "";
+}
+
+// ── keys ──
+
+let burst = "", last = 0, single = 0;
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const field = event.target, area = field.tagName === "TEXTAREA";
+  const typing = area || field.tagName === "SELECT" || (field.tagName === "INPUT" && !/^(radio|checkbox|file|button|submit)$/.test(field.type));
+  if (area) { if (event.key === "Escape") field.blur(); return; }
+  const now = performance.now(), fast = now - last < GAP;
+  last = now;
+  if (event.key === "Enter") {
+    clearTimeout(single);
+    const code = burst;
+    burst = "";
+    if (code.length >= BURST && fast) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (typing && field.value.endsWith(code)) field.value = field.value.slice(0, -code.length);
+      return scanned(code);
+    }
+    if (typing || (field.matches("a, button, summary"))) return;
+    event.preventDefault();
+    return command("enter");
+  }
+  if (event.key === "Escape") { event.stopImmediatePropagation(); if (typing) return field.blur(); return command("escape"); }
+  if (event.key.length !== 1) return;
+  burst = fast ? burst + event.key : event.key;
+  if (typing) return;
+  if (event.key === " " && field.matches("button, summary, a")) return;
+  if (bench || document.getElementById("open-parcel")) { event.preventDefault(); event.stopImmediatePropagation(); }
+  clearTimeout(single);
+  if (burst.length === 1) { const key = event.key.toLowerCase(); single = setTimeout(() => { if (burst.length === 1) command(key); burst = ""; }, GAP + 5); }
+}, true);
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.id === "look") { event.preventDefault(); return scanned(form.elements.code.value); }
+  if (form.matches("[data-shots]")) { event.preventDefault(); return pictures(form, new FormData(form)); }
+  if (!form.matches("[data-bench]") || !bench) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const button = event.submitter;
+  const body = new FormData(form, button);
+  send(button?.getAttribute("formaction") || form.action, { method: "POST", body });
+}, true);
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-look]");
+  if (link && bench) { event.preventDefault(); scanned(link.dataset.look); }
+  if (event.target.closest("[data-shoot]")) shoot();
+});
+
+document.addEventListener("change", (event) => {
+  const set = event.target.closest(".grade");
+  if (set) { touched.add(set.dataset.grade); part = set.dataset.grade; mark(); weigh(); event.target.blur(); }
+  if (event.target.id === "photo-file" && event.target.files.length) pictures(event.target.form, new FormData(event.target.form));
+});
+document.addEventListener("input", (event) => { if (event.target.name === "price") event.target.dataset.typed = "1"; });
+
+// ── photos ──
+
+async function look() {
+  const video = bench?.querySelector("video.shot-live");
+  if (!video || !navigator.mediaDevices?.getUserMedia) return;
+  try {
+    camera ||= await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, facingMode: "environment" } });
+    video.srcObject = camera;
+    await video.play();
+    video.hidden = false;
+  } catch { camera = null; }
+}
+
+async function shoot() {
+  const form = document.getElementById("shoot"), video = bench?.querySelector("video.shot-live");
+  if (!form) return tone("bad");
+  if (!camera || !video.videoWidth) return document.getElementById("photo-file").click();
+  const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  const body = new FormData(form);
+  body.set("photo", await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85)), "photo.jpg");
+  tone("ok");
+  pictures(form, body);
+}
+
+async function pictures(form, body) {
+  const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Fragment": "shots" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("shots");
+  if (fresh) { document.getElementById("shots").replaceWith(fresh); look(); } else { tone("bad"); location.reload(); }
+}
+
+addEventListener("pagehide", () => camera?.getTracks().forEach((track) => track.stop()));
+arrive();
