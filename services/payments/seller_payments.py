@@ -79,8 +79,9 @@ def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -
         if payment.status is not S.held:
             PAYMENT.fire(payment, "hold", by=by, reason=payment.held_reason)
     elif not amount_cents:
+        payment.paid_at = clock.now()
         PAYMENT.fire(payment, "nothing", by=by)
-        _settle(payment, by)
+        workflow.flow_of(offer).fire(offer, "settle", by=by)
     elif payment.means is PaymentMeans.store_credit:
         _pay_in_credit(payment, by)
     elif usable(payment.customer_id):
@@ -155,10 +156,10 @@ def sent_back(payment: SellerPayment, reason: str, *, by: Actor) -> None:
 
 def executed(payments: list[SellerPayment], *, by: Actor) -> None:
     """The bank paid them: the sales are settled."""
-    PAYMENT.fire_all(payments, "execute", by=by)
     now = clock.now()
     for payment in payments:
         payment.paid_at = now
+    PAYMENT.fire_all(payments, "execute", by=by)
     open_offers = [p.offer for p in payments if p.offer.status is OfferState.received]
     if open_offers:
         workflow.flow_of(open_offers[0]).fire_all(open_offers, "settle", by=by)
@@ -167,18 +168,13 @@ def executed(payments: list[SellerPayment], *, by: Actor) -> None:
 def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
     offer = payment.offer
     given = store_credit.pay_out(payment.vendor_id, payment.customer, payment.amount_cents, f"{offer.number}", by=by)
+    payment.paid_at = payment.told_at = clock.now()
     PAYMENT.fire(payment, "credit", by=by, amount_cents=given)
-    _settle(payment, by)
-    payment.told_at = clock.now()
+    workflow.flow_of(offer).fire(offer, "settle", by=by)
     messages.tell(
         payment.customer, "credit_given", site=offer.site, offer=offer, amount=payment.amount_cents, given=given,
         left=store_credit.balance(payment.vendor_id, payment.customer_id), link=f"{sites.address(offer.site)}/compte#bon",
     )  # fmt: skip
-
-
-def _settle(payment: SellerPayment, by: Actor) -> None:
-    payment.paid_at = clock.now()
-    workflow.flow_of(payment.offer).fire(payment.offer, "settle", by=by)
 
 
 # ── telling, in small units, after the file ──
