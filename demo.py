@@ -316,7 +316,7 @@ def parcels_come(today: datetime, dice: random.Random) -> None:
         ).all()
     marc = the_staff(1)
     latest = ["label_refused", "not_sent", "in_transit", "at_relay", "not_sent", "delivered", "inspecting", "incident", "forgotten"]
-    for place, (id, created) in enumerate(rows):
+    for place, (id, created) in reversed(list(enumerate(rows))):  # the oldest first, as the register numbers them
         how = latest[place] if place < len(latest) else "checked"
         at = max(created, today - timedelta(days=12)) if how == "forgotten" else created
         if how == "label_refused":

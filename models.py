@@ -898,6 +898,10 @@ class CarrierContract(Model):
         CheckConstraint("packaging_grams >= 0", name="packaging_not_negative"),
     )
 
+    @property
+    def id(self) -> int:
+        return self.vendor_id
+
     def __str__(self) -> str:
         return f"Mondial Relay · {self.vendor}"
 
@@ -1150,6 +1154,13 @@ class PayingAccount(Model):
     version: Mapped[int] = mapped_column(default=1)
     vendor: Mapped["Vendor"] = relationship()
     __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def id(self) -> int:
+        return self.vendor_id
+
+    def __str__(self) -> str:
+        return f"{self.holder} •••• {self.iban_tail}"
 
 
 class PaymentState(StrEnum):

@@ -70,7 +70,7 @@ def statement(view: Any, asked: Asked) -> Select[Any]:
     """The rows asked for, in order, unpaged."""
     model = view.datamodel.obj
     rows = select(model)
-    for condition in view.base_conditions():
+    for condition in (*view.base_conditions(), *view.list_conditions(asked)):
         rows = rows.where(condition)
     for name, words in asked.filters.items():
         condition = _condition(view, name, words)

@@ -12,12 +12,14 @@ from flask_babel import lazy_gettext as _l
 
 from admin.base import ScopedView, me
 from admin.bench import as_pdf
-from models import Customer, Offer, Parcel
+from models import Customer, Offer, Parcel, ParcelState
 from services import clock, settings, workflow
 from services.buyback import offers, parcels
 from services.people import customers
 from services.unit import db, unit_of_work
 from services.workflow import Refused
+
+S = ParcelState
 
 
 def _since(moment: Any) -> str:
@@ -36,7 +38,7 @@ class ParcelView(ScopedView):
     base_permissions = [*ScopedView.base_permissions, "remind", "text", "abandon", "follow_now", "drop", "arrive", "deliver", "trouble"]
     list_title = _l("Purchases under way")
     list_columns = ["offer.customer.name", "offer.customer.email", "offer.customer.phone", "offer_id", "offer.number", "offer.decided_at",
-                    "mail_opened_at", "link_clicked_at", "last_words", "status"]  # fmt: skip
+                    "mail_opened_at", "link_clicked_at", "status"]  # fmt: skip
     show_columns = ["offer.number", "status", "offer.customer.name", "offer.customer.email", "offer.customer.phone", "offer_id", "offer.decided_at",
                     "offer.drop_off_by", "label_number", "insurance", "weight_grams", "label_error", "mail_opened_at", "link_clicked_at", "reminded_at",
                     "texted_at", "dropped_at", "arrived_at", "delivered_at", "opened_at", "checked_at", "last_words"]  # fmt: skip
@@ -68,11 +70,17 @@ class ParcelView(ScopedView):
         (_l("Being examined"), "?status=inspecting"),
         (_l("To look at"), "?status=label_unknown%2Clabel_refused%2Clabel_requested%2Cincident"),
         (_l("Returns"), "?status=to_return"),
+        (_l("Received (tab)"), "?status=checked"),
     )
     show_partials = ("admin/_parcel.html",)
     flow = parcels.PARCEL
     links = ((_l("Goods reception"), "BenchView.scan", "scan"),)
     empty_sentence = _l("No parcel yet: they are expected once an offer is accepted.")
+
+    def list_conditions(self, asked: Any) -> list[Any]:
+        """Unless one asks for a status or looks for somebody: what is still awaited."""
+        over = (S.checked, S.abandoned, S.returned)
+        return [] if asked.q or "status" in asked.filters else [Parcel.status.not_in(over)]
 
     def action_open(self, name: str, row: Parcel) -> bool:
         if name == "remind":

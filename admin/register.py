@@ -34,7 +34,9 @@ class RegisterView(BaseView):
     @has_access
     def index(self) -> Any:
         keepers = list(db.session.scalars(db.select(Vendor).where(Vendor.police_register.is_(True)).order_by(Vendor.name)))
-        counts = dict(db.session.execute(db.select(PoliceRecord.vendor_id, func.count(PoliceRecord.id)).group_by(PoliceRecord.vendor_id)).tuples())
+        counts = {
+            id: n for id, n in db.session.execute(db.select(PoliceRecord.vendor_id, func.count(PoliceRecord.id)).group_by(PoliceRecord.vendor_id))
+        }
         asked = request.args.get("verifier", "")
         return render_template(
             "admin/register.html", vendors=keepers, counts=counts, purposes=police_register.PURPOSES, typed=request.args,

@@ -392,6 +392,7 @@ def abandon_by_clock(offer: Offer) -> None:
 
 
 kept = letters.expected
+taken_out = letters.taken_out
 
 
 def missing_cents(cart: Offer) -> int:
