@@ -14,6 +14,7 @@ from flask_migrate import upgrade
 from models import Counter, Store, Vendor
 from services import clock, files, workflow
 from services.buyback import pricing
+from services.finance import books
 from services.people import sites, staff
 from services.stock import argus
 from services.unit import db, unit_of_work
@@ -81,14 +82,22 @@ def register(app: Flask) -> None:
         with force_locale("fr"):
             click.echo(story.tell())
 
+    @app.cli.command("check-invariants")
+    def check_invariants() -> None:
+        """Recompute everything that must agree (totals, stock, ledger, payments, files, registers) and say so in words."""
+        with force_locale("fr"):
+            found = books.check()
+            for sentence in found:
+                click.echo(sentence)
+            click.echo(_("Everything agrees.") if not found else _("%(count)s things do not agree.", count=len(found)))
+        if found:
+            sys.exit(1)
+
     @app.cli.command("workflows")
     def workflows() -> None:
         """Write docs/workflows.md, one diagram per table of moves."""
-        from services.buyback.offers import OFFER
-        from services.stock.items import ITEM
-
         path = Path(app.root_path) / "docs" / "workflows.md"
-        path.write_text(workflow.diagrams((OFFER, ITEM)))
+        path.write_text(workflow.diagrams(workflow.all_flows()))
         click.echo(path)
 
     app.cli.add_command(staff_group)

@@ -1193,6 +1193,7 @@ class SellerPayment(Model):
     offer: Mapped["Offer"] = relationship(back_populates="payment")
     customer: Mapped["Customer"] = relationship()
     vendor: Mapped["Vendor"] = relationship()
+    batch_lines: Mapped[list["TransferLine"]] = relationship(back_populates="payment", order_by="TransferLine.id")
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_seller_payment_vendor_id_status_received_at", "vendor_id", "status", "received_at"),
@@ -1208,6 +1209,7 @@ class BatchState(StrEnum):
     preparing = auto()
     ready = auto()
     answered = auto()
+    cancelled = auto()
 
 
 class TransferBatch(Model):
@@ -1237,7 +1239,7 @@ class TransferBatch(Model):
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_transfer_batch_vendor_id_created_at", "vendor_id", "created_at"),
-        CheckConstraint("status = 'preparing' OR sha256 != ''", name="ready_has_a_file"),
+        CheckConstraint("status IN ('preparing', 'cancelled') OR sha256 != ''", name="ready_has_a_file"),
         CheckConstraint("count > 0 AND total_cents > 0", name="pays_something"),
     )
 
@@ -1268,7 +1270,7 @@ class TransferLine(Model):
     reason: Mapped[str] = mapped_column(String(200), default="")
     answered_at: Mapped[moment | None]
     batch: Mapped["TransferBatch"] = relationship(back_populates="lines")
-    payment: Mapped["SellerPayment"] = relationship()
+    payment: Mapped["SellerPayment"] = relationship(back_populates="batch_lines")
 
     @property
     def vendor_id(self) -> int:

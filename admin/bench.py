@@ -11,7 +11,7 @@ from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 
 from admin.base import me
-from models import DocumentKind, Grade, LineState, Offer, OfferLine, OfferState, Parcel, ParcelState, Photo, Store
+from models import DocumentKind, Grade, IdentityDocument, LineState, Offer, OfferLine, OfferState, Parcel, ParcelState, Photo, Store
 from services import clock, files, money, once, settings, workflow
 from services.buyback import offers, papers, parcels, reception
 from services.people import identity
@@ -95,10 +95,13 @@ class BenchView(BaseView):
     @expose("/<number>/en-plus", methods=["POST"])
     @has_access
     def surplus(self, number: str) -> Any:
-        code = request.form.get("code", "")
+        code, token = request.form.get("code", ""), request.form.get("form_token", "")
+        if once.seen(token):
+            return self._after(self._offer(number))
         try:
             with unit_of_work():
                 line_id = reception.add_surplus(self._offer(number), code, request.form.get("title", ""), by=me()).id
+                once.done(token, url_for("BenchView.bench", number=number))
         except Refused as refusal:
             db.session.rollback()
             return self._page(self._offer(number), code=code, trouble=str(refusal)), 422
@@ -193,7 +196,7 @@ class BenchView(BaseView):
             "admin/reception_end.html", offer=offer, accepted_cents=reception.accepted_cents(offer), lines=reception.articles(offer),
             S=LineState, parcel=next((p for p in offer.parcels if not p.is_return), None), back=parcels.return_parcel(offer), payment=offer.payment,
             needs_identity=parcels.needs_identity(offer), document=identity.of(offer.vendor_id, offer.customer_id or 0), kinds=list(DocumentKind),
-            trouble=trouble, field=field, typed=request.form,
+            trouble=trouble, field=field, typed=request.form, known_document=_as_typed(identity.of(offer.vendor_id, offer.customer_id or 0)),
         )  # fmt: skip
 
     @expose("/<number>/prevenir", methods=["POST"])
@@ -302,6 +305,15 @@ class BenchView(BaseView):
         if found is None:
             raise Refused(_("This vendor has no store to put articles in: an administrator adds one."))
         return found
+
+
+def _as_typed(document: IdentityDocument | None) -> dict[str, str]:
+    """A document as its form shows it again; its number stays sealed, and empty keeps it."""
+    if document is None:
+        return {}
+    names = ("issued_by", "first_names", "profession", "consent_by")
+    days = {"issued_on": document.issued_on.isoformat(), "birth_date": document.birth_date.isoformat()}
+    return {"kind": document.kind.value, **{name: getattr(document, name) for name in names}, **days}
 
 
 def as_pdf(data: bytes, name: str) -> Response:

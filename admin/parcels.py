@@ -37,8 +37,8 @@ class ParcelView(ScopedView):
     route_base = "/gestion/colis"
     base_permissions = [*ScopedView.base_permissions, "remind", "text", "abandon", "follow_now", "drop", "arrive", "deliver", "trouble"]
     list_title = _l("Purchases under way")
-    list_columns = ["offer.customer.name", "offer.customer.email", "offer.customer.phone", "offer_id", "offer.number", "offer.decided_at",
-                    "mail_opened_at", "link_clicked_at", "status"]  # fmt: skip
+    list_columns = ["offer.customer.name", "status", "offer.customer.email", "offer.customer.phone", "offer_id", "offer.number", "offer.decided_at",
+                    "mail_opened_at", "link_clicked_at"]  # fmt: skip
     show_columns = ["offer.number", "status", "offer.customer.name", "offer.customer.email", "offer.customer.phone", "offer_id", "offer.decided_at",
                     "offer.drop_off_by", "label_number", "insurance", "weight_grams", "label_error", "mail_opened_at", "link_clicked_at", "reminded_at",
                     "texted_at", "dropped_at", "arrived_at", "delivered_at", "opened_at", "checked_at", "last_words"]  # fmt: skip

@@ -85,7 +85,7 @@ class PaymentsView(BaseView):
     @has_access
     def batch(self, id: int) -> Any:
         batch = self._batch(id)
-        return render_template("admin/batch.html", batch=batch, lines=transfers.line_names(batch)[:500], S=transfers.T, ready=bool(batch.sha256))
+        return render_template("admin/batch.html", batch=batch, lines=transfers.line_names(batch, 500), S=transfers.T, ready=bool(batch.sha256))
 
     @expose("/fichier/<int:id>/telecharger")
     @has_access
@@ -109,6 +109,16 @@ class PaymentsView(BaseView):
             count = transfers.all_went_through(self._batch(id), by=me())
         flash(_("%(count)s transfers are executed: the sales are paid.", count=count), "success")
         return redirect(url_for("PaymentsView.batch", id=id))
+
+    @expose("/fichier/<int:id>/annuler", methods=["POST"])
+    @has_access
+    def cancel(self, id: int) -> Any:
+        with unit_of_work():
+            batch = self._batch(id)
+            transfers.cancel(batch, by=me())
+            vendor_id = batch.vendor_id
+        flash(_("The file is cancelled: nothing had left, its payments are to pay again."), "success")
+        return redirect(url_for("PaymentsView.payments", enseigne=vendor_id))
 
     @expose("/reponse", methods=["POST"])
     @has_access

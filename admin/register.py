@@ -23,7 +23,7 @@ from services.workflow import Refused
 
 HOURS = 12
 SIZE = 50
-MOST_ROWS = 50_000
+MOST_ROWS, MOST_PDF_ROWS = 50_000, 5_000
 
 
 class RegisterView(BaseView):
@@ -83,8 +83,10 @@ class RegisterView(BaseView):
                              what=f"extract {kind}", since=look.since, until=look.until, at=clock.now())
             )  # fmt: skip
         look = self._look(id)
-        rows = police_register.entries(look.vendor_id, words, look.since, look.until).limit(MOST_ROWS)
+        rows = police_register.entries(look.vendor_id, words, look.since, look.until).limit(MOST_PDF_ROWS + 1 if kind == "pdf" else MOST_ROWS)
         found = list(db.session.scalars(rows.execution_options(yield_per=500)))
+        if kind == "pdf" and len(found) > MOST_PDF_ROWS:
+            raise Refused(_("A PDF holds %(most)s entries at most: choose a shorter period, or take the CSV.", most=MOST_PDF_ROWS))
         vendor = self._vendor(look.vendor_id)
         period = _period(look)
         if kind == "pdf":

@@ -19,9 +19,7 @@ from zoneinfo import ZoneInfo
 import requests
 from defusedxml import ElementTree
 from flask_babel import lazy_gettext as _l
-from lxml import etree
 from zeep import Client, Settings
-from zeep.exceptions import Error as ZeepError
 from zeep.transports import Transport
 
 from gateways import CarrierAccount, GatewayError, Label, Relay, Shipment, Trace, Tracking
@@ -168,7 +166,7 @@ class MondialRelay:
             Exp_Valeur=str(s.value_cents), Exp_Devise="EUR", COL_Rel_Pays="FR", COL_Rel="AUTO", LIV_Rel_Pays=s.relay_country, LIV_Rel=s.relay_number,
             TAvisage="", TReprise="", Montage="", TRDV="", Assurance=str(s.insurance), Instructions="", Texte=s.reference,
         )  # fmt: skip
-        return Label(str(answer.ExpeditionNum), str(answer.URL_Etiquette))
+        return _label(_text(answer.ExpeditionNum), _text(answer.URL_Etiquette))
 
     def _call(self, operation: str, account: CarrierAccount, once: bool = False, **values: Any) -> Any:
         values = {"Enseigne": account.account, **values}
@@ -184,11 +182,11 @@ class MondialRelay:
             raise GatewayError("the connection was cut" if said else "the carrier does not answer", unsure=once and said) from error
         except requests.RequestException as error:
             raise GatewayError(type(error).__name__, unsure=once) from error
-        except (ZeepError, etree.Error, ValueError) as error:
+        except Exception as error:
             # HTML instead of XML, an HTTP error page, half an answer: the carrier may still have done it, unless he was never reached.
             kept_out = transport.last_status in (403, 429, 503)
             raise GatewayError(f"the carrier's answer cannot be read ({type(error).__name__})", unsure=once and not kept_out) from error
-        if answer is None:
+        if answer is None or not _text(getattr(answer, "STAT", None)).isdigit():
             raise GatewayError("the carrier answered nothing", unsure=once)
         stat = _number(answer.STAT)
         if stat in SUCCESS or (stat in TRACED | UNKNOWN_PARCEL and operation == "WSI2_TracingColisDetaille"):
@@ -212,11 +210,12 @@ class MondialRelay:
     def _create_by_rest(self, account: CarrierAccount, s: Shipment) -> Label:
         statuses, root = self._rest_call(account, s)
         wrong = [status for status in statuses if "rror" in status[1]]
+        if wrong:
+            raise GatewayError(_rest_words(wrong), permanent=not any(code == "99999" for code, _l, _w in wrong))
         shipment = root.find(f".//{RESPONSE}Shipment")
-        if wrong or shipment is None:
-            raise GatewayError(_rest_words(wrong or statuses), permanent=not any(code == "99999" for code, _l, _w in wrong))
-        url = root.findtext(f".//{RESPONSE}Output") or ""
-        return Label(shipment.get("ShipmentNumber", ""), url)
+        if shipment is None:  # well-formed XML that is not theirs: a proxy's page
+            raise GatewayError("the carrier's answer cannot be read", unsure=True)
+        return _label(shipment.get("ShipmentNumber", ""), root.findtext(f".//{RESPONSE}Output") or "")
 
     def _rest_call(self, account: CarrierAccount, s: Shipment | None) -> tuple[list[tuple[str, str, str]], Any]:
         body = tostring(_rest_request(account, s), encoding="utf-8", xml_declaration=True)
@@ -355,6 +354,13 @@ def understand(stat: int, words: str) -> str:
         if re.search(pattern, plain):
             return state
     return {80: "not_sent", 81: "in_transit", 82: "delivered"}.get(stat, "") if not plain else ""
+
+
+def _label(number: str, url: str) -> Label:
+    """A label whose number is one; a success without it may hide a label."""
+    if not re.fullmatch(r"\d{8,14}", number, re.ASCII):
+        raise GatewayError("the carrier answered without a number", unsure=True)
+    return Label(number, url)
 
 
 def _event(found: Any) -> Trace | None:

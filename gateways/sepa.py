@@ -57,6 +57,8 @@ def write(file: TransferFile) -> bytes:
         config["BIC"] = file.bic
     writer = SepaTransfer(config, schema=file.schema, clean=True)
     for transfer in file.transfers:
+        if transfer.cents <= 0:
+            raise BadFile(f"{transfer.end_to_end}: nothing to pay")
         payment = {
             "name": clean(transfer.name, 70), "IBAN": transfer.iban, "amount": transfer.cents, "execution_date": file.execution_on,
             "description": clean(transfer.words, 140), "endtoend_id": transfer.end_to_end,
@@ -124,6 +126,8 @@ REASONS: dict[str, Any] = {
     "TM01": _l("the file came too late"),
 }  # fmt: skip
 EXECUTED, REFUSED = {"ACSC", "ACCC"}, {"RJCT"}
+# Reasons that are about the account it was sent to: another IBAN is needed. The others are ours or the bank's to mend.
+ABOUT_THE_ACCOUNT = {"AC01", "AC03", "AC04", "AC06", "AC13", "AG01", "BE01", "MD07", "RC01", "MS02"}
 # On its way, nothing decided yet: ACTC, ACCP, ACSP, ACWC, PDNG, RCVD, PART.
 
 
@@ -145,26 +149,34 @@ class BankReply:
 
 
 def read_answer(data: bytes) -> BankReply:
-    """Read a pain.002 of any version. Raises BadFile with the reason."""
+    """Read a pain.002 of any version. A transfer's status is its own, else its block's, else the group's. Raises BadFile with the reason."""
     try:
         root = ElementTree.fromstring(data, forbid_dtd=True)
     except Exception as error:
-        raise BadFile(str(error)) from error
+        raise BadFile(str(_l("it is no XML one can read"))) from error
     report = next((e for e in root.iter() if _tag(e) == "CstmrPmtStsRpt"), None)
     if report is None:
-        raise BadFile("no CstmrPmtStsRpt in it")
+        raise BadFile(str(_l("it says nothing of transfers")))
     group = next((e for e in report.iter() if _tag(e) == "OrgnlGrpInfAndSts"), None)
-    if group is None or not _inside(group, "OrgnlMsgId"):
-        raise BadFile("it does not say which file it answers")
-    status, reason = _inside(group, "GrpSts"), _inside(group, "Cd")
-    lines = []
-    for block in (e for e in report if _tag(e) == "OrgnlPmtInfAndSts"):
-        if not status and _child(block, "PmtInfSts"):  # one payment block a file: its status is the file's
-            status, reason = _child(block, "PmtInfSts"), reason
-        for e in block:
-            if _tag(e) == "TxInfAndSts":
-                lines.append(AnswerLine(_inside(e, "OrgnlEndToEndId"), _inside(e, "TxSts"), _inside(e, "Cd")))
-    return BankReply(_inside(group, "OrgnlMsgId"), status, reason, tuple(lines))
+    if group is None or not _child(group, "OrgnlMsgId"):
+        raise BadFile(str(_l("it does not say which file it answers")))
+    status, reason = _child(group, "GrpSts"), _inside(group, "Cd")
+    lines: dict[str, AnswerLine] = {}
+    for block in (e for e in report if _tag(e) == "OrgnlPmtInfAndSts"):  # one block a file of ours: its status is the file's
+        own = _child(block, "PmtInfSts")
+        if own:
+            status, reason = own, _reason_of(block) or reason
+        for e in (e for e in block if _tag(e) == "TxInfAndSts"):
+            line = AnswerLine(_inside(e, "OrgnlEndToEndId"), _child(e, "TxSts") or status, _reason_of(e) or reason)
+            if line.end_to_end not in lines or line.status in REFUSED:  # said twice: the bad news counts
+                lines[line.end_to_end] = line
+    return BankReply(_child(group, "OrgnlMsgId"), status, reason, tuple(lines.values()))
+
+
+def _reason_of(element: Any) -> str:
+    """The reason code an element gives itself, not one of its children's."""
+    found = next((e for e in element if _tag(e) == "StsRsnInf"), None)
+    return _inside(found, "Cd") if found is not None else ""
 
 
 def _tag(element: Any) -> str:

@@ -141,7 +141,7 @@ def choose_means(number: str) -> Any:
     if wanted not in PaymentMeans.__members__:
         raise Refused(_("Choose a transfer or store credit."))
     with unit_of_work():
-        seller_payments.choose(mine.offer(number), PaymentMeans[wanted], by=actor())
+        reception.choose_means(mine.offer(number), PaymentMeans[wanted], by=actor())
     flash(_("Your choice is kept."), "success")
     return redirect(url_for("portal.sale", number=number) + "#paiement")
 

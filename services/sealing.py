@@ -36,7 +36,11 @@ def seal(words: str, place: str) -> str:
 def unseal(sealed: str, place: str) -> str:
     """The text again. Raises CannotOpen."""
     name, _colon, body = sealed.partition(":")
-    return _open(name, base64.b64decode(body), place).decode()
+    try:
+        data = base64.b64decode(body, validate=True)
+    except ValueError as error:
+        raise CannotOpen(place) from error
+    return _open(name, data, place).decode()
 
 
 def seal_bytes(data: bytes, place: str) -> bytes:

@@ -54,8 +54,8 @@ def retried(work: Callable[[], T]) -> T:
     for attempt in range(1, RETRIES + 1):
         try:
             return work()
-        except DBAPIError as error:
-            if attempt == RETRIES or not is_lock(error):
+        except (DBAPIError, StaleDataError) as error:  # a row that moved under us is read again by the next try
+            if attempt == RETRIES or not (is_lock(error) or is_conflict(error)):
                 raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
     raise AssertionError("unreachable")

@@ -39,6 +39,11 @@ Guard = Callable[[Any], str | None]
 _flows: dict[str, "Workflow"] = {}
 
 
+def all_flows() -> list["Workflow"]:
+    """Every table of moves, by name."""
+    return [_flows[name] for name in sorted(_flows)]
+
+
 def flow_of(row: Any) -> "Workflow":
     """The table of moves of a row, by its table: so that money may settle an offer without knowing how offers are made."""
     return _flows[row.__tablename__]
@@ -138,24 +143,33 @@ def history(row: Any, limit: int = 100) -> list[Event]:
 
 
 def words_of(state: Any) -> str:
-    return str(WORDS.get(state, (state, ""))[0])
+    return str(WORDS.get(_key(state), (state, ""))[0])
 
 
 def words_of_code(code: str | None) -> str:
     """The word of a state written as its code in the event log."""
-    return next((words_of(state) for state in WORDS if state == code), code or "–")
+    return next((str(label) for (_enum, value), (label, _tone) in WORDS.items() if value == code), code or "–")
 
 
 def tone_of(state: Any) -> str:
-    return WORDS.get(state, ("", "off"))[1]
+    return WORDS.get(_key(state), ("", "off"))[1]
+
+
+def _key(state: Any) -> tuple[str, str]:
+    """States of two nouns may share a code (an accepted offer, an accepted article), and StrEnum members compare by it."""
+    return (type(state).__name__, str(state))
 
 
 # Label and tone of every state on screen; each noun adds its own with `name_states`.
-WORDS: dict[Any, tuple[Any, str]] = {}
+WORDS: dict[tuple[str, str], tuple[Any, str]] = {}
 
 
 def name_states(*rows: tuple[StrEnum, Any, str]) -> None:
-    WORDS.update({state: (label, tone) for state, label, tone in rows})
+    WORDS.update({_key(state): (label, tone) for state, label, tone in rows})
+
+
+def has_word(state: StrEnum) -> bool:
+    return _key(state) in WORDS
 
 
 def states(enum: Iterable[StrEnum]) -> list[tuple[str, str]]:

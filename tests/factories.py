@@ -2,9 +2,27 @@
 
 from itertools import count
 
-from models import BuyingRule, Customer, Offer, Platform, Product, RuleEffect, Site, Store, Variant, Vendor
-from services import clock
-from services.buyback import offers
+from models import (
+    BuyingRule,
+    CarrierContract,
+    Customer,
+    Offer,
+    OfferLine,
+    Parcel,
+    PayingAccount,
+    Platform,
+    Product,
+    RuleEffect,
+    SellerPayment,
+    Site,
+    Store,
+    TransferBatch,
+    Variant,
+    Vendor,
+)  # fmt: skip
+from services import clock, outbox
+from services.buyback import offers, parcels, reception
+from services.payments import bank_details, seller_payments, transfers
 from services.people import customers, passwords, sites
 from services.stock import argus, catalogue, items
 from services.unit import db, unit_of_work
@@ -146,3 +164,126 @@ def another_vendor(name: str = "PixelCave", host: str = "pixelcave.localhost") -
         session.flush()
         ids = vendor.id, site.id, store.id
     return db.session.get(Vendor, ids[0]), db.session.get(Site, ids[1]), db.session.get(Store, ids[2])
+
+
+# ── the second half ──
+
+IBANS = ("FR7630006000011234567890189", "FR1420041010050500013M02606")
+GRADES = {"article": "very_good", "box": "good", "manual": "very_good"}
+DOCUMENT = {"kind": "passport", "number": "12AB34567", "issued_by": "Préfecture 44", "issued_on": "2020-01-01", "birth_date": "1990-02-03",
+            "first_names": "Camille Jeanne", "profession": "Libraire"}  # fmt: skip
+
+
+def a_contract(vendor: Vendor | None = None, **columns) -> CarrierContract:
+    """A Mondial Relay contract, with the public test account."""
+    with unit_of_work() as session:
+        defaults = {"account": "BDTEST13", "brand": "11", "relay_number": "044001", "recipient": "RétroShop", "street": "3 allée du Port", "postcode": "44000",
+                    "city": "Nantes", "phone": "+33240123456", "login": "BDTEST13@business-api.mondialrelay.com"}  # fmt: skip
+        contract = CarrierContract(vendor_id=(vendor or the_vendor()).id, **{**defaults, **columns})
+        session.add(contract)
+        session.flush()
+        parcels.keep_secrets(contract, "TestAPI1key", "essai-api2")
+        id = contract.vendor_id
+    return db.session.get(CarrierContract, id)
+
+
+def a_register() -> None:
+    """The vendor keeps a « livre de police »."""
+    with unit_of_work():
+        the_vendor().police_register = True
+
+
+def a_paying_account(vendor: Vendor | None = None) -> None:
+    with unit_of_work() as session:
+        account = PayingAccount(vendor_id=(vendor or the_vendor()).id, holder="RétroShop SARL")
+        session.add(account)
+        session.flush()
+        bank_details.keep_paying_account(account, IBANS[0])
+
+
+def an_iban(customer: Customer, iban: str = IBANS[1], holder: str = "Camille Aubry") -> None:
+    with unit_of_work() as session:
+        person = session.get_one(Customer, customer.id)
+        bank_details.give(person, iban, holder, site=the_site())
+        seller_payments.iban_given(person)
+
+
+def an_open_parcel(*games: Variant, **kwargs) -> Offer:
+    """An accepted offer whose parcel is open on the bench."""
+    id = an_accepted_offer(*games, **kwargs).id
+    with unit_of_work() as session:
+        reception.open_parcel(session.get_one(Offer, id), by=MARC)
+    return db.session.get(Offer, id)
+
+
+def sent(line: OfferLine, **grades) -> None:
+    """« Envoyer », in a unit of its own."""
+    id = line.id
+    with unit_of_work() as session:
+        reception.send(session.get_one(OfferLine, id), {**GRADES, **grades}, "", the_store(), by=MARC)
+
+
+def countered(line: OfferLine, cents: int = 500, motive: str = "Boîte fendue.") -> None:
+    id = line.id
+    with unit_of_work() as session:
+        line = session.get_one(OfferLine, id)
+        reception.photograph(line, f"photo-{next(_numbers)}.jpg", by=MARC)
+        reception.counter(line, GRADES, "", cents, motive, by=MARC)
+
+
+def refused(line: OfferLine, motive: str = "Disque rayé.") -> None:
+    id = line.id
+    with unit_of_work() as session:
+        reception.refuse(session.get_one(OfferLine, id), {}, "", motive, by=MARC)
+
+
+def ended(offer: Offer) -> Offer:
+    id = offer.id
+    with unit_of_work() as session:
+        offer = session.get_one(Offer, id)
+        reception.end(offer, by=MARC)
+        reception.tell(offer, by=MARC)
+    return db.session.get(Offer, id)
+
+
+def a_received_offer(*games: Variant, **kwargs) -> Offer:
+    """Every article accepted, the reception ended."""
+    offer = an_open_parcel(*games, **kwargs)
+    for line in offers.kept(offer):
+        sent(line)
+    return ended(offer)
+
+
+def a_payment(customer: Customer | None = None, iban: str = IBANS[1]) -> SellerPayment:
+    """A sale whose payment is to pay."""
+    customer = customer or a_customer()
+    if bank_details.of(customer.id) is None:
+        an_iban(customer, iban)
+    id = a_received_offer(customer=customer).payment.id
+    return db.session.get(SellerPayment, id)
+
+
+def a_batch(count: int = 2) -> TransferBatch:
+    """A transfer file, made and checked."""
+    if db.session.get(PayingAccount, the_vendor().id) is None:
+        a_paying_account()
+    for _n in range(count):
+        a_payment()
+    with unit_of_work():
+        batch = transfers.validate(the_vendor(), "PAIEMENT", transfers.totals(the_vendor().id), by=LEA)
+        id, key = batch.id, f"transfer_file:{batch.id}"
+    outbox.work_now(key)
+    db.session.expire_all()
+    return db.session.get(TransferBatch, id)
+
+
+def a_parcel(status: str = "", **kwargs) -> Parcel:
+    """A parcel of an accepted offer, where the carrier said it is."""
+    id = an_accepted_offer(**kwargs).id
+    outbox.work()
+    with unit_of_work() as session:
+        parcel = parcels.live_parcel(session.get_one(Offer, id))
+        if status:
+            parcels.say(parcel, {"in_transit": "drop", "at_relay": "arrive", "delivered": "deliver", "incident": "trouble"}[status], by=MARC)
+        id = parcel.id
+    return db.session.get(Parcel, id)

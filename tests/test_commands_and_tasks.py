@@ -30,11 +30,11 @@ def ticking(app, monkeypatch):
 
 def test_the_clock_declines_second_chances_nobody_answered(ticking):
     offer = factories.a_second_chance()
-    tasks.lapse_second_chances.call_local()
+    tasks.lapse.call_local()
     db.session.rollback()
     assert db.session.get(Offer, offer.id).status is OfferState.second_chance
     with clock.at(clock.now() + timedelta(days=8)):
-        tasks.lapse_second_chances.call_local()
+        tasks.lapse.call_local()
     db.session.rollback()
     assert db.session.get(Offer, offer.id).status is OfferState.declined
 

@@ -7,7 +7,7 @@ import pytest
 import config
 
 GOOD = {"COMPTOIR_ENV": "production", "COMPTOIR_BASE_URL": "https://gestion.exemple.fr", "COMPTOIR_SECRET_KEY": "s" * 40,
-        "COMPTOIR_SMTP_URL": "smtp://smtp.exemple.fr:587"}  # fmt: skip
+        "COMPTOIR_SMTP_URL": "smtp://smtp.exemple.fr:587", "COMPTOIR_SEALING_KEYS": "k1:" + "A" * 43 + "="}  # fmt: skip
 
 
 def read(tmp_path, **env):
@@ -31,6 +31,7 @@ def test_processes_that_start_together_share_one_secret(tmp_path):
 @pytest.mark.parametrize(
     ("change", "names"),
     [({"COMPTOIR_SECRET_KEY": ""}, "SECRET_KEY"), ({"COMPTOIR_SECRET_KEY": "court"}, "SECRET_KEY"), ({"COMPTOIR_BASE_URL": "http://x.fr"}, "BASE_URL"),
+     ({"COMPTOIR_SEALING_KEYS": ""}, "SEALING_KEYS"), ({"COMPTOIR_SEALING_KEYS": "k1:court"}, "SEALING_KEYS"),
      ({"COMPTOIR_SMTP_URL": "smtp://127.0.0.1:8025"}, "simulator"), ({"COMPTOIR_SMS_URL": "http://127.0.0.1:8026/sms"}, "simulator"),
      ({"COMPTOIR_MONDIAL_RELAY_URL": "http://simulator.local/"}, "simulator")],
 )  # fmt: skip

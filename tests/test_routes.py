@@ -15,11 +15,12 @@ from tests import factories
 PUBLIC = {
     "static", "appbuilder.static", "api.quote", "portal.sell", "portal.scan", "portal.photo", "portal.add", "portal.take_out", "portal.put_back",
     "portal.recap", "portal.finalise", "portal.conditions", "portal.cover", "portal.logo", "portal.brand", "portal.open_account", "portal.sign_in",
-    "portal.sign_out", "portal.forgotten", "portal.new_password", "portal.confirm", "AuthView.login", "AuthView.logout",
+    "portal.sign_out", "portal.document", "portal.forgotten", "portal.new_password", "portal.confirm", "AuthView.login", "AuthView.logout",
 }  # fmt: skip
 CUSTOMER = {
     "portal.complete", "portal.thanks", "portal.sales", "portal.sale", "portal.answer", "portal.account", "portal.correct", "portal.change_email",
-    "portal.change_password", "portal.confirm_again", "portal.export", "portal.erase",
+    "portal.change_password", "portal.label", "portal.slip", "portal.bench_photo", "portal.relays", "portal.answer_reception", "portal.choose_means",
+    "portal.give_iban", "portal.confirm_again", "portal.export", "portal.erase",
 }  # fmt: skip
 TABLE = Path(__file__).parent / "roles.txt"
 
@@ -37,6 +38,8 @@ def address(app, rule) -> str:
     values = {a: filled.get(a, "1") for a in rule.arguments}
     if "verb" in rule.arguments:
         values["verb"] = re.search(r"any\((\w+)", rule.rule).group(1)
+    if "size" in rule.arguments:
+        values["size"] = "A4"
     with app.test_request_context():
         return rule.build(values)[1]
 

@@ -86,6 +86,7 @@ OFFER = Workflow(
     Move("abandon",          _l("Abandoned"),                 {S.accepted},                      S.abandoned,      None,           (STAFF, TIME)),
     Move("revive",           _l("The parcel came after all"), {S.abandoned},                     S.accepted),
     Move("receive",          _l("Reception ended"),           {S.accepted},                      S.received),
+    Move("reopen",           _l("The transfer came back"),    {S.settled},                       S.received),
     Move("settle",           _l("Settled"),                   {S.received},                      S.settled,        None,           (STAFF, CUSTOMER, TIME)),
     Move("remove_line",      _l("Take out"),                  {S.to_check},                      None),
     Move("restore_line",     _l("Put back"),                  {S.to_check},                      None),
@@ -257,6 +258,7 @@ def agree(offer: Offer, *, by: Actor) -> None:
 def disagree(offer: Offer, *, by: Actor) -> None:
     """The seller keeps his games."""
     OFFER.fire(offer, "disagree", by=by)
+    parcels.abandon(offer, by=CLOCK)
     offer.decided_at = clock.now()
     assert offer.customer is not None
     messages.tell_shop("second_chance_answered", site=offer.site, offer=offer, seller=offer.customer.name, agreed=False)
@@ -265,6 +267,7 @@ def disagree(offer: Offer, *, by: Actor) -> None:
 def lapse(offer: Offer) -> None:
     """Nobody answered the second chance in time."""
     OFFER.fire(offer, "lapse", by=CLOCK)
+    parcels.abandon(offer, by=CLOCK)
     offer.decided_at = clock.now()
     assert offer.customer is not None
     messages.tell(offer.customer, "second_chance_lapsed", site=offer.site, offer=offer, **letters.facts(offer))
@@ -367,6 +370,7 @@ def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
     """« Refuser cette proposition »: the whole lot, with the reason the seller reads (it may be empty)."""
     offer.motive = motive.strip()[:2000]
     OFFER.fire(offer, "refuse", by=by, motive=offer.motive)
+    parcels.abandon(offer, by=by)  # games were added to a sale that had its label
     offer.decided_at = clock.now()
     assert offer.customer is not None
     messages.tell(offer.customer, "offer_refused", site=offer.site, offer=offer, motive=offer.motive, **letters.facts(offer))
@@ -375,6 +379,7 @@ def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
 def delete(offer: Offer, *, by: Actor) -> None:
     """« Supprimer cette proposition »: it leaves every list for good; the seller is not written to."""
     OFFER.fire(offer, "delete", by=by)
+    parcels.abandon(offer, by=by)
 
 
 def abandon(offer: Offer, *, by: Actor) -> None:

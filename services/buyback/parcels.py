@@ -5,6 +5,7 @@ until somebody looked at the carrier's site (docs/decisions/0005).
 """
 
 import json
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -23,6 +24,7 @@ from services.people import identity
 from services.unit import db, retried, unit_of_work
 from services.workflow import CLOCK, STAFF, TIME, Actor, Move, Refused, Workflow
 
+log = logging.getLogger(__name__)
 S = ParcelState
 workflow.name_states(
     (S.label_requested, _l("Label ordered"), "info"),
@@ -170,7 +172,9 @@ def return_parcel(offer: Offer) -> Parcel | None:
 def request(offer: Offer, insurance: int = 0, *, by: Actor) -> Parcel:
     """Expect the parcel of an accepted offer; with a contract its label is ordered, and the seller is told once it is there."""
     if (parcel := live_parcel(offer)) is not None:
-        if parcel.status not in LABELLESS:  # games were added to a sale that had its label already
+        if insurance and insurance != parcel.insurance:
+            ask_again(parcel, insurance, _weight(offer, contract_of(offer.vendor_id)), by=by)
+        elif parcel.status not in LABELLESS:  # games were added to a sale that had its label already
             _tell_validated(parcel)
         return parcel
     contract = contract_of(offer.vendor_id)
@@ -222,8 +226,11 @@ def do_without(parcel: Parcel, *, by: Actor) -> None:
 
 def label_found(parcel: Parcel, number: str, *, by: Actor) -> None:
     """After a lost answer: somebody saw the label on the carrier's site. `look_up` asked the carrier first."""
-    if parcel.status is not S.label_unknown:
-        raise Refused(PARCEL.why_not(parcel, "lose_label") or _("This parcel does not look for its label."))
+    if parcel.status is not S.label_unknown and not (parcel.is_return and parcel.label_error):
+        raise Refused(_("This parcel does not look for its label."))
+    other = db.session.scalar(select(Parcel).where(Parcel.label_number == number, Parcel.id != parcel.id))
+    if other is not None:
+        raise Refused(_("This label is the one of %(number)s: look again.", number=other.offer.number))
     _label_made(parcel, Label(number, parcel.label_url), [], {}, by=by)
 
 
@@ -256,7 +263,9 @@ def _order_now(payload: dict[str, Any], key: str) -> str:
     contract = contract_of(parcel.vendor_id)
     if parcel.label_asked != payload["asked"]:  # another order took its place
         return ""
-    if live.carrier is None or contract is None:
+    if contract is None:
+        raise GatewayError(_("The Mondial Relay contract was taken away: nobody can order this label."), permanent=True)
+    if live.carrier is None:
         raise GatewayError("no carrier", waits=True)
     opened, shipment = account(contract), _shipment(parcel, contract)
     postcode, is_return = shipment.sender.postcode, parcel.is_return
@@ -267,7 +276,7 @@ def _order_now(payload: dict[str, Any], key: str) -> str:
     try:
         near = [] if is_return else live.carrier.relays(opened, postcode, most=5)
         kept = {"A4": files.keep(live.carrier.label_pdf(label.url, "A4"), ".pdf")}
-    except (GatewayError, OSError):
+    except Exception:  # nothing of this may lose a label that was paid for
         pass  # asked for again when somebody wants them; the label exists
     return json.dumps({"number": label.number, "url": label.url, "relays": [asdict(r) for r in near], "files": kept})
 
@@ -418,7 +427,11 @@ def follow(ids: Iterable[int]) -> int:
     for id, vendor_id, number in db.session.execute(select(Parcel.id, Parcel.vendor_id, Parcel.label_number).where(Parcel.id.in_(ids))):
         if vendor_id not in opened:
             contract = contract_of(vendor_id)
-            opened[vendor_id] = account(contract) if contract and not why_no_label(contract) else None
+            try:
+                opened[vendor_id] = account(contract) if contract and not why_no_label(contract) else None
+            except sealing.CannotOpen:
+                log.exception("the carrier's key of vendor %s cannot be opened", vendor_id)
+                opened[vendor_id] = None
         if (known := opened[vendor_id]) is not None and number:
             asked.append((id, known, number))
     db.session.rollback()
@@ -432,8 +445,11 @@ def follow(ids: Iterable[int]) -> int:
                     if parcel is not None:
                         tracked(parcel, answer)
 
-            retried(keep)
-            done += answer is not None
+            try:
+                retried(keep)
+                done += answer is not None
+            except Exception:  # one parcel must not stop the tour; it is asked again at the next
+                log.exception("parcel %s could not be followed", id)
     return done
 
 
@@ -441,6 +457,9 @@ def _ask(opened: CarrierAccount, number: str) -> Tracking | None:
     try:
         return live.carrier.track(opened, number)
     except GatewayError:
+        return None
+    except Exception:
+        log.exception("tracing of %s failed", number)
         return None
 
 
@@ -555,8 +574,16 @@ def _silent(column: Any, days: int) -> list[int]:
     if settings.value("auto_reminders") != "yes":
         return []
     since = func.coalesce(Parcel.label_at, Parcel.created_at)
-    rows = select(Parcel.id).where(
-        Parcel.status == S.not_sent, column.is_(None), since < clock.now() - timedelta(days=days), Parcel.is_return.is_(False)
+    rows = (
+        select(Parcel.id)
+        .join(Offer)
+        .where(
+            Offer.status == OfferState.accepted,
+            Parcel.status == S.not_sent,
+            column.is_(None),
+            since < clock.now() - timedelta(days=days),
+            Parcel.is_return.is_(False),
+        )
     )
     return list(db.session.scalars(rows.limit(1000)))
 
@@ -579,14 +606,21 @@ def _is_late(offer: Offer) -> bool:
 def given_up() -> list[int]:
     """Offers whose parcel was never dropped off, long after its deadline."""
     limit = clock.now() - timedelta(days=settings.value("abandon_days"))
-    rows = select(Parcel.offer_id).where(
-        Parcel.status == S.not_sent, Parcel.is_return.is_(False), func.coalesce(Parcel.label_at, Parcel.created_at) < limit
+    rows = (
+        select(Parcel.offer_id)
+        .join(Offer)
+        .where(
+            Offer.status == OfferState.accepted,
+            Parcel.status == S.not_sent,
+            Parcel.is_return.is_(False),
+            func.coalesce(Parcel.label_at, Parcel.created_at) < limit,
+        )
     )
     return list(db.session.scalars(rows.limit(1000)))
 
 
 def abandon(offer: Offer, *, by: Actor) -> None:
-    """The parcel will not come. Refused once it is on its way."""
+    """The parcel will not come (or must not: the sale ended otherwise). Refused once it is on its way."""
     if (parcel := live_parcel(offer)) is not None:
         PARCEL.fire(parcel, "abandon", by=by)
 

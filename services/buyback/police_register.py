@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, or_, select
 
-from models import Consultation, Customer, Item, OfferLine, PoliceRecord, RecordKind, RegisterSeal, Vendor
+from models import Consultation, Customer, Item, ItemState, OfferLine, PoliceRecord, RecordKind, RegisterSeal, Vendor
 from services import clock, messages, money, numbering, sealing, workflow
 from services.people import identity, sites
 from services.unit import db
@@ -64,12 +64,14 @@ def identity_came(vendor_id: int, customer: Customer, *, by: Actor) -> int:
     """The document was shown after the purchase: complete the entries that lack it. Returns how many."""
     document = identity.of(vendor_id, customer.id)
     done = 0
-    completed = select(PoliceRecord.corrects).where(PoliceRecord.vendor_id == vendor_id, PoliceRecord.corrects.is_not(None))
-    rows = select(PoliceRecord).where(
-        PoliceRecord.vendor_id == vendor_id, PoliceRecord.customer_id == customer.id, PoliceRecord.kind == RecordKind.purchase,
-        PoliceRecord.number.not_in(completed),
-    )  # fmt: skip
-    for entry in db.session.scalars(rows.order_by(PoliceRecord.number)).all():
+    rows = select(PoliceRecord).where(PoliceRecord.vendor_id == vendor_id, PoliceRecord.customer_id == customer.id).order_by(PoliceRecord.number)
+    known = db.session.scalars(rows).all()
+    completed = {entry.corrects for entry in known if entry.corrects and opened(entry).get("document")}
+    undone = select(Item.id).where(Item.id.in_({e.item_id for e in known if e.item_id}), Item.status == ItemState.returned)
+    given_back = set(db.session.scalars(undone))
+    for entry in known:
+        if entry.kind is not RecordKind.purchase or entry.number in completed or entry.item_id in given_back:
+            continue
         if not opened(entry)["document"]:
             correct(entry, _("identity document shown after the purchase"), by=by, seller=_seller(customer, document), document=_document(document))
             done += 1
@@ -113,7 +115,8 @@ def verify(vendor_id: int) -> Verdict:
         if entry.previous_hash != previous or entry.hash != _hash(text, previous):
             return Verdict(number, number, _("Entry %(number)s is not the one that was written: the chain breaks there.", number=number))
         said = json.loads(text)
-        if (said["number"], said["ean"], said["price_cents"], said["reference"]) != (entry.number, entry.ean, entry.price_cents, entry.reference):
+        shown = (entry.number, _stamp(entry.recorded_at), entry.ean, entry.price_cents, entry.reference, entry.what, entry.corrects)
+        if shown != (said["number"], said["at"], said["ean"], said["price_cents"], said["reference"], said["article"][:400], said.get("corrects")):
             return Verdict(number, number, _("Entry %(number)s shows something else than its sealed copy.", number=number))
         previous = heads[number] = entry.hash
     for seal in db.session.scalars(select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id).order_by(RegisterSeal.day)):
@@ -173,6 +176,8 @@ def consult(
     """Log a look into the register before it is shown. Raises Refused without a purpose."""
     if purpose not in PURPOSES:
         raise Refused(_("Choose why you look into the register: it is written down."))
+    if since and until and since > until:
+        raise Refused(_("The first day comes after the last one: exchange them."))
     if purpose == "authority" and not authority.strip():
         raise Refused(_("Write the officer's name, service and reference."))
     row = Consultation(

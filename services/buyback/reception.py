@@ -24,6 +24,7 @@ from models import (
     OfferState,
     Parcel,
     ParcelState,
+    PaymentMeans,
     Photo,
     SellerPayment,
     Store,
@@ -34,7 +35,7 @@ from services.payments import ledger, seller_payments
 from services.payments.ledger import Side
 from services.people import identity
 from services.stock import catalogue, items
-from services.unit import db
+from services.unit import db, is_sqlite
 from services.workflow import CLOCK, CUSTOMER, TIME, Actor, Move, Refused, Workflow
 
 S = LineState
@@ -160,8 +161,21 @@ def articles(offer: Offer) -> list[OfferLine]:
 # ── one article ──
 
 
+def _lock(offer: Offer) -> None:
+    """One hand at a time on a sale: what was read before is read again under the lock (SQLite's unit already has it)."""
+    if is_sqlite():
+        return
+    db.session.flush()
+    fresh = {"populate_existing": True}
+    db.session.scalars(select(Offer).where(Offer.id == offer.id).with_for_update().execution_options(**fresh)).one()
+    db.session.scalars(select(Parcel).where(Parcel.offer_id == offer.id).execution_options(**fresh)).all()
+    db.session.scalars(select(OfferLine).where(OfferLine.offer_id == offer.id).execution_options(**fresh)).all()
+    db.session.expire(offer, ["lines", "parcels"])
+
+
 def send(line: OfferLine, grades: dict[str, str], comment: str, store: Store, place: str = "", *, by: Actor) -> Item:
     """« Envoyer »: accepted at the price agreed; it is ours, in stock, in the register."""
+    _lock(line.offer)
     _grade(line, grades, comment)
     if line.grade_article is Grade.missing:
         raise Refused(_("The article itself is missing: use « Missing »."))
@@ -172,6 +186,7 @@ def send(line: OfferLine, grades: dict[str, str], comment: str, store: Store, pl
 
 def counter(line: OfferLine, grades: dict[str, str], comment: str, cents: int, motive: str, *, by: Actor) -> None:
     """« Contre-offre »: another price, with the reason and a photo at least; the seller answers."""
+    _lock(line.offer)
     _grade(line, grades, comment)
     if not motive.strip():
         raise Refused(_("Write why the price changes: the seller reads it."))
@@ -185,6 +200,7 @@ def counter(line: OfferLine, grades: dict[str, str], comment: str, cents: int, m
 
 def refuse(line: OfferLine, grades: dict[str, str], comment: str, motive: str, *, by: Actor) -> None:
     """« Refuser l'article »: with the reason the seller reads; a photo of the defect goes with it when one was taken."""
+    _lock(line.offer)
     _grade(line, grades, comment, all_needed=False)
     if not motive.strip():
         raise Refused(_("Write why it is refused: the seller reads it."))
@@ -194,6 +210,7 @@ def refuse(line: OfferLine, grades: dict[str, str], comment: str, motive: str, *
 
 def miss(line: OfferLine, *, by: Actor) -> None:
     """Announced, and not in the parcel."""
+    _lock(line.offer)
     if line.is_surplus:
         raise Refused(_("This article was found besides: it cannot be missing. Undo it instead."))
     _control(line, "miss", by)
@@ -209,6 +226,7 @@ def miss_all(offer: Offer, *, by: Actor) -> int:
 
 def undo(line: OfferLine, *, by: Actor) -> None:
     """The control of an article is taken back, until the reception ends: the unit leaves the stock, the register says so."""
+    _lock(line.offer)
     if line.offer.status is not OfferState.accepted:
         raise Refused(_("The reception has ended: the seller was told, nothing is undone here."))
     if line.is_surplus and line.status in (S.countered, S.refused, S.received):
@@ -234,8 +252,11 @@ def offers_strike(line: OfferLine, by: Actor) -> None:
 
 def add_surplus(offer: Offer, code: str, title: str = "", *, by: Actor) -> OfferLine:
     """An article found in the parcel and not announced. A barcode nobody knows enters the catalogue under the title given."""
+    _lock(offer)
     _must_be_open(offer)
     found = look(offer, code)
+    if found.kind == "expected":
+        raise Refused(_("This article is announced and still waits: grade it first."))
     quote = pricing.quote(offer.site_id, found.ean)
     variant = catalogue.by_ean(found.ean)
     if variant is None:
@@ -341,6 +362,7 @@ def why_not_end(offer: Offer) -> str | None:
 
 def end(offer: Offer, *, by: Actor) -> None:
     """« Fin de réception »: what was accepted is owed; the rest waits for the seller's answer."""
+    _lock(offer)
     if offer.status in (OfferState.received, OfferState.settled):
         return
     _must_be_open(offer)
@@ -384,7 +406,11 @@ def untold() -> list[int]:
     """Receptions ended an hour ago whose seller was not written to: it is done for whoever forgot."""
     limit = clock.now() - timedelta(hours=1)
     return list(
-        db.session.scalars(select(Offer.id).where(Offer.status == OfferState.received, Offer.reception_told_at.is_(None), Offer.received_at < limit))
+        db.session.scalars(
+            select(Offer.id).where(
+                Offer.status.in_([OfferState.received, OfferState.settled]), Offer.reception_told_at.is_(None), Offer.received_at < limit
+            )
+        )
     )
 
 
@@ -421,6 +447,18 @@ def identity_missing(offer: Offer, *, by: Actor) -> None:
 workflow.VERBS.update(identity_missing=_l("Identity document missing: seller reminded"))
 
 
+def choose_means(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
+    """The seller chooses transfer or store credit: the register, which says how one is paid, is completed."""
+    _lock(offer)
+    before = offer.means
+    seller_payments.choose(offer, means, by=by)
+    if offer.means is not before:
+        for line in articles(offer):
+            item = item_of(line)
+            if item is not None and (entry := police_register.of_item(item)):
+                police_register.correct(entry, _("the seller chose another means of payment"), by=by, means=workflow.words_of(means))
+
+
 # ── the seller answers ──
 
 
@@ -436,6 +474,7 @@ def choices(line: OfferLine) -> list[str]:
 
 def answer(offer: Offer, chosen: dict[int, str], relay: str = "", *, by: Actor) -> None:
     """The seller's answer to everything that waits, on one page; the payment goes on."""
+    _lock(offer)
     waiting = pending(offer)
     if not waiting:
         raise Refused(_("There is nothing to answer any more."))
@@ -457,6 +496,7 @@ def unanswered() -> list[int]:
 
 def lapse(offer: Offer) -> None:
     """No answer in time: what the conditions say happens."""
+    _lock(offer)
     waiting = pending(offer)
     if not waiting:
         offer.reception_answer_by = None
@@ -483,7 +523,8 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
     offer.reception_answer_by = None
     if any(line.status is S.to_return for line in articles(offer)) and parcels.return_parcel(offer) is None:
         fee = settings.value("return_fee_cents")
-        covered = bool(relay) and 0 < fee <= accepted_cents(offer)
+        near = {known["number"] for parcel in offer.parcels for known in parcel.relays}
+        covered = relay in near and 0 < fee <= accepted_cents(offer)
         parcels.expect_return(offer, relay if covered else "", fee if covered else 0, by=by)
         if covered:
             assert offer.customer_id is not None

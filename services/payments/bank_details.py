@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from schwifty import IBAN
+from schwifty import BIC, IBAN
 from schwifty.exceptions import SchwiftyException
 from sqlalchemy import select
 
@@ -80,14 +80,25 @@ def _addresses(customer: Customer) -> set[str]:
 
 
 def keep_paying_account(account: PayingAccount, words: str) -> None:
-    """A vendor's own IBAN, typed by staff; empty keeps the one we have."""
+    """A vendor's own IBAN, typed by staff; empty keeps the one we have. Its BIC must be one, and of the same bank."""
     if words.strip():
         iban = check(words)
         account.iban_sealed = sealing.seal(str(iban), f"paying_account.iban:{account.vendor_id}")
         account.iban_tail = str(iban)[-4:]
-        account.bic = account.bic or str(iban.bic or "")
     if not account.iban_sealed:
         raise Refused(_("Type the IBAN transfers are paid from."))
+    known = str(IBAN(paying_iban(account)).bic or "")
+    typed = "".join((account.bic or "").upper().split())
+    if not typed:
+        account.bic = known
+        return
+    try:
+        BIC(typed)
+    except SchwiftyException:
+        raise Refused(_("This BIC is wrong: 8 or 11 letters and digits, such as AGRIFRPP. Leave it empty to get the bank's own.")) from None
+    if known and typed[:6] != known[:6]:
+        raise Refused(_("This BIC is another bank's (%(known)s goes with this IBAN). Leave it empty to get the bank's own.", known=known))
+    account.bic = typed
 
 
 def paying_iban(account: PayingAccount) -> str:

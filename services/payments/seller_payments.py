@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from models import BankDetails, Customer, Offer, OfferState, PaymentMeans, PaymentState, SellerPayment, TransferBatch, TransferLine, TransferState
-from services import clock, messages, workflow
+from services import clock, messages, sealing, workflow
 from services.payments import bank_details, store_credit
 from services.people import sites
 from services.unit import db
@@ -50,7 +50,8 @@ PAYMENT = Workflow(
     Move("release",  _l("To pay"),                      {S.held, S.awaiting_iban},                    S.to_pay,         _has_amount,  _ANYONE),
     Move("batch",    _l("Put in a transfer file"),      {S.to_pay},                                   S.in_file,        _has_amount),
     Move("execute",  _l("Executed by the bank"),        {S.in_file},                                  S.paid),
-    Move("reject",   _l("Sent back by the bank"),       {S.in_file},                                  S.rejected),
+    Move("unbatch",  _l("Taken out of a cancelled file"), {S.in_file},                                S.to_pay),
+    Move("reject",   _l("Sent back by the bank"),       {S.in_file, S.paid},                          S.rejected),
     Move("credit",   _l("Paid in store credit"),        {S.held, S.awaiting_iban, S.to_pay},          S.paid,           _has_amount,  _ANYONE),
     Move("nothing",  _l("Nothing to pay"),              {S.held, S.awaiting_iban, S.to_pay},          S.paid,           None,         _ANYONE),
 )  # fmt: skip
@@ -140,18 +141,29 @@ def try_again(payment: SellerPayment, *, by: Actor) -> None:
     review(payment.offer, payment.amount_cents, [], by=by)
 
 
-def sent_back(payment: SellerPayment, reason: str, *, by: Actor) -> None:
-    """The bank sent the transfer back: the payment opens again, and the seller is told what to do."""
-    PAYMENT.fire(payment, "reject", by=by, reason=reason)
-    payment.reject_reason, payment.told_at = reason, None
-    details = bank_details.of(payment.customer_id)
-    if details is not None:
-        details.refused_at = clock.now()
+def sent_back(payment: SellerPayment, line: TransferLine, *, is_about_the_account: bool, by: Actor) -> None:
+    """The bank sent a transfer back. When it is about the account the seller is told, and whatever waits for this account stops;
+    else it is the shop's to mend, and to pay again."""
+    if payment.status is S.paid:  # it had been executed: the sale is open again
+        workflow.flow_of(payment.offer).fire(payment.offer, "reopen", by=by)
+    PAYMENT.fire(payment, "reject", by=by, reason=line.reason)
+    payment.reject_reason, payment.told_at, payment.paid_at = line.reason, None, None
     PAYMENT.fire(payment, "await", by=by)
-    messages.tell(
-        payment.customer, "transfer_sent_back", site=payment.offer.site, offer=payment.offer, amount=payment.amount_cents, reason=reason,
-        tail=details.iban_tail if details else "", link=f"{sites.address(payment.offer.site)}/compte#iban",
-    )  # fmt: skip
+    details = bank_details.of(payment.customer_id)
+    tried = details is not None and bank_details.opened(details) == sealing.unseal(line.iban_sealed, f"transfer_line.iban:{line.end_to_end}")
+    if is_about_the_account and tried:
+        assert details is not None
+        details.refused_at = clock.now()
+        for other in db.session.scalars(
+            select(SellerPayment).where(SellerPayment.customer_id == payment.customer_id, SellerPayment.status == S.to_pay)
+        ).all():
+            PAYMENT.fire(other, "await", by=by)
+        messages.tell(
+            payment.customer, "transfer_sent_back", site=payment.offer.site, offer=payment.offer, amount=line.amount_cents, reason=line.reason,
+            tail=line.iban_tail, link=f"{sites.address(payment.offer.site)}/compte#iban",
+        )  # fmt: skip
+    elif details is not None and details.refused_at is None:
+        PAYMENT.fire(payment, "release", by=by)
 
 
 def executed(payments: list[SellerPayment], *, by: Actor) -> None:
@@ -249,4 +261,6 @@ def words_for_seller(payment: SellerPayment) -> Any:
         return _("Paid in store credit")
     if payment.status is S.awaiting_iban and payment.reject_reason:
         return SELLER_WORDS[S.rejected]
+    if payment.status is S.in_file and payment.told_at is None:  # the file is still being made
+        return SELLER_WORDS[S.to_pay]
     return SELLER_WORDS[payment.status]

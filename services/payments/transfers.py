@@ -10,6 +10,7 @@ from datetime import timedelta
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
 
 from gateways import GatewayError, sepa
 from models import (
@@ -41,19 +42,28 @@ workflow.name_states(
     (B.preparing, _l("Being made"), "warn"),
     (B.ready, _l("Ready for the bank"), "info"),
     (B.answered, _l("Answered by the bank"), "ok"),
+    (B.cancelled, _l("Cancelled"), "bad"),
     (T.sent, _l("Waiting for the bank"), "info"),
     (T.executed, _l("Executed"), "ok"),
     (T.sent_back, _l("Sent back"), "bad"),
 )
+
+
+def _cannot_be_made(batch: TransferBatch) -> str | None:
+    return None if batch.error else _("The file is being made: wait for it.")
+
+
 BATCH = Workflow(
     "transfer_batch",
     Move("made", _l("File made and checked"), {B.preparing}, B.ready, None, (TIME, STAFF)),
     Move("answer", _l("Answered by the bank"), {B.ready}, B.answered),
+    Move("cancel", _l("Cancelled: nothing had left"), {B.preparing}, B.cancelled, _cannot_be_made),
 )
 TRANSFER = Workflow(
     "transfer_line",
     Move("executed", _l("Executed"), {T.sent}, T.executed),
-    Move("sent_back", _l("Sent back"), {T.sent}, T.sent_back),
+    # A bank may take back tomorrow what it executed today.
+    Move("sent_back", _l("Sent back"), {T.sent, T.executed}, T.sent_back),
 )
 workflow.VERBS.update({move.verb: move.label for flow in (BATCH, TRANSFER) for move in flow.moves})
 workflow.VERBS.update(validate=_l("Transfer file asked for"), download=_l("File downloaded"))
@@ -171,6 +181,22 @@ def _made(payload: dict, answer: str | None, error: str | None) -> None:
 outbox.handles("transfer_file", call=_make, record=_made)
 
 
+def cancel(batch: TransferBatch, *, by: Actor) -> None:
+    """A file that could not be made: nothing had left, its payments are to pay again, the ledger says so."""
+    BATCH.fire(batch, "cancel", by=by, why=batch.error)
+    payments = list(
+        db.session.scalars(select(SellerPayment).where(SellerPayment.id.in_({line.payment_id for line in batch.lines})).with_for_update())
+    )
+    TRANSFER.fire_all(batch.lines, "sent_back", by=by)
+    for line in batch.lines:
+        line.reason, line.answered_at = _("the file was cancelled"), clock.now()
+    seller_payments.PAYMENT.fire_all(payments, "unbatch", by=by, file=batch.number)
+    ledger.post(
+        batch.vendor_id, "transfer_file_cancelled", batch.number, _("Cancelled: %(number)s", number=batch.number), Side(K.transfers, batch.total_cents),
+        *(Side(K.seller, -p.amount_cents, p.customer_id) for p in payments), by=by,
+    )  # fmt: skip
+
+
 def content(batch: TransferBatch) -> bytes:
     """The file, the same bytes each time. Raises Refused while it is not ready, or when what is kept is not what was made."""
     if not batch.sha256:
@@ -213,25 +239,20 @@ def read_answer(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, in
         raise Refused(
             _("This answer names %(reference)s, which is not in file %(number)s: nothing was kept.", reference=strangers[0][:40], number=batch.number)
         )
+    named = {said.end_to_end: (said.status, said.reason) for said in reply.lines}
     executed, refused = [], []
-    if not reply.lines:
-        if reply.status in sepa.EXECUTED:
-            executed = list(by_reference.values())
-        elif reply.status in sepa.REFUSED:
-            refused = [(line, _reason(reply.reason)) for line in by_reference.values()]
-    for said in reply.lines:
-        line = by_reference[said.end_to_end]
-        if said.status in sepa.EXECUTED:
+    for reference, line in by_reference.items():
+        status, code = named.get(reference, (reply.status, reply.reason))
+        if status in sepa.EXECUTED and line.status is T.sent:
             executed.append(line)
-        elif said.status in sepa.REFUSED:
-            refused.append((line, _reason(said.reason or reply.reason)))
-    executed = [line for line in executed if line.status is T.sent]
-    refused = [(line, why) for line, why in refused if line.status is T.sent]
+        elif status in sepa.REFUSED and line.status is not T.sent_back:
+            refused.append((line, code))
     _apply(batch, executed, refused, name, mark, by)
     return batch, len(executed), len(refused)
 
 
 def _apply(batch: TransferBatch, executed: list[TransferLine], refused: list[tuple[TransferLine, str]], name: str, mark: str, by: Actor) -> None:
+    """Write an answer down: `refused` with the bank's reason codes. A transfer executed before may come back now."""
     answer = BankAnswer(
         vendor_id=batch.vendor_id, batch_id=batch.id, sha256=mark, file_name=name[:200], executed=len(executed), sent_back=len(refused),
         by_name=by.name, at=clock.now(),
@@ -239,7 +260,8 @@ def _apply(batch: TransferBatch, executed: list[TransferLine], refused: list[tup
     db.session.add(answer)
     db.session.flush()
     now = clock.now()
-    payments = {p.id: p for p in db.session.scalars(select(SellerPayment).where(SellerPayment.id.in_({line.payment_id for line in batch.lines})))}
+    rows = select(SellerPayment).where(SellerPayment.batch_lines.any(TransferLine.batch_id == batch.id)).options(joinedload(SellerPayment.offer))
+    payments = {p.id: p for p in db.session.scalars(rows)}
     if executed:
         TRANSFER.fire_all(executed, "executed", by=by)
         for line in executed:
@@ -251,17 +273,18 @@ def _apply(batch: TransferBatch, executed: list[TransferLine], refused: list[tup
         )  # fmt: skip
         seller_payments.executed([payments[line.payment_id] for line in executed], by=by)
     if refused:
-        TRANSFER.fire_all([line for line, _why in refused], "sent_back", by=by)
-        for line, why in refused:
-            line.answered_at, line.reason = now, why[:200]
+        had_left = sum(line.amount_cents for line, _code in refused if line.status is T.executed)
+        TRANSFER.fire_all([line for line, _code in refused], "sent_back", by=by)
+        for line, code in refused:
+            line.answered_at, line.reason = now, _reason(code)[:200]
         ledger.post(
             batch.vendor_id, "transfers_sent_back", f"{batch.number}:{answer.id}", _("Sent back by the bank: %(number)s", number=batch.number),
-            Side(K.transfers, sum(line.amount_cents for line, _why in refused)),
-            *(Side(K.seller, -line.amount_cents, payments[line.payment_id].customer_id) for line, _why in refused), by=by,
+            Side(K.transfers, sum(line.amount_cents for line, _code in refused) - had_left), Side(K.bank, had_left),
+            *(Side(K.seller, -line.amount_cents, payments[line.payment_id].customer_id) for line, _code in refused), by=by,
         )  # fmt: skip
-        for line, why in refused:
-            seller_payments.sent_back(payments[line.payment_id], why, by=by)
-    if all(line.status is not T.sent for line in batch.lines):
+        for line, code in refused:
+            seller_payments.sent_back(payments[line.payment_id], line, is_about_the_account=code in sepa.ABOUT_THE_ACCOUNT, by=by)
+    if batch.status is B.ready and all(line.status is not T.sent for line in batch.lines):
         BATCH.fire(batch, "answer", by=by, executed=len(executed), sent_back=len(refused))
     else:
         workflow.record(batch, "answer", by=by, executed=len(executed), sent_back=len(refused))
@@ -278,12 +301,12 @@ def batches(vendor_id: int, limit: int = 20) -> list[TransferBatch]:
     return list(db.session.scalars(select(TransferBatch).where(TransferBatch.vendor_id == vendor_id).order_by(TransferBatch.id.desc()).limit(limit)))
 
 
-def line_names(batch: TransferBatch) -> list[tuple[TransferLine, Customer]]:
+def line_names(batch: TransferBatch, most: int = MOST) -> list[tuple[TransferLine, Customer]]:
     """The transfers of a file with their sellers, in its order."""
     return [
         (line, customer)
         for line, customer in db.session.execute(
             select(TransferLine, Customer).join(SellerPayment, SellerPayment.id == TransferLine.payment_id)
-            .join(Customer, Customer.id == SellerPayment.customer_id).where(TransferLine.batch_id == batch.id).order_by(TransferLine.id)
+            .join(Customer, Customer.id == SellerPayment.customer_id).where(TransferLine.batch_id == batch.id).order_by(TransferLine.id).limit(most)
         )
     ]  # fmt: skip

@@ -7,11 +7,27 @@ from typing import Any
 import phonenumbers
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 from werkzeug.security import check_password_hash
 
-from models import Customer, Event, Message, Offer, OfferState, Site
-from services import clock, limits, messages, workflow
+from models import (
+    Account,
+    AccountKind,
+    BankDetails,
+    Customer,
+    Entry,
+    Event,
+    IdentityDocument,
+    Message,
+    Offer,
+    OfferState,
+    Parcel,
+    ParcelState,
+    PoliceRecord,
+    SellerPayment,
+    Site,
+)  # fmt: skip
+from services import clock, limits, messages, money, workflow
 from services.people import passwords, sites
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -134,6 +150,10 @@ def correct(customer: Customer, **data: str) -> list[str]:
 def export(customer: Customer) -> dict[str, Any]:
     """Everything we hold about a person (RGPD art. 15 and 20), as plain values."""
     offers = db.session.scalars(select(Offer).where(Offer.customer_id == customer.id).order_by(Offer.id)).all()
+    bank = db.session.scalars(select(BankDetails).where(BankDetails.customer_id == customer.id)).all()
+    papers = db.session.scalars(select(IdentityDocument).where(IdentityDocument.customer_id == customer.id)).all()
+    paid = db.session.scalars(select(SellerPayment).where(SellerPayment.customer_id == customer.id)).all()
+    entered = db.session.scalars(select(PoliceRecord).where(PoliceRecord.customer_id == customer.id).order_by(PoliceRecord.id)).all()
     letters = db.session.scalars(select(Message).where(Message.customer_id == customer.id).order_by(Message.id)).all()
     return {
         "account": {"email": customer.email, **{n: getattr(customer, n) for n in PERSONAL}, "country": customer.country,
@@ -146,16 +166,41 @@ def export(customer: Customer) -> dict[str, Any]:
                         "removed": line.removed_reason or None} for line in o.lines]}
             for o in offers
         ],
+        "bank_details": [{"holder": b.holder, "country": b.country, "iban_ends_in": b.iban_tail, "since": b.changed_at.isoformat()} for b in bank],
+        "identity_documents": [
+            {"kind": d.kind.value, "number_ends_in": d.number_tail, "issued_by": d.issued_by, "issued_on": d.issued_on.isoformat(),
+             "birth_date": d.birth_date.isoformat(), "first_names": d.first_names, "profession": d.profession} for d in papers
+        ],
+        "payments": [{"sale": p.offer.number, "amount_cents": p.amount_cents, "means": p.means.value, "state": p.status.value,
+                      "paid_at": p.paid_at.isoformat() if p.paid_at else None} for p in paid],
+        "parcels": [{"sale": o.number, "label": p.label_number, "state": p.status.value, "return": p.is_return,
+                     "events": [{"at": e.at.isoformat(), "what": e.words} for e in p.events]} for o in offers for p in o.parcels],
+        "register": [{"vendor": r.vendor_id, "number": r.number, "article": r.what, "price_cents": r.price_cents, "at": r.recorded_at.isoformat()} for r in entered],
         "messages": [{"at": m.created_at.isoformat(), "to": m.recipient, "subject": m.subject, "text": m.body} for m in letters],
         "events": [{"at": e.at.isoformat(), "what": e.verb} for e in workflow.history(customer)],
     }  # fmt: skip
 
 
-OPEN_STATES = (OfferState.to_check, OfferState.second_chance, OfferState.accepted, OfferState.received)
+OPEN_STATES = (
+    OfferState.to_check,
+    OfferState.second_chance,
+    OfferState.accepted,
+    OfferState.received,
+)  # abandoned ones may still arrive: their games are ours to give back
 
 
 def why_not_erase(customer: Customer) -> str | None:
     """A sale that is under way keeps the account: its parcel and its payment need the address."""
+    back = db.session.scalar(select(Offer).join(Parcel).where(Offer.customer_id == customer.id, Parcel.status == ParcelState.to_return).limit(1))
+    if back:
+        return _("Articles of your sale %(number)s still have to be sent back to you: your account can be erased once they are.", number=back.number)
+    credit = db.session.scalar(
+        select(func.sum(Entry.cents)).join(Account).where(Account.kind == AccountKind.store_credit, Account.customer_id == customer.id)
+    )
+    if credit:
+        return _(
+            "You have %(amount)s of store credit: use it, or write to us to give it up, before erasing your account.", amount=money.text(-credit)
+        )
     open_offer = db.session.scalar(select(Offer).where(Offer.customer_id == customer.id, Offer.status.in_(OPEN_STATES)).limit(1))
     if open_offer:
         return _("Your sale %(number)s is not finished: your account can be erased once it is.", number=open_offer.number)
@@ -183,6 +228,8 @@ def erase(customer: Customer) -> str:
         )
     ):
         event.actor_name = nobody
+    for model in (BankDetails, IdentityDocument):  # the register keeps its own frozen copy, ten years, as the law asks
+        db.session.execute(delete(model).where(model.customer_id == customer.id))
     customer.email = f"{secrets.token_hex(8)}@efface.invalid"
     customer.password_hash = "!"
     for name in PERSONAL:

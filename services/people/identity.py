@@ -52,7 +52,10 @@ def record(vendor: Vendor, customer: Customer, typed: dict[str, str], *, by: Act
         kind = D(typed.get("kind", ""))
     except ValueError:
         raise Invalid("kind", _("Choose the type of document.")) from None
+    document = of(vendor.id, customer.id)
     number = "".join(c for c in tidy["number"].upper() if c.isalnum())
+    if document is not None and not number:  # a correction that leaves the number as it is
+        number = number_of(document)
     if not 5 <= len(number) <= 20:
         raise Invalid("number", _("Type the document's number: 5 to 20 letters and digits."))
     for name, sentence in (
@@ -67,7 +70,6 @@ def record(vendor: Vendor, customer: Customer, typed: dict[str, str], *, by: Act
         raise Invalid("issued_on", _("The day it was delivered is not possible."))
     if not 5 <= age_on(birth, today) <= 120 or birth > issued:
         raise Invalid("birth_date", _("This birth date is not possible."))
-    document = of(vendor.id, customer.id)
     if document is None:
         document = IdentityDocument(vendor_id=vendor.id, customer_id=customer.id)
         db.session.add(document)

@@ -21,8 +21,24 @@ function tone(kind) {
   } catch { /* no sound here */ }
 }
 
+const drafts = new Map();      // an article begun and left comes back as it was
+
+function keepDraft() {
+  const form = sheet();
+  if (form) drafts.set(form.dataset.line, new FormData(form));
+}
+
+function takeDraft() {
+  const form = sheet(), draft = form && drafts.get(form.dataset.line);
+  if (!draft || form.querySelector(".grade :checked")) return;
+  for (const name of ["article", "box", "manual"]) { const box = form.querySelector(`input[name="${name}"][value="${draft.get(name)}"]`); if (box) box.checked = true; }
+  form.elements.comment.value = draft.get("comment") || "";
+}
+
 function show(html) {
+  keepDraft();
   bench.innerHTML = html;
+  takeDraft();
   part = "article";
   touched = new Set();
   arrive();
@@ -154,12 +170,12 @@ function open(id, motive) {
 // A reason to begin with, from the grades: with a scanner alone « Refuser » twice is enough.
 function guess() {
   const found = ["article", "box", "manual"].map((name) => sheet().querySelector(`input[name="${name}"]:checked`)).filter((box) => box && ORDER.indexOf(box.value) >= 3);
-  return found.map((box) => `${box.closest("fieldset").querySelector("legend").textContent} : ${box.nextElementSibling.textContent.toLowerCase()}`).join(", ") || document.querySelector("#motives option")?.textContent || "";
+  return found.map((box) => `${box.closest("fieldset").querySelector("legend").textContent} : ${box.nextElementSibling.textContent.toLowerCase()}`).join(", ") || "";
 }
 
 // ── keys ──
 
-let burst = "", last = 0, single = 0;
+let burst = "", last = 0, single = 0, before = "";
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const field = event.target, area = field.tagName === "TEXTAREA";
@@ -174,8 +190,14 @@ document.addEventListener("keydown", (event) => {
     if (code.length >= BURST && fast) {
       event.preventDefault();
       event.stopImmediatePropagation();
-      if (typing && field.value.endsWith(code)) field.value = field.value.slice(0, -code.length);
+      if (typing) field.value = before;      // what the scanner typed there goes
       return scanned(code);
+    }
+    const panel = typing && field.closest("#sheet details");
+    if (typing && field.form?.id === "sheet") {
+      event.preventDefault();                // never the form's first button: that one buys
+      const button = panel?.querySelector("button[formaction]");
+      return button ? button.click() : field.blur();
     }
     if (typing || (field.matches("a, button, summary"))) return;
     event.preventDefault();
@@ -183,6 +205,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.key === "Escape") { event.stopImmediatePropagation(); if (typing) return field.blur(); return command("escape"); }
   if (event.key.length !== 1) return;
+  if (!fast) before = field.value ?? "";
   burst = fast ? burst + event.key : event.key;
   if (typing) return;
   if (event.key === " " && field.matches("button, summary, a")) return;

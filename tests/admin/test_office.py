@@ -135,7 +135,7 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss):
         for _n in range(6):
             factories.an_offer(), factories.an_item(factories.a_game())
         assert statements(address) == few, address
-        assert few <= 16, (address, counted)
+        assert few <= 19, (address, counted)  # five of them are the menu's counters
 
 
 def test_a_rule_is_added_checked_and_counts(boss):

@@ -138,7 +138,7 @@ def test_a_worker_killed_in_the_middle_leaves_the_row_to_another_after_its_lease
 def test_a_worker_whose_lease_ran_out_does_not_mark_what_another_has(app):
     a_letter()
     id = outbox.due()[0]
-    kind, _key, payload, _n, _since = outbox._claim(id, "slow")
+    kind, _key, payload, _n, _since, _was_running = outbox._claim(id, "slow")
     with clock.at(clock.now() + timedelta(minutes=5)):
         assert outbox._claim(id, "fast")
         outbox._finish(id, "slow", outbox.KINDS[kind], payload, "late answer", None, False, 1)

@@ -1,0 +1,191 @@
+"""Everything that must agree, recomputed from the rows and said in words: `flask --app app check-invariants`."""
+
+from collections.abc import Iterator
+
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from models import (
+    Account,
+    AccountKind,
+    Entry,
+    Event,
+    Item,
+    ItemState,
+    LineState,
+    Message,
+    Movement,
+    Offer,
+    OfferLine,
+    OfferState,
+    Outbox,
+    Parcel,
+    ParcelState,
+    PaymentMeans,
+    PaymentState,
+    PoliceRecord,
+    RecordKind,
+    SellerPayment,
+    TransferBatch,
+    TransferLine,
+    TransferState,
+    Vendor,
+)
+from services import money, numbering, workflow
+from services.buyback import letters, police_register, reception
+from services.payments import ledger, transfers
+from services.unit import db
+from services.workflow import Refused
+
+
+def check() -> list[str]:
+    """What does not agree, one sentence each; nothing when all is well."""
+    return [sentence for part in (_numbers, _offers, _states, _stock, _ledger, _payments, _files, _registers) for sentence in part()]
+
+
+def _numbers() -> Iterator[str]:
+    numbers = sorted(n for n in db.session.scalars(select(Offer.number)) if n)
+    if numbers != [f"CDE{n:09d}" for n in range(1, numbering.last("CDE") + 1)]:
+        yield _("The CDE numbers have a hole or a double.")
+
+
+def _offers() -> Iterator[str]:
+    for offer in db.session.scalars(select(Offer).execution_options(yield_per=200)):
+        kept = letters.expected(offer)
+        if (offer.articles, offer.total_cents) != (len(kept), sum(line.price_cents for line in kept)):
+            yield _("%(what)s: its total is not the sum of its articles.", what=offer.number or f"panier {offer.id}")
+        live = [p for p in offer.parcels if not p.is_return and p.status is not ParcelState.abandoned]
+        if offer.status in (OfferState.accepted, OfferState.received, OfferState.settled) and len(live) != 1:
+            yield _("%(what)s: it has %(n)s parcels, it should have one.", what=offer.number, n=len(live))
+        if offer.status in (OfferState.received, OfferState.settled):
+            if offer.payment is None:
+                yield _("%(what)s: received, and nobody is to be paid.", what=offer.number)
+            waiting = [line for line in reception.articles(offer) if line.status in (LineState.expected, LineState.received)]
+            if waiting:
+                yield _("%(what)s: received, and %(n)s articles are not controlled.", what=offer.number, n=len(waiting))
+
+
+def _states() -> Iterator[str]:
+    """The last event that moved a row says the state it is in."""
+    for model in (Offer, Parcel, Item, SellerPayment, TransferBatch):
+        name = model.__tablename__
+        last = (
+            select(Event.subject_id, func.max(Event.id).label("id"))
+            .where(Event.subject == name, Event.to_state.is_not(None))
+            .group_by(Event.subject_id)
+            .subquery()
+        )
+        rows = select(model.id, model.status, Event.to_state).join(last, last.c.subject_id == model.id).join(Event, Event.id == last.c.id)
+        for id, state, said in db.session.execute(rows):
+            if state.value != said:
+                yield _(
+                    "%(what)s %(id)s is « %(state)s », its history says « %(said)s ».", what=name, id=id, state=workflow.words_of(state), said=said
+                )
+
+
+def _stock() -> Iterator[str]:
+    moved = {id: n for id, n in db.session.execute(select(Movement.item_id, func.sum(Movement.quantity)).group_by(Movement.item_id))}
+    for item in db.session.scalars(select(Item).execution_options(yield_per=500)):
+        if moved.get(item.id, 0) != (1 if item.status is ItemState.in_stock else 0):
+            yield _("Article %(id)s: its movements do not say « %(state)s ».", id=item.id, state=workflow.words_of(item.status))
+    live = select(Item.offer_line_id).where(Item.status != ItemState.returned, Item.offer_line_id.is_not(None))
+    for line in db.session.scalars(
+        select(OfferLine).where(OfferLine.status == LineState.accepted, OfferLine.id.not_in(live), OfferLine.controlled_at.is_not(None))
+    ):
+        yield _("%(what)s: « %(title)s » is accepted and not in stock.", what=line.offer.number, title=line.title)
+    for item in db.session.scalars(
+        select(Item)
+        .join(OfferLine, OfferLine.id == Item.offer_line_id)
+        .where(Item.status != ItemState.returned, OfferLine.status != LineState.accepted)
+    ):
+        yield _("Article %(id)s is in stock and was not accepted.", id=item.id)
+
+
+def _ledger() -> Iterator[str]:
+    for id in ledger.unbalanced():
+        yield _("Ledger transaction %(id)s does not sum to zero.", id=id)
+    credit = (
+        select(Account.customer_id, func.sum(Entry.cents))
+        .join(Entry)
+        .where(Account.kind == AccountKind.store_credit)
+        .group_by(Account.customer_id, Account.vendor_id)
+    )
+    for customer_id, cents in db.session.execute(credit):
+        if cents > 0:
+            yield _("Customer %(id)s spent more credit than he had.", id=customer_id)
+    # What each seller is owed is what his payments that have not left say.
+    owed: dict[tuple[int, int], int] = {
+        (v, c): -int(cents)
+        for v, c, cents in db.session.execute(
+            select(Account.vendor_id, Account.customer_id, func.sum(Entry.cents)).join(Entry).where(Account.kind == AccountKind.seller)
+            .group_by(Account.vendor_id, Account.customer_id)
+        )
+    }  # fmt: skip
+    said: dict[tuple[int, int], int] = {
+        (v, c): int(cents)
+        for v, c, cents in db.session.execute(
+            select(SellerPayment.vendor_id, SellerPayment.customer_id, func.sum(SellerPayment.amount_cents))
+            .where(SellerPayment.status.in_([PaymentState.held, PaymentState.awaiting_iban, PaymentState.to_pay, PaymentState.rejected]))
+            .group_by(SellerPayment.vendor_id, SellerPayment.customer_id)
+        )
+    }  # fmt: skip
+    for key in owed.keys() | said.keys():
+        if owed.get(key, 0) != said.get(key, 0):
+            yield _(
+                "Seller %(id)s: the ledger owes him %(owed)s, his payments say %(said)s.",
+                id=key[1],
+                owed=money.text(owed.get(key, 0)),
+                said=money.text(said.get(key, 0)),
+            )
+    flight = select(func.sum(TransferLine.amount_cents)).where(TransferLine.status == TransferState.sent)
+    booked = select(func.sum(Entry.cents)).join(Account).where(Account.kind == AccountKind.transfers)
+    if (db.session.scalar(flight) or 0) != -(db.session.scalar(booked) or 0):
+        yield _("The transfers on their way are not those of the ledger.")
+
+
+def _payments() -> Iterator[str]:
+    for payment in db.session.scalars(select(SellerPayment).execution_options(yield_per=500)):
+        offer = payment.offer
+        if payment.status is not PaymentState.paid or payment.means is PaymentMeans.transfer:
+            meant = reception.accepted_cents(offer) - reception.fee_cents(offer)
+            if payment.amount_cents != meant:
+                yield _(
+                    "%(what)s: %(said)s to pay, its articles say %(meant)s.",
+                    what=offer.number,
+                    said=money.text(payment.amount_cents),
+                    meant=money.text(meant),
+                )
+        if (payment.status is PaymentState.paid) != (offer.status is OfferState.settled):
+            yield _("%(what)s: its payment and its sale do not say the same.", what=offer.number)
+    letters_to_send = select(func.count(Outbox.id)).where(Outbox.kind == "message")
+    if (db.session.scalar(letters_to_send) or 0) > (db.session.scalar(select(func.sum(Message.sends))) or 0):
+        yield _("There are more letters to send than letters.")
+
+
+def _files() -> Iterator[str]:
+    for batch in db.session.scalars(select(TransferBatch)):
+        if (len(batch.lines), sum(line.amount_cents for line in batch.lines)) != (batch.count, batch.total_cents):
+            yield _("File %(number)s: its lines are not its total.", number=batch.number)
+        if batch.sha256:
+            try:
+                data = transfers.content(batch)
+            except (Refused, OSError) as error:
+                yield f"{batch.number} : {error}"
+                continue
+            if data.count(b"<EndToEndId>") != batch.count:
+                yield _("File %(number)s: its lines are not its total.", number=batch.number)
+
+
+def _registers() -> Iterator[str]:
+    for vendor in db.session.scalars(select(Vendor)):
+        verdict = police_register.verify(vendor.id)
+        if verdict.broken is not None:
+            yield f"{vendor.name} : {verdict.sentence}"
+        if vendor.police_register:
+            entered = select(PoliceRecord.item_id).where(PoliceRecord.vendor_id == vendor.id, PoliceRecord.kind == RecordKind.purchase)
+            for number in db.session.scalars(
+                select(Item.id).where(
+                    Item.vendor_id == vendor.id, Item.offer_line_id.is_not(None), Item.register_number.is_not(None), Item.id.not_in(entered)
+                )
+            ):
+                yield _("Article %(id)s has a register number and no entry.", id=number)
