@@ -246,7 +246,7 @@ class ReferenceView(ScopedView):
             if hasattr(chosen, "blank_text"):
                 chosen.blank_text = "—"
         if request.method == "POST":
-            form._id = pk
+            form._id = int(pk) if pk else None  # what the generator compares when a name must be unique
             if form.validate():
                 try:
                     ready = self.prepare(form)

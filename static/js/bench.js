@@ -1,7 +1,7 @@
 // The bench: a USB scanner types like a very fast hand. A burst of six characters or more ended by Enter is a scan,
 // wherever the focus is (but never inside a text area); a single key is a command.
 const bench = document.getElementById("bench");
-const BURST = 6, GAP = 45;
+const BURST = 6, GAP = 50;
 const COMMANDS = { CPTENVOYER: "enter", CPTREFUSER: "x", CPTMANQUANT: "m", CPTANNULER: "u", CPTPHOTO: " ", CPTFIN: "enter", CPTBOITE: "b", CPTNOTICE: "n", CPTARTICLE: "a" };
 const ORDER = ["like_new", "very_good", "good", "fair", "poor", "missing"];
 let part = "article", touched = new Set(), busy = false, waitingCode = "", camera = null, audio = null;
@@ -134,7 +134,7 @@ function weigh() {
   hint.hidden = percent === 100;
   hint.querySelector("b").textContent = words(price) + " €";
   const field = form.elements.price;
-  if (field && !field.dataset.typed) field.value = percent < 100 || Number(form.dataset.price) && form.querySelector("[data-send]") === null ? words(price) : "";
+  if (field && (!field.value || field.dataset.auto)) { field.dataset.auto = "1"; field.value = percent < 100 || Number(form.dataset.price) && form.querySelector("[data-send]") === null ? words(price) : ""; }
 }
 
 function command(key) {
@@ -181,7 +181,7 @@ document.addEventListener("keydown", (event) => {
   const field = event.target, area = field.tagName === "TEXTAREA";
   const typing = area || field.tagName === "SELECT" || (field.tagName === "INPUT" && !/^(radio|checkbox|file|button|submit)$/.test(field.type));
   if (area) { if (event.key === "Escape") field.blur(); return; }
-  const now = performance.now(), fast = now - last < GAP;
+  const now = event.timeStamp, fast = now - last < GAP;   // when the key was pressed, not when we got to it
   last = now;
   if (event.key === "Enter") {
     clearTimeout(single);
@@ -201,18 +201,24 @@ document.addEventListener("keydown", (event) => {
     }
     if (typing || (field.matches("a, button, summary"))) return;
     event.preventDefault();
+    keys(code);                              // a quick hand: the grade just typed counts before « Envoyer »
     return command("enter");
   }
   if (event.key === "Escape") { event.stopImmediatePropagation(); if (typing) return field.blur(); return command("escape"); }
   if (event.key.length !== 1) return;
-  if (!fast) before = field.value ?? "";
+  if (!fast || !burst) before = field.value ?? "";
+  clearTimeout(single);
+  if (!fast && burst && !typing) keys(burst);
   burst = fast ? burst + event.key : event.key;
   if (typing) return;
   if (event.key === " " && field.matches("button, summary, a")) return;
   if (bench || document.getElementById("open-parcel")) { event.preventDefault(); event.stopImmediatePropagation(); }
-  clearTimeout(single);
-  if (burst.length === 1) { const key = event.key.toLowerCase(); single = setTimeout(() => { if (burst.length === 1) command(key); burst = ""; }, GAP + 5); }
+  single = setTimeout(() => { const code = burst; burst = ""; keys(code); }, GAP + 5);
 }, true);
+
+function keys(code) {
+  if (code.length < BURST) for (const key of code.toLowerCase()) command(key);
+}
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -237,7 +243,7 @@ document.addEventListener("change", (event) => {
   if (set) { touched.add(set.dataset.grade); part = set.dataset.grade; mark(); weigh(); event.target.blur(); }
   if (event.target.id === "photo-file" && event.target.files.length) pictures(event.target.form, new FormData(event.target.form));
 });
-document.addEventListener("input", (event) => { if (event.target.name === "price") event.target.dataset.typed = "1"; });
+document.addEventListener("input", (event) => { if (event.target.name === "price") delete event.target.dataset.auto; });
 
 // ── photos ──
 

@@ -298,3 +298,9 @@ def test_staff_sign_in_never_leads_elsewhere(app, client, after):
         _user, password = staff.add("ines@exemple.fr", "Comptable", by=MARC)
     answer = client.post(f"/gestion/login/?next={after}", data={"username": "ines@exemple.fr", "password": password})
     assert answer.location == "/gestion/"
+
+
+def test_a_vendor_and_a_platform_are_corrected_without_being_renamed(boss):
+    platform = factories.a_game(platform="Wii").product.platform_id
+    assert boss.post("/gestion/enseignes/edit/1", data={"name": "Ma boutique", "legal_name": "RétroShop SARL"}).status_code == 302
+    assert boss.post(f"/gestion/plateformes/edit/{platform}", data={"name": "Wii", "weight_grams": "210"}).status_code == 302

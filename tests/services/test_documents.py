@@ -1,0 +1,122 @@
+"""Paper, read back as a shop would: its words by their text, its barcodes by a scanner."""
+
+import pypdfium2
+import pytest
+import zxingcpp
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from models import Item, Offer, PoliceRecord, SellerPayment
+from services import clock, documents
+from services.buyback import offers, papers, police_register, reception
+from services.payments import recaps, transfers
+from services.unit import db, unit_of_work
+from tests import factories
+from tests.factories import MARC
+
+
+def read(pdf: bytes) -> str:
+    document = pypdfium2.PdfDocument(pdf)
+    return " ".join(" ".join(page.get_textpage().get_text_range() for page in document).split())
+
+
+def scan(pdf: bytes, page: int = 0, scale: float = 4) -> list[str]:
+    """What a scanner reads on a printed page, in black and white."""
+    picture = pypdfium2.PdfDocument(pdf)[page].render(scale=scale).to_pil().convert("1").convert("L")
+    return [found.text for found in zxingcpp.read_barcodes(picture, formats=zxingcpp.barcode_formats_from_str("Code128"))]
+
+
+def test_the_slip_has_every_mention_and_a_number_one_can_scan(app):
+    factories.a_register()
+    with unit_of_work():
+        vendor = factories.the_vendor()
+        vendor.legal_name, vendor.siren, vendor.address = "RétroShop SARL", "123456782", "3 allée du Port\n44000 Nantes"
+    offer = factories.an_accepted_offer(customer=factories.a_customer(last_name="Łukasiewicz-Ñandú", address_more="Bât. B"))
+    pdf = papers.slip(offer)
+    text = read(pdf)
+    for words in (
+        "Bordereau de cession", "CDE000000001", "RétroShop SARL", "SIREN 123456782", "12 rue des Tanneurs", "Bât. B", "44000 Nantes", "Vallée des Brumes", "12,00 €",
+        "Total proposé", "28,00 €", "vingt-huit euros", "non assujetti", "sur l’honneur", "volés", "majeur", "Signature du vendeur", "première vente", "R321-3",
+        "À déposer avant le", "Lukasiewicz",
+    ):  # fmt: skip
+        assert words in text, words
+    assert scan(pdf) == ["CDE000000001"]
+
+
+def test_a_long_slip_goes_over_pages_that_are_numbered(app):
+    games = [factories.a_game(f"Un titre assez long pour être coupé proprement {n}", argus_cents=1000) for n in range(70)]
+    pdf = papers.slip(factories.an_accepted_offer(*games))
+    assert len(pypdfium2.PdfDocument(pdf)) >= 3 and "2 / " in read(pdf) and "soixante" not in read(pdf).split("Soit")[0]
+
+
+def test_the_labels_of_the_bench_scan_and_say_amount_moment_and_register_number(app):
+    factories.a_register()
+    offer = factories.a_received_offer()
+    label = papers.reception_label(offer)
+    moment = clock.paris(offer.received_at).strftime("%d/%m/%Y")
+    assert scan(label) == ["CDE000000001"] and "28,00 €" in read(label) and moment in read(label)
+    stock = list(db.session.scalars(select(Item).order_by(Item.id)))
+    pdf = papers.item_labels(stock)
+    assert len(pypdfium2.PdfDocument(pdf)) == 2 and scan(pdf, 1, 6) == [f"ART{stock[1].id:07d}"]
+    assert "LP 2" in read(pdf) and "Vallée des Brumes" in read(pdf) and "Bon" in read(pdf)
+
+
+def test_every_command_barcode_is_read_by_a_scanner(app):
+    assert sorted(scan(papers.command_sheet())) == sorted(code for code, _words in papers.COMMANDS)
+
+
+def test_the_payment_recap_shows_the_totals_and_no_whole_iban(app):
+    factories.a_paying_account()
+    payment = factories.a_payment()
+    text = read(recaps.payment_recap(factories.the_vendor(), [payment]))
+    assert "1 transaction" in text and "28,00 €" in text and "•••• 2606" in text and "CDE000000001" in text and factories.IBANS[1] not in text
+    batch = factories.a_batch(0)
+    assert batch.number in read(recaps.batch_recap(batch, transfers.line_names(batch))) and batch.sha256[:20] in read(
+        recaps.batch_recap(batch, transfers.line_names(batch))
+    )
+    assert db.session.scalars(select(SellerPayment)).one()
+
+
+def test_the_extract_has_the_official_columns_and_says_what_was_corrected(app):
+    factories.a_register()
+    offer = factories.an_open_parcel()
+    with unit_of_work() as session:
+        reception.record_identity(session.get_one(Offer, offer.id), factories.DOCUMENT, by=MARC)
+    for line in offers.kept(offer):
+        factories.sent(line)
+    with unit_of_work() as session:
+        police_register.correct(session.scalars(select(PoliceRecord)).first(), "Titre mal lu", by=MARC)
+    rows = db.session.scalars(police_register.entries(1)).all()
+    text = read(papers.register_extract(factories.the_vendor(), rows, "toutes les inscriptions", "PV 12")).replace("\n", " ")
+    for words in (
+        "Registre des objets mobiliers",
+        "3 inscriptions",
+        "Aubry",
+        "Passeport",
+        "12AB34567",
+        "Titre mal lu",
+        "12,00 €",
+        "Virement",
+        rows[-1].hash[:32],
+    ):
+        assert words in text, words
+
+
+@pytest.mark.parametrize(
+    ("cents", "words"),
+    [(0, "zéro euro"), (100, "un euro"), (1320, "treize euros et vingt centimes"), (2101, "vingt-et-un euros et un centime"), (7100, "soixante-et-onze euros"),
+     (8000, "quatre-vingts euros"), (8100, "quatre-vingt-un euros"), (9199, "quatre-vingt-onze euros et quatre-vingt-dix-neuf centimes"), (20_000, "deux-cents euros"),
+     (20_300, "deux-cent-trois euros"), (100_000, "mille euros"), (123_456, "mille-deux-cent-trente-quatre euros et cinquante-six centimes"),
+     (8_000_000, "quatre-vingt-mille euros"), (20_000_000, "deux-cent-mille euros")],
+)  # fmt: skip
+def test_amounts_are_written_in_words_as_on_a_cheque(cents, words):
+    assert documents.amount_in_words(cents) == words
+
+
+@given(st.text(max_size=300), st.integers(10, 90))
+def test_any_words_break_into_lines_that_hold(words, width):
+    pdf = documents.Page()
+    pdf.set_font("helvetica", "", 7)
+    for line in pdf.lines(words, width):
+        assert len(line) <= 1 or pdf.get_string_width(line) <= width + 0.01
