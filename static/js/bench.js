@@ -1,7 +1,7 @@
 // The bench: a USB scanner types like a very fast hand. A burst of six characters or more ended by Enter is a scan,
 // wherever the focus is (but never inside a text area); a single key is a command.
 const bench = document.getElementById("bench");
-const BURST = 6, GAP = 50;
+const BURST = 6, GAP = 90;
 const COMMANDS = { CPTENVOYER: "enter", CPTREFUSER: "x", CPTMANQUANT: "m", CPTANNULER: "u", CPTPHOTO: " ", CPTFIN: "enter", CPTBOITE: "b", CPTNOTICE: "n", CPTARTICLE: "a" };
 const ORDER = ["like_new", "very_good", "good", "fair", "poor", "missing"];
 let part = "article", touched = new Set(), busy = false, waitingCode = "", camera = null, audio = null;
@@ -190,8 +190,10 @@ document.addEventListener("keydown", (event) => {
     if (code.length >= BURST && fast) {
       event.preventDefault();
       event.stopImmediatePropagation();
-      if (typing) field.value = before;      // what the scanner typed there goes
-      return scanned(code);
+      if (!typing) return scanned(code);
+      const whole = field.matches(".scan-field") ? field.value.trim() : code;
+      field.value = field.matches(".scan-field") ? "" : before;      // what the scanner typed there goes
+      return scanned(whole);
     }
     const panel = typing && field.closest("#sheet details");
     if (typing && field.form?.id === "sheet") {
@@ -222,7 +224,7 @@ function keys(code) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.id === "look") { event.preventDefault(); return scanned(form.elements.code.value); }
+  if (form.id === "look") { event.preventDefault(); return form.elements.code.value.trim() ? scanned(form.elements.code.value) : command("enter"); }
   if (form.matches("[data-shots]")) { event.preventDefault(); return pictures(form, new FormData(form)); }
   if (!form.matches("[data-bench]") || !bench) return;
   event.preventDefault();

@@ -10,8 +10,29 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from models import Counter, Event, ImportRun, Message, Offer, OfferLine, OfferState, Outbox, Product, Variant
-from services import outbox
+from models import (
+    BatchState,
+    Counter,
+    Event,
+    ImportRun,
+    Item,
+    LineState,
+    Message,
+    Offer,
+    OfferLine,
+    OfferState,
+    Outbox,
+    Parcel,
+    ParcelState,
+    PoliceRecord,
+    Product,
+    SellerPayment,
+    TransferBatch,
+    TransferLine,
+    Variant,
+)  # fmt: skip
+from services import clock, outbox
+from services.finance import books
 from services.unit import db
 from tests import factories
 
@@ -42,8 +63,19 @@ with app.app_context():
     from services import outbox
     from models import Offer
     from gateways import live
-    from gateways.fakes import FakeMail
-    live.mail = FakeMail()
+    from gateways.fakes import FakeCarrier, FakeMail
+    from models import OfferLine, PoliceRecord, TransferBatch
+    from services.buyback import reception
+    from services.payments import seller_payments, transfers
+    from services.people import identity
+    live.mail, live.carrier = FakeMail(), FakeCarrier()
+    asked = live.carrier.create_label
+    def order(account, shipment):
+        Path(sys.argv[1], "labels.log").open("a").write(shipment.reference + chr(10))  # the carrier's own memory
+        label = asked(account, shipment)
+        step()
+        return label
+    live.carrier.create_label = order
     event.listen(db.engine, "before_cursor_execute", step)
     event.listen(db.engine, "commit", step)
     what, id = sys.argv[4], int(sys.argv[5])
@@ -61,6 +93,37 @@ with app.app_context():
         argus.load(id)
     elif what == "outbox":
         outbox.work()
+        outbox.work()
+    elif what == "open":
+        with unit_of_work() as session:
+            reception.open_parcel(session.get_one(Offer, id), by=marc)
+    elif what == "send":
+        with unit_of_work() as session:
+            line = session.get_one(OfferLine, id)
+            reception.send(line, {"article": "good", "box": "good", "manual": "good"}, "", session.query(__import__("models").Store).first(), by=marc)
+    elif what == "undo":
+        with unit_of_work() as session:
+            reception.undo(session.get_one(OfferLine, id), by=marc)
+    elif what == "end":
+        with unit_of_work() as session:
+            offer = session.get_one(Offer, id)
+            reception.end(offer, by=marc)
+            reception.tell(offer, by=marc)
+    elif what == "answer":
+        with unit_of_work() as session:
+            offer = session.get_one(Offer, id)
+            reception.answer(offer, {line.id: "agree" for line in reception.pending(offer)}, by=customers.actor(offer.customer))
+    elif what == "pay":
+        with unit_of_work() as session:
+            vendor = session.get_one(__import__("models").Vendor, 1)
+            transfers.validate(vendor, "PAIEMENT", transfers.totals(1), by=marc)
+        outbox.work()
+        for payment_id in seller_payments.untold():
+            with unit_of_work() as session:
+                seller_payments.tell_paid(session.get_one(__import__("models").SellerPayment, payment_id))
+    elif what == "executed":
+        with unit_of_work() as session:
+            transfers.all_went_through(session.get_one(TransferBatch, id), by=marc)
     db.session.remove()
 print("done")
 """
@@ -82,13 +145,14 @@ def invariants() -> None:
     last = db.session.scalar(select(Counter.value).where(Counter.name == "CDE")) or 0
     assert numbers == [f"CDE{n:09d}" for n in range(1, last + 1)]
     for offer in db.session.scalars(select(Offer)):
-        kept = [line for line in offer.lines if line.removed_at is None]
+        kept = [line for line in offer.lines if line.removed_at is None and not line.is_surplus]
         assert (offer.articles, offer.total_cents) == (len(kept), sum(line.price_cents for line in kept))
         if offer.status is not OfferState.draft:
             last_event = db.session.scalars(select(Event).where(Event.subject == "offer", Event.subject_id == offer.id, Event.to_state.is_not(None)).order_by(Event.id.desc())).first()  # fmt: skip
             assert last_event.to_state == offer.status
     assert db.session.scalar(select(func.count(Message.id))) <= db.session.scalar(select(func.count(Outbox.id)).where(Outbox.kind == "message"))
     assert db.session.scalar(select(func.count(Product.id))) == db.session.scalar(select(func.count(Variant.id)))
+    assert books.check() == []
 
 
 def points(every: int) -> range:
@@ -199,4 +263,129 @@ def test_many_sellers_at_once_all_get_their_number(app, as_customer):
     assert set(codes) <= {302, 503} and done == codes.count(302)
     assert done == count
     assert db.session.scalar(select(func.count(OfferLine.id))) == count
+    invariants()
+
+
+# ── the second half: label, reception, register, payment file ──
+
+
+def prepared(what: str) -> tuple[int, object]:
+    """The shop just before something happens, and how to ask how far it got."""
+    if what != "executed":
+        factories.a_register()
+    if what == "open":
+        id = factories.an_accepted_offer().id
+        return id, lambda: db.session.scalars(select(Parcel.status)).one() is ParcelState.inspecting
+    if what in ("send", "undo"):
+        line = factories.an_open_parcel().lines[0]
+        if what == "undo":
+            factories.sent(line)
+        line_id = line.id
+        return line_id, lambda: (db.session.get(OfferLine, line_id).status is LineState.accepted) is (what == "send")
+    if what in ("end", "answer"):
+        offer = factories.an_open_parcel()
+        factories.sent(offer.lines[0])
+        factories.countered(offer.lines[1])
+        second = offer.lines[1].id
+        if what == "answer":
+            factories.ended(offer)
+            return offer.id, lambda: db.session.get(OfferLine, second).status is LineState.accepted
+        id = offer.id
+        return id, lambda: db.session.get(Offer, id).status is OfferState.received
+    batch = factories.a_batch(2)
+    batch_id = batch.id
+    return batch_id, lambda: db.session.get(TransferBatch, batch_id).status is BatchState.answered
+
+
+@pytest.mark.parametrize("what", ["open", "send", "undo", "end", "answer", "executed"])
+def test_the_bench_and_the_bank_killed_at_any_statement_are_all_or_nothing(machine, what):
+    id, happened = prepared(what)
+    db.session.remove()
+    db.engine.dispose()
+    killed = 0
+    for left in points(25):
+        done = run_until_killed(machine, left, what, id)
+        invariants()
+        there = happened()
+        db.session.remove()
+        if done or there:
+            assert there
+            break
+        killed += 1
+    assert killed >= 1
+
+
+def test_a_label_killed_anywhere_is_never_ordered_twice(machine, carrier):
+    factories.a_contract()
+    factories.an_accepted_offer()
+    log = machine.data_dir / "labels.log"
+    db.session.remove()
+    db.engine.dispose()
+    for left in points(12):
+        run_until_killed(machine, left, "outbox", 0)
+        ordered = len(log.read_text().split()) if log.exists() else 0
+        assert ordered <= 1
+        state = db.session.scalars(select(Parcel.status)).one()
+        db.session.remove()
+        if ordered or state is not ParcelState.label_requested:
+            break
+    with clock.at(clock.now() + 2 * outbox.LEASE):
+        run_until_killed(machine, 10_000, "outbox", 0)
+        outbox.work()
+    db.session.expire_all()
+    assert len(log.read_text().split()) == 1
+    assert db.session.scalars(select(Parcel.status)).one() in (ParcelState.not_sent, ParcelState.label_unknown)
+    invariants()
+    log.unlink()
+
+
+def test_a_payment_run_killed_anywhere_makes_one_file_and_tells_each_seller_once(machine):
+    factories.a_paying_account()
+    for _n in range(2):
+        factories.a_payment()
+    db.session.remove()
+    db.engine.dispose()
+    killed = 0
+    for left in points(30):
+        done = run_until_killed(machine, left, "pay", 0)
+        invariants()
+        made = db.session.scalar(select(func.count(TransferBatch.id)))
+        db.session.remove()
+        if done or made:
+            break
+        killed += 1
+    assert killed >= 1
+    import tasks
+
+    with clock.at(clock.now() + 2 * outbox.LEASE):
+        outbox.work()
+        tasks.tell_paid()
+        tasks.tell_paid()
+    db.session.expire_all()
+    batch = db.session.scalars(select(TransferBatch)).one()
+    assert batch.status is BatchState.ready and db.session.scalar(select(func.count(TransferLine.id))) == 2
+    told = db.session.scalars(select(Message.recipient).where(Message.event == "payment_sent")).all()
+    assert len(told) == 2 and all(db.session.scalars(select(SellerPayment.told_at)))
+    invariants()
+
+
+def test_two_hands_on_every_article_of_a_parcel_make_one_of_each(app, as_staff):
+    """Two people, the same seven articles, at once: one unit and one entry each, no error page."""
+    factories.a_register()
+    offer = factories.an_open_parcel(*(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(7)))
+    clients = [as_staff("Opérateur reprise", factories.the_vendor(), email=f"marc{n}@staff.test") for n in range(2)]
+    number, ids = offer.number, [line.id for line in offer.lines]
+    db.session.remove()
+    codes = []
+
+    def grade(client):
+        for id in ids:
+            codes.append(
+                client.post(f"/gestion/reception/{number}/article/{id}/send", data=factories.GRADES, headers={"X-Fragment": "bench"}).status_code
+            )
+
+    threads = [threading.Thread(target=grade, args=(c,)) for c in clients]
+    [t.start() for t in threads], [t.join() for t in threads]
+    assert set(codes) <= {200, 409, 422, 503}, codes
+    assert db.session.scalar(select(func.count(Item.id))) == db.session.scalar(select(func.count(PoliceRecord.id))) == 7
     invariants()
