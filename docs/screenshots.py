@@ -75,9 +75,17 @@ def shoot() -> None:
         desk.get_by_label("Mot de passe").fill(demo.PASSWORD)
         desk.keyboard.press("Enter")
         desk.wait_for_url("**/gestion/")
-        for name, place in (("dashboard", "/gestion/"), ("validate", "/gestion/offres/valider/"), ("offers", "/gestion/offres/list/")):
+        for name, place in (("dashboard", "/gestion/"), ("validate", "/gestion/offres/valider/"), ("offers", "/gestion/offres/list/"),
+                            ("parcels", "/gestion/colis/list/"), ("payments", "/gestion/paiements/")):  # fmt: skip
             desk.goto(BASE + place)
             desk.screenshot(path=OUT / f"{name}.png")
+        desk.goto(BASE + "/gestion/reception/")
+        desk.get_by_role("button", name="Continuer").first.click()
+        desk.locator("[data-look]").first.click()
+        desk.locator("#art").wait_for()
+        desk.keyboard.press("2")
+        desk.wait_for_function("document.querySelector('#sheet .grade :checked')")
+        desk.screenshot(path=OUT / "bench.png")
         browser.close()
 
 

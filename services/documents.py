@@ -82,9 +82,15 @@ class Page(FPDF):
     def fit(self, words: str, width: float) -> str:
         """Words cut with « … » so that they hold in a width, in the current font."""
         words = latin(words)
-        if self.get_string_width(words) <= width - 2:
+        known = self._widths.setdefault((self.font_family, self.font_style, self.font_size_pt), {})
+        for character in {*words, "…"} - known.keys():
+            known[character] = self.get_string_width(character)
+        length = sum(map(known.__getitem__, words))
+        if length <= width - 2:
             return words
-        while words and self.get_string_width(words + "…") > width - 2:
+        length += known["…"]
+        while words and length > width - 2:
+            length -= known[words[-1]]
             words = words[:-1]
         return words.rstrip() + "…"
 

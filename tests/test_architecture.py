@@ -137,7 +137,16 @@ def test_every_cents_column_has_a_money_field_where_it_can_be_typed(app):
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "CHANGELOG.md", "docs/operating.md", "docs/rules/money.md", "docs/rules/pricing.md", "docs/workflows.md", "docs/glossary.md"],
+    [
+        "README.md",
+        "CHANGELOG.md",
+        "docs/operating.md",
+        "docs/rules/money.md",
+        "docs/rules/pricing.md",
+        "docs/rules/reception_and_payment.md",
+        "docs/workflows.md",
+        "docs/glossary.md",
+    ],
 )
 def test_the_map_is_there(name):
     assert (ROOT / name).read_text().strip()
