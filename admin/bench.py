@@ -9,6 +9,7 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
+from sqlalchemy.orm import joinedload
 
 from admin.base import me
 from models import DocumentKind, Grade, IdentityDocument, LineState, Offer, OfferLine, OfferState, Parcel, ParcelState, Photo, Store
@@ -33,6 +34,7 @@ class BenchView(BaseView):
             .where(Parcel.is_return.is_(False), Parcel.status.in_([ParcelState.inspecting, ParcelState.delivered, ParcelState.at_relay]))
             .order_by(Parcel.status.desc(), Parcel.delivered_at, Parcel.id)
             .limit(100)
+            .options(joinedload(Parcel.offer).joinedload(Offer.customer))
         ).all()
         return render_template("admin/reception.html", waiting=waiting, sentence="", code="")
 

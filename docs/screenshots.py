@@ -56,7 +56,7 @@ def shoot() -> None:
         for number in (0, 10, 14):
             phone.goto(f"{BASE}/?ean={demo.ean_of(number)}")
             phone.get_by_role("button", name="OUI, je le vends !").click()
-            phone.wait_for_function("document.querySelector('#toast .toast')")
+            phone.locator("#toast .toast").first.wait_for()
         phone.goto(f"{BASE}/?ean={demo.ean_of(1)}")
         phone.screenshot(path=OUT / "scan.png")
         phone.goto(BASE + "/recapitulatif")
@@ -83,8 +83,9 @@ def shoot() -> None:
         desk.get_by_role("button", name="Continuer").first.click()
         desk.locator("[data-look]").first.click()
         desk.locator("#art").wait_for()
+        desk.wait_for_load_state("networkidle")
         desk.keyboard.press("2")
-        desk.wait_for_function("document.querySelector('#sheet .grade :checked')")
+        desk.wait_for_timeout(500)
         desk.screenshot(path=OUT / "bench.png")
         browser.close()
 

@@ -291,6 +291,7 @@ def serve(port: int, depot: Depot | None = None) -> tuple[Depot, ThreadingHTTPSe
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             url = urlsplit(self.path)
