@@ -243,7 +243,8 @@ class SettingsView(BaseView):
         chapters: dict[str, list[Any]] = {}
         for option in settings.OPTIONS.values():
             typed = request.form.get(option.key) if wrong else None
-            chapters.setdefault(str(option.chapter), []).append((option, typed or settings.value(option.key), settings.history(option.key)))
+            shown = getattr(option.read, "shown", str)(settings.value(option.key))
+            chapters.setdefault(str(option.chapter), []).append((option, typed or shown, settings.history(option.key)))
         return render_template("admin/settings.html", chapters=chapters, wrong=wrong), 422 if wrong else 200
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from models import Setting
-from services import clock
+from services import clock, money
 from services.unit import db
 from services.workflow import Actor, Refused
 
@@ -40,6 +40,22 @@ class Option:
     default: Any
     read: Callable[[str], Any]
     unit: Any = ""
+
+
+def _amount(low: int, high: int) -> Callable[[str], int]:
+    """Euros typed with a comma, kept in cents."""
+
+    def read(words: str) -> int:
+        try:
+            cents = money.parse(words)
+        except ValueError:
+            raise Refused(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
+        if not low <= cents <= high:
+            raise Refused(_("Type an amount from %(low)s to %(high)s.", low=money.text(low), high=money.text(high)))
+        return cents
+
+    read.shown = money.plain  # type: ignore[attr-defined]
+    return read
 
 
 def _one_of(**words: Any) -> Callable[[str], str]:
@@ -79,7 +95,7 @@ OPTIONS: dict[str, Option] = {
         Option("answer_days", _PARCELS, _l("Time to answer after the reception"), _l("For what was refused or has a new price."), 14, _whole(1, 60), _l("days")),
         Option("default_outcome", _PARCELS, _l("Without an answer, what was not bought is"), _l("As your conditions say."), "to_return",
                _one_of(to_return=_l("sent back at the seller's cost"), recycled=_l("recycled"), given=_l("given away"))),
-        Option("return_fee_cents", _PARCELS, _l("Cost of sending articles back"), _l("Deducted from the payment."), 440, _whole(0, 5000), _l("cents")),
+        Option("return_fee_cents", _PARCELS, _l("Cost of sending articles back"), _l("Deducted from the payment."), 440, _amount(0, 5000), "€"),
         Option("good_percent", _PARCELS, _l("New price proposed for « Bon »"), _l("Of the price agreed."), 100, _whole(1, 100), "%"),
         Option("acceptable_percent", _PARCELS, _l("New price proposed for « Acceptable »"), _l("Of the price agreed."), 70, _whole(1, 100), "%"),
         Option("credit_bonus_percent", _PAYING, _l("Bonus of store credit"), _l("What choosing credit rather than a transfer adds."), 20, _whole(0, 100), "%"),

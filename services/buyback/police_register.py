@@ -101,6 +101,9 @@ class Verdict:
 
 def verify(vendor_id: int) -> Verdict:
     """Read the whole register again: numbers without a gap, copies untouched, chain unbroken, seals as they were."""
+    # Read first, so that what is written meanwhile is beyond them and never looks like a hole.
+    expected = numbering.last(_series(vendor_id))
+    seals = db.session.scalars(select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id).order_by(RegisterSeal.day)).all()
     previous, number, heads = FIRST, 0, dict[int, str]()
     for entry in db.session.scalars(
         select(PoliceRecord).where(PoliceRecord.vendor_id == vendor_id).order_by(PoliceRecord.number).execution_options(yield_per=500)
@@ -119,14 +122,14 @@ def verify(vendor_id: int) -> Verdict:
         if shown != (said["number"], said["at"], said["ean"], said["price_cents"], said["reference"], said["article"][:400], said.get("corrects")):
             return Verdict(number, number, _("Entry %(number)s shows something else than its sealed copy.", number=number))
         previous = heads[number] = entry.hash
-    for seal in db.session.scalars(select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id).order_by(RegisterSeal.day)):
+    for seal in seals:
         if heads.get(seal.last_number) != seal.head_hash:
             return Verdict(
                 number,
                 seal.last_number,
                 _("The seal of %(day)s does not fit entry %(number)s.", day=seal.day.strftime("%d/%m/%Y"), number=seal.last_number),
             )
-    if number != numbering.last(_series(vendor_id)):
+    if number < expected:
         return Verdict(number, number + 1, _("Entry %(number)s is missing.", number=number + 1))
     return Verdict(number, None, _("%(count)s entries read: none is missing, changed or moved.", count=number))
 

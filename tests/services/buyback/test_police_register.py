@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from models import Consultation, Item, Message, Offer, PaymentMeans, PoliceRecord, RecordKind
+from models import Consultation, Item, Message, Offer, OfferLine, PaymentMeans, PoliceRecord, RecordKind
 from services import clock
 from services.buyback import offers, police_register, reception
 from services.people import customers
@@ -183,6 +183,27 @@ def test_nobody_looks_without_saying_why_and_each_look_is_kept_a_year(register):
         with clock.at(clock.now() + timedelta(days=days)), unit_of_work():
             police_register.forget_consultations()
         assert len(db.session.scalars(select(Consultation)).all()) == kept
+
+
+def test_a_register_verified_while_it_is_written_shows_no_false_hole(register, app):
+    factories.a_received_offer()
+    line_ids = [line.id for line in factories.an_open_parcel(*(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(12))).lines]
+    db.session.remove()
+    verdicts, over = [], threading.Event()
+
+    def look():
+        with app.app_context():
+            while not over.is_set():
+                verdicts.append(police_register.verify(register).broken)
+                db.session.remove()
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for id in line_ids:
+        factories.sent(db.session.get(OfferLine, id))
+    over.set()
+    reader.join()
+    assert verdicts and set(verdicts) == {None} and police_register.verify(register).count == 14
 
 
 def test_a_register_written_by_many_at_once_has_no_hole(register, app):
