@@ -249,18 +249,24 @@ document.addEventListener("input", (event) => { if (event.target.name === "price
 
 // ── photos ──
 
-async function look() {
+let showing = Promise.resolve();   // the camera's picture on its way to the screen
+
+function look() {
   const video = bench?.querySelector("video.shot-live");
-  if (!video || !navigator.mediaDevices?.getUserMedia) return;
+  if (video && navigator.mediaDevices?.getUserMedia) showing = showing.then(() => film(video));
+}
+
+async function film(video) {
   try {
     camera ||= await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, facingMode: "environment" } });
     video.srcObject = camera;
     await video.play();
     video.hidden = false;
-  } catch { camera = null; }
+  } catch (error) { if (error.name !== "AbortError") camera = null; }   // aborted: the next article replaced this picture
 }
 
 async function shoot() {
+  await showing;   // a photo asked while the camera opens is taken as soon as it is open
   const form = document.getElementById("shoot"), video = bench?.querySelector("video.shot-live");
   if (!form) return tone("bad");
   if (!camera || !video.videoWidth) return document.getElementById("photo-file").click();
