@@ -14,7 +14,7 @@ from portal.forms import IbanForm, refused, saying_why
 from services import files, limits, once, settings, visits
 from services.buyback import papers, parcels, reception
 from services.payments import bank_details, seller_payments
-from services.people import customers, links
+from services.people import customers, links, sites
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -176,6 +176,7 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
     details = bank_details.of(offer.customer_id) if offer.customer_id else None
     lines = reception.articles(offer)
     return {
+        "here": f"{sites.address(offer.site)}/ventes/{offer.number}",
         "parcel": parcel, "back": back, "pending": reception.pending(offer), "choices": reception.choices, "articles": lines,
         "tracking": parcels.tracking_address(parcel) if parcel else "", "payment": offer.payment,
         "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "", "iban": bank_details.masked(details),

@@ -1,8 +1,10 @@
 """What a page shows beside its words: covers, logos, the brand's stylesheet. All of it may be cached."""
 
 import mimetypes
+import re
 from typing import Any
 
+import zxingcpp
 from flask import Response, abort, make_response, send_file
 
 from models import Site
@@ -55,3 +57,12 @@ def brand(site_id: int, digest: str) -> Any:
 @bp.app_template_global()
 def brand_hash(site: Site) -> str:
     return sites.stylesheet_hash(site)
+
+
+@bp.app_template_global()
+def qr(address: str) -> tuple[int, str]:
+    """The squares of a QR code for a page to draw: side with its quiet zone, path of an SVG."""
+    drawn = zxingcpp.create_barcode(address, zxingcpp.BarcodeFormat.QRCode).to_svg()
+    side, squares = re.search(r'width="(\d+)"', drawn), re.search(r' d="([^"]+)"', drawn)
+    assert side and squares, "the barcode library draws its squares otherwise than it did"
+    return int(side[1]), squares[1]

@@ -1,8 +1,11 @@
 """The bench at 1280 x 800 with nothing but a USB scanner and a few keys; and one story from the scan to « Payé »."""
 
+import io
 import re
 import time
 
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import expect
 from sqlalchemy import select
 
@@ -10,6 +13,7 @@ import tasks
 from models import Item, LineState, Offer, OfferLine, OfferState, PaymentState
 from services import outbox
 from services.finance import books
+from services.people import sites
 from services.unit import db
 from tests import factories
 from tests.browser.conftest import DESK, PHONE, fits, serious
@@ -204,3 +208,19 @@ def test_from_the_accepted_offer_to_paid_seller_and_staff(visit, signed_in, app,
     expect(seller.get_by_role("heading", name=re.compile("^Payé"))).to_be_visible()
     db.session.rollback()
     assert db.session.get(Offer, offer.id).payment.status is PaymentState.paid and books.check() == []
+
+
+def test_on_a_computer_the_sale_is_picked_up_by_a_phone(visit, app, as_customer):
+    customer = factories.a_customer()
+    offer = factories.an_accepted_offer(*seven_games()[:3], customer=customer)
+    page = visit(DESK)
+    cookie = as_customer(customer).get_cookie("comptoir_client")
+    page.goto("/")
+    page.context.add_cookies([{"name": "comptoir_client", "value": cookie.value, "url": page.url}])
+    page.goto(f"/ventes/{offer.number}")
+    page.get_by_text("Voir sur mobile").click()
+    seen = Image.open(io.BytesIO(page.get_by_role("img", name="QR code").screenshot()))
+    assert [found.text for found in zxingcpp.read_barcodes(seen)] == [f"{sites.address(offer.site)}/ventes/{offer.number}"]
+    assert serious(page) == [] and fits(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.get_by_text("Voir sur mobile")).to_be_hidden()
