@@ -42,6 +42,7 @@ LONG = bool(os.environ.get("COMPTOIR_LONG"))
 # Runs in a process of its own that dies before its N-th statement or commit, as a machine does.
 VICTIM = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 import config
 from app import create_app
@@ -72,7 +73,7 @@ with app.app_context():
     asked = live.carrier.create_label
     def order(account, shipment):
         Path(sys.argv[1], "labels.log").open("a").write(shipment.reference + chr(10))  # the carrier's own memory
-        label = asked(account, shipment)
+        label = replace(asked(account, shipment), number=str(90000000 + int(shipment.reference[3:12])))
         step()
         return label
     live.carrier.create_label = order
@@ -316,26 +317,31 @@ def test_the_bench_and_the_bank_killed_at_any_statement_are_all_or_nothing(machi
 
 
 def test_a_label_killed_anywhere_is_never_ordered_twice(machine, carrier):
+    """A new sale for each point: the worker dies there, another one comes back once the lease has run out."""
     factories.a_contract()
-    factories.an_accepted_offer()
     log = machine.data_dir / "labels.log"
-    db.session.remove()
-    db.engine.dispose()
-    for left in points(12):
-        run_until_killed(machine, left, "outbox", 0)
-        ordered = len(log.read_text().split()) if log.exists() else 0
-        assert ordered <= 1
-        state = db.session.scalars(select(Parcel.status)).one()
+    log.touch()
+    seen = set()
+    for left in points(7):
+        offer = factories.an_accepted_offer()
+        id, number = offer.id, offer.number
         db.session.remove()
-        if ordered or state is not ParcelState.label_requested:
+        db.engine.dispose()
+        done = run_until_killed(machine, left, "outbox", 0)
+        with clock.at(clock.now() + 2 * outbox.LEASE):
+            outbox.work()
+            outbox.work()
+        db.session.expire_all()
+        ordered = log.read_text().split().count(number) + [shipment.reference for shipment in carrier.shipments.values()].count(number)
+        state = db.session.scalars(select(Parcel.status).where(Parcel.offer_id == id)).one()
+        # Nobody knows how far a worker that died came: a person looks, and no label is ordered by itself again.
+        assert (ordered, state) in {(1, ParcelState.not_sent), (1, ParcelState.label_unknown), (0, ParcelState.label_unknown)}, left
+        seen.add((ordered, state))
+        invariants()
+        db.session.remove()
+        if done:
             break
-    with clock.at(clock.now() + 2 * outbox.LEASE):
-        run_until_killed(machine, 10_000, "outbox", 0)
-        outbox.work()
-    db.session.expire_all()
-    assert len(log.read_text().split()) == 1
-    assert db.session.scalars(select(Parcel.status)).one() in (ParcelState.not_sent, ParcelState.label_unknown)
-    invariants()
+    assert done and seen >= {(1, ParcelState.not_sent), (1, ParcelState.label_unknown)}
     log.unlink()
 
 
