@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -13,12 +14,14 @@ from urllib.parse import urlsplit
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import Flask, Response, abort, current_app, flash, g, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
+from flask.sessions import SecureCookieSessionInterface
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from itsdangerous import Signer
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.types import TypeDecorator
 from werkzeug.exceptions import HTTPException
@@ -34,7 +37,8 @@ from gateways import live
 from gateways.mail import SmtpMail
 from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
-from services import clock, files, limits, money, once, sealing, unit, visits, workflow
+from services import clock, files, limits, logs, money, once, sealing, trace, unit, visits, workflow
+from services.finance import health
 from services.people import sites
 from services.stock import catalogue
 from services.unit import db
@@ -44,8 +48,18 @@ ROOT = Path(__file__).parent
 csrf = CSRFProtect()
 
 
+# HMAC-SHA-256 for everything that is signed: links, cookies, tokens of forms (the libraries' default is SHA-1).
+Signer.default_digest_method = staticmethod(hashlib.sha256)
+
+
+class _Sessions(SecureCookieSessionInterface):
+    digest_method = staticmethod(hashlib.sha256)
+
+
 class _RowNumber(IntegerConverter):
     """A number in an address that no row can have is an address nobody has."""
+
+    regex = "[0-9]+"  # « \\d » also takes the digits of other alphabets
 
     def __init__(self, map: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(map, *args, max=2_147_483_647, **kwargs)
@@ -54,15 +68,18 @@ class _RowNumber(IntegerConverter):
 def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | str | None = "queue") -> Flask:
     """The whole application. `bell` is what to ring after a commit that left something to send: the queue, unless told otherwise."""
     machine = machine or config.read()
+    logs.plug(machine.log_file, always=machine.is_production)
     _compile_words()  # first of all: views read their labels while they are built
     app = Flask(__name__)
     app.config.update(_flask_settings(machine))
     app.extensions["comptoir"] = machine
+    app.session_interface = _Sessions()
     app.url_map.converters["int"] = _RowNumber
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1) if machine.is_production else app.wsgi_app  # type: ignore[method-assign]
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, compare_server_default=True, render_as_batch=True,
             render_item=_render_item)  # fmt: skip
+    app.before_request(_trace)
     app.before_request(_which_face)  # before CSRFProtect, whose refusal is a page of the right face too
     csrf.init_app(app)
     for plugged in (files.plug, visits.plug):
@@ -70,6 +87,7 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     sealing.plug(machine.sealing_keys or config.trial_sealing_key(machine.data_dir))
     limits.plug(machine.redis_url, machine.data_dir)
     sites.plug(machine.base_url)
+    health.plug(machine.data_dir, _program_version())
     live.mail = SmtpMail(machine.smtp_url) if machine.smtp_url else None
     live.sms = HttpSms(machine.sms_url) if machine.sms_url else None
     live.carrier = MondialRelay(machine.mondial_relay_url) if machine.mondial_relay_url or machine.is_production else None
@@ -83,6 +101,7 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     _speak(app)
     _errors(app)
     app.after_request(_guard)
+    app.after_request(_log)
     commands.register(app)
     return app
 
@@ -90,6 +109,7 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
 def _flask_settings(machine: config.Config) -> dict[str, Any]:
     return {
         "SECRET_KEY": machine.secret_key,
+        "SECRET_KEY_FALLBACKS": [key.strip() for key in machine.old_secret_keys.split(",") if key.strip()],
         "SQLALCHEMY_DATABASE_URI": machine.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(machine.database_url),
         "MAX_CONTENT_LENGTH": 60_000_000,
@@ -133,24 +153,65 @@ def _queue_bell() -> None:
         logging.getLogger("app").warning("the queue does not answer; the sweep will find what waits", exc_info=True)
 
 
+def _program_version() -> str:
+    """The version of the database this program was written for: the last migration beside it."""
+    return max(path.name.partition("_")[0] for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"))
+
+
 # ── before and after each request ──
 
 
-def _which_face() -> None:
+def _trace() -> None:
+    """Each request has an id: its proxy's, else ours; the logs, the audit log and the answer carry it."""
+    trusted = request.headers.get("X-Request-Id", "") if _machine().is_production else ""
+    trace.begin(trusted, request.remote_addr or "")
+    g.began = time.perf_counter()
+
+
+def _log(response: Response) -> Response:
+    """One line a request: what was asked by its route, never by its address, which may hold a name or a link."""
+    response.headers["X-Request-Id"] = trace.here().id
+    if not request.path.startswith("/static/"):
+        logging.getLogger("access").info(
+            "%s %s %s", request.method, request.url_rule or "—", response.status_code,
+            extra={"method": request.method, "route": str(request.url_rule or ""), "status": response.status_code,
+                   "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1), "bytes": response.calculate_content_length() or 0},
+        )  # fmt: skip
+    return response
+
+
+_is_right_version = False
+
+
+def _refuse_another_version() -> Any:
+    """A program and a database of different versions do not work together: a page says so until one of them was brought up to date."""
+    global _is_right_version
+    if _is_right_version:
+        return None
+    if health.is_another_version():
+        return _bare(503, _("Comptoir is being updated: come back in a minute.")), 503, {"Retry-After": "60"}
+    _is_right_version = True
+    return None
+
+
+def _which_face() -> Any:
     """The site and the face a Host header asks for; a stranger's host is refused."""
     host = (urlsplit(f"//{request.host}").hostname or "").lower()
     machine = _machine()
     g.is_back_office = host == machine.base_host or (not machine.is_production and sites.is_loopback(host))
-    if request.endpoint != "ImportView.upload":  # only price lists are large
+    if request.endpoint != "ImportView.upload" or "key" not in session:  # only price lists are large, and only from who is signed in
         request.max_content_length = 13_000_000
     if request.path.startswith("/static/"):
         g.site_id = None
-        return
+        return None
+    if (refused := _refuse_another_version()) is not None:
+        return refused
     g.site_id = sites.resolve(host)
     if g.site_id is None and not g.is_back_office:
         abort(400, description=_("No site answers « %(host)s » here.", host=host[:100]))
     if g.site_id is None and request.path == "/":
         abort(redirect(url_for("DashboardView.index")))
+    return None
 
 
 def _machine() -> config.Config:
@@ -159,7 +220,8 @@ def _machine() -> config.Config:
 
 PUBLIC_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: mediastream:; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'; "
+    "report-uri /api/v1/csp; report-to csp"
 )
 
 
@@ -170,9 +232,12 @@ def _guard(response: Response) -> Response:
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["X-Frame-Options"] = "DENY"
+    headers["Reporting-Endpoints"] = 'csp="/api/v1/csp"'
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
     if _machine().is_https:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.path.startswith("/static/"):
         headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "public, max-age=3600"
     elif "Cache-Control" not in headers:

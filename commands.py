@@ -12,9 +12,9 @@ from flask_babel import gettext as _
 from flask_migrate import upgrade
 
 from models import Counter, Store, Vendor
-from services import clock, files, workflow
+from services import audit, backups, clock, days, files, keys, limits, retention, sealing, workflow
 from services.buyback import pricing
-from services.finance import books
+from services.finance import books, restores
 from services.people import sites, staff
 from services.stock import argus
 from services.unit import db, unit_of_work
@@ -92,6 +92,69 @@ def register(app: Flask) -> None:
             click.echo(_("Everything agrees.") if not found else _("%(count)s things do not agree.", count=len(found)))
         if found:
             sys.exit(1)
+
+    @app.cli.command("backup")
+    @click.option(
+        "--to", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where to write it (COMPTOIR_BACKUP_DIR, else under the data)."
+    )
+    def backup(folder: Path | None) -> None:
+        """Write one encrypted file with the database, every stored file and a manifest; safe while people work."""
+        machine = app.extensions["comptoir"]
+        with _sentences():
+            made = backups.make(machine.database_url, machine.data_dir, folder or machine.backups)
+            with unit_of_work():
+                days.beat("backup", file=made.path.name, bytes=made.size, files=made.files)
+                audit.note("backup_made", by=COMMAND, subject=made.path.name)
+        click.echo(_("%(path)s: %(size)s MB, %(files)s files.", path=made.path, size=round(made.size / 1e6, 1), files=made.files))
+
+    @app.cli.command("restore")
+    @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option("--verify", is_flag=True, help="Restore into a place of its own, check everything, and leave this installation as it is.")
+    def restore(path: Path, verify: bool) -> None:
+        """Restore a backup into this empty installation, check everything, and hold all sendings; or only --verify it."""
+        with _sentences():
+            report = restores.verify(app, path) if verify else restores.into_here(app, path, by=COMMAND)
+        for sentence in report.troubles:
+            click.echo(sentence)
+        click.echo(
+            _("Backup of %(day)s (version %(revision)s): %(files)s files, %(rows)s rows.", day=clock.paris(report.made_at).strftime("%d/%m/%Y %H:%M"),
+              revision=report.revision, files=report.files, rows=report.rows)
+        )  # fmt: skip
+        click.echo(_("Everything agrees.") if not report.troubles else _("%(count)s things do not agree.", count=len(report.troubles)))
+        if not verify:
+            click.echo(_("Sendings are held: look at « Tâches » before you resume them, then start the worker."))
+        if report.troubles:
+            sys.exit(1)
+
+    @app.cli.command("rotate-keys")
+    def rotate_keys() -> None:
+        """Seal again, with the first key of COMPTOIR_SEALING_KEYS, what older keys sealed. May be stopped and started again."""
+        with _sentences():
+            report = keys.rotate(by=COMMAND, step=lambda done: click.echo(f"{done}…", nl=False))
+            click.echo("")
+            click.echo(_("%(count)s texts and files sealed again with the key « %(name)s ».", count=report.sealed, name=sealing.current()))
+            for name, count in report.still_needed.items():
+                click.echo(_("The key « %(name)s » must stay: %(count)s entries of the register hang on it, ten years.", name=name, count=count))
+            for place in report.unreadable:
+                click.echo(_("Cannot be opened by any key: %(place)s.", place=place), err=True)
+        if report.unreadable:
+            sys.exit(1)
+
+    @app.cli.command("forget")
+    def forget() -> None:
+        """Forget now what is over its time, and print the report (the worker does it each night)."""
+        with _sentences():
+            report = retention.run(by=COMMAND)
+        for name, counts in report.counts.items():
+            click.echo(f"{name}: {counts['forgotten']}" + (f" ({counts['kept']})" if counts["kept"] else ""))
+
+    @staff_group.command("unlock")
+    @click.argument("email")
+    def staff_unlock(email: str) -> None:
+        """Forget the wrong passwords counted against somebody, from wherever they came."""
+        limits.forgive(f"staff:{email.strip().lower()}")
+        with _sentences():
+            click.echo(_("%(email)s may try again.", email=email))
 
     @app.cli.command("workflows")
     def workflows() -> None:

@@ -31,6 +31,15 @@ class Config:
     mondial_relay_url: str
     port: int
     sealing_keys: str = ""
+    old_secret_keys: str = ""
+    metrics_token: str = ""
+    backup_dir: str = ""
+    log_file: str = ""
+
+    @property
+    def backups(self) -> Path:
+        """Where backups are written: beside the data unless told otherwise (another disk is better)."""
+        return Path(self.backup_dir) if self.backup_dir else self.data_dir / "backups"
 
     @property
     def is_production(self) -> bool:
@@ -74,7 +83,17 @@ def read(env: dict[str, str] | None = None) -> Config:
     sealing_keys = env.get("COMPTOIR_SEALING_KEYS", "")
     # COMPTOIR_SECRET_KEY: signs cookies and links; made once under the data directory for a trial.
     secret_key = env.get("COMPTOIR_SECRET_KEY", "")
+    # COMPTOIR_OLD_SECRET_KEYS: earlier secrets, newest first, comma-separated: what they signed stays readable until it expires.
+    old_secret_keys = env.get("COMPTOIR_OLD_SECRET_KEYS", "")
+    # COMPTOIR_METRICS_TOKEN: what a monitoring program sends (« Authorization: Bearer … ») to read /api/v1/metrics; absent: closed.
+    metrics_token = env.get("COMPTOIR_METRICS_TOKEN", "")
+    # COMPTOIR_BACKUP_DIR: where the night's backup goes; under the data directory when absent, another disk is better.
+    backup_dir = env.get("COMPTOIR_BACKUP_DIR", "")
+    # COMPTOIR_LOG_FILE: where logs go, as lines of JSON; absent: the error output.
+    log_file = env.get("COMPTOIR_LOG_FILE", "")
     if mode == "production":
+        if metrics_token and len(metrics_token) < 20:
+            raise ConfigError("COMPTOIR_METRICS_TOKEN is too short: at least 20 random characters, or none at all.")
         if len(secret_key) < 32:
             raise ConfigError("COMPTOIR_SECRET_KEY is compulsory in production: at least 32 random characters.")
         if not re.fullmatch(r"\w+:[A-Za-z0-9+/]{43}=(,\w+:[A-Za-z0-9+/]{43}=)*", sealing_keys):
@@ -96,6 +115,10 @@ def read(env: dict[str, str] | None = None) -> Config:
         mondial_relay_url=mondial_relay_url,
         port=port,
         sealing_keys=sealing_keys or trial_sealing_key(data_dir),
+        old_secret_keys=old_secret_keys,
+        metrics_token=metrics_token,
+        backup_dir=backup_dir,
+        log_file=log_file,
     )
 
 

@@ -1,7 +1,8 @@
 """Every table, in story order. Data and constraints only: no query, no move, no formatting.
 
-The house    Event  Message  Outbox  Setting  Counter  FormUse  SavedView  VisitDay  UnknownDemand
-People       Vendor  Store  Site  SiteHost  Membership  StaffAccount  Customer  IdentityDocument
+The house    Event  AuditEntry  Message  Outbox  OutboxHold  DayRun  Pulse  RetentionRun  CspReport
+             Setting  Counter  FormUse  SavedView  VisitDay  UnknownDemand
+People       Vendor  Store  Site  SiteHost  Membership  StaffAccount  RecoveryCode  StaffSession  Customer  IdentityDocument
 Stock        Platform  Product  Variant  ArgusValue  ImportRun  Item  Movement
 Buy-back     BuyingRule  Offer  OfferLine  Photo  CarrierContract  Parcel  ParcelEvent
              PoliceRecord  RegisterSeal  Consultation
@@ -105,6 +106,29 @@ class Event(Model):
         return f"{self.subject} {self.subject_id} · {self.verb}"
 
 
+class AuditEntry(Model):
+    """Somebody signed in, read what is sealed, or changed who may do what: chained, only ever added, kept a year."""
+
+    __tablename__ = "audit_entry"
+    id: Mapped[pk]
+    number: Mapped[int] = mapped_column(unique=True)
+    what: Mapped[code] = mapped_column(index=True)
+    subject: Mapped[label]
+    vendor_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"), index=True)
+    actor_kind: Mapped[code]
+    actor_id: Mapped[int | None]
+    actor_name: Mapped[label]
+    facts: Mapped[facts]
+    address: Mapped[str] = mapped_column(String(45))  # Internet address
+    request_id: Mapped[str] = mapped_column(String(32))
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[moment] = mapped_column(index=True)
+
+    def __str__(self) -> str:
+        return f"{self.number} · {self.what}"
+
+
 class MessageKind(StrEnum):
     mail = auto()
     sms = auto()
@@ -149,6 +173,7 @@ class OutboxState(StrEnum):
     running = auto()
     done = auto()
     dead = auto()
+    abandoned = auto()
 
 
 class Outbox(Model):
@@ -172,6 +197,74 @@ class Outbox(Model):
         Index("ix_outbox_due", "state", "next_at"),
         CheckConstraint("state != 'done' OR done_at IS NOT NULL", name="done_has_a_date"),
     )
+
+    def __str__(self) -> str:
+        return f"{self.kind} · {self.key}"
+
+
+class OutboxHold(Model):
+    """Nothing leaves any more, since when and why (a restored backup must not send twice what had left), until somebody lifts it."""
+
+    __tablename__ = "outbox_hold"
+    id: Mapped[pk]
+    reason: Mapped[words]
+    by_name: Mapped[label]
+    since: Mapped[moment]
+    lifted_at: Mapped[moment | None]
+    lifted_by: Mapped[str] = mapped_column(String(200), default="")
+
+
+class DayRun(Model):
+    """A job of the day, run once for a Paris day whoever rings and however often: its key is the promise."""
+
+    __tablename__ = "day_run"
+    id: Mapped[pk]
+    job: Mapped[code]
+    day: Mapped[date] = mapped_column(Date)
+    started_at: Mapped[moment]
+    ended_at: Mapped[moment | None]
+    error: Mapped[str] = mapped_column(Text, default="")
+    __table_args__ = (UniqueConstraint("job", "day"),)
+
+    def __str__(self) -> str:
+        return self.job
+
+
+class Pulse(Model):
+    """The last time something that must keep happening happened (the worker, a backup, the check of everything), and what came of it."""
+
+    __tablename__ = "pulse"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at: Mapped[moment]
+    is_well: Mapped[yes_no] = mapped_column(default=True)
+    facts: Mapped[facts]
+
+
+class RetentionRun(Model):
+    """What was forgotten one night because its time was over: how much of each kind."""
+
+    __tablename__ = "retention_run"
+    id: Mapped[pk]
+    by_name: Mapped[label]
+    counts: Mapped[facts]
+    at: Mapped[moment] = mapped_column(index=True)
+
+
+class CspReport(Model):
+    """A browser refused to load or run something on one of our pages: what, on which page, how often."""
+
+    __tablename__ = "csp_report"
+    id: Mapped[pk]
+    directive: Mapped[code]
+    blocked: Mapped[label]
+    page: Mapped[label]
+    times: Mapped[int] = mapped_column(default=1)
+    first_at: Mapped[moment]
+    last_at: Mapped[moment] = mapped_column(index=True)
+    __table_args__ = (UniqueConstraint("directive", "blocked", "page"),)
+
+    def __str__(self) -> str:
+        return f"{self.directive} · {self.blocked}"
 
 
 class Setting(Model):
@@ -372,12 +465,40 @@ class Membership(Model):
 
 
 class StaffAccount(Model):
-    """What we add to a staff user: the epoch of his sessions and whether his password is still the first one."""
+    """What we add to a staff user: whether his password is still the first one, and his second factor."""
 
     __tablename__ = "staff_account"
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), primary_key=True)
-    session_epoch: Mapped[int] = mapped_column(default=0)
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
+    password_given_at: Mapped[moment | None]  # a one-time password opens three days long
+    # The secret of his authenticator application (TOTP, RFC 6238), sealed; a code is used once: `totp_step` is the last step accepted.
+    totp_sealed: Mapped[str] = mapped_column(Text, default="")
+    totp_step: Mapped[int] = mapped_column(default=0)
+    totp_since: Mapped[moment | None]
+
+
+class RecoveryCode(Model):
+    """One of the ten codes that open an account once when the telephone is lost; only its fingerprint is kept."""
+
+    __tablename__ = "recovery_code"
+    id: Mapped[pk]
+    user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[moment | None]
+
+
+class StaffSession(Model):
+    """A browser a member of staff is signed in with: seen, listed, and ended from any other one. Only a fingerprint of its key is kept."""
+
+    __tablename__ = "staff_session"
+    id: Mapped[pk]
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
+    address: Mapped[str] = mapped_column(String(45))
+    agent: Mapped[label]
+    opened_at: Mapped[moment]
+    seen_at: Mapped[moment]
+    ended_at: Mapped[moment | None] = mapped_column(index=True)
 
 
 class Customer(Model):
@@ -400,6 +521,8 @@ class Customer(Model):
     session_epoch: Mapped[int] = mapped_column(default=0)
     conditions_sha256: Mapped[str] = mapped_column(String(64), default="")
     created_at: Mapped[moment] = mapped_column(index=True)
+    seen_at: Mapped[moment | None] = mapped_column(index=True)  # the last sign-in: an account nobody uses is erased after three years
+    leaving_told_at: Mapped[moment | None]  # the mail that says so, a month before
     erased_at: Mapped[moment | None]
     offers: Mapped[list["Offer"]] = relationship(back_populates="customer", viewonly=True)
 
@@ -1130,6 +1253,7 @@ class BankDetails(Model):
     country: Mapped[str] = mapped_column(String(2))
     bic: Mapped[str] = mapped_column(String(11), default="")
     changed_at: Mapped[moment]
+    held_until: Mapped[moment | None]  # an IBAN that replaced another one is not paid to before: the seller is told, and may protest
     refused_at: Mapped[moment | None]  # the bank sent a transfer back: it waits for another one
 
 

@@ -3,18 +3,22 @@
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
+from datetime import time as time_of_day
 from typing import Any
 
 from huey import RedisHuey, SqliteHuey, crontab
 
 import config
 from models import SellerPayment, Vendor
-from services import limits, once, outbox, settings, visits
+from services import audit, backups, csp, days, limits, once, outbox, retention, settings, trace, visits
 from services.buyback import offers, parcels, police_register, reception
+from services.finance import books, health
 from services.payments import seller_payments
+from services.people import customers
 from services.unit import db, retried, unit_of_work
-from services.workflow import Refused
+from services.workflow import CLOCK, Refused
 
 log = logging.getLogger("tasks")
 
@@ -34,7 +38,11 @@ def _app() -> Any:
     """The application, built once per worker; the web server brings its own."""
     from app import create_app
 
-    return create_app(machine=config.read(), bell=None)
+    app = create_app(machine=config.read(), bell=None)
+    with app.app_context():
+        if health.is_another_version():  # an old worker must not write into a newer database, nor the other way round
+            raise SystemExit("The database is of another version than this worker: type « flask --app app init », or update the worker.")
+    return app
 
 
 def every(schedule: str) -> Callable[[Callable[[], Any]], Any]:
@@ -45,11 +53,56 @@ def every(schedule: str) -> Callable[[Callable[[], Any]], Any]:
         @functools.wraps(work)
         def run() -> None:
             with _app().app_context():
-                work()
+                _told(work)
 
         return huey.periodic_task(crontab(minute=minute, hour=hour, day=day, month=month, day_of_week=weekday))(run)
 
     return register
+
+
+JOBS: list[days.Job] = []
+
+
+def daily(after: str) -> Callable[[Callable[[], Any]], Any]:
+    """A job of the day: once for each Paris day, from that hour on; a machine that was off catches it up."""
+    hour, _colon, minute = after.partition(":")
+
+    def register(work: Callable[[], Any]) -> Any:
+        @functools.wraps(work)
+        def now() -> None:
+            with _app().app_context():
+                _told(work)
+
+        JOBS.append(days.Job(work.__name__, time_of_day(int(hour), int(minute)), work))
+        work.call_local = now  # type: ignore[attr-defined]  # by hand, whatever the day
+        return work
+
+    return register
+
+
+def run_days() -> None:
+    """Every job of today whose hour has come and that nobody did yet."""
+    for job in JOBS:
+        day = days.claim(job)
+        if day is None:
+            continue
+        error = ""
+        try:
+            _told(job.work)
+        except Exception as failure:
+            log.exception("the job %s failed", job.name)
+            error = type(failure).__name__
+        finally:
+            db.session.rollback()
+        retried(functools.partial(days.ended, job, day, error))
+
+
+def _told(work: Callable[[], Any]) -> None:
+    """Name the work in the logs, and say how long it took."""
+    trace.begin()
+    start = time.perf_counter()
+    work()
+    log.info("%s", work.__name__, extra={"job": work.__name__, "ms": round((time.perf_counter() - start) * 1000, 1)})
 
 
 def each(ids: Iterable[int], model: Any, verb: Callable[[Any], Any]) -> int:
@@ -83,10 +136,17 @@ def ring() -> None:
 
 @every("* * * * *")
 def sweep() -> None:
-    """What the bell missed, each minute."""
+    """What the bell missed, each minute; the sign that the worker lives; the jobs of the day whose hour has come."""
     settings.forget()
+    retried(_beat)
     outbox.work()
     tell_paid()
+    run_days()
+
+
+def _beat() -> None:
+    with unit_of_work():
+        days.beat("worker", queue=huey.pending_count())
 
 
 def tell_paid() -> None:
@@ -118,6 +178,7 @@ def lapse() -> None:
     each(offers.late(), offers.Offer, offers.lapse)
     each(reception.untold(), offers.Offer, reception.tell_by_clock)
     each(reception.unanswered(), offers.Offer, reception.lapse)
+    each(seller_payments.iban_wait_over(), offers.Offer, functools.partial(reception.review, by=CLOCK))
 
 
 @every("*/10 * * * *")
@@ -130,7 +191,7 @@ def follow_parcels() -> None:
 _one_tour_at_a_time = threading.Lock()
 
 
-@every("0 9 * * *")
+@daily("09:00")
 def remind() -> None:
     """Parcels not dropped off: a mail after five days, an SMS after ten, given up after thirty (settings)."""
     each(parcels.to_remind(), parcels.Parcel, parcels.remind_by_clock)
@@ -138,7 +199,7 @@ def remind() -> None:
     each(parcels.given_up(), offers.Offer, offers.abandon_by_clock)
 
 
-@every("20 0 * * *")
+@daily("00:20")
 def seal_registers() -> None:
     """Each register's days that are over; what a stopped machine missed is caught up."""
     for vendor_id in db.session.scalars(db.select(Vendor.id)).all():
@@ -146,13 +207,57 @@ def seal_registers() -> None:
             each([vendor_id], Vendor, functools.partial(police_register.seal_day, day=day))
 
 
-@every("35 3 * * *")
+@daily("02:30")
+def back_up() -> None:
+    """One backup a night, checked as it is read back; the fourteen newest stay."""
+    machine = config.read()
+    back_up_into(machine.database_url, machine.data_dir, machine.backups)
+
+
+def back_up_into(database_url: str, data_dir: Any, folder: Any) -> backups.Made:
+    """Make a backup, and say in the pulse how it went."""
+    try:
+        made = backups.make(database_url, data_dir, folder)
+        backups.prune(folder, KEEP_BACKUPS)
+    except (Refused, OSError) as failure:
+        with unit_of_work():
+            days.beat("backup", is_well=False, error=str(failure)[:200])
+        raise
+    with unit_of_work():
+        days.beat("backup", file=made.path.name, bytes=made.size, files=made.files)
+        audit.note("backup_made", by=CLOCK, subject=made.path.name)
+    return made
+
+
+KEEP_BACKUPS = 14
+
+
+@daily("03:00")
+def check_everything() -> None:
+    """Recompute everything that must agree; the « Santé » page says what does not."""
+    found = books.check()
+    db.session.rollback()
+    for sentence in found:
+        log.error("does not agree: %s", sentence)
+    with unit_of_work():
+        days.beat("invariants", is_well=not found, found=len(found), sentences=found[:10])
+
+
+@daily("03:35")
 def tidy() -> None:
     """Carts nobody came back to, forms sent two days ago, told outbox rows, counters that ran out."""
     each(offers.stale_carts(), offers.Offer, offers.empty_if_stale)
     with unit_of_work():
         once.forget_old()
-        police_register.forget_consultations()
         outbox.forget_done()
+        csp.forget_old()
+        days.forget_old()
     if isinstance(limits.store, limits.SqliteStore):
         limits.store.sweep()
+
+
+@daily("04:00")
+def forget() -> None:
+    """What is kept no longer than the law and we say; unused accounts are told a month before."""
+    each(customers.to_tell_leaving(), customers.Customer, customers.tell_leaving)
+    retention.run(by=CLOCK)

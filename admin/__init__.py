@@ -8,18 +8,19 @@ from typing import Any
 from flask import Flask, abort, current_app, flash, g, has_request_context, redirect, request, session, url_for
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
+from sqlalchemy.exc import DBAPIError
 
-from admin import bench, buyback, carriers, listing, pages, parcels, payments, register, stock, system
+from admin import account, bench, buyback, carriers, listing, pages, parcels, payments, register, stock, system, watch
 from admin.roles import FAB_ROLES
 from admin.words import facts_words
-from services import access, clock, settings, workflow
+from services import access, clock, outbox, workflow
 from services.buyback import offers
 from services.buyback import parcels as parcel_counts
 from services.payments import seller_payments
-from services.people import staff
+from services.people import sessions, staff
+from services.unit import db, unit_of_work
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,13 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         Entry("MessageView.list", _l("Messages"), "mail"),
         Entry("EventView.list", _l("Events"), "clock"),
     )),
+    (_l("Installation"), (
+        Entry("HealthView.health", _l("Health"), "chart"),
+        Entry("TaskView.list", _l("Tasks"), "clock", outbox.dead),
+        Entry("AuditView.list", _l("Audit log"), "shield"),
+        Entry("RetentionView.report", _l("Personal data"), "user"),
+        Entry("CspView.list", _l("Browser reports"), "alert"),
+    )),
 )  # fmt: skip
 
 VIEWS = (
@@ -74,7 +82,7 @@ VIEWS = (
     payments.PaymentsView, payments.SellerPaymentView, payments.PayingAccountView, carriers.CarrierView, carriers.CarrierTestView,
     stock.ItemView, stock.ArgusView, stock.ProductView, stock.PlatformView, stock.UnknownDemandView, stock.ImportRunView,
     system.SiteView, system.VendorView, system.StoreView, system.StaffView, system.MembershipView, system.MessageView, system.EventView,
-    *pages.PAGES,
+    account.MyPasswordView, account.MyAccountView, *watch.VIEWS, *pages.PAGES,
 )  # fmt: skip
 
 
@@ -82,7 +90,7 @@ class StaffSecurity(SecurityManager):
     """The generator's users and roles; sign-in and passwords are ours, its other security screens are not registered."""
 
     def register_views(self) -> None:
-        self.auth_view = pages.AuthView()
+        self.auth_view = account.AuthView()
         self.appbuilder.add_view_no_menu(self.auth_view)
 
     def load_user(self, pk: int) -> Any:
@@ -129,24 +137,39 @@ def gate() -> Any:
         abort(404)
     if not current_user.is_authenticated:
         access.begin(access.NOTHING)
-        if request.endpoint in ("AuthView.login", "AuthView.logout"):
+        if request.endpoint in ("AuthView.login", "AuthView.code", "AuthView.logout"):
             return None
         return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
     user, now = current_user._get_current_object(), int(clock.now().timestamp())
-    idle = now - session.get("seen", 0) > settings.value("staff_idle_minutes") * 60
-    if session.get("epoch") != staff.epoch_of(user.id) or not user.active or idle:
+    standing = sessions.standing(session.get("key", ""), session.get("seen", 0))
+    if standing is None or standing.user_id != user.id or standing.why_closed or not user.active:
         logout_user()
         session.clear()
         access.begin(access.NOTHING)
-        if idle:
-            flash(_("You were signed out after a while without a click: sign in to go on."), "warning")
+        if standing and standing.why_closed:
+            flash(standing.why_closed, "warning")
         return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+    g.standing = standing
     if now - session["seen"] > 60:
         session["seen"] = now
-    if staff.must_change(user.id) and request.endpoint not in ("MyPasswordView.change", "AuthView.logout"):
-        return redirect(url_for("MyPasswordView.change"))
+    if standing.is_stale:
+        _note_seen(standing.id)
+    if (refused := account.gate_of_account()) is not None:
+        return refused
+    if (asked := account.ask_for_proof()) is not None:
+        return asked
+    user = current_user._get_current_object()
     access.begin(None if staff.sees_all(user) else access.scope_of(user.id))
     return None
+
+
+def _note_seen(id: int) -> None:
+    """The only thing a page that is looked at writes: when its browser was last used. Not worth an error."""
+    try:
+        with unit_of_work():
+            sessions.note_seen(id)
+    except DBAPIError:
+        db.session.rollback()
 
 
 def may_open(endpoint: str) -> bool:
@@ -182,7 +205,7 @@ def _teach_templates(app: Flask) -> None:
         menu=menu, may_open=may_open, value_of=listing.value,
         key_of=lambda view, row: getattr(row, view.datamodel.get_pk_name()),
         is_number=_is_number, chosen=_chosen, facts_words=lambda event: facts_words(event.facts),
-        verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
+        held=outbox.held, verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
     )  # fmt: skip
     app.jinja_env.tests.update(
         moment_value=lambda v: isinstance(v, datetime), day_value=lambda v: isinstance(v, date), state_value=lambda v: isinstance(v, Enum)

@@ -297,7 +297,10 @@ class ReferenceView(ScopedView):
 def uploaded(name: str, **how: Any) -> str | None:
     """The picture sent in a field, made again and kept; None when none was sent. Raises Refused when it is no picture."""
     upload = request.files.get(name)
-    return files.keep_picture(upload.read(), **how) if upload and upload.filename else None
+    if not upload or not upload.filename:
+        return None
+    files.check_name(upload.filename)
+    return files.keep_picture(upload.read(), **how)
 
 
 def action_of(move: workflow.Move, verb: Any, confirm: Any = "") -> Any:

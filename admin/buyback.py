@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from flask import flash
+from flask_appbuilder.actions import action
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _l
 
-from admin.base import ReferenceView, ScopedView, action_of
+from admin.base import ReferenceView, ScopedView, action_of, me
 from models import BuyingRule, Customer, Offer, OfferState
 from services.buyback import offers, pricing
 from services.people import customers
@@ -110,6 +112,21 @@ class SellerView(ScopedView):
     first_order = "-created_at"
     empty_sentence = _l("Nobody has opened an account yet.")
     show_partials = ("admin/_seller_offers.html",)
+    base_permissions = [*ScopedView.base_permissions, "erase"]
+    row_links = ((_l("All his data"), "SellerDataView.export", "download"),)
+
+    def action_open(self, name: str, row: Customer) -> bool:
+        return row.erased_at is None
+
+    @action(
+        "erase",
+        _l("Erase at his request"),
+        _l("For good: his name, his addresses, his IBAN and his identity document. Finished sales stay without a name."),
+        "",
+        multiple=False,
+    )
+    def erase(self, row: Customer) -> None:
+        flash(customers.erase(row, by=me()), "success")
 
     def show_more(self, row: Customer) -> dict[str, Any]:
         return {"sales": offers.of_customer(row)}

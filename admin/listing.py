@@ -20,6 +20,7 @@ from services import clock, documents, money, workflow
 from services.documents import latin
 from services.stock import imports
 from services.unit import db
+from services.words import xml_safe
 
 SIZES = (25, 50, 100)
 COUNT_CAP = 10_000
@@ -63,7 +64,7 @@ def filter_names(view: Any) -> Iterator[str]:
 
 
 def _whole(words: str | None, default: int) -> int:
-    return int(words) if words and words.isascii() and words.isdigit() and int(words[:9]) > 0 else default
+    return int(words) if words and len(words) < 10 and words.isascii() and words.isdigit() and int(words) > 0 else default
 
 
 def statement(view: Any, asked: Asked) -> Select[Any]:
@@ -214,7 +215,7 @@ def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
     sheet = book.create_sheet(str(view.list_title)[:31].translate(str.maketrans("", "", "[]:*?/\\")))
     sheet.append([str(view.label_columns[c]) for c in view.list_columns])
     for row in _stream(rows, MOST_FILE_ROWS):
-        sheet.append([_typed(row, c) for c in view.list_columns])
+        sheet.append([xml_safe(v) if isinstance(v := _typed(row, c), str) else v for c in view.list_columns])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -1,18 +1,16 @@
-"""The hand-written staff screens: dashboard, validation, simulation, imports, settings, search, sign-in."""
+"""The hand-written staff screens: dashboard, validation, simulation, imports, settings, search."""
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, send_file, session, url_for
+from flask import abort, flash, redirect, render_template, request, send_file, url_for
 from flask_appbuilder import BaseView, IndexView, expose
 from flask_appbuilder.security.decorators import has_access
-from flask_appbuilder.security.sqla.models import User
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms import EmailField, SelectField, StringField
 from wtforms.validators import InputRequired, Optional
 
 from admin.base import me
@@ -20,8 +18,8 @@ from models import ImportRun, Item, Offer, OfferState, Site, Vendor
 from services import clock, files, money, settings, workflow
 from services.buyback import offers, parcels, pricing
 from services.finance import dashboards
-from services.people import passwords, staff
-from services.stock import argus, catalogue, items
+from services.people import staff
+from services.stock import argus, catalogue, imports, items
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -187,13 +185,18 @@ class ImportView(BaseView):
             if not given or not given.filename:
                 sentence = _("Choose a file.")
             else:
-                with tempfile.NamedTemporaryFile() as kept:
-                    given.save(kept)
-                    kept.flush()
-                    stored = argus.keep(Path(kept.name), given.filename)
-                with unit_of_work():
-                    run_id = argus.receive(stored, by=me()).id
-                return redirect(url_for("ImportView.follow", id=run_id))
+                try:
+                    with tempfile.NamedTemporaryFile() as kept:
+                        given.save(kept)
+                        kept.flush()
+                        imports.check_name(Path(kept.name), given.filename)
+                        stored = argus.keep(Path(kept.name), given.filename)
+                except Refused as refusal:
+                    sentence = str(refusal)
+                else:
+                    with unit_of_work():
+                        run_id = argus.receive(stored, by=me()).id
+                    return redirect(url_for("ImportView.follow", id=run_id))
         return render_template("admin/import.html", runs=argus.latest_runs(), sentence=sentence), 422 if sentence else 200
 
     @expose("/<int:id>")
@@ -325,84 +328,4 @@ class AddStaffView(BaseView):
         return render_template("admin/add_staff.html", form=form), 422 if form.errors else 200
 
 
-# ── sign-in ──
-
-
-class SignInForm(FlaskForm):
-    username = EmailField(_l("E-mail"), [InputRequired(_l("Type your e-mail address."))], render_kw={"autocomplete": "username"})
-    password = PasswordField(_l("Password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
-
-
-class AuthView(BaseView):
-    route_base = "/gestion"
-    base_permissions = []
-
-    @expose("/login/", methods=["GET", "POST"])
-    def login(self) -> Any:
-        after = request.args.get("next", "")
-        after = after if after.startswith("/gestion/") else url_for("DashboardView.index")
-        if current_user.is_authenticated:
-            return redirect(after)
-        form = SignInForm()
-        if form.validate_on_submit():
-            try:
-                user = staff.sign_in(form.username.data, form.password.data, request.remote_addr or "")
-                if user is None:
-                    raise Refused(_("E-mail or password is wrong."))
-                sign_in(user)
-                return redirect(after)
-            except Refused as refusal:
-                form.form_errors.append(str(refusal))
-        return render_template("admin/login.html", form=form), 422 if form.errors else 200
-
-    @expose("/logout/", methods=["POST"])
-    def logout(self) -> Any:
-        if current_user.is_authenticated:
-            id = current_user.id
-            with unit_of_work() as database:
-                staff.sign_out_everywhere(database.get_one(User, id))
-        logout_user()
-        session.clear()
-        return redirect(url_for("AuthView.login"))
-
-
-def sign_in(user: User) -> None:
-    """A fresh session, tied to the epoch of the account."""
-    session.clear()
-    login_user(user)
-    session["epoch"] = staff.epoch_of(user.id)
-    session["seen"] = int(clock.now().timestamp())
-
-
-class NewPasswordForm(FlaskForm):
-    current = PasswordField(_l("Current password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
-    password = PasswordField(_l("New password"), [InputRequired(_l("Choose a password."))], render_kw={"autocomplete": "new-password"},
-                             description=_l("12 characters at least: three or four words do well."))  # fmt: skip
-
-
-class MyPasswordView(BaseView):
-    route_base = "/gestion/mot-de-passe"
-    default_view = "change"
-
-    @expose("/", methods=["GET", "POST"])
-    @has_access
-    def change(self) -> Any:
-        form = NewPasswordForm()
-        if form.validate_on_submit():
-            try:
-                if staff.sign_in(current_user.username, form.current.data, request.remote_addr or "") is None:
-                    raise Refused(_("This is not your current password."))
-                id = current_user.id
-                new = passwords.chosen(form.password.data, current_user.email, current_user.first_name, current_user.last_name)
-                with unit_of_work() as database:
-                    user = database.get_one(User, id)
-                    staff.change_password(user, new)
-                sign_in(user)
-                flash(_("Your password is changed; your other devices are signed out."), "success")
-                return redirect(url_for("DashboardView.index"))
-            except Refused as refusal:
-                form.form_errors.append(str(refusal))
-        return render_template("admin/my_password.html", form=form, first=staff.must_change(current_user.id)), 422 if form.errors else 200
-
-
-PAGES = (ValidateView, SimulateView, ImportView, SettingsView, SearchView, SellItemView, AddStaffView, MyPasswordView)
+PAGES = (ValidateView, SimulateView, ImportView, SettingsView, SearchView, SellItemView, AddStaffView)

@@ -14,7 +14,7 @@ from wtforms.validators import Optional
 from admin.base import ReferenceView, ScopedView, me
 from admin.bench import as_pdf
 from models import Customer, Offer, PayingAccount, PaymentState, SellerPayment, TransferBatch, Vendor
-from services import once, outbox
+from services import audit, files, once, outbox
 from services.payments import bank_details, recaps, seller_payments, transfers
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -90,6 +90,8 @@ class PaymentsView(BaseView):
     @expose("/fichier/<int:id>/telecharger")
     @has_access
     def download(self, id: int) -> Response:
+        number, vendor_id = self._batch(id).number, self._batch(id).vendor_id
+        audit.note_now("transfer_file_read", by=me(), subject=number, vendor_id=vendor_id)
         batch = self._batch(id)
         response = make_response(transfers.content(batch))
         response.mimetype = "application/xml"
@@ -127,6 +129,7 @@ class PaymentsView(BaseView):
         given = request.files.get("file")
         if given is None or not given.filename:
             raise Refused(_("Choose the bank's answer: an XML file, pain.002."))
+        files.check_name(given.filename, ".xml")
         data, name = given.read(10_000_000), given.filename
         with unit_of_work():
             batch, executed, refused = transfers.read_answer(data, name, by=me())
@@ -143,6 +146,17 @@ class PaymentsView(BaseView):
             seller_payments.try_again(payment, by=me())
         flash(_("It is to pay again."), "success")
         return redirect(url_for("PaymentsView.payments"))
+
+    @expose("/<int:id>/iban")
+    @has_access
+    def iban(self, id: int) -> Any:
+        """The whole IBAN of a seller, when his bank or he asks; each reading is written down."""
+        mine = db.select(SellerPayment).where(SellerPayment.id == id)
+        payment = db.session.scalar(mine) or abort(404)
+        audit.note_now("iban_read", by=me(), subject=f"customer {payment.customer_id}", vendor_id=payment.vendor_id, payment=id)
+        payment = db.session.scalars(mine).one()
+        details = bank_details.of(payment.customer_id) or abort(404)
+        return render_template("admin/iban.html", payment=payment, details=details, iban=bank_details.grouped(bank_details.opened(details)))
 
     @staticmethod
     def _vendor(id: int) -> Vendor:

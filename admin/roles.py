@@ -9,14 +9,14 @@ FAB_ROLES = {
     ADMINISTRATOR: [[".*", ".*"]],
     ANIMATOR: [
         ["(Offer|Seller|Product|Argus|Item|Vendor|Store|Site|Message|Event|UnknownDemand|ImportRun|Rule|Parcel|SellerPayment)View$", READ],
-        ["(Dashboard|Search|MyPassword)View$", ".*"],
+        ["(Dashboard|Search|MyPassword|MyAccount)View$", ".*"],
     ],
     ACCOUNTANT: [
         ["(Offer|Seller|Vendor|Store|Message|Event|Item|Parcel|SellerPayment|PayingAccount)View$", READ],
-        ["(Dashboard|Search|MyPassword|Payments|Register)View$", ".*"],
+        ["(Dashboard|Search|MyPassword|MyAccount|Payments|Register)View$", ".*"],
     ],
     OPERATOR: [
-        ["(Dashboard|Search|Validate|Simulate|MyPassword|Bench|Register)View$", ".*"],
+        ["(Dashboard|Search|Validate|Simulate|MyPassword|MyAccount|Bench|Register)View$", ".*"],
         ["ParcelView$", READ + "|(remind|text|abandon|follow_now|drop|arrive|deliver|trouble)$|can_relabel$"],
         ["(SellerPayment|Carrier)View$", READ],
         ["(Offer|Seller|Site|Store|Product|Argus|UnknownDemand|Event)View$", READ],
@@ -26,12 +26,12 @@ FAB_ROLES = {
         ["ItemView$", READ + "|(withdraw|lose|give_back)$|can_sell$"],
     ],
     VENDOR: [
-        ["(Dashboard|Search|MyPassword)View$", ".*"],
+        ["(Dashboard|Search|MyPassword|MyAccount)View$", ".*"],
         ["(Offer|Store|Product)View$", READ],
         ["ItemView$", READ + "|(withdraw|lose|give_back)$|can_sell$"],
     ],
     STORE: [
-        ["(Dashboard|Search|MyPassword)View$", ".*"],
+        ["(Dashboard|Search|MyPassword|MyAccount)View$", ".*"],
         ["(Product)View$", READ],
         ["ItemView$", READ + "|can_sell$"],
     ],

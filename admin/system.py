@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from flask import flash, make_response
+from flask import abort, flash, make_response
 from flask_appbuilder import expose
 from flask_appbuilder.actions import action
 from flask_appbuilder.models.sqla.interface import SQLAInterface
@@ -18,8 +18,8 @@ from wtforms.validators import Optional
 from admin.base import ReferenceView, ScopedView, has_access, me, uploaded
 from admin.words import facts_words
 from models import Event, Membership, Message, Site, Store, Vendor
-from services import clock, messages, workflow
-from services.people import customers, sites, staff
+from services import audit, clock, messages, workflow
+from services.people import customers, second_factor, sessions, sites, staff
 from services.workflow import Refused
 
 SUBJECTS = {
@@ -150,10 +150,11 @@ class StoreView(ReferenceView):
 class StaffView(ScopedView):
     datamodel = SQLAInterface(User)
     route_base = "/gestion/utilisateurs"
-    base_permissions = [*ScopedView.base_permissions, "give_password", "withdraw_access", "restore_access"]
+    base_permissions = [*ScopedView.base_permissions, "give_password", "withdraw_access", "restore_access", "end_sessions", "take_second_factor"]
     list_title = _l("Staff")
     list_columns = ["username", "first_name", "last_name", "roles", "active"]
     show_columns = ["username", "first_name", "last_name", "roles", "active"]
+    show_partials = ("admin/_staff_sessions.html",)
     label_columns = {"username": _l("E-mail"), "first_name": _l("First name"), "last_name": _l("Last name"), "roles": _l("Role"),
                      "active": _l("Has access")}  # fmt: skip
     order_columns = ["username", "last_name"]
@@ -163,6 +164,9 @@ class StaffView(ScopedView):
     first_order = "username"
     links = ((_l("Add a member of staff"), "AddStaffView.add", "plus"),)
 
+    def show_more(self, row: User) -> dict[str, Any]:
+        return {"sessions": sessions.live(row.id), "since": staff.second_factor_since(row.id)}
+
     @action("give_password", _l("Give a one-time password"), "", "", multiple=False)
     def give_password(self, user: User) -> None:
         password = staff.give_password(user, by=me())
@@ -171,6 +175,20 @@ class StaffView(ScopedView):
     @action("withdraw_access", _l("Withdraw access"), "", "")
     def withdraw_access(self, user: User) -> None:
         staff.withdraw(user, by=me())
+
+    @action("end_sessions", _l("End the sessions"), "", "")
+    def end_sessions(self, user: User) -> None:
+        sessions.end_all(user, by=me())
+
+    @action(
+        "take_second_factor",
+        _l("Take the second factor off"),
+        _l("For who lost both telephone and recovery codes: be sure who asks."),
+        "",
+        multiple=False,
+    )
+    def take_second_factor(self, user: User) -> None:
+        second_factor.turn_off(user, by=me())
 
     @action("restore_access", _l("Give access back"), "", "")
     def restore_access(self, user: User) -> None:
@@ -190,6 +208,12 @@ class MembershipView(ReferenceView):
     def check(self, row: Membership) -> None:
         if row.store is not None and row.vendor is not None and row.store.vendor_id != row.vendor.id:
             raise Refused(_("This store belongs to another vendor."))
+
+    def kept(self, row: Membership, form: Any, ready: Any) -> None:
+        audit.note("rights_changed", by=me(), subject=str(row.user), vendor=str(row.vendor), store=str(row.store or ""))
+
+    def check_delete(self, row: Membership) -> None:
+        audit.note("rights_changed", by=me(), subject=str(row.user), withdrawn=str(row.vendor))
 
 
 class MessageView(ScopedView):
@@ -219,7 +243,10 @@ class MessageView(ScopedView):
     @has_access
     def open(self, pk: str) -> Any:
         """The mail as its reader sees it, alone in the browser; it runs nothing."""
-        response = make_response(self.row(pk).html or self.row(pk).body)
+        row = self.row(pk)
+        if not row.html:  # an SMS, or a text no longer kept
+            abort(404)
+        response = make_response(row.html)
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
         return response
 

@@ -23,12 +23,12 @@ class SmtpMail:
         domain = letter.sender_address.rpartition("@")[2] or "localhost"
         message_id = f"<{letter.reference}@{domain}>"
         try:
-            message["From"] = formataddr((letter.sender_name, letter.sender_address))
+            message["From"] = formataddr((_plain(letter.sender_name), letter.sender_address))
             message["To"] = letter.to
             if letter.reply_to:
                 message["Reply-To"] = letter.reply_to
-            message["Subject"] = letter.subject
-        except ValueError as error:  # a line break in a header is an attack or a slip, never a mail
+            message["Subject"] = _plain(letter.subject)
+        except (ValueError, IndexError) as error:  # a line break in a header is an attack or a slip, never a mail
             raise GatewayError(f"bad header: {error}", permanent=True) from error
         message["Message-ID"] = message_id
         message["Date"] = formatdate()
@@ -38,6 +38,8 @@ class SmtpMail:
         try:
             with self._connect() as server:
                 server.send_message(message)
+        except (ValueError, IndexError, UnicodeError) as error:  # an address no header can hold
+            raise GatewayError(f"bad letter: {type(error).__name__}", permanent=True) from error
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as error:
             raise GatewayError(str(error), permanent=_is_permanent(error)) from error
         except (smtplib.SMTPException, OSError) as error:
@@ -55,6 +57,11 @@ class SmtpMail:
         if self._url.username:
             server.login(unquote(self._url.username), unquote(self._url.password or ""))
         return server
+
+
+def _plain(words: str) -> str:
+    """Words for a header. « =?utf-8?q?…?= » in what somebody typed would be decoded, hidden line breaks included (CVE-2024-6923): it stays words."""
+    return words.replace("=?", "= ?")
 
 
 def _is_permanent(error: Exception) -> bool:

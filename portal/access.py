@@ -12,15 +12,17 @@ from models import Customer, Offer, OfferState, Site
 from portal import bp
 from services import clock, settings, visits
 from services.buyback import offers
-from services.people import customers
+from services.people import customers, links
 from services.unit import db
 from services.workflow import Actor
-
-CART_COOKIE = "comptoir_panier"
 
 
 def customer_cookie() -> str:
     return "__Host-comptoir_client" if current_app.config["SESSION_COOKIE_SECURE"] else "comptoir_client"
+
+
+def cart_cookie() -> str:
+    return "__Host-comptoir_panier" if current_app.config["SESSION_COOKIE_SECURE"] else "comptoir_panier"
 
 
 def site() -> Site:
@@ -43,6 +45,15 @@ def me() -> Customer | None:
     return customer
 
 
+def signed_in_lately() -> bool:
+    """Whether the password was typed less than a quarter of an hour ago: the cookie is as old as the sign-in."""
+    try:
+        _who, at = _signer().loads(request.cookies.get(customer_cookie(), ""), return_timestamp=True)
+    except BadSignature:
+        return False
+    return (clock.now() - at).total_seconds() < 900
+
+
 def actor() -> Actor:
     customer = me()
     assert customer is not None
@@ -54,7 +65,7 @@ def cart() -> Offer | None:
     here, customer = site(), me()
     if customer and (own := offers.cart_of(customer, here)):
         return own
-    token = request.cookies.get(CART_COOKIE, "")
+    token = request.cookies.get(cart_cookie(), "")
     found = offers.cart_by_token(token, here) if token else None
     if found and found.customer_id is not None and (customer is None or found.customer_id != customer.id):
         return None
@@ -93,7 +104,7 @@ def customer_required(view: Any) -> Any:
 
 def remember(response: Response, customer: Customer) -> Response:
     """Sign a customer in: his own cookie, which holds no more than his id and the epoch of his sessions."""
-    value = _signer().dumps([customer.id, customer.session_epoch])
+    value = _signer().dumps([customer.id, customer.session_epoch, secrets.token_hex(8)])  # two sign-ins never make the same
     days = settings.value("customer_days")
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     response.set_cookie(customer_cookie(), value, max_age=days * 86400, httponly=True, samesite="Lax", secure=secure, path="/")
@@ -104,13 +115,14 @@ def remember(response: Response, customer: Customer) -> Response:
 def forget(response: Response) -> Response:
     response.delete_cookie(customer_cookie(), path="/", secure=current_app.config["SESSION_COOKIE_SECURE"], httponly=True, samesite="Lax")
     session.clear()
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
 def remember_cart(response: Response, token: str) -> Response:
     days = settings.value("cart_days")
     secure = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie(CART_COOKIE, token, max_age=days * 86400, httponly=True, samesite="Lax", secure=secure, path="/")
+    response.set_cookie(cart_cookie(), token, max_age=days * 86400, httponly=True, samesite="Lax", secure=secure, path="/")
     return response
 
 
@@ -141,7 +153,7 @@ def _read_cookie() -> list[int] | None:
 
 
 def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="portal-session-v1")
+    return URLSafeTimedSerializer(links.secrets(), salt="portal-session-v1")
 
 
 @bp.before_request
@@ -152,4 +164,4 @@ def _count_the_visit() -> None:
 
 @bp.context_processor
 def _what_pages_need() -> dict[str, Any]:
-    return {"site": site(), "me": me, "now": clock.now(), "drop_days": settings.value("drop_off_days")}
+    return {"site": site(), "me": me, "signed_in_lately": signed_in_lately, "now": clock.now(), "drop_days": settings.value("drop_off_days")}

@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from models import Customer
 from portal import bp
-from portal.access import CART_COOKIE, cart, customer_required, forget, inside, me, remember, site
+from portal.access import cart, cart_cookie, customer_required, forget, inside, me, remember, site
 from portal.forms import (
     AccountForm,
     ChangeEmailForm,
@@ -63,6 +63,7 @@ def sign_in() -> Any:
             id = customer.id
             with unit_of_work() as session:
                 customer = session.get_one(Customer, id)
+                customers.came(customer)
                 offers.adopt(cart(), customer, site())
             return _signed_in(customer)
     return render_template("portal/account/sign_in.html", form=form, suite=_next(), cart=cart()), 422 if refused(form) else 200
@@ -72,7 +73,7 @@ def sign_in() -> Any:
 def sign_out() -> Any:
     flash(_("You are signed out."), "success")
     response = redirect(url_for("portal.sell"))
-    response.delete_cookie(CART_COOKIE)
+    response.delete_cookie(cart_cookie(), path="/", secure=current_app.config["SESSION_COOKIE_SECURE"], httponly=True, samesite="Lax")
     if customer := me():
         id = customer.id
         with unit_of_work() as session:
@@ -158,7 +159,7 @@ def change_email() -> Any:
             with unit_of_work():
                 customers.ask_email(_me(), form.email.data, site=site())
             flash(_("Open the mail we sent to the new address to confirm it."), "success")
-            return redirect(url_for("portal.account"))
+            return remember(make_response(redirect(url_for("portal.account"))), _me())
     return account_page(email=form), 422
 
 

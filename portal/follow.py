@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from models import Customer, Offer, OfferState, Parcel, PaymentMeans, Photo
 from portal import bp
-from portal.access import actor, customer_required, inside, me, mine, site
+from portal.access import actor, customer_required, inside, me, mine, remember, signed_in_lately, site
 from portal.account import account_page
 from portal.forms import IbanForm, refused, saying_why
 from services import files, limits, once, settings, visits
@@ -103,7 +103,9 @@ def _slip(offer: Offer) -> Response:
 
 
 def _photo(found: Photo) -> Response:
-    return send_file(files.path(found.file), mimetype="image/jpeg")
+    response = send_file(files.path(found.file), mimetype="image/jpeg")
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _pdf(data: bytes, name: str) -> Response:
@@ -149,14 +151,14 @@ def choose_means(number: str) -> Any:
 @bp.post("/compte/iban")
 @customer_required
 def give_iban() -> Any:
-    """Keep the IBAN. Changing one asks for the password, and is announced by mail."""
+    """Keep the IBAN. The password is asked for, unless it was typed minutes ago and no IBAN is replaced; a change is announced by mail."""
     form = IbanForm(prefix="iban")
     after = inside(request.form.get("suite"), url_for("portal.account") + "#iban")
     if form.validate_on_submit():
         with saying_why(form):
             customer = me()
             assert customer is not None
-            if bank_details.of(customer.id) is not None:
+            if not signed_in_lately() or bank_details.of(customer.id) is not None:
                 customers.check_password(customer, form.password.data or "")
             with unit_of_work():
                 customer = me()
@@ -166,7 +168,7 @@ def give_iban() -> Any:
             flash(
                 _("Your IBAN is kept: your payment is being prepared. The bank may take a few days.") if moved else _("Your IBAN is kept."), "success"
             )
-            return redirect(after)
+            return remember(make_response(redirect(after)), customer)
     return account_page(iban=form), 422 if refused(form) else 200
 
 

@@ -78,7 +78,7 @@ class IbanForm(FlaskForm):
                        render_kw={"autocomplete": "off", "spellcheck": "false", "placeholder": "FR76 1234 5678 9012 3456 7890 123", "inputmode": "text"})  # fmt: skip
     holder = StringField(_l("Holder of the account"), [InputRequired(_l("Type the name of the account's holder, as the bank knows it."))],
                          render_kw={"autocomplete": "name"}, description=_l("As the bank knows it: it compares the name with the account."))  # fmt: skip
-    password = PasswordField(_l("Your password (to change the IBAN)"), render_kw={"autocomplete": "current-password"})
+    password = PasswordField(_l("Your password (to keep another IBAN)"), render_kw={"autocomplete": "current-password"})
 
 
 class EraseForm(FlaskForm):

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from models import LineState, Offer, OfferLine, OfferState, PaymentState
 from portal import bp
-from portal.access import actor, cart, customer_required, me, mine, remember_cart, site, wants_fragment
+from portal.access import actor, cart, cart_cookie, customer_required, me, mine, remember_cart, site, wants_fragment
 from portal.follow import payment_facts
 from services import files, limits, once, settings, workflow
 from services.buyback import offers, parcels, pricing
@@ -94,7 +94,7 @@ def add() -> Any:
         if toast:
             flash(toast["text"], "success")
         return remember_cart(make_response(redirect(url_for("portal.sell"))), cart_token)
-    with_new_cookie = request.cookies.get("comptoir_panier") != cart_token
+    with_new_cookie = request.cookies.get(cart_cookie()) != cart_token
     page = _after_change(toast, cart_token)
     return remember_cart(page, cart_token) if with_new_cookie else page
 

@@ -2,18 +2,23 @@
 
 import os
 import secrets
+import time
 import warnings
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import zxingcpp
 from flask_babel import gettext as _
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from sqlalchemy import select
 
+from services.unit import db
 from services.workflow import Refused
 
 MOST_BYTES = 12_000_000
 MOST_PIXELS = 40_000_000
+PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _BARCODES = zxingcpp.barcode_formats_from_str("EAN13|EAN8|UPCA|UPCE")
 _dir: Path
@@ -24,6 +29,10 @@ def plug(data_dir: Path) -> None:
     global _dir
     _dir = data_dir / "files"
     _dir.mkdir(parents=True, exist_ok=True)
+
+
+def folder() -> Path:
+    return _dir
 
 
 def path(name: str) -> Path:
@@ -52,6 +61,41 @@ def keep_as(name: str, data: bytes) -> None:
 
 def read(name: str) -> bytes:
     return path(name).read_bytes()
+
+
+def drop(name: str) -> None:
+    """Forget a stored file; one that is gone already is no error."""
+    path(name).unlink(missing_ok=True)
+
+
+# Every column that names stored files, declared by the noun that owns it: (model, column); a dict column names one a value.
+NAMED_BY: list[tuple[Any, str]] = []
+
+
+def named_by(model: Any, *columns: str) -> None:
+    NAMED_BY.extend((model, column) for column in columns)
+
+
+def named() -> set[str]:
+    """Every stored file some row names: what a backup must hold, and what is no litter."""
+    found: set[str] = set()
+    for model, column in NAMED_BY:
+        for value in db.session.scalars(select(getattr(model, column)).where(getattr(model, column).is_not(None))):
+            found.update(value.values() if isinstance(value, dict) else [value])
+    return {name for name in found if name}
+
+
+def litter(days: int = 7) -> list[str]:
+    """Stored files no row names, older than so many days: a photo whose form was never sent, a file whose writing was cut."""
+    old, known = time.time() - days * 86400, named()
+    return [entry.name for entry in os.scandir(_dir) if entry.is_file() and entry.name not in known and entry.stat().st_mtime < old]
+
+
+def check_name(name: str | None, *suffixes: str) -> None:
+    """A file whose name says that it is something else is refused; one without an ending is judged by its content alone. Raises Refused."""
+    suffix = Path(name or "").suffix.lower()
+    if suffix and suffix not in (suffixes or PICTURE_NAMES):
+        raise Refused(_("A file « %(suffix)s » is not expected here: %(wanted)s.", suffix=suffix[:12], wanted=", ".join(suffixes or PICTURE_NAMES)))
 
 
 def open_picture(data: bytes) -> Image.Image:

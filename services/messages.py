@@ -13,12 +13,13 @@ import phonenumbers
 from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from jinja2 import Environment, StrictUndefined, UndefinedError
 from sqlalchemy import func, select
 
 from gateways import GatewayError, Letter, live
 from models import Customer, Message, MessageKind, MessageState, Offer, Site
-from services import clock, outbox, workflow
+from services import clock, outbox, retention, settings, workflow
 from services.unit import db
 from services.workflow import Actor, Refused
 
@@ -69,6 +70,11 @@ def is_mobile(number: str) -> bool:
         return False
     kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
     return phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in kinds
+
+
+def forget(message: Message) -> None:
+    """Its text and its recipient are no longer needed: what is left says that something was sent, when, and about which sale."""
+    message.recipient, message.subject, message.body, message.html = "", _("Text no longer kept"), "", ""
 
 
 def resend(message: Message, *, by: Actor) -> None:
@@ -179,7 +185,21 @@ def _sent(payload: dict[str, Any], answer: str | None, error: str | None) -> Non
         message.state, message.error = MessageState.failed, error
 
 
-outbox.handles("message", call=_send, record=_sent)
+def _why_not_again(payload: dict[str, Any]) -> str | None:
+    if SECRET in db.session.get_one(Message, payload["message"]).body:
+        return _("This message held a personal link that works once: the person asks for a new one.")
+    return None
+
+
+outbox.handles("message", call=_send, record=_sent, why_not_again=_why_not_again)
+
+retention.rule(
+    "letters", _l("Text and recipient of mails and SMS"), lambda: _l("%(n)s months", n=settings.value("letter_months")),
+    _l("Proof of what was said, the time of a dispute."), Message,
+    lambda now: select(Message.id).where(
+        Message.created_at < now - retention.months(settings.value("letter_months")), Message.recipient != "", Message.state != MessageState.waiting),
+    forget,
+)  # fmt: skip
 
 _BUTTON = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
 

@@ -35,16 +35,19 @@ def dotted(cents: int) -> str:
     return plain(cents).replace(",", ".")
 
 
-_AMOUNT = re.compile(r"([+-]?)(\d+)(?:[.,](\d{1,2})0*)?", re.ASCII)
+# Spaces stand between thousands only: « 12 50 » is no amount, and never twelve hundred and fifty euros.
+_AMOUNT = re.compile("\\s*€?\\s*([+-]?)(\\d+|\\d{1,3}(?:[ \u00a0\u202f\u2009]\\d{3})+)(?:[.,](\\d{1,2})0*)?[ \u00a0\u202f]?€?\\s*")
 
 
 @functools.lru_cache(maxsize=8192)  # a price list says the same prices again and again
 def parse(words: str) -> int:
     """Read « 12,5 », « 1 234,56 € », « 8.00 » into cents. Raises ValueError on anything else, and above a million euros."""
-    match = _AMOUNT.fullmatch(re.sub(r"[\s\u00a0\u202f€]", "", words))
+    match = _AMOUNT.fullmatch(words)
     if not match:
         raise ValueError(words)
-    sign, euros, decimals = match.groups()
+    sign, euros, decimals = match[1], "".join(c for c in match[2] if "0" <= c <= "9"), match[3]
+    if len(euros) < len("".join(match[2].split())) or (decimals and not decimals.isascii()):  # digits of another alphabet
+        raise ValueError(words)
     if len(euros) > 9:
         raise ValueError(words)
     cents = int(euros) * 100 + int((decimals or "0").ljust(2, "0"))

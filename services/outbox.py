@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import and_, func, or_, select, update
 
 from gateways import GatewayError
-from models import Outbox, OutboxState
-from services import clock
+from models import Outbox, OutboxHold, OutboxState
+from services import audit, clock, workflow
 from services.unit import db, retried, unit_of_work
+from services.workflow import Actor, Refused
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,14 @@ TRIES_OF_A_BUG = 6
 # One run of the worker stops taking new rows after this, so that a slow partner does not hold the others up.
 BUDGET_SECONDS = 45
 S = OutboxState
+workflow.name_states(
+    (S.todo, _l("Waiting"), "info"),
+    (S.running, _l("Being done"), "info"),
+    (S.done, _l("Done"), "ok"),
+    (S.dead, _l("Given up: to look at"), "bad"),
+    (S.abandoned, _l("Abandoned"), "off"),
+)
+workflow.VERBS.update(retry_task=_l("Tried again"), abandon_task=_l("Abandoned"))
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class Kind:
     call: Callable[[dict[str, Any], str], str]
     record: Callable[[dict[str, Any], str | None, str | None], None]
     once: bool = False
+    why_not_again: Callable[[dict[str, Any]], str | None] = lambda _payload: None
 
 
 KINDS: dict[str, Kind] = {}
@@ -44,10 +56,14 @@ KINDS: dict[str, Kind] = {}
 UNSURE = "unsure"
 
 
-def handles(kind: str, *, call: Callable[[dict[str, Any], str], str], record: Callable[..., None], once: bool = False) -> None:
+def handles(
+    kind: str, *, call: Callable[[dict[str, Any], str], str], record: Callable[..., None], once: bool = False,
+    why_not_again: Callable[[dict[str, Any]], str | None] = lambda _payload: None,
+) -> None:  # fmt: skip
     """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was lost, is never tried
-    again: `record` gets UNSURE as its error, and a look-up or a person decides."""
-    KINDS[kind] = Kind(call, record, once)
+    again: `record` gets UNSURE as its error, and a look-up or a person decides. `why_not_again` says, in words, why a
+    dead row of this kind cannot be tried once more from « Tâches »."""
+    KINDS[kind] = Kind(call, record, once, why_not_again)
 
 
 def add(kind: str, key: str, **payload: Any) -> Outbox:
@@ -60,7 +76,9 @@ def add(kind: str, key: str, **payload: Any) -> Outbox:
 
 
 def due(limit: int = 100) -> list[int]:
-    """Rows to work on now, oldest first: those never tried, those whose lease ran out."""
+    """Rows to work on now, oldest first: those never tried, those whose lease ran out. None while sendings are held."""
+    if held() is not None:
+        return []
     return list(db.session.scalars(select(Outbox.id).where(_is_due()).order_by(Outbox.next_at).limit(limit)))
 
 
@@ -116,6 +134,91 @@ def work_now(key: str) -> bool:
     return work_one(id)
 
 
+# ── held: nothing leaves ──
+
+
+def held() -> OutboxHold | None:
+    """Why nothing leaves now, or None."""
+    return db.session.scalar(select(OutboxHold).where(OutboxHold.lifted_at.is_(None)).limit(1))
+
+
+def hold(reason: str, *, by: Actor) -> OutboxHold:
+    """Let nothing leave any more until a person lifts it: after a restore, what waits here may have left already."""
+    row = held()
+    if row is None:
+        row = OutboxHold(reason=reason, by_name=by.name, since=clock.now())
+        db.session.add(row)
+        db.session.flush()
+    return row
+
+
+def doubt_what_may_have_left() -> int:
+    """After a restore: a row that must not be repeated is taken for one whose worker died, so that it ends in a look-up, never in a second call."""
+    kinds = [name for name, kind in KINDS.items() if kind.once]
+    doubted = update(Outbox).where(Outbox.kind.in_(kinds), Outbox.state == S.todo).values(state=S.running, lease_until=clock.now() - LEASE)
+    return db.session.execute(doubted).rowcount  # type: ignore[attr-defined]
+
+
+def lift(*, by: Actor) -> None:
+    """Sendings go on: what is still due leaves now. Raises Refused when nothing was held."""
+    row = held()
+    if row is None:
+        raise Refused(_("Sendings are not held."))
+    row.lifted_at, row.lifted_by = clock.now(), by.name
+    audit.note("hold_lifted", by=by, reason=row.reason)
+    db.session().info["rings"] = True
+
+
+# ── dead rows, and what a person does about them ──
+
+
+def why_not_retry(row: Outbox) -> str | None:
+    """None when a dead row can be tried again, else the sentence that says what to do instead."""
+    if row.state is not S.dead:
+        return _("Only what was given up can be tried again.")
+    kind = KINDS.get(row.kind)
+    if kind is None:
+        return _("This version does not know what « %(kind)s » is.", kind=row.kind)
+    if kind.once:
+        return _("Repeating this could cost twice: look at the parcel, it says what to do.")
+    return kind.why_not_again(row.payload)
+
+
+def retry(row: Outbox, *, by: Actor) -> None:
+    """Try a dead row again, with three new days of patience. Raises Refused with the reason when it must not be."""
+    if reason := why_not_retry(row):
+        raise Refused(reason)
+    workflow.record(row, "retry_task", by=by, kind=row.kind, error=row.last_error)
+    row.state, row.attempts, row.next_at, row.created_at, row.lease_token = S.todo, 0, clock.now(), clock.now(), None
+    db.session().info["rings"] = True
+
+
+def abandon(row: Outbox, reason: str, *, by: Actor) -> None:
+    """Give a row up for good, with the reason: what it was about is told as after a failure."""
+    reason = reason.strip()
+    if not reason:
+        raise Refused(_("Write why it is given up: somebody will ask."))
+    if row.state not in (S.dead, S.todo):
+        raise Refused(_("It is being done just now, or is over."))
+    was_waiting, kind = row.state is S.todo, KINDS.get(row.kind)
+    workflow.record(row, "abandon_task", by=by, kind=row.kind, reason=reason[:300])
+    payload = dict(row.payload)
+    row.payload = {name: value for name, value in payload.items() if not name.startswith("secret")}
+    row.state, row.last_error = S.abandoned, reason[:500]
+    db.session.flush()
+    if was_waiting and kind is not None:
+        kind.record(payload, None, reason[:200])
+
+
+def dead() -> int:
+    return db.session.scalar(select(func.count(Outbox.id)).where(Outbox.state == S.dead)) or 0
+
+
+def oldest_due() -> datetime | None:
+    """Since when the oldest row that should have left waits."""
+    return db.session.scalar(select(func.min(Outbox.next_at)).where(Outbox.state.in_([S.todo, S.running]), Outbox.next_at <= clock.now()))
+
+
 def waiting() -> int:
     return db.session.scalar(select(func.count()).where(Outbox.state.in_([S.todo, S.running]))) or 0
 
@@ -123,7 +226,9 @@ def waiting() -> int:
 def forget_done(days: int = 30) -> int:
     """Drop told rows older than so many days: the messages themselves stay."""
     limit = clock.now() - timedelta(days=days)
-    result = db.session.execute(Outbox.__table__.delete().where(and_(Outbox.state == S.done, Outbox.done_at < limit)))  # type: ignore[attr-defined]
+    result = db.session.execute(
+        Outbox.__table__.delete().where(and_(Outbox.state.in_([S.done, S.abandoned]), func.coalesce(Outbox.done_at, Outbox.created_at) < limit))
+    )  # type: ignore[attr-defined]
     return result.rowcount
 
 
@@ -134,6 +239,8 @@ def _is_due() -> Any:
 
 def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime, bool] | None:
     with unit_of_work() as session:
+        if held() is not None:
+            return None
         before = session.scalar(select(Outbox.state).where(Outbox.id == id).with_for_update())
         claimed = session.execute(
             update(Outbox)

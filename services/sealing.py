@@ -5,12 +5,15 @@ as long as something it sealed lives (the police register: ten years).
 """
 
 import base64
-import hashlib
-import hmac
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _ring: dict[str, bytes] = {}
 
@@ -54,9 +57,41 @@ def unseal_bytes(sealed: bytes, place: str) -> bytes:
     return _open(name.decode(), body, place)
 
 
-def digest(words: str) -> str:
-    """A keyed fingerprint, to compare two sealed texts without opening them."""
-    return hmac.new(next(iter(_ring.values())), words.encode(), hashlib.sha256).hexdigest()
+@dataclass(frozen=True)
+class Sealed:
+    """A column of sealed texts (or, `is_file`, of the names of sealed files), and the place each is tied to."""
+
+    model: Any
+    column: str
+    place: Callable[[Any], str]
+    is_file: bool = False
+    is_frozen: bool = False
+
+
+# Every column that holds something sealed, declared by the noun that owns it: what a change of key must go through.
+SEALED: list[Sealed] = []
+
+
+def keeps(model: Any, column: str, place: Callable[[Any], str], *, is_file: bool = False, is_frozen: bool = False) -> None:
+    """Declare a sealed column. `is_frozen`: its rows may never be rewritten, so their key must stay in the ring."""
+    SEALED.append(Sealed(model, column, place, is_file, is_frozen))
+
+
+def current() -> str:
+    """The name of the key that seals."""
+    return next(iter(_ring))
+
+
+def names() -> list[str]:
+    """The keys of the ring, the newest first."""
+    return list(_ring)
+
+
+def derived(purpose: str, name: str = "") -> bytes:
+    """A key of its own (32 bytes) for another use, made from a key of the ring (HKDF, RFC 5869). Raises CannotOpen."""
+    if (name or current()) not in _ring:
+        raise CannotOpen(purpose)
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(_ring[name or current()])
 
 
 def _seal(name: str, data: bytes, place: str) -> bytes:

@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,8 @@ from app import create_app
 from gateways import live
 from gateways.fakes import FakeCarrier, FakeMail, FakeSms
 from models import Model
-from services import access, limits, settings
-from services.people import passwords, sites, staff
+from services import access, clock, limits, sealing, settings
+from services.people import passwords, sessions, sites, staff
 from services.unit import db
 
 POSTGRES = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "")
@@ -82,9 +81,10 @@ def application(machine):
 
 
 def restore(folder: Path) -> None:
-    """Copy the template over the database by SQLite's own backup: safe beside a thread that still reads."""
-    with closing(sqlite3.connect(folder / "template.db")) as template, closing(sqlite3.connect(folder / "test.db", timeout=10)) as database:
-        template.backup(database)
+    """A new file in the place of the old one: a thread or a killed process that still holds the old one spoils nothing."""
+    for end in ("", "-wal", "-shm"):
+        (folder / f"test.db{end}").unlink(missing_ok=True)
+    shutil.copyfile(folder / "template.db", folder / "test.db")
 
 
 def checkpoint(path: Path) -> None:
@@ -107,6 +107,7 @@ def app(application, machine, request) -> Iterator:
             commands.bring_to_life()
         else:
             db.session.remove()
+            db.engine.dispose()
             restore(machine.data_dir)
         sites.forget()
         settings.forget()
@@ -178,15 +179,17 @@ def as_staff(app):
         email = email or f"{role.lower().replace(' ', '.').replace('é', 'e')}@staff.test"
         with unit_of_work() as session:
             user, _password = staff.add(email, role, by=Actor("command", None, "test"), first_name=role)
-            staff.account_of(user).must_change_password = False
+            account = staff.account_of(user)
+            account.must_change_password = False
+            account.totp_sealed = sealing.seal("JBSWY3DPEHPK3PXP", f"staff_account.totp:{user.id}")  # he has a second factor, and passed it
             for vendor in vendors:
                 staff.belongs_to(user, session.merge(vendor))
             id = user.id
+            key = sessions.open_for(user, address="127.0.0.1", agent="test")
         client = app.test_client()
+        now = int(clock.now().timestamp())
         with client.session_transaction() as cookie:
-            from services import clock
-
-            cookie.update({"_user_id": str(id), "_fresh": True, "epoch": 0, "seen": int(clock.now().timestamp())})
+            cookie.update({"_user_id": str(id), "_fresh": True, "key": key, "seen": now, "proved": now})
         client.user_id = id
         return client
 

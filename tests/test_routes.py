@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from models import Model
+from services import audit
 from services.people import staff
 from services.unit import db
 from tests import factories
@@ -16,6 +17,7 @@ PUBLIC = {
     "static", "appbuilder.static", "api.quote", "portal.sell", "portal.scan", "portal.photo", "portal.add", "portal.take_out", "portal.put_back",
     "portal.recap", "portal.finalise", "portal.conditions", "portal.cover", "portal.logo", "portal.brand", "portal.open_account", "portal.sign_in",
     "portal.sign_out", "portal.document", "portal.forgotten", "portal.new_password", "portal.confirm", "AuthView.login", "AuthView.logout",
+    "AuthView.code", "api.well", "api.metrics", "api.csp_report",
 }  # fmt: skip
 CUSTOMER = {
     "portal.complete", "portal.thanks", "portal.sales", "portal.sale", "portal.answer", "portal.account", "portal.correct", "portal.change_email",
@@ -70,10 +72,13 @@ def test_every_customer_route_asks_who_it_is(app, client):
 
 
 def state() -> dict[str, int]:
+    """A fingerprint of each table; reading what is sealed adds to the audit log, on purpose, and to nothing else."""
     db.session.rollback()
     sums = {}
     for table in Model.metadata.sorted_tables:
-        rows = db.session.execute(text(f'SELECT * FROM "{table.name}"')).all()
+        if table.name == "audit_entry":
+            continue
+        rows = [row for row in db.session.execute(text(f'SELECT * FROM "{table.name}"')) if row[0] != audit.SERIES]
         sums[table.name] = hash(tuple(sorted(map(repr, rows))))
     db.session.rollback()
     return sums
@@ -105,7 +110,8 @@ def test_every_change_needs_a_token(app, client, as_staff, as_customer):
                     answer = visitor.post(
                         address(app, rule), data={"ean": "x", "motive": "x", "price": "1", "answer": "agree", "action": "delete", "rowid": "1"}
                     )
-                    assert answer.status_code in (302, 400, 404, 410, 422), (rule.rule, answer.status_code)
+                    open_to_all = {204} if rule.endpoint == "api.csp_report" else set()  # a browser's report has no token; nothing of it was kept
+                    assert answer.status_code in {302, 400, 404, 410, 422} | open_to_all, (rule.rule, answer.status_code)
     finally:
         app.config["WTF_CSRF_ENABLED"] = False
     assert state() == before

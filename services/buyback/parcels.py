@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 
 from gateways import Address, CarrierAccount, GatewayError, Label, Relay, Shipment, Trace, Tracking, live, mondial_relay
 from models import CarrierContract, CarrierService, Customer, Offer, OfferState, Parcel, ParcelEvent, ParcelState, Platform, Product, Variant, Vendor
-from services import clock, files, messages, outbox, sealing, settings, workflow
+from services import clock, files, messages, outbox, retention, sealing, settings, workflow
 from services.buyback import letters
 from services.people import identity
 from services.unit import db, retried, unit_of_work
@@ -68,6 +68,9 @@ PARCEL = Workflow(
     Move("abandon",    _l("Abandoned"),                      LABELLESS | {S.not_sent, S.incident},   S.abandoned,        None,    (STAFF, TIME)),
     Move("send_back",  _l("Sent back to the seller"),        {S.to_return},                          S.returned),
 )  # fmt: skip
+sealing.keeps(CarrierContract, "key_sealed", lambda row: f"carrier_contract.key:{row.vendor_id}")
+sealing.keeps(CarrierContract, "password_sealed", lambda row: f"carrier_contract.password:{row.vendor_id}")
+files.named_by(Parcel, "label_files")
 workflow.VERBS.update({move.verb: move.label for move in PARCEL.moves})
 workflow.VERBS.update(request=_l("Parcel expected"), remind=_l("Reminder by e-mail"), text=_l("Reminder by SMS"), return_asked=_l("Return asked for"),
                       look=_l("Label looked up"), check_contract=_l("Connection tested"))  # fmt: skip
@@ -729,3 +732,22 @@ def _seller_address(customer: Customer) -> Address:
 
 def _level_words(level: int) -> str:
     return f"Ass{level} {INSURANCE[level] // 100} €" if level else _("standard")
+
+
+# ── how long ──
+
+
+def _forget_label(parcel: Parcel) -> list[str]:
+    kept = list(parcel.label_files.values())
+    parcel.label_files, parcel.relays, parcel.label_url = {}, [], ""
+    return kept
+
+
+retention.rule(
+    "labels", _l("Labels of parcels, relay points near the seller"), lambda: _l("%(n)s months", n=settings.value("photo_months")),
+    _l("To print them again while the parcel travels."), Parcel,
+    lambda now: select(Parcel.id).where(
+        Parcel.label_at < now - retention.months(settings.value("photo_months")), Parcel.label_url != "",
+        Parcel.status.in_([S.checked, S.abandoned, S.returned])),
+    _forget_label,
+)  # fmt: skip

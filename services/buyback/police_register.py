@@ -13,16 +13,17 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 
 from models import Consultation, Customer, Item, ItemState, OfferLine, PoliceRecord, RecordKind, RegisterSeal, Vendor
-from services import clock, messages, money, numbering, sealing, workflow
+from services import audit, clock, messages, money, numbering, retention, sealing, workflow
 from services.people import identity, sites
 from services.unit import db
 from services.workflow import Actor, Refused
 
 workflow.name_states((RecordKind.purchase, _l("Purchase"), "ok"), (RecordKind.correction, _l("Correction"), "warn"))
 FIRST = "0" * 64
+sealing.keeps(PoliceRecord, "sealed", lambda row: _place(row.vendor_id, row.number), is_frozen=True)
 # Why one may look into it.
 PURPOSES = {"check": _l("Internal check"), "authority": _l("Request of an authority"), "seller": _l("Request of a seller about his data")}
 
@@ -104,7 +105,12 @@ def verify(vendor_id: int) -> Verdict:
     # Read first, so that what is written meanwhile is beyond them and never looks like a hole.
     expected = numbering.last(_series(vendor_id))
     seals = db.session.scalars(select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id).order_by(RegisterSeal.day)).all()
-    previous, number, heads = FIRST, 0, dict[int, str]()
+    # What is older than ten years is gone by whole sealed days: the chain then hangs on the seal of the last of them.
+    first = db.session.scalar(select(func.min(PoliceRecord.number)).where(PoliceRecord.vendor_id == vendor_id)) or 1
+    anchor = next((seal for seal in seals if seal.last_number == first - 1 and seal.day < (clock.now() - TEN_YEARS).date()), None)
+    if first > 1 and anchor is None:
+        return Verdict(0, 1, _("Entry %(number)s is missing.", number=1))
+    previous, number, heads = (anchor.head_hash if anchor else FIRST), first - 1, dict[int, str]()
     for entry in db.session.scalars(
         select(PoliceRecord).where(PoliceRecord.vendor_id == vendor_id).order_by(PoliceRecord.number).execution_options(yield_per=500)
     ):
@@ -123,6 +129,8 @@ def verify(vendor_id: int) -> Verdict:
             return Verdict(number, number, _("Entry %(number)s shows something else than its sealed copy.", number=number))
         previous = heads[number] = entry.hash
     for seal in seals:
+        if seal.last_number < first:
+            continue
         if heads.get(seal.last_number) != seal.head_hash:
             return Verdict(
                 number,
@@ -189,16 +197,12 @@ def consult(
     )  # fmt: skip
     db.session.add(row)
     db.session.flush()
+    audit.note("register_read", by=by, subject=vendor.name, vendor_id=vendor.id, purpose=purpose, how=what)
     return row
 
 
 def consultations(vendor_id: int, limit: int = 20) -> list[Consultation]:
     return list(db.session.scalars(select(Consultation).where(Consultation.vendor_id == vendor_id).order_by(Consultation.id.desc()).limit(limit)))
-
-
-def forget_consultations() -> None:
-    """Kept a year (arrêté du 15 mai 2020, art. 3, 2°)."""
-    db.session.execute(Consultation.__table__.delete().where(Consultation.at < clock.now() - timedelta(days=366)))  # type: ignore[attr-defined]
 
 
 def entries(vendor_id: int, words: str = "", since: date | None = None, until: date | None = None) -> Any:
@@ -302,3 +306,27 @@ def _document(document: Any) -> dict[str, str] | None:
         "kind": workflow.words_of(document.kind), "number": identity.number_of(document), "issued_on": document.issued_on.strftime("%d/%m/%Y"),
         "issued_by": document.issued_by,
     }  # fmt: skip
+
+
+# ── how long ──
+
+
+def _ended(now: datetime) -> Any:
+    """Sealed days whose every entry is older than ten years, and that still hold entries."""
+    inside = exists().where(
+        PoliceRecord.vendor_id == RegisterSeal.vendor_id, PoliceRecord.number.between(RegisterSeal.first_number, RegisterSeal.last_number)
+    )
+    return select(RegisterSeal.id).where(RegisterSeal.day < (now - TEN_YEARS).date(), inside).order_by(RegisterSeal.last_number)
+
+
+def _forget_day(seal: RegisterSeal) -> None:
+    """A sealed day goes as a whole: its seal stays, and the chain of what follows hangs on it."""
+    gone = delete(PoliceRecord).where(PoliceRecord.vendor_id == seal.vendor_id, PoliceRecord.number <= seal.last_number)
+    db.session.execute(gone)
+
+
+TEN_YEARS = timedelta(days=3653)
+retention.rule("register", _l("Entries of the police register"), lambda: _l("ten years from the entry"), _l("Art. R321-6-1 c. pén.: neither less nor more."),
+               RegisterSeal, _ended, _forget_day)  # fmt: skip
+retention.rule("consultations", _l("Looks into the police register"), lambda: _l("one year"), _l("Arrêté du 15 mai 2020, art. 3, 2°."), Consultation,
+               lambda now: select(Consultation.id).where(Consultation.at < now - timedelta(days=366)), retention.gone)  # fmt: skip

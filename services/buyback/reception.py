@@ -10,7 +10,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from models import (
     AccountKind,
@@ -29,7 +29,7 @@ from models import (
     SellerPayment,
     Store,
 )
-from services import clock, messages, money, settings, workflow
+from services import clock, files, messages, money, retention, settings, workflow
 from services.buyback import letters, offers, parcels, police_register, pricing
 from services.payments import ledger, seller_payments
 from services.payments.ledger import Side
@@ -444,6 +444,7 @@ def identity_missing(offer: Offer, *, by: Actor) -> None:
     messages.tell(offer.customer, "identity_missing", site=offer.site, offer=offer, **letters.facts(offer))
 
 
+files.named_by(Photo, "file")
 workflow.VERBS.update(identity_missing=_l("Identity document missing: seller reminded"))
 
 
@@ -595,3 +596,23 @@ def _store_of(offer: Offer) -> Store:
         if (item := item_of(line)) is not None:
             return item.store
     return db.session.scalars(select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)).first()  # type: ignore[return-value]
+
+
+# ── how long ──
+
+
+def _forget_photo(photo: Photo) -> list[str]:
+    file = photo.file
+    db.session.delete(photo)
+    return [file]
+
+
+retention.rule(
+    "photos", _l("Photos of the bench"), lambda: _l("%(n)s months", n=settings.value("photo_months")),
+    _l("Shown to the seller for a counter-offer; those of an article in stock stay until it is sold."), Photo,
+    lambda now: select(Photo.id).join(OfferLine, OfferLine.id == Photo.line_id).join(Offer, Offer.id == OfferLine.offer_id)
+    .outerjoin(Item, Item.id == Photo.item_id)
+    .where(Photo.at < now - retention.months(settings.value("photo_months")), Offer.status.in_([OfferState.settled, OfferState.abandoned]),
+           or_(Item.id.is_(None), Item.status != ItemState.in_stock)),
+    _forget_photo,
+)  # fmt: skip

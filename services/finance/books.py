@@ -31,7 +31,7 @@ from models import (
     TransferState,
     Vendor,
 )
-from services import money, numbering, workflow
+from services import audit, money, numbering, workflow
 from services.buyback import letters, police_register, reception
 from services.payments import ledger, transfers
 from services.unit import db
@@ -40,7 +40,7 @@ from services.workflow import Refused
 
 def check() -> list[str]:
     """What does not agree, one sentence each; nothing when all is well."""
-    return [sentence for part in (_numbers, _offers, _states, _stock, _ledger, _payments, _files, _registers) for sentence in part()]
+    return [sentence for part in (_numbers, _offers, _states, _stock, _ledger, _payments, _files, _registers, _audit) for sentence in part()]
 
 
 def _numbers() -> Iterator[str]:
@@ -176,6 +176,12 @@ def _files() -> Iterator[str]:
                 yield _("File %(number)s: its lines are not its total.", number=batch.number)
 
 
+def _audit() -> Iterator[str]:
+    verdict = audit.verify()
+    if verdict.broken is not None:
+        yield _("Audit log: %(why)s", why=verdict.sentence)
+
+
 def _registers() -> Iterator[str]:
     for vendor in db.session.scalars(select(Vendor)):
         verdict = police_register.verify(vendor.id)
@@ -183,9 +189,12 @@ def _registers() -> Iterator[str]:
             yield f"{vendor.name} : {verdict.sentence}"
         if vendor.police_register:
             entered = select(PoliceRecord.item_id).where(PoliceRecord.vendor_id == vendor.id, PoliceRecord.kind == RecordKind.purchase)
+            oldest = (
+                db.session.scalar(select(func.min(PoliceRecord.number)).where(PoliceRecord.vendor_id == vendor.id)) or 1
+            )  # those before are ten years old
             for number in db.session.scalars(
                 select(Item.id).where(
-                    Item.vendor_id == vendor.id, Item.offer_line_id.is_not(None), Item.register_number.is_not(None), Item.id.not_in(entered)
+                    Item.vendor_id == vendor.id, Item.offer_line_id.is_not(None), Item.register_number >= oldest, Item.id.not_in(entered)
                 )
             ):
                 yield _("Article %(id)s has a register number and no entry.", id=number)

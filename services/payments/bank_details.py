@@ -6,27 +6,39 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from schwifty import BIC, IBAN
 from schwifty.exceptions import SchwiftyException
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
-from models import BankDetails, Customer, Message, PayingAccount, Site
-from services import clock, messages, sealing, workflow
+from models import BankDetails, Customer, Message, Offer, PayingAccount, PaymentState, SellerPayment, Site
+from services import audit, clock, messages, retention, sealing, settings, workflow
 from services.people import customers
 from services.unit import db
 from services.workflow import Refused
 
+sealing.keeps(BankDetails, "iban_sealed", lambda row: f"bank_details.iban:{row.customer_id}")
+sealing.keeps(PayingAccount, "iban_sealed", lambda row: f"paying_account.iban:{row.vendor_id}")
 workflow.VERBS.update(give_iban=_l("IBAN given"), change_iban=_l("IBAN changed"))
+
+
+# An IBAN overseas begins with FR; these codes of places are no country of an IBAN.
+_FRENCH_ELSEWHERE = {"BL", "GF", "GP", "MF", "MQ", "NC", "PF", "PM", "RE", "TF", "WF", "YT"}
+# In the SEPA zone since 2025 and 2026, later than our library knows.
+_JOINED_LATELY = {"AL", "MD", "ME", "MK", "RS"}
 
 
 def check(words: str) -> IBAN:
     """An IBAN of the SEPA zone whose keys are right (ISO 7064 mod 97, and the French RIB key). Raises Refused with the sentence."""
     plain = "".join(c for c in words.upper() if c.isalnum())
+    if plain.startswith("IBAN") and plain[4:6].isalpha():  # copied with its label
+        plain = plain[4:]
     if not plain:
         raise customers.Invalid("iban", _("Type your IBAN: it begins with FR76, on your bank's RIB."))
     try:
-        iban = IBAN(plain, validate_bban=plain.startswith("FR"))
+        iban = IBAN(plain, validate_bban=True)
+        if plain[:2] in _FRENCH_ELSEWHERE or not plain[4:].strip("0") or not (iban.account_code or "1").strip("0"):
+            raise ValueError(plain[:2])
     except (SchwiftyException, ValueError):
         raise customers.Invalid("iban", _("This IBAN has a mistake: one character is wrong or missing. Copy it from your bank's RIB.")) from None
-    if not iban.in_sepa_zone:
+    if not iban.in_sepa_zone and plain[:2] not in _JOINED_LATELY:
         raise customers.Invalid("iban", _("We can only pay to an account of the SEPA zone."))
     return iban
 
@@ -43,6 +55,15 @@ def masked(details: BankDetails | None) -> str:
 
 def of(customer_id: int) -> BankDetails | None:
     return db.session.get(BankDetails, customer_id)
+
+
+def why_wait(customer_id: int) -> str | None:
+    """Why nothing may be paid to the IBAN we have yet, or None."""
+    details = of(customer_id)
+    if details is None or details.held_until is None or details.held_until <= clock.now():
+        return None
+    until = clock.paris(details.held_until)
+    return _("The IBAN was replaced: nothing is paid to it before %(day)s at %(time)s.", day=until.strftime("%d/%m"), time=until.strftime("%H:%M"))
 
 
 def opened(details: BankDetails) -> str:
@@ -64,11 +85,16 @@ def give(customer: Customer, words: str, holder: str, *, site: Site) -> BankDeta
     details.holder, details.iban_tail, details.country = holder, str(iban)[-4:], str(iban.country_code)
     details.iban_sealed = sealing.seal(str(iban), f"bank_details.iban:{customer.id}")
     details.bic = str(iban.bic or "")
+    # A stolen account is emptied by a new IBAN: it waits, unless the bank itself had refused the old one.
+    hours = settings.value("iban_hold_hours") if is_change and details.refused_at is None else 0
+    details.held_until = clock.now() + timedelta(hours=hours) if hours else None
     details.changed_at, details.refused_at = clock.now(), None
     workflow.record(customer, "change_iban" if is_change else "give_iban", by=customers.actor(customer), tail=details.iban_tail)
     if is_change:
+        audit.note("iban_changed", by=customers.actor(customer), subject=f"customer {customer.id}", tail=details.iban_tail)
+    if is_change:
         for address in _addresses(customer):
-            messages.tell_address(address, "iban_changed", site=site, person=customer, tail=details.iban_tail)
+            messages.tell_address(address, "iban_changed", site=site, person=customer, tail=details.iban_tail, held_until=details.held_until or "")
     return details
 
 
@@ -103,3 +129,16 @@ def keep_paying_account(account: PayingAccount, words: str) -> None:
 
 def paying_iban(account: PayingAccount) -> str:
     return sealing.unseal(account.iban_sealed, f"paying_account.iban:{account.vendor_id}")
+
+
+_OWED = (PaymentState.held, PaymentState.awaiting_iban, PaymentState.to_pay, PaymentState.in_file, PaymentState.rejected)
+retention.rule(
+    "ibans", _l("IBANs of sellers"), lambda: _l("%(n)s months after the last sale", n=settings.value("account_months")),
+    _l("To pay the next sale without asking again; transfer files keep theirs, sealed, ten years."), BankDetails,
+    lambda now: select(BankDetails.customer_id).where(
+        BankDetails.changed_at < now - retention.months(settings.value("account_months")),
+        ~exists().where(Offer.customer_id == BankDetails.customer_id, Offer.touched_at >= now - retention.months(settings.value("account_months"))),
+        ~exists().where(SellerPayment.customer_id == BankDetails.customer_id, SellerPayment.status.in_(_OWED)),
+    ),
+    retention.gone,
+)  # fmt: skip

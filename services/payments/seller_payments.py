@@ -75,6 +75,8 @@ def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -
     if payment.status is S.rejected:
         PAYMENT.fire(payment, "await", by=by)
     payment.amount_cents, payment.means = amount_cents, offer.means
+    if payment.means is PaymentMeans.transfer and amount_cents and (wait := bank_details.why_wait(payment.customer_id)):
+        blockers = [*blockers, wait]
     payment.held_reason = " ".join(blockers)
     if blockers:
         if payment.status is not S.held:
@@ -105,15 +107,29 @@ def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
     offer.means = means
     workflow.record(offer, "choose_means", by=by, means=workflow.words_of(means))
     if payment is not None:
-        review(offer, payment.amount_cents, [payment.held_reason] if payment.held_reason else [], by=by)
+        other = payment.held_reason.replace(bank_details.why_wait(payment.customer_id) or "\0", "").strip()  # the wait is for a transfer only
+        review(offer, payment.amount_cents, [other] if other else [], by=by)
 
 
 def iban_given(customer: Customer) -> int:
-    """An IBAN came: what waited for it is to pay. Returns how many sales moved."""
-    rows = db.session.scalars(select(SellerPayment).where(SellerPayment.customer_id == customer.id, SellerPayment.status == S.awaiting_iban)).all()
+    """An IBAN came: what waited for it is to pay, and what was to pay to another one may have to wait. Returns how many sales moved."""
+    states = (S.awaiting_iban, S.to_pay)
+    rows = db.session.scalars(select(SellerPayment).where(SellerPayment.customer_id == customer.id, SellerPayment.status.in_(states))).all()
+    waiting = [payment.status is S.awaiting_iban for payment in rows]
     for payment in rows:
         review(payment.offer, payment.amount_cents, [], by=CLOCK)
-    return len(rows)
+    return sum(waiting)
+
+
+def iban_wait_over() -> list[int]:
+    """Sales whose payment was held for a replaced IBAN, and whose wait is over."""
+    return list(
+        db.session.scalars(
+            select(SellerPayment.offer_id)
+            .join(BankDetails, BankDetails.customer_id == SellerPayment.customer_id)
+            .where(SellerPayment.status == S.held, BankDetails.held_until <= clock.now())
+        )
+    )
 
 
 def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:

@@ -35,6 +35,10 @@ from services.unit import db
 from services.workflow import STAFF, TIME, Actor, Move, Refused, Workflow
 
 B, T = BatchState, TransferState
+sealing.keeps(TransferBatch, "iban_sealed", lambda row: f"transfer_batch.iban:{row.number}")
+sealing.keeps(TransferBatch, "file", lambda row: f"transfer_batch.file:{row.number}", is_file=True)
+files.named_by(TransferBatch, "file")
+sealing.keeps(TransferLine, "iban_sealed", lambda row: f"transfer_line.iban:{row.end_to_end}")
 K = AccountKind
 WORD = "PAIEMENT"
 MOST = 10_000

@@ -2,12 +2,14 @@
 
 import re
 import secrets
+from datetime import datetime, timedelta
 from typing import Any
 
 import phonenumbers
+from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import Select, and_, delete, exists, func, or_, select
 from werkzeug.security import check_password_hash
 
 from models import (
@@ -27,7 +29,7 @@ from models import (
     SellerPayment,
     Site,
 )  # fmt: skip
-from services import clock, limits, messages, money, workflow
+from services import audit, clock, limits, messages, money, retention, settings, words, workflow
 from services.people import passwords, sites
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -38,6 +40,7 @@ workflow.VERBS.update(
     ask_email=_l("New e-mail asked for"),
 )  # fmt: skip
 
+LEAVING_DAYS = 30
 PERSONAL = ("first_name", "last_name", "address", "address_more", "postcode", "city", "phone")
 
 
@@ -79,6 +82,30 @@ def sign_in(email: str, password: str) -> Customer | None:
         return None
     limits.right_password(account)
     return customer
+
+
+def came(customer: Customer) -> None:
+    """He signed in: his account is in use."""
+    customer.seen_at, customer.leaving_told_at = clock.now(), None
+
+
+def tell_leaving(customer: Customer) -> None:
+    """A month before an unused account is erased, its owner is told; signing in keeps it. Never while a sale is under way."""
+    if customer.leaving_told_at is not None or customer.erased_at is not None or why_not_erase(customer) is not None:
+        return
+    last = db.session.scalars(select(Offer).where(Offer.customer_id == customer.id).order_by(Offer.id.desc()).limit(1)).first()
+    site = last.site if last else db.session.get(Site, sites.default_id())
+    if site is None:
+        return
+    customer.leaving_told_at = clock.now()
+    day = clock.paris(clock.days_later(LEAVING_DAYS)).date()
+    messages.tell(customer, "account_leaving", site=site, day=day, link=f"{sites.address(site)}/compte/connexion")
+
+
+def to_tell_leaving() -> list[int]:
+    """Accounts nobody used for so long that they are erased in a month."""
+    limit = clock.now() - retention.months(settings.value("account_months")) + timedelta(days=LEAVING_DAYS)
+    return list(db.session.scalars(_unused(limit).where(Customer.leaving_told_at.is_(None)).limit(500)))
 
 
 def send_confirmation(customer: Customer, site: Site) -> None:
@@ -127,7 +154,7 @@ def change_password(customer: Customer, password_hash: str, *, site: Site) -> No
     """Set a new password (`passwords.chosen`); every session of the account ends."""
     customer.password_hash = password_hash
     customer.session_epoch += 1
-    limits.right_password(f"customer:{customer.email}")
+    limits.forgive(f"customer:{customer.email}")
     workflow.record(customer, "change_password", by=actor(customer))
     messages.tell(customer, "password_changed", site=site)
 
@@ -207,15 +234,20 @@ def why_not_erase(customer: Customer) -> str | None:
     return None
 
 
-def erase(customer: Customer) -> str:
+def erase(customer: Customer, *, by: Actor | None = None) -> str:
     """Erase what the law allows (RGPD art. 17): the person leaves, finished sales stay without a name.
 
-    Returns the sentence that says what stays, why and until when. Raises Refused while a sale is under way.
+    By himself, by staff on his written request, or by the clock when nobody used the account for years. Returns the
+    sentence that says what stays, why and until when. Raises Refused while a sale is under way.
     """
+    if customer.erased_at is not None:
+        raise Refused(_("This account is already erased."))
     if reason := why_not_erase(customer):
         raise Refused(reason)
     done = db.session.scalar(select(func.count()).where(Offer.customer_id == customer.id, Offer.status.not_in([OfferState.draft])))
-    workflow.record(customer, "erase", by=Actor(workflow.CUSTOMER, customer.id, _("Erased customer")))
+    by = by or Actor(workflow.CUSTOMER, customer.id, _("Erased customer"))
+    workflow.record(customer, "erase", by=by)
+    audit.note("person_erased", by=by, subject=f"customer {customer.id}")
     nobody = _("Erased customer")
     own = select(Offer.id).where(Offer.customer_id == customer.id)
     for message in db.session.scalars(select(Message).where(or_(Message.customer_id == customer.id, Message.offer_id.in_(own)))):
@@ -230,6 +262,8 @@ def erase(customer: Customer) -> str:
         event.actor_name = nobody
     for model in (BankDetails, IdentityDocument):  # the register keeps its own frozen copy, ten years, as the law asks
         db.session.execute(delete(model).where(model.customer_id == customer.id))
+    for parcel in db.session.scalars(select(Parcel).where(Parcel.offer_id.in_(own))):
+        parcel.label_files, parcel.relays = {}, []  # a label shows his address; its file is litter now, swept within days
     customer.email = f"{secrets.token_hex(8)}@efface.invalid"
     customer.password_hash = "!"
     for name in PERSONAL:
@@ -251,9 +285,15 @@ def by_email(email: str) -> Customer | None:
 
 
 def check_password(customer: Customer, password: str) -> None:
-    """Raises Refused when the password is not his, or limits.TooMany after five wrong ones. Slow: call it outside a unit."""
-    if sign_in(customer.email, password) is None:
+    """Raises Refused when the password is not his, or limits.TooMany after five wrong ones, counted apart from those of the door, which
+    a stranger can close. Slow: call it outside a unit."""
+    account = f"customer-proof:{customer.id}"
+    if seconds := limits.lock_left(account):
+        raise limits.TooMany(_("Too many wrong passwords: wait %(minutes)s min, or ask for a new password.", minutes=(seconds + 59) // 60), seconds)
+    if not check_password_hash(customer.password_hash, password):
+        limits.wrong_password(account)
         raise Refused(_("This is not your current password."))
+    limits.right_password(account)
 
 
 def masked(address: str) -> str:
@@ -264,9 +304,9 @@ def masked(address: str) -> str:
 
 # ── what is typed ──
 
-_EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
-_POSTCODE = re.compile(r"(0[1-9]|[1-8]\d|9[0-8])\d{3}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*[a-z0-9]")
+# Departments, overseas (971–978, 984, 986–988), Monaco (980).
+_POSTCODE = re.compile(r"(0[1-9]|[1-8]\d|9[0-5]|97[1-8]|98[04678])\d{2,3}")
 LENGTHS = {"first_name": 100, "last_name": 100, "address": 200, "address_more": 200, "city": 100}
 
 
@@ -278,16 +318,30 @@ class Invalid(Refused):
         self.field = field
 
 
-def clean_email(words: str) -> str:
-    email = words.strip().lower()
-    if len(email) > 254 or not _EMAIL.fullmatch(email) or ".." in email:
-        raise Invalid("email", _("This is no e-mail address: write it as camille@exemple.fr."))
+def clean_email(typed: str) -> str:
+    """An address in lower case, a foreign domain in its ASCII form. Raises Invalid."""
+    wrong = Invalid("email", _("This is no e-mail address: write it as camille@exemple.fr."))
+    try:
+        email = (
+            validate_email(
+                typed.strip(), check_deliverability=False, allow_smtputf8=False, globally_deliverable=False, strict=True, test_environment=True
+            ).ascii_email
+            or ""
+        )
+    except EmailNotValidError:
+        raise wrong from None
+    # « =?…?= » is an encoded word in a header of mail: what it hides would be written there.
+    if not typed.strip().isascii() and any(not c.isascii() for c in typed.strip().rpartition("@")[0]):
+        raise wrong
+    email = email.lower()
+    if len(email) > 254 or "=?" in email or not _DOMAIN.fullmatch(email.rpartition("@")[2]):
+        raise wrong
     return email
 
 
 def clean(data: dict[str, str]) -> dict[str, str]:
     """Check and tidy what a person typed about himself. Raises Invalid with the field and the sentence."""
-    tidy = {name: " ".join(_CONTROL.sub("", data.get(name) or "").split()) for name in PERSONAL}
+    tidy = {name: " ".join(words.visible(data.get(name) or "").split()) for name in PERSONAL}
     for name, most in LENGTHS.items():
         if len(tidy[name]) > most:
             raise Invalid(name, _("This is too long: %(most)s characters at most.", most=most))
@@ -297,34 +351,41 @@ def clean(data: dict[str, str]) -> dict[str, str]:
         ("address", _("Type the number and the street.")),
         ("city", _("Type the town.")),
     ):
-        if not tidy[name]:
+        if not any(c.isalnum() for c in tidy[name]):
             raise Invalid(name, sentence)
     tidy["postcode"] = clean_postcode(tidy["postcode"])
     tidy["phone"] = clean_phone(tidy["phone"], tidy["postcode"])
     return tidy
 
 
-def clean_postcode(words: str) -> str:
+def clean_postcode(typed: str) -> str:
     """Five digits of metropolitan France or overseas."""
-    postcode = words.replace(" ", "")
-    if not _POSTCODE.fullmatch(postcode):
+    postcode = "".join(typed.split())
+    if len(postcode) != 5 or not postcode.isascii() or not _POSTCODE.fullmatch(postcode):
         raise Invalid("postcode", _("This is no French postcode: 5 digits, such as 44000."))
     return postcode
 
 
-# The region a number without prefix belongs to, by postcode: overseas numbers have their own plans.
-_REGIONS = {"971": "GP", "972": "MQ", "973": "GF", "974": "RE", "975": "PM", "976": "YT", "977": "BL", "978": "MF",
-            "987": "PF", "988": "NC"}  # fmt: skip
+# The region a number without prefix belongs to: overseas numbers have their own plans, told by their first digits, else by the postcode.
+_PREFIXES = {"0590": "GP", "0690": "GP", "0691": "GP", "0596": "MQ", "0696": "MQ", "0697": "MQ", "0594": "GF", "0694": "GF", "0262": "RE",
+             "0263": "RE", "0692": "RE", "0693": "RE", "0269": "YT", "0639": "YT", "0508": "PM"}  # fmt: skip
+_REGIONS = {"971": "GP", "972": "MQ", "973": "GF", "974": "RE", "975": "PM", "976": "YT", "977": "BL", "978": "MF", "980": "MC",
+            "986": "WF", "987": "PF", "988": "NC"}  # fmt: skip
+_PHONE = re.compile(r"[0-9+(). /-]{4,40}")
 
 
-def clean_phone(words: str, postcode: str = "") -> str:
-    """A number in international form, « +33612345678 »."""
-    for region in dict.fromkeys([_REGIONS.get(postcode[:3], "FR"), "FR", "GP", "MQ", "RE", "YT", "GF"]):
+def clean_phone(typed: str, postcode: str = "") -> str:
+    """A number in international form, « +33612345678 ». Raises Invalid: letters and extensions are no number."""
+    plain = " ".join(words.visible(typed).split())
+    digits = "".join(c for c in plain if c.isdigit())
+    local = "" if len(digits) == 10 and _REGIONS.get(postcode[:3]) in ("MC", "WF", "PF", "NC") else _REGIONS.get(postcode[:3], "FR")
+    regions = [_PREFIXES.get(digits[:4], ""), local, "FR", "GP", "MQ", "RE", "YT", "GF"]
+    for region in dict.fromkeys(filter(None, regions)) if _PHONE.fullmatch(plain) else ():
         try:
-            number = phonenumbers.parse(words, region)
+            number = phonenumbers.parse(plain, region)
         except phonenumbers.NumberParseException:
             continue
-        if phonenumbers.is_valid_number(number):
+        if phonenumbers.is_valid_number_for_region(number, region) or (plain.startswith(("+", "00")) and phonenumbers.is_valid_number(number)):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     raise Invalid("phone", _("This is no phone number: 10 digits, such as 06 12 34 56 78."))
 
@@ -338,6 +399,32 @@ def shown_phone(number: str) -> str:
     style = phonenumbers.PhoneNumberFormat.NATIONAL if parsed.country_code == 33 else phonenumbers.PhoneNumberFormat.INTERNATIONAL
     return phonenumbers.format_number(parsed, style)
 
+
+# ── how long ──
+
+
+def _unused(since: datetime) -> Select[Any]:
+    """Accounts nobody signed in to, and no sale of which moved, since a moment."""
+    return select(Customer.id).where(
+        Customer.erased_at.is_(None),
+        func.coalesce(Customer.seen_at, Customer.created_at) < since,
+        ~exists().where(Offer.customer_id == Customer.id, Offer.touched_at >= since),
+    )
+
+
+def _to_erase(now: datetime) -> Select[Any]:
+    told = Customer.leaving_told_at < now - timedelta(days=LEAVING_DAYS)
+    return _unused(now - retention.months(settings.value("account_months"))).where(told)
+
+
+def _erase_by_clock(customer: Customer) -> None:
+    erase(customer, by=workflow.CLOCK)
+
+
+retention.rule(
+    "accounts", _l("Accounts nobody uses"), lambda: _l("%(n)s months, told a month before", n=settings.value("account_months")),
+    _l("An account is kept as long as it is used; finished sales stay without a name, ten years."), Customer, _to_erase, _erase_by_clock,
+)  # fmt: skip
 
 # A hash of nothing, so that an unknown address costs as much time as a wrong password.
 _DUMMY = passwords.hashed(secrets.token_hex(8))

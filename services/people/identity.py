@@ -8,10 +8,10 @@ from datetime import date
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
-from models import Customer, DocumentKind, IdentityDocument, Vendor
-from services import clock, sealing, workflow
+from models import Customer, DocumentKind, IdentityDocument, Offer, Vendor
+from services import audit, clock, retention, sealing, settings, workflow
 from services.people.customers import Invalid
 from services.unit import db
 from services.workflow import Actor
@@ -23,6 +23,7 @@ workflow.name_states(
     (D.passport, _l("Passport"), "info"),
     (D.residence_permit, _l("Residence permit"), "info"),
 )
+sealing.keeps(IdentityDocument, "number_sealed", lambda row: _place(row.vendor_id, row.customer_id))
 workflow.VERBS.update(record_identity=_l("Identity document recorded"))
 ADULT = 18
 
@@ -77,6 +78,7 @@ def record(vendor: Vendor, customer: Customer, typed: dict[str, str], *, by: Act
     document.number_sealed, document.number_tail = sealing.seal(number, _place(vendor.id, customer.id)), number[-4:]
     document.first_names, document.profession, document.consent_by = tidy["first_names"], tidy["profession"], tidy["consent_by"]
     document.recorded_by, document.recorded_at = by.name, clock.now()
+    audit.note("identity_recorded", by=by, subject=f"customer {customer.id}", vendor_id=vendor.id, tail=document.number_tail)
     workflow.record(customer, "record_identity", by=by, kind=workflow.words_of(kind), tail=document.number_tail, consent=bool(tidy["consent_by"]))
     return document
 
@@ -90,3 +92,17 @@ def _day(typed: dict[str, str], name: str) -> date:
 
 def _place(vendor_id: int, customer_id: int) -> str:
     return f"identity_document.number:{vendor_id}:{customer_id}"
+
+
+retention.rule(
+    "identity", _l("References of identity documents"), lambda: _l("%(n)s months after the last sale", n=settings.value("account_months")),
+    _l("Asked once, for the first sale (art. R321-3 c. pén.); the register keeps its own copy, ten years."), IdentityDocument,
+    lambda now: select(IdentityDocument.id).where(
+        IdentityDocument.recorded_at < now - retention.months(settings.value("account_months")),
+        ~exists().where(
+            Offer.customer_id == IdentityDocument.customer_id, Offer.vendor_id == IdentityDocument.vendor_id,
+            Offer.touched_at >= now - retention.months(settings.value("account_months")),
+        ),
+    ),
+    retention.gone,
+)  # fmt: skip

@@ -61,4 +61,9 @@ def _read(purpose: str, token: str, seconds: int) -> list:
 
 
 def _signer(purpose: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=f"link-{purpose}-v1")
+    return URLSafeTimedSerializer(secrets(), salt=f"link-{purpose}-v1")
+
+
+def secrets() -> list[str]:
+    """The secrets of this installation, the one that signs last: an older one still reads what it signed."""
+    return [*reversed(current_app.config["SECRET_KEY_FALLBACKS"] or []), current_app.config["SECRET_KEY"]]

@@ -13,7 +13,7 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from models import BuyingRule, Platform, Site, SiteHost, SiteKind, ValidationMode, Vendor
-from services import workflow
+from services import files, workflow
 from services.unit import db
 from services.workflow import Actor, Refused
 
@@ -25,6 +25,7 @@ workflow.name_states(
     (ValidationMode.automatic, _l("Automatic validation"), "warn"),
 )
 
+files.named_by(Site, "logo")
 _base_url = "http://127.0.0.1:8000"
 
 

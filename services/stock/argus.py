@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Connection, select, text, update
 
 from models import ArgusValue, ImportRun, ImportState, Platform, Variant
-from services import clock, files, money, outbox, workflow
+from services import clock, files, money, outbox, retention, words, workflow
 from services.stock import catalogue, imports
 from services.unit import bulk, db, is_sqlite, merging, unit_of_work
 from services.workflow import Actor, Refused
@@ -28,6 +29,7 @@ workflow.name_states(
     (ImportState.complete, _l("Done"), "ok"),
     (ImportState.failed, _l("Failed"), "bad"),
 )
+files.named_by(ImportRun, "file_path", "errors_path")
 workflow.VERBS.update(argus=_l("Argus changed"), import_argus=_l("Argus imported"), cover=_l("Cover changed"))
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -88,7 +90,7 @@ def keep(path: Path, name: str) -> KeptFile:
         while block := source.read(1 << 20):
             digest.update(block)
             target.write(block)
-    return KeptFile(stored, digest.hexdigest(), name[:200])
+    return KeptFile(stored, digest.hexdigest(), words.visible(name)[:200])
 
 
 def receive(file: KeptFile, *, by: Actor) -> ImportRun:
@@ -113,8 +115,9 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
         if run.state in (ImportState.complete, ImportState.failed):
             return
         run.state, run.started_at = ImportState.running, clock.now()
-        source = files.path(run.file_path)
+        source, name = files.path(run.file_path), run.file_name
     try:
+        imports.check_name(source, name)
         _load(run_id, source, alive)
     except Refused as refusal:
         _fail(run_id, str(refusal))
@@ -204,14 +207,14 @@ class _Reader:
         at, width = self.at, len(cells)
         ean = catalogue.read_ean(cells[at["ean"]] if at["ean"] < width else "")
         title = cells[at["title"]].strip() if at["title"] < width else ""
-        if "  " in title or "\n" in title or "\t" in title or len(title) > 300:
-            title = " ".join(title.split())[:300]
+        if not title.isascii() or not title.isprintable() or "  " in title or len(title) > 300:
+            title = " ".join(words.visible(title).split())[:300]
         if not title:
             raise Refused(_("The title is missing."))
         argus = self._amount(cells, "argus")
         if argus is None:
             raise Refused(_("The argus is missing."))
-        platform = cells[at["platform"]].strip()[:100] if at.get("platform", width) < width else ""
+        platform = words.visible(cells[at["platform"]]).strip()[:100] if at.get("platform", width) < width else ""
         if platform:
             known = self.spelled.get(platform)
             if known is None:
@@ -350,3 +353,14 @@ def _worked(payload: dict[str, Any], answer: str | None, error: str | None) -> N
 
 
 outbox.handles("import", call=_work, record=_worked)
+
+
+def _forget_file(run: ImportRun) -> list[str]:
+    kept = [run.file_path, run.errors_path]
+    run.file_path = run.errors_path = ""
+    return [name for name in kept if name]
+
+
+retention.rule("imports", _l("Price lists given to us, and their refused lines"), lambda: _l("one year"), _l("To see where a price came from."), ImportRun,
+               lambda now: select(ImportRun.id).where(ImportRun.started_at < now - timedelta(days=366), ImportRun.ended_at.is_not(None), ImportRun.file_path != ""),
+               _forget_file)  # fmt: skip

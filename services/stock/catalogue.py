@@ -8,9 +8,12 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from models import Platform, Product, Variant
-from services import clock, workflow
+from services import clock, files, workflow
 from services.unit import db
+from services.words import xml_safe
 from services.workflow import Actor, Refused
+
+files.named_by(Product, "cover")
 
 
 class BadEan(Refused):
@@ -27,12 +30,12 @@ def read_ean(words: str) -> str:
     Raises BadEan with a sentence (domain.md 2.27).
     """
     # A list has hundreds of thousands of these, nearly all written plainly: no regular expression for them.
-    digits = words if words.isdigit() else _SPACES.sub("", words)
+    digits = words if words.isdigit() else _SPACES.sub("", words.strip().removesuffix(".0").removesuffix(",0"))
     if not digits:
         raise BadEan(_("Type the barcode: the 13 digits under the bars."))
     if _SCIENTIFIC.fullmatch(digits):
         raise BadEan(_("A spreadsheet has rounded this barcode (%(words)s): format the column as text and export again.", words=words[:20]))
-    if not digits.isascii() or not digits.isdigit():
+    if not digits.isascii() or not digits.isdigit() or words.lstrip()[:1] in "-.":
         raise BadEan(_("« %(words)s » is no barcode: it has digits only.", words=words[:20]))
     if len(digits) == 12:
         digits = "0" + digits
@@ -40,7 +43,7 @@ def read_ean(words: str) -> str:
         digits = digits[1:]
     if len(digits) not in (8, 13, 14):
         raise BadEan(_("A barcode has 8, 12, 13 or 14 digits; this one has %(count)s.", count=len(digits)))
-    if not _check_digit_fits(digits):
+    if not _check_digit_fits(digits) or not digits.strip("0"):
         raise BadEan(_("The last digit of %(ean)s does not fit the others: one digit is wrong, read it again.", ean=digits))
     return digits
 
@@ -78,7 +81,9 @@ def drawn_cover(title: str, platform: str) -> str:
     digest = hashlib.sha256((platform or title).encode()).digest()
     ground = _GROUNDS[digest[0] % len(_GROUNDS)]
     turn = hashlib.sha256(title.encode()).digest()[0] % 30
-    lines = "".join(f'<tspan x="5" y="{20 + 8 * i}">{escape(line)}</tspan>' for i, line in enumerate(wrap(title.upper(), _MOST_LETTERS, _MOST_LINES)))
+    lines = "".join(
+        f'<tspan x="5" y="{20 + 8 * i}">{escape(line)}</tspan>' for i, line in enumerate(wrap(xml_safe(title).upper(), _MOST_LETTERS, _MOST_LINES))
+    )
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 80" role="img">'
         f'<rect width="60" height="80" fill="{ground}"/>'

@@ -21,7 +21,9 @@ from flask_babel import gettext as _
 from services.workflow import Refused
 
 MOST_LINES = 2_000_000
-MOST_UNPACKED = 600_000_000
+# A spreadsheet unpacked: all of it, and the table of its words, which the reader must hold whole. A bomb of 1 MB takes minutes and gigabytes.
+MOST_UNPACKED, MOST_WORDS = 400_000_000, 60_000_000
+NAMES = (".csv", ".txt", ".tsv", ".xlsx")
 csv.field_size_limit(100_000)
 
 
@@ -41,6 +43,17 @@ class Columns:
 
     at: dict[str, int]
     unknown: list[str] = field(default_factory=list)
+
+
+def check_name(path: Path, name: str) -> None:
+    """The name of a file says what is in it: « .xlsx » for a spreadsheet, else « .csv », « .txt » or « .tsv ». Raises Refused."""
+    suffix = Path(name).suffix.lower()
+    with path.open("rb") as file:
+        is_packed = file.read(4) == b"PK\x03\x04"
+    if suffix not in NAMES:
+        raise Refused(_("This file is no table: export it as CSV or XLSX."))
+    if (suffix == ".xlsx") != is_packed:
+        raise Refused(_("This spreadsheet cannot be read: save it again as XLSX or CSV."))
 
 
 def open_table(path: Path) -> Table:
@@ -81,7 +94,8 @@ def fold(words: str) -> str:
 
 def neutral(words: str) -> str:
     """A cell no spreadsheet will run as a formula."""
-    return "'" + words if words[:1] in "=+-@\t\r＝＋－＠" and words[:1] and not re.fullmatch(r"[+-]?[\d\s]+([.,]\d+)?", words) else words
+    start = words.lstrip(" \u00a0\u200b\ufeff")[:1]
+    return "'" + words if start and start in "=+-@\t\r\n＝＋－＠" and not re.fullmatch(r"[+-]?[\d\s]+([.,]\d+)?", words) else words
 
 
 def chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -151,7 +165,9 @@ def _open_xlsx(path: Path) -> Table:
     damaged = Refused(_("This spreadsheet cannot be read: save it again as XLSX or CSV."))
     try:
         with zipfile.ZipFile(path) as parts:
-            if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED:
+            sizes = {part.filename: part.file_size for part in parts.infolist()}
+            words = sum(size for name, size in sizes.items() if not name.startswith("xl/worksheets/"))
+            if sum(sizes.values()) > MOST_UNPACKED or words > MOST_WORDS:
                 raise Refused(_("This spreadsheet is too large once unpacked: export it as CSV."))
         book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
         sheet = book.worksheets[0]

@@ -41,6 +41,7 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) return window.print();
   const opens = event.target.closest("[data-opens]");
   if (opens) { const part = document.getElementById(opens.dataset.opens); part.open = true; part.querySelector("textarea, input:not([type=hidden])")?.focus(); }
   const cell = event.target.closest(".rows td:not(.off)");
@@ -54,11 +55,11 @@ async function refresh(part) {
     if (!fresh) return;
     if (!fresh.dataset.refresh) return location.reload();
     part.replaceWith(fresh);
-    setTimeout(refresh, 1500, fresh);
+    setTimeout(refresh, (Number(fresh.dataset.refresh) || 1.5) * 1000, fresh);
   } catch { setTimeout(refresh, 5000, part); }
 }
 const live = document.querySelector("[data-refresh]");
-if (live) setTimeout(refresh, 1000, live);
+if (live) setTimeout(refresh, (Number(live.dataset.refresh) || 1) * 1000, live);
 
 const target = location.hash.startsWith("#l") ? rows().findIndex((row) => "#" + row.id === location.hash) : -1;
 if (target >= 0) { at = target - 1; focusLine(1); }

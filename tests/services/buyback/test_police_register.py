@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from models import Consultation, Item, Message, Offer, OfferLine, PaymentMeans, PoliceRecord, RecordKind
-from services import clock
+from services import clock, retention
 from services.buyback import offers, police_register, reception
 from services.people import customers
 from services.unit import db, is_sqlite, unit_of_work
@@ -180,8 +180,8 @@ def test_nobody_looks_without_saying_why_and_each_look_is_kept_a_year(register):
     look = db.session.scalars(select(Consultation)).one()
     assert (look.by_name, look.authority) == ("Léa Martin", "Brigadier Roux, BRB, PV 12")
     for days, kept in ((360, 1), (370, 0)):
-        with clock.at(clock.now() + timedelta(days=days)), unit_of_work():
-            police_register.forget_consultations()
+        with clock.at(clock.now() + timedelta(days=days)):
+            retention.run(by=LEA)
         assert len(db.session.scalars(select(Consultation)).all()) == kept
 
 

@@ -1,0 +1,401 @@
+"""Backups that can be trusted: one encrypted file holding the database, every stored file, and a manifest to verify both.
+
+The database is copied in one consistent view (SQLite's backup API, pg_dump), then the files: what a row names was stored
+before the row, so nothing it names can be missing. A restore goes into an empty place, checks everything again and holds
+all sendings: what the backup believes to be waiting may have left since.
+
+Layout of a « .comptoir » file: the line « COMPTOIR-BACKUP 1 <key id> <8 bytes in hex> », then chunks of at most 1 MiB, each a
+4-byte length and AES-256-GCM(nonce = those 8 bytes + the chunk's number, data = number + « last » mark): a chunk cut off,
+swapped or changed does not open. Inside: a gzipped tar, its « manifest.json » last.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from flask_babel import gettext as _
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import URL, make_url
+
+from services import clock, sealing
+from services.workflow import Refused
+
+MAGIC = b"COMPTOIR-BACKUP 1 "
+CHUNK = 1 << 20
+SUFFIX = ".comptoir"
+PURPOSE = "backup v1"
+MANIFEST = "manifest.json"
+
+
+class Damaged(Refused):
+    """The backup is not the one that was made; the sentence says where it breaks."""
+
+
+@dataclass
+class Made:
+    """A backup that was written: where, how large, how many files, in how many seconds."""
+
+    path: Path
+    size: int
+    files: int
+    rows: int
+
+
+@dataclass
+class Restored:
+    """What came out of a backup, and what does not agree (nothing when all is well)."""
+
+    made_at: datetime
+    engine: str
+    revision: str
+    files: int
+    rows: int
+    troubles: list[str] = field(default_factory=list)
+
+
+# ── making ──
+
+
+def make(database_url: str, data_dir: Path, folder: Path) -> Made:
+    """Write a backup into a folder, whole or not at all. Raises Refused with what is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    now = clock.now()
+    url = make_url(database_url)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as scratch:
+        dump = Path(scratch) / "database"
+        counts = {} if url.get_backend_name() == "sqlite" else _counts(url, dump)
+        _dump(url, dump)
+        counts = counts or _counts(url, dump)
+        names: dict[str, list[Any]] = {}
+        part = Path(scratch) / "backup"
+        with part.open("wb") as raw, _Sealing(raw) as sealed, gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=3) as packed, \
+                tarfile.open(fileobj=packed, mode="w|") as tar:  # fmt: skip
+            _add(tar, "database", dump, names)
+            for entry in sorted(os.scandir(data_dir / "files"), key=lambda e: e.name):
+                if entry.is_file() and not entry.name.endswith(".part"):
+                    try:
+                        _add(tar, f"files/{entry.name}", Path(entry.path), names)
+                    except FileNotFoundError:  # forgotten by the night's job between the listing and the reading: no row names it
+                        continue
+            manifest = {"version": 1, "made_at": now.isoformat(), "engine": url.get_backend_name(), "revision": revision(database_url),
+                        "counts": counts, "names": names}  # fmt: skip
+            data = json.dumps(manifest, ensure_ascii=False, indent=1).encode()
+            info = tarfile.TarInfo(MANIFEST)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+        path = folder / f"comptoir-{clock.paris(now):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}{SUFFIX}"
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.rename(path)
+    return Made(path, path.stat().st_size, len(names) - 1, sum(counts.values()))
+
+
+def prune(folder: Path, keep: int) -> list[Path]:
+    """Delete all but the newest so many backups of a folder; returns those that went."""
+    old = sorted(folder.glob(f"comptoir-*{SUFFIX}"))[: -keep or None] if keep else []
+    for path in old:
+        path.unlink()
+    return old
+
+
+# ── restoring ──
+
+
+def open_backup(path: Path, into: Path) -> dict[str, Any]:
+    """Take a backup apart into an empty folder and check each piece against the manifest; returns it. Raises Damaged."""
+    into.mkdir(parents=True, exist_ok=True)
+    seen: dict[str, list[Any]] = {}
+    manifest: dict[str, Any] | None = None
+    try:
+        with path.open("rb") as raw, tarfile.open(fileobj=_Opening(raw), mode="r|gz") as tar:  # type: ignore[call-overload]
+            for member in tar:
+                source = tar.extractfile(member)
+                if source is None or not _is_ours(member.name):
+                    raise Damaged(_("The backup holds something that is not ours: « %(name)s ».", name=member.name[:80]))
+                if member.name == MANIFEST:
+                    manifest = json.loads(source.read())
+                    continue
+                target = into / member.name
+                target.parent.mkdir(exist_ok=True)
+                seen[member.name] = _copy(source, target)
+    except (tarfile.TarError, EOFError, OSError, gzip.BadGzipFile, ValueError, KeyError) as error:
+        raise Damaged(_("The backup is damaged: %(why)s.", why=str(error)[:200])) from error
+    if manifest is None:
+        raise Damaged(_("The backup is cut off: its end is missing."))
+    if seen != manifest["names"]:
+        strange = [name for name in sorted({*seen, *manifest["names"]}) if seen.get(name) != manifest["names"].get(name)][:3]
+        raise Damaged(_("A piece of the backup is not the one that was kept: %(names)s.", names=", ".join(strange)))
+    return manifest
+
+
+def load(manifest: dict[str, Any], folder: Path, database_url: str, data_dir: Path) -> None:
+    """Put an opened backup into an empty database and data directory. Raises Refused when either holds something, or the engine differs."""
+    url = make_url(database_url)
+    if manifest["engine"] != url.get_backend_name():
+        raise Refused(_("This backup is of %(engine)s: restore it into a database of the same kind.", engine=manifest["engine"]))
+    if is_in_use(database_url):
+        raise Refused(_("This database is not empty: a backup is restored into a new one. Nothing was changed."))
+    if any((data_dir / "files").iterdir() if (data_dir / "files").exists() else ()):
+        raise Refused(_("%(place)s is not empty: a backup is restored into a new place. Nothing was changed.", place=str(data_dir / "files")))
+    _undump(url, folder / "database")
+    (data_dir / "files").mkdir(parents=True, exist_ok=True)
+    for source in sorted((folder / "files").iterdir()) if (folder / "files").exists() else ():
+        shutil.copyfile(source, data_dir / "files" / source.name)
+
+
+def is_in_use(database_url: str) -> bool:
+    """Whether a database already holds our tables with something in them."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).exists()):
+        return False
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return inspect(connection).has_table("vendor") and connection.execute(text("SELECT 1 FROM vendor LIMIT 1")).first() is not None
+    finally:
+        engine.dispose()
+
+
+def check_database(manifest: dict[str, Any], database_url: str) -> list[str]:
+    """The database itself: whole, its keys right, its tables as large as when it was copied. In words, nothing when all is well."""
+    found = []
+    engine = create_engine(make_url(database_url))
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                if (verdict := connection.exec_driver_sql("PRAGMA integrity_check").scalar()) != "ok":
+                    found.append(_("The database is damaged: %(why)s.", why=str(verdict)[:200]))
+                if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                    found.append(_("A row of %(table)s points at nothing.", table=broken[0]))
+            for table, count in manifest["counts"].items():
+                there = connection.execute(text(f'SELECT count(*) FROM "{table}"')).scalar() or 0
+                if there < count:
+                    found.append(_("%(table)s has %(there)s rows, it had %(count)s.", table=table, there=there, count=count))
+    finally:
+        engine.dispose()
+    return found
+
+
+def revision(database_url: str) -> str:
+    engine = create_engine(make_url(database_url))
+    try:
+        with engine.connect() as connection:
+            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def scratch_database(database_url: str) -> Iterator[tuple[str, Path]]:
+    """An empty database of the same engine, and an empty data directory, that go away afterwards: where a backup is verified."""
+    url = make_url(database_url)
+    with tempfile.TemporaryDirectory(prefix="comptoir-verify-") as folder:
+        data_dir = Path(folder)
+        if url.get_backend_name() == "sqlite":
+            yield f"sqlite:///{data_dir / 'comptoir.db'}", data_dir
+            return
+        name = f"comptoir_verify_{os.urandom(6).hex()}"
+        server = create_engine(url, isolation_level="AUTOCOMMIT")
+        try:
+            with server.connect() as connection:
+                connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+            try:
+                yield url.set(database=name).render_as_string(hide_password=False), data_dir
+            finally:
+                with server.connect() as connection:
+                    connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        finally:
+            server.dispose()
+
+
+# ── private: the database ──
+
+
+def _dump(url: URL, target: Path) -> None:
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(url.database), timeout=30)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy, pages=-1)  # one view, in one go: writers wait for none of it (WAL)
+        return
+    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", _libpq(url))
+
+
+def _undump(url: URL, source: Path) -> None:
+    if url.get_backend_name() == "sqlite":
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(source)) as copy, closing(sqlite3.connect(str(url.database))) as target:
+            copy.backup(target)
+        return
+    _run("pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={_libpq(url)}", str(source))
+
+
+def _run(program: str, *arguments: str) -> None:
+    if shutil.which(program) is None:
+        raise Refused(_("%(program)s is not installed: it comes with PostgreSQL's client programs (postgresql-client).", program=program))
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=7200)
+    if done.returncode:
+        raise Refused(_("%(program)s failed: %(why)s.", program=program, why=done.stderr.strip()[-300:]))
+
+
+def _libpq(url: URL) -> str:
+    """The address as PostgreSQL's own programs read it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _counts(url: URL, dump: Path) -> dict[str, int]:
+    """How many rows each table of the copy holds: of the SQLite copy itself; of PostgreSQL's archive, what the live tables
+    that only ever grow held before it was made."""
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(dump)) as copy:
+            tables = [name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+            return {name: copy.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return {name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar() or 0 for name in GROWING}
+    finally:
+        engine.dispose()
+
+
+# Tables no row ever leaves before years: counted before PostgreSQL's archive is made, they cannot be smaller in it.
+GROWING = ("event", "ledger_transaction", "entry", "transfer_line", "seller_payment", "movement")
+
+
+# ── private: the pieces ──
+
+
+def _add(tar: tarfile.TarFile, name: str, path: Path, names: dict[str, list[Any]]) -> None:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        info = tarfile.TarInfo(name)
+        info.size = size
+        hashing = _Hashing(file, size)
+        tar.addfile(info, hashing)  # type: ignore[arg-type]
+        names[name] = [size, hashing.hexdigest()]
+
+
+def _copy(source: IO[bytes], target: Path) -> list[Any]:
+    digest, size = hashlib.sha256(), 0
+    with target.open("wb") as out:
+        while block := source.read(CHUNK):
+            digest.update(block)
+            out.write(block)
+            size += len(block)
+    return [size, digest.hexdigest()]
+
+
+def _is_ours(name: str) -> bool:
+    parts = name.split("/")
+    return name in ("database", MANIFEST) or (len(parts) == 2 and parts[0] == "files" and parts[1] not in ("", ".", ".."))
+
+
+class _Hashing:
+    """A file read through its fingerprint."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._left, self._digest = file, size, hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        block = self._file.read(min(size, self._left))
+        self._left -= len(block)
+        self._digest.update(block)
+        return block
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+class _Sealing(io.RawIOBase):
+    """What is written comes out sealed, chunk by chunk; `close` writes the last one."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw, self._number, self._held = raw, 0, bytearray()
+        self._cipher, self._salt = AESGCM(sealing.derived(PURPOSE)), os.urandom(8)
+        raw.write(MAGIC + sealing.current().encode() + b" " + self._salt.hex().encode() + b"\n")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._held += data
+        while len(self._held) > CHUNK:
+            self._chunk(bytes(self._held[:CHUNK]), last=False)
+            del self._held[:CHUNK]
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._chunk(bytes(self._held), last=True)
+            super().close()
+
+    def _chunk(self, data: bytes, last: bool) -> None:
+        sealed = self._cipher.encrypt(_nonce(self._salt, self._number), data, _mark(self._number, last))
+        self._raw.write(len(sealed).to_bytes(4, "big") + sealed)
+        self._number += 1
+
+
+class _Opening(io.RawIOBase):
+    """The plain bytes of a sealed file. Raises Damaged at the first chunk that does not open, and when the last one is missing."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw, self._number, self._held, self._is_over = raw, 0, b"", False
+        head = raw.readline(200)
+        try:
+            magic, name, salt = head[: len(MAGIC)], *head[len(MAGIC) :].decode("ascii").split()
+            self._salt = bytes.fromhex(salt)
+            if magic != MAGIC or len(self._salt) != 8:
+                raise ValueError
+        except ValueError:
+            raise Damaged(_("This file is no backup of Comptoir.")) from None
+        try:
+            self._cipher = AESGCM(sealing.derived(PURPOSE, name))
+        except sealing.CannotOpen:
+            raise Damaged(_("This backup was sealed with the key « %(name)s »: put that key into COMPTOIR_SEALING_KEYS.", name=name)) from None
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._is_over and (size < 0 or len(self._held) < size):
+            self._held += self._chunk()
+        out, self._held = (self._held, b"") if size < 0 else (self._held[:size], self._held[size:])
+        return out
+
+    def _chunk(self) -> bytes:
+        length = int.from_bytes(self._raw.read(4), "big")
+        sealed = self._raw.read(length) if 16 <= length <= CHUNK + 16 else b""
+        number = self._number
+        self._number += 1
+        for last in (False, True):
+            try:
+                data = self._cipher.decrypt(_nonce(self._salt, number), sealed, _mark(number, last))
+            except (InvalidTag, ValueError):
+                continue
+            if last:
+                self._is_over = True
+                if self._raw.read(1):
+                    raise Damaged(_("The backup goes on after its end."))
+            return data
+        raise Damaged(_("The backup is damaged or cut off at its piece %(number)s.", number=number + 1))
+
+
+def _nonce(salt: bytes, number: int) -> bytes:
+    return salt + number.to_bytes(4, "big")
+
+
+def _mark(number: int, last: bool) -> bytes:
+    return f"{number} {'last' if last else 'more'}".encode()

@@ -1,0 +1,87 @@
+"""A restored backup is believed only once everything in it agrees again; and it sends nothing by itself.
+
+Between the backup and the disaster labels were ordered, mails left, files went to the bank: the restored database does
+not know. So all sendings are held, what must not be repeated is doubted, and a person looks before he resumes.
+"""
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_babel import gettext as _
+from flask_migrate import upgrade
+from sqlalchemy import create_engine
+
+from services import audit, backups, clock, files, keys, outbox, unit
+from services.backups import Restored
+from services.finance import books
+from services.unit import db, unit_of_work
+from services.workflow import Actor
+
+
+def into_here(app: Flask, path: Path, *, by: Actor) -> Restored:
+    """Restore into this installation's empty database and files, bring it to this version, hold the sendings, check everything."""
+    machine = app.extensions["comptoir"]
+    with tempfile.TemporaryDirectory(prefix="comptoir-restore-", dir=machine.data_dir) as folder:
+        manifest = backups.open_backup(path, Path(folder))
+        db.session.remove()
+        db.engine.dispose()
+        backups.load(manifest, Path(folder), machine.database_url, machine.data_dir)
+    return _finish(app, manifest, machine.database_url, path.name, by)
+
+
+def verify(app: Flask, path: Path) -> Restored:
+    """The same into a place of its own that goes away afterwards; this installation is left as it is."""
+    machine = app.extensions["comptoir"]
+    with tempfile.TemporaryDirectory(prefix="comptoir-restore-") as folder:
+        manifest = backups.open_backup(path, Path(folder))
+        with backups.scratch_database(machine.database_url) as (url, data_dir):
+            backups.load(manifest, Path(folder), url, data_dir)
+            with _elsewhere(app, url, data_dir):
+                return _finish(app, manifest, url, path.name, Actor("command", None, "Commande"))
+
+
+def why_doubt(manifest: dict[str, Any]) -> str:
+    made = datetime.fromisoformat(manifest["made_at"])
+    return _("the backup of %(day)s was restored; what waits may have left since", day=clock.paris(made).strftime("%d/%m/%Y %H:%M"))
+
+
+def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor) -> Restored:
+    upgrade(directory=str(Path(app.root_path) / "migrations"))
+    report = Restored(datetime.fromisoformat(manifest["made_at"]), manifest["engine"], manifest["revision"], len(manifest["names"]) - 1,
+                      sum(manifest["counts"].values()))  # fmt: skip
+    report.troubles += backups.check_database(manifest, url)
+    db.session.remove()
+    report.troubles += books.check()
+    report.troubles += [_("Cannot be opened by any key: %(place)s.", place=place) for place in keys.unreadable()]
+    there = {Path(piece).name for piece in manifest["names"] if piece.startswith("files/")}
+    report.troubles += [_("A stored file is missing: %(name)s.", name=missing) for missing in sorted(files.named() - there)]
+    db.session.rollback()
+    with unit_of_work():
+        outbox.hold(why_doubt(manifest), by=by)
+        outbox.doubt_what_may_have_left()
+        audit.note("restored", by=by, subject=name, troubles=len(report.troubles))
+    return report
+
+
+class _elsewhere:
+    """The same program on another database and other files, for a while."""
+
+    def __init__(self, app: Flask, url: str, data_dir: Path) -> None:
+        self._app, self._url, self._data_dir = app, url, data_dir
+
+    def __enter__(self) -> None:
+        db.session.remove()
+        self._engine, self._data = db.engines[None], files.folder().parent
+        engine = create_engine(self._url)
+        unit.tune(engine)
+        db.engines[None] = engine
+        files.plug(self._data_dir)
+
+    def __exit__(self, *_error: object) -> None:
+        db.session.remove()
+        db.engines[None].dispose()
+        db.engines[None] = self._engine
+        files.plug(self._data)

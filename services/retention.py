@@ -1,0 +1,103 @@
+"""What is forgotten when its time is over, and the report that says so (RGPD art. 5-1-e; CNIL: what is announced must be applied).
+
+Each noun declares its own rule: how long, why, which rows are due, and the verb that forgets one. The clock runs them
+all each night, one unit per row, and writes down how much of each was forgotten.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, inspect, select
+
+from models import RetentionRun
+from services import clock, files
+from services.unit import db, retried, unit_of_work
+from services.workflow import Actor, Refused
+
+log = logging.getLogger(__name__)
+MOST_A_NIGHT = 5_000
+MONTH = timedelta(days=30.44)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`due` selects the primary keys whose time is over at a moment; `forget` forgets one row and returns the names of files that go with it."""
+
+    name: str
+    what: Any
+    how_long: Callable[[], Any]
+    why: Any
+    model: Any
+    due: Callable[[datetime], Select[Any]]
+    forget: Callable[[Any], list[str] | None]
+
+
+RULES: list[Rule] = []
+
+
+def rule(name: str, what: Any, how_long: Callable[[], Any], why: Any, model: Any, due: Callable[[datetime], Select[Any]],
+         forget: Callable[[Any], list[str] | None]) -> None:  # fmt: skip
+    RULES.append(Rule(name, what, how_long, why, model, due, forget))
+
+
+def overdue() -> dict[str, int]:
+    """How many rows of each kind are due now (the night's run brings it to zero)."""
+    now = clock.now()
+    return {one.name: db.session.scalar(select(func.count()).select_from(one.due(now).subquery())) or 0 for one in RULES}
+
+
+def run(*, by: Actor) -> RetentionRun:
+    """Forget what is due, and write the report. What cannot be forgotten yet (a sale under way) is left, and found again tomorrow."""
+    now = clock.now()
+    counts: dict[str, Any] = {}
+    for one in RULES:
+        ids = list(db.session.scalars(one.due(now).limit(MOST_A_NIGHT)))
+        done = kept = 0
+        for id in ids:
+            try:
+                dropped = retried(lambda one=one, id=id: _forget(one, id, now))  # type: ignore[misc]
+            except Refused as refusal:
+                log.info("%s kept: %s", one.name, type(refusal).__name__)
+                kept += 1
+                continue
+            except Exception:
+                log.exception("%s could not be forgotten", one.name)
+                kept += 1
+                continue
+            for name in dropped:  # after the commit: killed in between, a file is litter, swept later, never a hole
+                files.drop(name)
+            done += 1
+        counts[one.name] = {"forgotten": done, "kept": kept}
+    for name in (litter := files.litter()):
+        files.drop(name)
+    counts["litter"] = {"forgotten": len(litter), "kept": 0}
+    with unit_of_work() as session:
+        report = RetentionRun(by_name=by.name, counts=counts, at=clock.now())
+        session.add(report)
+        session.flush()
+        id = report.id
+    return db.session.get_one(RetentionRun, id)
+
+
+def reports(limit: int = 30) -> list[RetentionRun]:
+    return list(db.session.scalars(select(RetentionRun).order_by(RetentionRun.id.desc()).limit(limit)))
+
+
+def gone(row: Any) -> None:
+    """The plainest way to forget a row."""
+    db.session.delete(row)
+
+
+def months(count: int) -> timedelta:
+    return count * MONTH
+
+
+def _forget(one: Rule, id: Any, now: datetime) -> list[str]:
+    with unit_of_work() as session:
+        key = inspect(one.model).primary_key[0]
+        still_due = session.scalar(select(key).where(key == id, key.in_(one.due(now))))  # it may have moved meanwhile
+        row = session.get(one.model, id) if still_due is not None else None
+        return (one.forget(row) or []) if row is not None else []
