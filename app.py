@@ -372,6 +372,13 @@ def _errors(app: Flask) -> None:
             return _page(503, _("Many people are at work: try again in a few seconds. Nothing was lost."), {"Retry-After": "3"})
         return crashed(error)
 
+    @app.errorhandler(FileNotFoundError)
+    def lost(error: FileNotFoundError) -> Any:
+        """A stored file that is no longer there (forgotten, or a disk lost): the page says so, the log says which."""
+        db.session.rollback()
+        logging.getLogger("app").error("a stored file is missing: %s", Path(error.filename or "").name)
+        return _page(404, _("This file is no longer kept."))
+
     @app.errorhandler(unit.StaleDataError)
     def faster(_error: Exception) -> Any:
         db.session.rollback()

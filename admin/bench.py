@@ -170,7 +170,9 @@ class BenchView(BaseView):
     @has_access
     def photo(self, id: int) -> Any:
         found = db.session.scalar(db.select(Photo).where(Photo.id == id)) or abort(404)
-        return send_file(files.path(found.file), mimetype="image/jpeg")
+        response = send_file(files.path(found.file), mimetype="image/jpeg")
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     # ── the end ──
 

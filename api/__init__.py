@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 
-from api import machines, quote  # noqa: E402, F401  (adds its route to the blueprint)
+from api import machines, openapi, quote  # noqa: E402, F401  (they add their routes to the blueprint)

@@ -130,6 +130,9 @@ ABOUT_THE_ACCOUNT = {"AC01", "AC03", "AC04", "AC06", "AC13", "AG01", "BE01", "MD
 # On its way, nothing decided yet: ACTC, ACCP, ACSP, ACWC, PDNG, RCVD, PART.
 
 
+_PAIN_002 = re.compile(r"\{urn:(iso:std:iso:20022:tech|swift):xsd:\$?pain\.002\.00\d\.\d\d\}Document")
+
+
 @dataclass(frozen=True)
 class AnswerLine:
     end_to_end: str
@@ -153,6 +156,8 @@ def read_answer(data: bytes) -> BankReply:
         root = ElementTree.fromstring(data, forbid_dtd=True)
     except Exception as error:
         raise BadFile(str(_l("it is no XML one can read"))) from error
+    if not _PAIN_002.fullmatch(root.tag):  # it must say itself what it is
+        raise BadFile(str(_l("it is no pain.002 of ISO 20022")))
     report = next((e for e in root.iter() if _tag(e) == "CstmrPmtStsRpt"), None)
     if report is None:
         raise BadFile(str(_l("it says nothing of transfers")))

@@ -29,6 +29,8 @@ class Report:
 def rotate(*, by: Actor, step: Callable[[int], None] | None = None) -> Report:
     """Seal again what an older key sealed. Each hundred is a unit of its own; `step` is told how many are done."""
     report = Report()
+    if waiting := left():  # written before, so that a change that is stopped half-way has its trace too
+        audit.note_now("keys_rotated", by=by, key=sealing.current(), waiting=waiting)
     for column in sealing.SEALED:
         if column.is_frozen:
             for name in sealing.names()[1:]:
@@ -42,8 +44,6 @@ def rotate(*, by: Actor, step: Callable[[int], None] | None = None) -> Report:
             if step is not None:
                 step(report.sealed)
     db.session.rollback()
-    if report.sealed or report.unreadable:
-        audit.note_now("keys_rotated", by=by, key=sealing.current(), sealed=report.sealed, unreadable=len(report.unreadable))
     return report
 
 

@@ -92,23 +92,35 @@ def checkpoint(path: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def make_fresh(machine: config.Config) -> None:
+    """A database as `flask init` leaves it. In an application context."""
+    if POSTGRES:
+        db.session.rollback()
+        # Deleting from tables that are nearly empty takes a tenth of what TRUNCATE does.
+        names = [t.name for t in reversed(Model.metadata.sorted_tables)]
+        serials = list(db.session.scalars(text("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")))
+        wipe = "; ".join([*(f'DELETE FROM "{name}"' for name in names), *(f'ALTER SEQUENCE "{name}" RESTART' for name in serials)])
+        # The product's own triggers forbid deleting money and the register: only a test's server may set them aside.
+        db.session.connection().exec_driver_sql("SET LOCAL session_replication_role = replica; " + wipe)
+        db.session.commit()
+        commands.bring_to_life()
+    else:
+        db.session.remove()
+        db.engine.dispose()
+        restore(machine.data_dir)
+
+
+@pytest.fixture
+def fresh_database(application, machine):
+    """What makes the database new again, for a test that lives many lives."""
+    return lambda: make_fresh(machine)
+
+
 @pytest.fixture(autouse=True)
 def app(application, machine, request) -> Iterator:
-    """A database as `flask init` leaves it, and nothing remembered from the test before."""
+    """A fresh database, and nothing remembered from the test before."""
     with application.app_context():
-        if POSTGRES:
-            # Deleting from tables that are nearly empty takes a tenth of what TRUNCATE does.
-            names = [t.name for t in reversed(Model.metadata.sorted_tables)]
-            serials = list(db.session.scalars(text("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")))
-            wipe = "; ".join([*(f'DELETE FROM "{name}"' for name in names), *(f'ALTER SEQUENCE "{name}" RESTART' for name in serials)])
-            # The product's own triggers forbid deleting money and the register: only a test's server may set them aside.
-            db.session.connection().exec_driver_sql("SET LOCAL session_replication_role = replica; " + wipe)
-            db.session.commit()
-            commands.bring_to_life()
-        else:
-            db.session.remove()
-            db.engine.dispose()
-            restore(machine.data_dir)
+        make_fresh(machine)
         sites.forget()
         settings.forget()
         _forget_limits()

@@ -17,7 +17,7 @@ PUBLIC = {
     "static", "appbuilder.static", "api.quote", "portal.sell", "portal.scan", "portal.photo", "portal.add", "portal.take_out", "portal.put_back",
     "portal.recap", "portal.finalise", "portal.conditions", "portal.cover", "portal.logo", "portal.brand", "portal.open_account", "portal.sign_in",
     "portal.sign_out", "portal.document", "portal.forgotten", "portal.new_password", "portal.confirm", "AuthView.login", "AuthView.logout",
-    "AuthView.code", "api.well", "api.metrics", "api.csp_report",
+    "AuthView.code", "api.well", "api.metrics", "api.openapi", "api.csp_report",
 }  # fmt: skip
 CUSTOMER = {
     "portal.complete", "portal.thanks", "portal.sales", "portal.sale", "portal.answer", "portal.account", "portal.correct", "portal.change_email",

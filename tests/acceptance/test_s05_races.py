@@ -1,0 +1,323 @@
+"""S5: the same thing at once, by many: one unit sold once, one file, one decision, one effect of a form; and a control without the guard that fails."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from models import (
+    AuditEntry,
+    Event,
+    Item,
+    ItemState,
+    Message,
+    Movement,
+    Offer,
+    OfferLine,
+    OfferState,
+    Outbox,
+    PoliceRecord,
+    RecoveryCode,
+    SellerPayment,
+    TransferBatch,
+    User,
+)
+from services import audit, limits, numbering, outbox
+from services.buyback import offers, reception
+from services.payments import store_credit, transfers
+from services.people import customers, second_factor, staff
+from services.stock import items
+from services.unit import db, retried, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.acceptance.killing import invariants
+from tests.acceptance.sizes import size
+from tests.factories import LEA, MARC
+
+MANY = size(12, 100)
+
+
+def at_once(count: int, work: Callable[[int], Any], app) -> Counter:
+    """Each in a thread and a session of its own, let go together; what each got: its answer, « refused », or the class of an error."""
+    start, found, lock = threading.Barrier(count), Counter(), threading.Lock()
+
+    def one(number: int) -> None:
+        with app.app_context():
+            start.wait()
+            try:
+                got = retried(lambda: work(number))
+            except Refused:
+                got = "refused"
+            except Exception as error:
+                got = type(error).__name__
+            finally:
+                db.session.remove()
+        with lock:
+            found[got] += 1
+
+    db.session.remove()
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(count)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    return found
+
+
+def test_the_last_unit_is_sold_once_however_many_want_it(app, figure):
+    units = size(3, 50)
+    game = factories.a_game()
+    ids = [factories.an_item(game).id for _n in range(units)]
+    sold = Counter()
+
+    def buy(id: int):
+        def work(_number: int) -> str:
+            with unit_of_work() as session:
+                items.sell(session.get_one(Item, id), 1500, by=MARC)
+            return "sold"
+
+        return work
+
+    for id in ids:
+        sold += at_once(MANY if MANY < 20 else 20, buy(id), app)
+    assert sold["sold"] == units and set(sold) <= {"sold", "refused", "StaleDataError"}, sold
+    assert db.session.scalar(select(func.count(Movement.id)).where(Movement.kind == "sale")) == units
+    assert db.session.scalar(select(func.count(Item.id)).where(Item.status == ItemState.sold)) == units
+    invariants()
+    figure("units sold once", sold["sold"], at_least=50)
+    figure("buyers who came too late", sum(sold.values()) - sold["sold"], at_least=900)
+
+
+def test_a_hundred_want_one_unit(app, figure):
+    id = factories.an_item(factories.a_game()).id
+
+    def buy(_number: int) -> str:
+        with unit_of_work() as session:
+            items.sell(session.get_one(Item, id), 1500, by=MARC)
+        return "sold"
+
+    found = at_once(MANY, buy, app)
+    assert found["sold"] == 1 and set(found) <= {"sold", "refused", "StaleDataError"}, found
+    figure("at once for one unit", sum(found.values()), at_least=100)
+
+
+def test_without_the_guard_the_same_unit_is_sold_twice(app, figure):
+    """The control: read, think, write, without the unit's lock and without the version; the harness must see it oversell."""
+    id = factories.an_item(factories.a_game()).id
+    together = threading.Barrier(2)
+
+    def naive(_number: int) -> str:
+        with db.engine.connect() as connection:
+            state = connection.execute(text("SELECT status FROM item WHERE id = :id"), {"id": id}).scalar()
+            connection.rollback()
+            together.wait(10)  # both have read: what pretix's control does with a sleep
+            if state != "in_stock":
+                return "refused"
+            connection.execution_options(immediate=True)
+            connection.execute(text("UPDATE item SET status = 'sold' WHERE id = :id"), {"id": id})
+            connection.commit()
+        return "sold"
+
+    found = at_once(2, naive, app)
+    assert found["sold"] == 2, "the harness shows no race: it proves nothing"
+    figure("sold twice without the guard", found["sold"], at_least=2, always=True)
+
+
+def test_fifty_validations_make_one_file(app, figure):
+    factories.a_paying_account()
+    for _n in range(3):
+        factories.a_payment()
+    seen = transfers.totals(1)
+
+    def validate(_number: int) -> str:
+        with unit_of_work():
+            transfers.validate(factories.the_vendor(), "PAIEMENT", seen, by=LEA)
+        return "made"
+
+    found = at_once(size(8, 50), validate, app)
+    assert found["made"] == 1 and set(found) <= {"made", "refused"}, found
+    outbox.work()
+    assert db.session.scalar(select(func.count(TransferBatch.id))) == 1
+    assert db.session.scalar(select(func.count(SellerPayment.id)).where(SellerPayment.attempts == 1)) == 3
+    invariants()
+    figure("validations at once", sum(found.values()), at_least=50)
+
+
+def test_two_people_on_fifty_clicks_make_one_decision(app, as_staff, figure):
+    offer = factories.an_offer()
+    clients = [as_staff("Opérateur reprise", factories.the_vendor(), email=f"marc{n}@staff.test") for n in range(size(8, 50))]
+    id, version = offer.id, offer.version
+
+    def decide(number: int) -> int:
+        return clients[number].post(f"/gestion/offres/valider/{id}/{('accept', 'refuse')[number % 2]}", data={"version": version}).status_code
+
+    codes = at_once(len(clients), decide, app)
+    assert set(codes) <= {302, 422, 503}, codes
+    verbs = db.session.scalars(select(Event.verb).where(Event.subject == "offer", Event.subject_id == id)).all()
+    assert sorted(verbs) in (["accept", "finalise"], ["finalise", "refuse"])
+    assert db.session.scalar(select(func.count(Message.id)).where(Message.event.in_(["offer_validated", "offer_refused"]))) == 1
+    invariants()
+    figure("clicks at once", sum(codes.values()), at_least=50)
+
+
+def test_a_form_sent_a_hundred_times_at_once_counts_once(app, as_customer, figure):
+    """The same token in a hundred requests: one article in the cart, every answer leads to the same page."""
+    customer, game = factories.a_customer(), factories.a_game(argus_cents=9000)
+    factories.a_cart(customer=customer)
+    clients = [as_customer(customer) for _n in range(MANY)]
+    data = {"ean": game.ean, "form_token": "le-meme-jeton-pour-tous"}
+    codes = at_once(MANY, lambda n: clients[n].post("/panier/ajouter", data=data).status_code, app)
+    assert set(codes) <= {302, 503}, codes
+    assert db.session.scalar(select(func.count(OfferLine.id))) == 1
+    figure("sendings of one form", sum(codes.values()), at_least=100)
+
+
+def test_every_seller_gets_his_number_and_no_number_is_missing(app, as_customer, figure):
+    count = size(12, 60)
+    game = factories.a_game(argus_cents=9000)
+    people = [factories.a_customer() for _n in range(count)]
+    for person in people:
+        factories.a_cart(game, customer=person)
+    clients = [as_customer(person) for person in people]
+    codes = at_once(count, lambda n: clients[n].post("/finaliser").status_code, app)
+    assert set(codes) <= {302, 503} and codes[302] == count, codes
+    assert db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.to_check)) == count
+    invariants()
+    figure("numbers taken at once", codes[302], at_least=60)
+
+
+def test_two_hands_on_every_article_of_a_parcel_make_one_of_each(app, as_staff):
+    factories.a_register()
+    offer = factories.an_open_parcel(*(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(7)))
+    clients = [as_staff("Opérateur reprise", factories.the_vendor(), email=f"marc{n}@staff.test") for n in range(2)]
+    number, ids = offer.number, [line.id for line in offer.lines]
+    codes = Counter()
+
+    def grade(who: int) -> str:
+        for id in ids:
+            codes[
+                clients[who]
+                .post(f"/gestion/reception/{number}/article/{id}/send", data=factories.GRADES, headers={"X-Fragment": "bench"})
+                .status_code
+            ] += 1
+        return "done"
+
+    at_once(2, grade, app)
+    assert set(codes) <= {200, 409, 422, 503}, codes
+    assert db.session.scalar(select(func.count(Item.id))) == db.session.scalar(select(func.count(PoliceRecord.id))) == 7
+    invariants()
+
+
+def test_the_seller_agrees_while_the_shop_refuses_and_exactly_one_wins(app, figure):
+    rounds, won = size(3, 40), Counter()
+    for _n in range(rounds):
+        offer = factories.a_second_chance()
+        id, customer = offer.id, customers.actor(offer.customer)
+
+        def act(number: int, id: int = id, customer=customer) -> str:
+            with unit_of_work() as session:
+                row = session.get_one(Offer, id)
+                offers.agree(row, by=customer) if number else offers.refuse(row, "Trop tard.", by=MARC)
+            return ("refused offer", "agreed")[number]
+
+        found = at_once(2, act, app)
+        assert found["agreed"] + found["refused offer"] == 1, found
+        won += found
+    invariants()
+    figure("agree against refuse", rounds, at_least=40)
+
+
+def test_a_reception_ends_while_an_article_is_taken_back(app, figure):
+    rounds = size(3, 30)
+    for _n in range(rounds):
+        offer = factories.an_open_parcel()
+        for line in offer.lines:
+            factories.sent(line)
+        id, line_id = offer.id, offer.lines[0].id
+
+        def act(number: int, id: int = id, line_id: int = line_id) -> str:
+            with unit_of_work() as session:
+                reception.end(session.get_one(Offer, id), by=MARC) if number else reception.undo(session.get_one(OfferLine, line_id), by=MARC)
+            return "done"
+
+        assert set(at_once(2, act, app)) <= {"done", "refused", "StaleDataError"}
+        invariants()
+    figure("end against undo", rounds, at_least=30)
+
+
+def test_store_credit_is_spent_once_however_many_carts_use_it(app, figure):
+    customer = factories.a_customer()
+    id = customer.id
+    with unit_of_work() as session:
+        person = session.merge(customer)
+        from models import AccountKind
+        from services.payments import ledger
+        from services.payments.ledger import Side
+
+        ledger.post(1, "essai", "credit", "essai", Side(AccountKind.store_credit, -1000, person.id), Side(AccountKind.bonus, 1000), by=LEA)
+
+    def spend(number: int) -> str:
+        with unit_of_work() as session:
+            from models import Customer
+
+            store_credit.spend(1, session.get_one(Customer, id), 300, f"achat {number}", by=MARC)
+        return "spent"
+
+    found = at_once(size(6, 40), spend, app)
+    assert found["spent"] == 3 and set(found) <= {"spent", "refused"}, found
+    assert store_credit.balance(1, id) == 100
+    figure("spendings at once", sum(found.values()), at_least=40)
+
+
+def test_a_code_of_the_second_factor_opens_one_session(app, figure):
+    """Ten browsers, the same six digits or the same recovery code, at once."""
+    import pyotp
+
+    with unit_of_work():
+        id = staff.add("ines@exemple.fr", "Comptable", by=MARC)[0].id
+    secret = second_factor.new_secret()
+    with unit_of_work() as session:
+        codes = second_factor.turn_on(session.get_one(User, id), secret, pyotp.TOTP(secret).now())
+        session.get_one(User, id)
+        staff.account_of(session.get_one(User, id)).totp_step = 0
+    now = pyotp.TOTP(secret).now()
+    for code in (now, codes[0]):
+
+        def check(_number: int, code: str = code) -> str:
+            with unit_of_work() as session:
+                return "opened" if second_factor.check(session.get_one(User, id), code) else "refused"
+
+        found = at_once(10, check, app)
+        assert found["opened"] == 1, (found, code)
+    assert db.session.scalar(select(func.count(RecoveryCode.id)).where(RecoveryCode.used_at.is_not(None))) == 1
+    figure("browsers with one code", 20, at_least=20)
+
+
+def test_the_audit_log_is_one_chain_however_many_write_it(app, figure):
+    count = size(10, 60)
+
+    def write(number: int) -> str:
+        with unit_of_work():
+            audit.note("iban_read", by=MARC, subject=f"customer {number}")
+        return "written"
+
+    assert at_once(count, write, app) == {"written": count}
+    assert audit.verify().broken is None and db.session.scalar(select(func.count(AuditEntry.id))) == numbering.last(audit.SERIES)
+    figure("entries at once", count, at_least=60)
+
+
+def test_two_workers_do_each_thing_once(app, mail, figure):
+    for _n in range(size(2, 8)):
+        factories.an_offer()
+    db.session.rollback()
+    at_once(4, lambda _n: outbox.work() and "worked", app)
+    letters = db.session.scalars(select(Message)).all()
+    assert all(letter.state.value == "sent" for letter in letters) and len(mail.letters) == len(letters)
+    assert set(db.session.scalars(select(Outbox.attempts))) == {1}
+    figure("letters by four workers", len(letters), at_least=16)
+
+
+def test_limits_are_one_count_for_all_threads(app, figure):
+    """A hundred tries at once against a limit of ten: ten pass, whichever process counts them."""
+    found = at_once(MANY, lambda _n: "passed" if limits.spend("essai:partout", 10, 60) is None else "stopped", app)
+    assert found["passed"] == 10, found
+    figure("tries against a limit of ten", sum(found.values()), at_least=100)
