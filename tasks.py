@@ -219,9 +219,9 @@ def back_up_into(database_url: str, data_dir: Any, folder: Any) -> backups.Made:
     try:
         made = backups.make(database_url, data_dir, folder)
         backups.prune(folder, KEEP_BACKUPS)
-    except (Refused, OSError) as failure:
+    except Exception as failure:  # whatever it is, somebody must read it tomorrow
         with unit_of_work():
-            days.beat("backup", is_well=False, error=str(failure)[:200])
+            days.beat("backup", is_well=False, error=f"{type(failure).__name__}: {failure}"[:200])
         raise
     with unit_of_work():
         days.beat("backup", file=made.path.name, bytes=made.size, files=made.files)

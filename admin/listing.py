@@ -215,7 +215,7 @@ def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
     sheet = book.create_sheet(str(view.list_title)[:31].translate(str.maketrans("", "", "[]:*?/\\")))
     sheet.append([str(view.label_columns[c]) for c in view.list_columns])
     for row in _stream(rows, MOST_FILE_ROWS):
-        sheet.append([xml_safe(v) if isinstance(v := _typed(row, c), str) else v for c in view.list_columns])
+        sheet.append([imports.neutral(xml_safe(v)) if isinstance(v := _typed(row, c), str) else v for c in view.list_columns])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -123,12 +123,18 @@ def keep_picture(data: bytes, most_side: int = 800, keeps_transparency: bool = F
         upright.thumbnail((most_side, most_side))
         out = BytesIO()
         if keeps_transparency:
-            upright.convert("RGBA").save(out, "PNG", optimize=True)
+            _bare(upright.convert("RGBA")).save(out, "PNG", optimize=True)
             return keep(out.getvalue(), ".png")
-        upright.convert("RGB").save(out, "JPEG", quality=85)
+        _bare(upright.convert("RGB")).save(out, "JPEG", quality=85)
     except (OSError, ValueError, SyntaxError):
         raise Refused(_("This photo is damaged: take it again.")) from None
     return keep(out.getvalue(), ".jpg")
+
+
+def _bare(picture: Image.Image) -> Image.Image:
+    """Without what the encoder would copy along: comments, colour profiles, resolutions, places."""
+    picture.info.clear()
+    return picture
 
 
 def read_barcode(data: bytes) -> str | None:

@@ -52,7 +52,7 @@ class _Mail:
             self.inbox.mails,
             {
                 "id": str(letter["Message-ID"]), "from": str(letter["From"]), "to": ", ".join(envelope.rcpt_tos), "subject": str(letter["Subject"]),
-                "text": plain.get_content() if plain else "", "html": rich.get_content() if rich else "", "at": time.strftime("%H:%M:%S"),
+                "text": plain.get_content() if plain else "", "html": rich.get_content() if rich else "", "at": time.strftime("%H:%M:%S"), "headers": " ".join(letter.keys()),
             },
         )  # fmt: skip
         return "250 OK"

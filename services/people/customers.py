@@ -368,16 +368,19 @@ def clean_postcode(typed: str) -> str:
 
 # The region a number without prefix belongs to: overseas numbers have their own plans, told by their first digits, else by the postcode.
 _PREFIXES = {"0590": "GP", "0690": "GP", "0691": "GP", "0596": "MQ", "0696": "MQ", "0697": "MQ", "0594": "GF", "0694": "GF", "0262": "RE",
-             "0263": "RE", "0692": "RE", "0693": "RE", "0269": "YT", "0639": "YT", "0508": "PM"}  # fmt: skip
+             "0263": "RE", "0692": "RE", "0693": "RE", "0269": "YT", "0639": "YT"}  # fmt: skip
 _REGIONS = {"971": "GP", "972": "MQ", "973": "GF", "974": "RE", "975": "PM", "976": "YT", "977": "BL", "978": "MF", "980": "MC",
             "986": "WF", "987": "PF", "988": "NC"}  # fmt: skip
+_LABEL = re.compile(r"^(t[ée]l(éphone)?|mobile|portable)[. :]+", re.I)
 _PHONE = re.compile(r"[0-9+(). /-]{4,40}")
 
 
 def clean_phone(typed: str, postcode: str = "") -> str:
     """A number in international form, « +33612345678 ». Raises Invalid: letters and extensions are no number."""
-    plain = " ".join(words.visible(typed).split())
+    plain = _LABEL.sub("", " ".join(words.visible(typed).split()))
     digits = "".join(c for c in plain if c.isdigit())
+    if digits.startswith("0508") and len(digits) == 10:  # Saint-Pierre-et-Miquelon, as dialled from elsewhere in France
+        plain = f"+508{digits[4:]}"
     local = "" if len(digits) == 10 and _REGIONS.get(postcode[:3]) in ("MC", "WF", "PF", "NC") else _REGIONS.get(postcode[:3], "FR")
     regions = [_PREFIXES.get(digits[:4], ""), local, "FR", "GP", "MQ", "RE", "YT", "GF"]
     for region in dict.fromkeys(filter(None, regions)) if _PHONE.fullmatch(plain) else ():
@@ -385,7 +388,7 @@ def clean_phone(typed: str, postcode: str = "") -> str:
             number = phonenumbers.parse(plain, region)
         except phonenumbers.NumberParseException:
             continue
-        if phonenumbers.is_valid_number_for_region(number, region) or (plain.startswith(("+", "00")) and phonenumbers.is_valid_number(number)):
+        if phonenumbers.is_valid_number(number):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     raise Invalid("phone", _("This is no phone number: 10 digits, such as 06 12 34 56 78."))
 
