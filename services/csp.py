@@ -42,10 +42,11 @@ def note(rows: list[tuple[str, str, str]]) -> int:
     now, kept = clock.now(), 0
     room = MOST_ROWS - (db.session.scalar(select(func.count(CspReport.id))) or 0)
     for directive, blocked, page in rows:
-        if room <= 0 and not db.session.scalar(
-            select(CspReport.id).where(CspReport.directive == directive, CspReport.blocked == blocked, CspReport.page == page)
-        ):
-            continue
+        known = select(CspReport.id).where(CspReport.directive == directive, CspReport.blocked == blocked, CspReport.page == page)
+        if db.session.scalar(known) is None:
+            if room <= 0:
+                continue
+            room -= 1
         insert = (sqlite if is_sqlite() else postgresql).insert(CspReport)
         row = insert.values(directive=directive, blocked=blocked, page=page, times=1, first_at=now, last_at=now).on_conflict_do_update(
             index_elements=[CspReport.directive, CspReport.blocked, CspReport.page], set_={"times": CspReport.times + 1, "last_at": now}

@@ -1,0 +1,364 @@
+"""Retention, keys, logs, secrets: what is forgotten in time, what stays readable after a change, what never reaches a log."""
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from models import (
+    AuditEntry,
+    BankDetails,
+    Consultation,
+    Customer,
+    IdentityDocument,
+    ImportRun,
+    Message,
+    Offer,
+    Parcel,
+    Photo,
+    PoliceRecord,
+    RegisterSeal,
+    RetentionRun,
+    StaffSession,
+)
+from services import audit, clock, files, keys, logs, outbox, retention, sealing, trace, words
+from services.buyback import police_register, reception
+from services.people import customers, identity, links
+from services.unit import db, unit_of_work
+from services.workflow import CLOCK, Refused
+from tests import factories
+from tests.factories import LEA, MARC
+
+
+def forgotten() -> dict[str, int]:
+    run = retention.run(by=CLOCK)
+    return {name: count["forgotten"] for name, count in run.counts.items() if count["forgotten"]}
+
+
+def later(**how):
+    return clock.at(clock.now() + timedelta(**how))
+
+
+# ── retention ──
+
+
+def test_nothing_is_forgotten_before_its_time(app):
+    factories.a_batch(1)
+    factories.a_register()
+    factories.an_offer()
+    with later(days=300):
+        assert forgotten() == {}
+
+
+def test_an_unused_account_is_told_then_erased_a_month_later(app, mail):
+    customer = factories.a_customer(email="camille@exemple.fr")
+    id = customer.id
+    with later(days=712):
+        assert customers.to_tell_leaving() == [id]
+        with unit_of_work() as session:
+            customers.tell_leaving(session.get_one(Customer, id))
+        assert customers.to_tell_leaving() == []
+        outbox.work()
+        assert "sera effacé" in mail.letters[-1].subject
+        assert "accounts" not in forgotten()
+    with later(days=745):
+        assert forgotten()["accounts"] == 1
+    assert db.session.get(Customer, id).erased_at is not None
+
+
+def test_signing_in_keeps_an_account_that_was_told(app):
+    customer = factories.a_customer()
+    id = customer.id
+    with later(days=715), unit_of_work() as session:
+        customers.tell_leaving(session.get_one(Customer, id))
+    with later(days=720), unit_of_work() as session:
+        customers.came(session.get_one(Customer, id))
+    with later(days=760):
+        assert "accounts" not in forgotten()
+    assert db.session.get(Customer, id).erased_at is None
+
+
+def test_a_sale_under_way_keeps_its_seller_whatever_his_age(app):
+    offer = factories.an_accepted_offer()
+    id = offer.customer_id
+    with later(days=900):
+        assert customers.to_tell_leaving() == [id]
+        with unit_of_work() as session:
+            customers.tell_leaving(session.get_one(Customer, id))
+            assert session.get_one(Customer, id).leaving_told_at is None
+    with later(days=1000):
+        assert "accounts" not in forgotten()
+
+
+def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_path):
+    from services.buyback import parcels
+    from services.stock import argus
+    from tests.acceptance.hostile_files import photo
+
+    factories.a_contract()
+    offer = factories.an_open_parcel()
+    kept = files.keep_picture(photo())
+    with unit_of_work() as session:
+        line = session.get_one(Offer, offer.id).lines[0]
+        reception.photograph(line, kept, by=MARC)
+        reception.refuse(line, {}, "", "Disque rayé.", by=MARC)
+    factories.sent(db.session.get(Offer, offer.id).lines[1])
+    factories.ended(db.session.get(Offer, offer.id))
+    outbox.work()
+    parcel = db.session.scalars(select(Parcel).where(Parcel.is_return.is_(False))).one()
+    if parcel.label_number:
+        parcels.label_file(parcel, "A4")
+    (tmp_path / "liste.csv").write_text("ean;titre;argus\n5060327534393;Jeu;25\n")
+    argus.import_file(tmp_path / "liste.csv", by=LEA)
+    stored = {p.name for p in files.folder().iterdir()}
+    assert kept in stored and files.named() <= stored
+    with later(days=800):
+        gone = forgotten()
+    assert gone["letters"] >= 1 and gone["imports"] == 1
+    assert set(db.session.scalars(select(Message.recipient))) == {""} and db.session.scalars(select(ImportRun.file_path)).one() == ""
+    assert files.named() <= {p.name for p in files.folder().iterdir()}  # nothing named is missing
+    assert db.session.scalar(select(func.count(Photo.id))) in (0, 1)
+
+
+def test_bank_details_and_documents_go_when_nobody_sells_any_more(app):
+    factories.a_register()
+    payment = factories.a_payment()
+    customer, offer_id = payment.customer, payment.offer_id
+    with unit_of_work() as session:
+        identity.record(factories.the_vendor(), session.get_one(Customer, customer.id), factories.DOCUMENT, by=MARC)
+    with later(days=800):
+        gone = forgotten()
+    assert "ibans" not in gone  # money is still owed to him
+    assert gone.get("identity") == 1 and db.session.scalar(select(func.count(IdentityDocument.id))) == 0
+    assert db.session.scalar(select(func.count(BankDetails.customer_id))) == 1
+    factories.a_paying_account()
+    from services.payments import transfers
+
+    with unit_of_work() as session:
+        reception.review(session.get_one(Offer, offer_id), by=CLOCK)
+        session.flush()
+    with unit_of_work():
+        totals = transfers.totals(1)
+        if totals[0]:
+            batch_id = transfers.validate(factories.the_vendor(), "PAIEMENT", totals, by=LEA).id
+    outbox.work()
+    if totals[0]:
+        from models import TransferBatch
+
+        with unit_of_work() as session:
+            transfers.all_went_through(session.get_one(TransferBatch, batch_id), by=LEA)
+        with later(days=800):
+            assert forgotten().get("ibans") == 1
+
+
+def test_the_register_goes_by_whole_sealed_days_after_ten_years_and_its_chain_still_holds(app):
+    factories.a_register()
+    long_ago = clock.now() - timedelta(days=3700)
+    for shift in (0, 1, 60):
+        with clock.at(long_ago + timedelta(days=shift)):
+            factories.a_received_offer()
+        with clock.at(long_ago + timedelta(days=shift + 1)):
+            for day in police_register.unsealed_days(1):
+                with unit_of_work():
+                    police_register.seal_day(factories.the_vendor(), day)
+    before = db.session.scalar(select(func.count(PoliceRecord.id)))
+    assert before == 6 and police_register.verify(1).broken is None
+    assert forgotten()["register"] == 2
+    db.session.expire_all()
+    assert db.session.scalar(select(func.count(PoliceRecord.id))) == 2 and db.session.scalar(select(func.count(RegisterSeal.id))) == 3
+    verdict = police_register.verify(1)
+    assert verdict.broken is None, verdict.sentence
+    from services.finance import books
+
+    assert books.check() == []
+
+
+def test_the_database_keeps_a_young_register_even_from_us(app):
+    from sqlalchemy.exc import DBAPIError
+
+    factories.a_register()
+    factories.a_received_offer()
+    with pytest.raises(DBAPIError), db.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM police_record")
+    assert police_register.verify(1).broken is None
+
+
+def test_the_audit_log_is_kept_a_year_and_still_verifies(app):
+    with clock.at(clock.now() - timedelta(days=500)):
+        for _n in range(3):
+            audit.note_now("iban_read", by=LEA)
+    audit.note_now("iban_read", by=LEA)
+    assert forgotten()["audit"] == 3
+    assert audit.verify().broken is None and db.session.scalar(select(func.count(AuditEntry.id))) == 1
+
+
+def test_looks_and_sessions_go_and_the_report_says_how_many(app, as_staff):
+    as_staff("Comptable")
+    with unit_of_work():
+        police_register.consult(factories.the_vendor(), "check", by=LEA, what="list")
+    with later(days=370):
+        gone = forgotten()
+    assert gone["consultations"] == 1 and gone["sessions"] == 1
+    assert db.session.scalar(select(func.count(Consultation.id))) == 0 and db.session.scalar(select(func.count(StaffSession.id))) == 0
+    assert db.session.scalars(select(RetentionRun)).one().counts["consultations"]["forgotten"] == 1
+
+
+def test_a_file_nothing_names_is_swept_after_a_week(app):
+    import os
+
+    lost, young = files.keep(b"perdu", ".jpg"), files.keep(b"jeune", ".jpg")
+    week_old = clock.now().timestamp() - 8 * 86400
+    os.utime(files.path(lost), (week_old, week_old))
+    assert forgotten()["litter"] >= 1
+    assert not files.path(lost).exists() and files.path(young).exists()
+
+
+def test_a_rule_that_breaks_stops_no_other(app, monkeypatch):
+    with unit_of_work():
+        police_register.consult(factories.the_vendor(), "check", by=LEA, what="list")
+
+    def breaks(_row):
+        raise ZeroDivisionError
+
+    broken = retention.Rule("cassée", "x", lambda: "x", "x", Customer, lambda _now: select(Customer.id), breaks)
+    factories.a_customer()
+    monkeypatch.setattr(retention, "RULES", [broken, *retention.RULES])
+    with later(days=370):
+        run = retention.run(by=CLOCK)
+    assert run.counts["cassée"] == {"forgotten": 0, "kept": 1} and run.counts["consultations"]["forgotten"] == 1
+
+
+# ── keys and secrets ──
+
+
+def test_what_an_older_key_sealed_is_sealed_again_and_says_what_must_stay(app, machine):
+    factories.a_register()
+    factories.a_received_offer()
+    factories.a_payment()
+    ring = (machine.data_dir / "sealing_key").read_text()
+    try:
+        sealing.plug("neuve:" + "C" * 43 + "=," + ring)
+        said = app.test_cli_runner().invoke(args=["rotate-keys"])
+        assert said.exit_code == 0 and "doit rester" in said.output and "dix ans" in said.output
+        assert keys.left() == 0 and keys.unreadable() == []
+        again = app.test_cli_runner().invoke(args=["rotate-keys"])
+        assert "0 textes" in again.output
+        sealing.plug("neuve:" + "C" * 43 + "=")
+        assert any("police_record" in place for place in keys.unreadable())
+    finally:
+        sealing.plug(ring)
+
+
+def test_a_link_signed_with_an_older_secret_still_opens_and_expires(app):
+    offer = factories.an_accepted_offer()
+    with app.app_context():
+        kept = app.config["SECRET_KEY"]
+        token = links.document("slip", offer.id).rpartition("/")[2]
+        try:
+            app.config["SECRET_KEY"], app.config["SECRET_KEY_FALLBACKS"] = "y" * 48, [kept]
+            assert links.read_document(token) == ("slip", offer.id)
+            app.config["SECRET_KEY_FALLBACKS"] = []
+            with pytest.raises(Refused):
+                links.read_document(token)
+        finally:
+            app.config["SECRET_KEY"], app.config["SECRET_KEY_FALLBACKS"] = kept, []
+
+
+def test_a_link_is_dead_after_its_time(app, monkeypatch):
+    import itsdangerous.timed as timed
+
+    customer = factories.a_customer()
+    reset = links.reset(customer).rpartition("/")[2]
+    document = links.document("slip", 1).rpartition("/")[2]
+    real = timed.time.time
+    monkeypatch.setattr(timed.time, "time", lambda: real() + 3 * 3600)
+    with pytest.raises(Refused, match="trop ancien"):
+        links.read_reset(reset)
+    monkeypatch.setattr(timed.time, "time", lambda: real() + 61 * 86400)
+    with pytest.raises(Refused, match="trop ancien"):
+        links.read_document(document)
+
+
+def test_signatures_are_made_with_sha_256(app):
+    import hashlib
+
+    from itsdangerous import Signer, URLSafeTimedSerializer
+
+    assert Signer("x").digest_method is hashlib.sha256 and app.session_interface.digest_method is hashlib.sha256
+    token = URLSafeTimedSerializer("x").dumps(1)
+    with pytest.raises(Exception, match="match"):
+        URLSafeTimedSerializer("x", signer_kwargs={"digest_method": hashlib.sha1}).loads(token)
+
+
+# ── logs ──
+
+CANARIES = ("camille.canari@exemple.fr", "FR7630006000011234567890189", "FR76 3000 6000 0112 3456 7890 189", "06 12 34 56 78", "+33612345678", "0612345678",
+            "mot_de_passe=secret123", "smtp://user:hunter22@smtp.exemple.fr")  # fmt: skip
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+def test_a_log_line_keeps_nothing_personal(canary):
+    secret = canary.rpartition("=")[2].replace("smtp://user:", "").partition("@smtp")[0]
+    assert secret not in logs.scrub(f"failed for {canary} at /x?y=1")
+
+
+def test_logs_are_lines_of_json_with_the_request_and_no_address(app, tmp_path, as_customer):
+    root = logging.getLogger()
+    kept, level = root.handlers[:], root.level
+    file = tmp_path / "log.jsonl"
+    try:
+        logs.plug(str(file), always=True)
+        person = factories.a_customer(email="camille.canari@exemple.fr", last_name="Canari")
+        client = as_customer(person)
+        answer = client.get("/ventes", headers={"X-Request-Id": "forged forged"})
+        client.get(f"/documents/{'x' * 80}?iban=FR7630006000011234567890189")
+        client.post("/compte/connexion", data={"email": "camille.canari@exemple.fr", "password": "un secret"})
+        logging.getLogger("app").error("cannot write to %s", "camille.canari@exemple.fr")
+        try:
+            raise ValueError("IBAN FR7630006000011234567890189")
+        except ValueError:
+            logging.getLogger("app").exception("broke")
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+    finally:
+        root.handlers[:], root.level = kept, level
+    seen = [row for row in rows if row["logger"] == "access"]
+    assert [row["route"] for row in seen] == ["/ventes", "/documents/<token>", "/compte/connexion"] and all(
+        row["status"] and row["ms"] >= 0 for row in seen
+    )
+    assert answer.headers["X-Request-Id"] == seen[0]["request"] and len(seen[0]["request"]) == 16
+    words_of_it = file.read_text()
+    for canary in ("canari", "FR7630006", "un secret", "x" * 80, "forged"):
+        assert canary not in words_of_it, canary
+
+
+def test_a_name_in_a_request_id_is_replaced(app):
+    assert trace.begin("abc-123-DEF-456", "1.2.3.4").id == "abc-123-DEF-456"
+    for strange in ("a b", "x" * 40, "é" * 10, "a\nb" * 4, ""):
+        assert len(trace.begin(strange).id) == 16
+
+
+def test_what_nobody_sees_is_taken_out_and_the_rest_left_as_typed():
+    assert words.visible("Zoë d’Œuvre\u202e-\u200bLe Gall") == "Zoë d’Œuvre-Le Gall" and words.visible("L'Haÿ") == "L'Haÿ"
+    assert words.visible("ゼルダの伝説 🎮 é") == "ゼルダの伝説 🎮 é" and words.xml_safe("a\x01\uffffb") == "ab"
+
+
+def test_two_processes_share_one_count(app, machine):
+    """The limits of a web process and of another are the same ones."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    from services import limits
+
+    code = (
+        "import sys, pathlib; from services import limits; limits.plug(sys.argv[1], pathlib.Path(sys.argv[2]));"
+        "print([limits.spend('partagé:essai', 3, 60) is None for _n in range(2)])"
+    )
+    for expected in ("[True, True]", "[True, False]"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, machine.redis_url, str(machine.data_dir)], cwd=Path(__file__).parents[2], capture_output=True, text=True
+        )
+        assert done.stdout.strip() == expected, done.stderr
+    assert limits.spend("partagé:essai", 3, 60) is not None
