@@ -29,8 +29,8 @@ check: .venv/ready ## format, lint, types, translations, architecture: exactly w
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy
 	@$(PY) -m pytest -q tests/test_architecture.py tests/test_translations.py tests/test_workflows.py
 
-accept: .venv/ready ## the long suites: kill -9 before every statement, fifty at once; on both engines
-	@COMPTOIR_LONG=1 $(PY) tests/run.py tests/acceptance
+accept: .venv/ready ## the long suites at their figures, on both engines, with a report (var/accept/report.html); some 35 minutes
+	@$(PY) -m tests.accept $(SUITES)
 
 bench: .venv/ready ## what we promise about speed, each figure against its limit
 	@for b in bench/[a-z]*.py; do $(PY) $$b || exit 1; done

@@ -180,17 +180,18 @@ def _log(response: Response) -> Response:
     return response
 
 
-_is_right_version = False
+_right_version_until = 0.0
 
 
 def _refuse_another_version() -> Any:
-    """A program and a database of different versions do not work together: a page says so until one of them was brought up to date."""
-    global _is_right_version
-    if _is_right_version:
+    """A program and a database of different versions do not work together: a page says so until one of them was brought up to date.
+    Looked at once a minute: the database may be migrated under a process that runs."""
+    global _right_version_until
+    if time.monotonic() < _right_version_until:
         return None
     if health.is_another_version():
         return _bare(503, _("Comptoir is being updated: come back in a minute.")), 503, {"Retry-After": "60"}
-    _is_right_version = True
+    _right_version_until = time.monotonic() + 60
     return None
 
 

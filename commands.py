@@ -135,9 +135,10 @@ def register(app: Flask) -> None:
             click.echo(_("%(count)s texts and files sealed again with the key « %(name)s ».", count=report.sealed, name=sealing.current()))
             for name, count in report.still_needed.items():
                 click.echo(_("The key « %(name)s » must stay: %(count)s entries of the register hang on it, ten years.", name=name, count=count))
+            click.echo(_("Backups made before hang on the key that sealed them: keep it apart as long as you keep them."))
             for place in report.unreadable:
                 click.echo(_("Cannot be opened by any key: %(place)s.", place=place), err=True)
-        if report.unreadable:
+        if report.unreadable or keys.left():
             sys.exit(1)
 
     @app.cli.command("forget")

@@ -493,6 +493,9 @@ class StaffSession(Model):
     __tablename__ = "staff_session"
     id: Mapped[pk]
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    # The key before the last proof, for the answers of other tabs that were on their way.
+    previous: Mapped[str] = mapped_column(String(64), default="", index=True)
+    renewed_at: Mapped[moment | None]
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
     address: Mapped[str] = mapped_column(String(45))
     agent: Mapped[label]
@@ -1308,6 +1311,8 @@ class SellerPayment(Model):
     amount_cents: Mapped[cents] = mapped_column(default=0)
     means: Mapped[PaymentMeans] = choice(PaymentMeans, PaymentMeans.transfer)
     held_reason: Mapped[str] = mapped_column(Text, default="")
+    held_by: Mapped[str] = mapped_column(String(200), default="")  # a person keeps it back: neither the clock nor the seller lets it go on
+    iban_wait: Mapped[str] = mapped_column(String(300), default="")  # the IBAN was replaced: why, and until when
     attempts: Mapped[int] = mapped_column(default=0)
     reject_reason: Mapped[str] = mapped_column(Text, default="")
     received_at: Mapped[moment]

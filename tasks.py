@@ -12,7 +12,7 @@ from huey import RedisHuey, SqliteHuey, crontab
 
 import config
 from models import SellerPayment, Vendor
-from services import audit, backups, csp, days, limits, once, outbox, retention, settings, trace, visits
+from services import audit, backups, csp, days, files, limits, once, outbox, retention, settings, trace, visits
 from services.buyback import offers, parcels, police_register, reception
 from services.finance import books, health
 from services.payments import seller_payments
@@ -87,12 +87,14 @@ def run_days() -> None:
         if day is None:
             continue
         error = ""
+        _under_way.add(job.name)
         try:
             _told(job.work)
         except Exception as failure:
             log.exception("the job %s failed", job.name)
             error = type(failure).__name__
         finally:
+            _under_way.discard(job.name)
             db.session.rollback()
         retried(functools.partial(days.ended, job, day, error))
 
@@ -141,12 +143,27 @@ def sweep() -> None:
     retried(_beat)
     outbox.work()
     tell_paid()
-    run_days()
+    if _one_day_at_a_time.acquire(blocking=False):  # beside the worker's own threads: a long backup keeps no letter waiting
+        threading.Thread(target=_run_days_aside, daemon=True).start()
+
+
+_one_day_at_a_time = threading.Lock()
+_under_way: set[str] = set()
+
+
+def _run_days_aside() -> None:
+    try:
+        with _app().app_context():
+            run_days()
+            db.session.remove()
+    finally:
+        _one_day_at_a_time.release()
 
 
 def _beat() -> None:
     with unit_of_work():
         days.beat("worker", queue=huey.pending_count())
+        days.still_at_it(_under_way)
 
 
 def tell_paid() -> None:
@@ -217,7 +234,12 @@ def back_up() -> None:
 def back_up_into(database_url: str, data_dir: Any, folder: Any) -> backups.Made:
     """Make a backup, and say in the pulse how it went."""
     try:
+        before = files.named()
+        db.session.rollback()
         made = backups.make(database_url, data_dir, folder)
+        # What was named before and after was named meanwhile: it must be in there. Older ones go only once this one was read back.
+        backups.read_back(made.path, before & files.named())
+        db.session.rollback()
         backups.prune(folder, KEEP_BACKUPS)
     except Exception as failure:  # whatever it is, somebody must read it tomorrow
         with unit_of_work():
@@ -235,7 +257,11 @@ KEEP_BACKUPS = 14
 @daily("03:00")
 def check_everything() -> None:
     """Recompute everything that must agree; the « Santé » page says what does not."""
-    found = books.check()
+    try:
+        found = books.check()
+    except Exception as failure:  # what cannot even be checked does not agree
+        log.exception("the check of everything failed")
+        found = [f"{type(failure).__name__}: {failure}"[:200]]
     db.session.rollback()
     for sentence in found:
         log.error("does not agree: %s", sentence)

@@ -150,7 +150,7 @@ def gate() -> Any:
             flash(standing.why_closed, "warning")
         return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
     g.standing = standing
-    if now - session["seen"] > 60:
+    if now - session["seen"] > 60 and "X-Refresh" not in request.headers:  # a page that refreshes itself is nobody's click
         session["seen"] = now
     if standing.is_stale:
         _note_seen(standing.id)

@@ -27,7 +27,7 @@ PROVED = {
     "PaymentsView.validate", "PaymentsView.all_went_through", "PaymentsView.cancel", "PaymentsView.answer", "PaymentsView.try_again",
     "PayingAccountView.add", "PayingAccountView.edit", "PayingAccountView.delete", "AddStaffView.add", "MembershipView.add", "MembershipView.edit",
     "MembershipView.delete", "StaffView.action", "StaffView.action_post", "CarrierView.add", "CarrierView.edit", "CarrierView.delete",
-    "SettingsView.settings", "MyAccountView.codes", "MyAccountView.turn_off", "SellerView.action", "SellerView.action_post", "TaskView.resume",
+    "SettingsView.settings", "MyAccountView.enrol", "MyAccountView.codes", "MyAccountView.turn_off", "SellerView.action", "SellerView.action_post", "TaskView.resume",
     "VendorView.edit",
 }  # fmt: skip
 PROVED_TO_READ = {"PaymentsView.download", "PaymentsView.iban", "SellerDataView.export"}

@@ -47,7 +47,7 @@ class PaymentsView(BaseView):
         return render_template(
             "admin/payments.html", vendors=vendors, vendor=vendor, state=state, S=S, states=SHOWN, counts=counts, rows=rows, page=number, size=SIZE,
             bank=seller_payments.bank_of(rows), masked=bank_details.masked, totals=transfers.totals(vendor.id), account=account,
-            batches=transfers.batches(vendor.id), trouble=trouble, word=transfers.WORD,
+            batches=transfers.batches(vendor.id), trouble=trouble, word=transfers.WORD, why_held=seller_payments.why_held,
         )  # fmt: skip
 
     @expose("/<int:vendor_id>/valider", methods=["POST"])
@@ -87,7 +87,7 @@ class PaymentsView(BaseView):
         batch = self._batch(id)
         return render_template("admin/batch.html", batch=batch, lines=transfers.line_names(batch, 500), S=transfers.T, ready=bool(batch.sha256))
 
-    @expose("/fichier/<int:id>/telecharger")
+    @expose("/fichier/<int:id>/telecharger", methods=["GET", "POST"])
     @has_access
     def download(self, id: int) -> Response:
         number, vendor_id = self._batch(id).number, self._batch(id).vendor_id
@@ -147,7 +147,7 @@ class PaymentsView(BaseView):
         flash(_("It is to pay again."), "success")
         return redirect(url_for("PaymentsView.payments"))
 
-    @expose("/<int:id>/iban")
+    @expose("/<int:id>/iban", methods=["GET", "POST"])
     @has_access
     def iban(self, id: int) -> Any:
         """The whole IBAN of a seller, when his bank or he asks; each reading is written down."""
@@ -174,11 +174,11 @@ class SellerPaymentView(ScopedView):
     route_base = "/gestion/versements-vendeurs"
     list_title = _l("Payments to sellers")
     list_columns = ["offer.number", "customer", "amount_cents", "means", "status", "received_at", "paid_at"]
-    show_columns = ["offer.number", "customer", "vendor", "amount_cents", "means", "status", "held_reason", "reject_reason", "attempts", "received_at",
+    show_columns = ["offer.number", "customer", "vendor", "amount_cents", "means", "status", "held_reason", "iban_wait", "reject_reason", "attempts", "received_at",
                     "told_at", "paid_at"]  # fmt: skip
     label_columns = {
         "offer.number": _l("Seller ID"), "customer": _l("Seller"), "vendor": _l("Vendor"), "amount_cents": _l("Amount to pay"), "means": _l("Means"),
-        "status": _l("Status"), "received_at": _l("Reception"), "paid_at": _l("Executed"), "held_reason": _l("Why it is held"),
+        "status": _l("Status"), "received_at": _l("Reception"), "paid_at": _l("Executed"), "held_reason": _l("Why it is held"), "iban_wait": _l("Wait of a replaced IBAN"),
         "reject_reason": _l("Why it came back"), "attempts": _l("Files it was in"), "told_at": _l("Seller told"),
     }  # fmt: skip
     order_columns = ["amount_cents", "received_at", "paid_at"]

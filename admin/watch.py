@@ -157,7 +157,7 @@ class SellerDataView(BaseView):
     route_base = "/gestion/donnees-vendeur"
     default_view = "export"
 
-    @expose("/<int:id>")
+    @expose("/<int:id>", methods=["GET", "POST"])
     @has_access
     def export(self, id: int) -> Any:
         mine = db.select(Customer).where(Customer.id == id)

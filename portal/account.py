@@ -63,7 +63,6 @@ def sign_in() -> Any:
             id = customer.id
             with unit_of_work() as session:
                 customer = session.get_one(Customer, id)
-                customers.came(customer)
                 offers.adopt(cart(), customer, site())
             return _signed_in(customer)
     return render_template("portal/account/sign_in.html", form=form, suite=_next(), cart=cart()), 422 if refused(form) else 200
@@ -248,6 +247,10 @@ def _next() -> str:
 
 
 def _signed_in(customer: Customer) -> Any:
+    id = customer.id
+    with unit_of_work() as session:
+        customer = session.get_one(Customer, id)
+        customers.came(customer)
     return remember(make_response(redirect(_next())), customer)
 
 

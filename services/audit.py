@@ -21,7 +21,7 @@ from services.workflow import Actor
 
 KEPT = timedelta(days=366)
 FIRST = "0" * 64
-SERIES = "audit"
+SERIES, GONE = "audit", "audit:gone"
 VISITOR = "visitor"
 
 WHAT: dict[str, Any] = {
@@ -91,17 +91,27 @@ class Verdict:
 def verify() -> Verdict:
     """Read the whole log again: no number missing, no entry changed, the chain unbroken."""
     last = numbering.last(SERIES)  # read first: what is written meanwhile is beyond it
+    gone = numbering.last(GONE)
     previous = number = None
     count = 0
     for entry in db.session.scalars(select(AuditEntry).where(AuditEntry.number <= last).order_by(AuditEntry.number).execution_options(yield_per=500)):
+        if number is None and entry.number != gone + 1:
+            return Verdict(count, gone + 1, _("Entry %(number)s is missing.", number=gone + 1))
         if number is not None and entry.number != number + 1:
             return Verdict(count, number + 1, _("Entry %(number)s is missing.", number=number + 1))
         if (previous is not None and entry.previous_hash != previous) or entry.hash != _hash(entry):
             return Verdict(count, entry.number, _("Entry %(number)s is not the one that was written: the chain breaks there.", number=entry.number))
         previous, number, count = entry.hash, entry.number, count + 1
-    if (number or 0) < last:
-        return Verdict(count, (number or 0) + 1, _("Entry %(number)s is missing.", number=(number or 0) + 1))
+    if (number or gone) < last:
+        return Verdict(count, (number or gone) + 1, _("Entry %(number)s is missing.", number=(number or gone) + 1))
     return Verdict(count, None, _("%(count)s entries read: none is missing or changed.", count=count))
+
+
+def forget(entry: AuditEntry) -> None:
+    """A year is over. The number is written down, so that a hole at the beginning is told from what went with its time."""
+    if entry.number == numbering.last(GONE) + 1:
+        numbering.take(GONE)
+    db.session.delete(entry)
 
 
 def _hash(entry: AuditEntry) -> str:

@@ -19,6 +19,7 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ CHUNK = 1 << 20
 SUFFIX = ".comptoir"
 PURPOSE = "backup v1"
 MANIFEST = "manifest.json"
+MAKING = ".making-"
 
 
 class Damaged(Refused):
@@ -74,15 +76,17 @@ class Restored:
 def make(database_url: str, data_dir: Path, folder: Path) -> Made:
     """Write a backup into a folder, whole or not at all. Raises Refused with what is missing."""
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(data_dir, folder)
     now = clock.now()
     url = make_url(database_url)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as scratch:
+    # The plain copy stays beside the data, for our eyes only; nothing unsealed ever reaches the folder of backups.
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=MAKING) as scratch:
         dump = Path(scratch) / "database"
         counts = {} if url.get_backend_name() == "sqlite" else _counts(url, dump)
         _dump(url, dump)
         counts = counts or _counts(url, dump)
         names: dict[str, list[Any]] = {}
-        part = Path(scratch) / "backup"
+        part = folder / f"{MAKING}{os.urandom(4).hex()}.part"
         with part.open("wb") as raw, _Sealing(raw) as sealed, gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=3) as packed, \
                 tarfile.open(fileobj=packed, mode="w|") as tar:  # fmt: skip
             _add(tar, "database", dump, names)
@@ -103,6 +107,25 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
             os.fsync(file.fileno())
         part.rename(path)
     return Made(path, path.stat().st_size, len(names) - 1, sum(counts.values()))
+
+
+def _sweep(data_dir: Path, folder: Path) -> None:
+    """What a backup that was killed left behind."""
+    old = time.time() - 6 * 3600
+    for path in (*data_dir.glob(f"{MAKING}*"), *folder.glob(f"{MAKING}*.part")):
+        if path.stat().st_mtime < old:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def read_back(path: Path, wanted: set[str]) -> int:
+    """Open every piece of a backup again and compare it with its manifest; `wanted` are stored files it must hold. Returns how many it holds.
+    Raises Damaged."""
+    with tempfile.TemporaryDirectory(prefix="comptoir-read-back-") as folder:
+        manifest = open_backup(path, Path(folder))
+    there = {Path(name).name for name in manifest["names"] if name.startswith("files/")}
+    if missing := sorted(wanted - there):
+        raise Damaged(_("A stored file is missing: %(name)s.", name=missing[0]))
+    return len(there)
 
 
 def prune(folder: Path, keep: int) -> list[Path]:
@@ -231,7 +254,7 @@ def _dump(url: URL, target: Path) -> None:
         with closing(sqlite3.connect(str(url.database), timeout=30)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy, pages=-1)  # one view, in one go: writers wait for none of it (WAL)
         return
-    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", _libpq(url))
+    _run(url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", _libpq(url))
 
 
 def _undump(url: URL, source: Path) -> None:
@@ -240,20 +263,21 @@ def _undump(url: URL, source: Path) -> None:
         with closing(sqlite3.connect(source)) as copy, closing(sqlite3.connect(str(url.database))) as target:
             copy.backup(target)
         return
-    _run("pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={_libpq(url)}", str(source))
+    _run(url, "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={_libpq(url)}", str(source))
 
 
-def _run(program: str, *arguments: str) -> None:
+def _run(url: URL, program: str, *arguments: str) -> None:
     if shutil.which(program) is None:
         raise Refused(_("%(program)s is not installed: it comes with PostgreSQL's client programs (postgresql-client).", program=program))
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=7200)
+    env = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}  # not among the arguments, which everybody can list
+    done = subprocess.run([program, *arguments], env=env, capture_output=True, text=True, timeout=7200)
     if done.returncode:
         raise Refused(_("%(program)s failed: %(why)s.", program=program, why=done.stderr.strip()[-300:]))
 
 
 def _libpq(url: URL) -> str:
     """The address as PostgreSQL's own programs read it."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
 
 
 def _counts(url: URL, dump: Path) -> dict[str, int]:

@@ -32,6 +32,7 @@ def reports(body: Any) -> list[tuple[str, str, str]]:
         directive = said.get("effective-directive") or said.get("effectiveDirective") or said.get("violated-directive") or ""
         blocked = said.get("blocked-uri") or said.get("blockedURL") or ""
         page = said.get("document-uri") or said.get("documentURL") or ""
+        directive, blocked, page = (w.encode("utf-8", "replace").decode() if isinstance(w, str) else w for w in (directive, blocked, page))
         if all(isinstance(words, str) for words in (directive, blocked, page)) and directive:
             found.append((_PLAIN.sub("", directive.lower())[:40], _place(blocked), _path(page)))
     return [row for row in found if row[0]]

@@ -15,7 +15,7 @@ from models import DayRun, Pulse
 from services import clock
 from services.unit import db, unit_of_work
 
-LEASE = timedelta(hours=2)
+LEASE = timedelta(minutes=30)  # renewed each minute by the worker that is at it
 KEPT = timedelta(days=400)
 
 
@@ -55,6 +55,12 @@ def ended(job: Job, day: date, error: str = "") -> None:
     with unit_of_work() as session:
         values = {"error": error[:500], **({} if error else {"ended_at": clock.now()})}
         session.execute(update(DayRun).where(DayRun.job == job.name, DayRun.day == day).values(**values))
+
+
+def still_at_it(names: set[str]) -> None:
+    """The jobs under way here are alive, in the caller's unit: nobody takes them up."""
+    if names:
+        db.session.execute(update(DayRun).where(DayRun.job.in_(names), DayRun.ended_at.is_(None)).values(started_at=clock.now()))
 
 
 def latest() -> dict[str, DayRun]:

@@ -37,19 +37,20 @@ def rotate(*, by: Actor, step: Callable[[int], None] | None = None) -> Report:
                 if count := db.session.scalar(select(func.count()).select_from(_under(column, name).subquery())):
                     report.still_needed[name] = report.still_needed.get(name, 0) + count
             continue
-        after = 0
-        while ids := _left(column, after):
-            report.sealed += retried(lambda c=column, ids=ids: _again(c, ids, report.unreadable))  # type: ignore[misc]
-            after = ids[-1]
-            if step is not None:
-                step(report.sealed)
+        after: int | None = 0
+        while after is not None:
+            ids, after = _left(column, after)
+            if ids:
+                report.sealed += retried(lambda c=column, ids=ids: _again(c, ids, report.unreadable))  # type: ignore[misc]
+                if step is not None:
+                    step(report.sealed)
     db.session.rollback()
     return report
 
 
 def left() -> int:
     """How many texts and files an older key still holds, the frozen ones aside."""
-    return sum(len(_left(column, 0, most=100_000)) for column in sealing.SEALED if not column.is_frozen)
+    return sum(len(_left(column, 0, most=1_000_000)[0]) for column in sealing.SEALED if not column.is_frozen)
 
 
 def unreadable() -> list[str]:
@@ -65,13 +66,19 @@ def unreadable() -> list[str]:
     return found
 
 
-def _left(column: Sealed, after: int, most: int = AT_ONCE) -> list[int]:
+def _left(column: Sealed, after: int, most: int = AT_ONCE) -> tuple[list[int], int | None]:
+    """The next rows under an older key, and the id to go on from (None: there are no more)."""
     key = inspect(column.model).primary_key[0]
     name = getattr(column.model, column.column)
     rows = select(key).where(name != "", key > after).order_by(key).limit(most)
+    if not column.is_file:
+        rows = rows.where(~name.startswith(f"{sealing.current()}:", autoescape=True))
+    seen = list(db.session.scalars(rows))
     if column.is_file:  # its name does not say which key: the file does
-        return [id for id in db.session.scalars(rows) if _file_key(column, id) not in ("", sealing.current())]
-    return list(db.session.scalars(rows.where(~name.startswith(f"{sealing.current()}:", autoescape=True))))
+        ids = [id for id in seen if _file_key(column, id) not in ("", sealing.current())]
+    else:
+        ids = seen
+    return ids, seen[-1] if seen else None
 
 
 def _under(column: Sealed, name: str) -> Select[tuple[int]]:

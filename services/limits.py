@@ -1,6 +1,7 @@
 """How often something may be done: counters that live a while, shared by all processes (Redis, else a SQLite file of ours)."""
 
 import contextlib
+import ipaddress
 import logging
 import sqlite3
 import threading
@@ -130,7 +131,9 @@ FREE_TRIES, FREE_TRIES_EVERYWHERE = 5, 50
 def lock_left(account: str) -> int:
     """Seconds an account stays closed, for this place or for all, after wrong passwords; 0 when it is open."""
     try:
-        return max(store.left(f"lock:{key}") if store.count(f"lock:{key}") else 0 for key in (_here(account), account))
+        here = _here(account)
+        keys = (here,) if store.count(f"known:{here}") else (here, account)  # who signed in from here lately is judged by this place alone
+        return max(store.left(f"lock:{key}") if store.count(f"lock:{key}") else 0 for key in keys)
     except AWAY:
         return 0
 
@@ -154,6 +157,8 @@ def right_password(account: str) -> None:
         for key in (_here(account), account):
             store.clear(f"fail:{key}")
             store.clear(f"lock:{key}")
+        store.clear(f"known:{_here(account)}")
+        store.add(f"known:{_here(account)}", 30 * 24 * 3600)
 
 
 def forgive(account: str) -> None:
@@ -165,4 +170,13 @@ def forgive(account: str) -> None:
 
 
 def _here(account: str) -> str:
-    return f"{account}@{trace.here().address}#{store.count(f'forgiven:{account}')}"
+    return f"{account}@{_place()}#{store.count(f'forgiven:{account}')}"
+
+
+def _place() -> str:
+    """Where somebody asks from: his address, or his network (/64) in IPv6, where one person has thousands of addresses."""
+    address = trace.here().address
+    try:
+        return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
+    except ValueError:
+        return address

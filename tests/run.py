@@ -1,4 +1,4 @@
-"""`make test`: the suite on SQLite, then without its browser part on PostgreSQL + Redis when they answer; what was skipped is said.
+"""`make test`: the suite on SQLite, and beside it, without its browser part, on PostgreSQL + Redis when they answer; what was skipped is said.
 
 Under CI a skip is a failure. The last line printed is pytest's own summary.
 """
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 CI = os.environ.get("CI") == "true"
 POSTGRES = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "postgresql:///postgres?host=/var/run/postgresql")
@@ -34,22 +35,30 @@ def services_answer() -> list[str]:
 def main() -> int:
     wanted = sys.argv[1:]
     skipped = [] if shutil.which("chromium") else ["Chromium is not installed: browser tests"]
+    skipped += [] if shutil.which("pg_dump") else ["pg_dump is not installed: backups"]
     missing = services_answer()
-    if not missing:
-        print("— PostgreSQL + Redis —", flush=True)
-        env = {**os.environ, "COMPTOIR_TEST_DATABASE_URL": POSTGRES, "COMPTOIR_TEST_REDIS_URL": REDIS}
-        second = subprocess.run([sys.executable, "-m", "pytest", "-m", "not browser", *wanted], env=env)
-        if second.returncode:
-            return second.returncode
     skipped += [f"{what}: the second run of the suite" for what in missing]
     if CI and skipped:
         print("\n".join(f"SKIPPED, which is a failure under CI: {what}" for what in skipped), flush=True)
         return 1
-    print("— SQLite + SQLite queue —", flush=True)
+    # Side by side, one processor each; the second engine's words are printed when it ends, so that the last line is pytest's own.
+    second, said = None, None
+    if not missing:
+        said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (read when the process has ended)
+        env = {**os.environ, "COMPTOIR_TEST_DATABASE_URL": POSTGRES, "COMPTOIR_TEST_REDIS_URL": REDIS}
+        second = subprocess.Popen([sys.executable, "-m", "pytest", "-m", "not browser", *wanted], env=env, stdout=said, stderr=subprocess.STDOUT)
+    print("— SQLite + SQLite queue, and PostgreSQL + Redis beside it —" if second else "— SQLite + SQLite queue —", flush=True)
     env = {k: v for k, v in os.environ.items() if k not in ("COMPTOIR_TEST_DATABASE_URL", "COMPTOIR_TEST_REDIS_URL")}
-    code = subprocess.run([sys.executable, "-m", "pytest", *wanted], env=env).returncode
-    for what in skipped:
-        print(f"SKIPPED: {what}", flush=True)
+    with tempfile.TemporaryFile("w+") as first:
+        code = subprocess.run([sys.executable, "-m", "pytest", *wanted], env=env, stdout=first, stderr=subprocess.STDOUT).returncode
+        if second is not None and said is not None:
+            code = second.wait() or code
+            said.seek(0)
+            print("— PostgreSQL + Redis —", said.read(), sep="\n", flush=True)
+        for what in skipped:
+            print(f"SKIPPED: {what}", flush=True)
+        first.seek(0)
+        print("— SQLite + SQLite queue —", first.read(), sep="\n", flush=True)
     return code
 
 

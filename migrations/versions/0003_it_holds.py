@@ -104,6 +104,8 @@ def upgrade():
     op.create_table('staff_session',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('fingerprint', sa.String(length=64), nullable=False),
+    sa.Column('previous', sa.String(length=64), nullable=False),
+    sa.Column('renewed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('agent', sa.String(length=200), nullable=False),
@@ -116,6 +118,7 @@ def upgrade():
     )
     with op.batch_alter_table('staff_session', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_staff_session_ended_at'), ['ended_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_staff_session_previous'), ['previous'], unique=False)
         batch_op.create_index(batch_op.f('ix_staff_session_user_id'), ['user_id'], unique=False)
 
     with op.batch_alter_table('bank_details', schema=None) as batch_op:
@@ -132,6 +135,15 @@ def upgrade():
         batch_op.add_column(sa.Column('password_given_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('totp_since', sa.DateTime(timezone=True), nullable=True))
         batch_op.drop_column('session_epoch')  # sessions are rows now: every open one must sign in again
+
+    with op.batch_alter_table('seller_payment', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('held_by', sa.String(length=200), nullable=False, server_default=sa.text("''")))
+        batch_op.add_column(sa.Column('iban_wait', sa.String(length=300), nullable=False, server_default=sa.text("''")))
+    with op.batch_alter_table('seller_payment', schema=None) as batch_op:
+        for column in ('held_by', 'iban_wait'):
+            batch_op.alter_column(column, server_default=None)
+    # Nobody wrote down who signed in when: the accounts there are count as used today.
+    op.execute("UPDATE customer SET seen_at = CURRENT_TIMESTAMP WHERE erased_at IS NULL")
 
     with op.batch_alter_table('staff_account', schema=None) as batch_op:
         for column in ('totp_sealed', 'totp_step'):

@@ -106,7 +106,7 @@ def verify(vendor_id: int) -> Verdict:
     expected = numbering.last(_series(vendor_id))
     seals = db.session.scalars(select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id).order_by(RegisterSeal.day)).all()
     # What is older than ten years is gone by whole sealed days: the chain then hangs on the seal of the last of them.
-    first = db.session.scalar(select(func.min(PoliceRecord.number)).where(PoliceRecord.vendor_id == vendor_id)) or 1
+    first = first_kept(vendor_id)
     anchor = next((seal for seal in seals if seal.last_number == first - 1 and seal.day < (clock.now() - TEN_YEARS).date()), None)
     if first > 1 and anchor is None:
         return Verdict(0, 1, _("Entry %(number)s is missing.", number=1))
@@ -140,6 +140,16 @@ def verify(vendor_id: int) -> Verdict:
     if number < expected:
         return Verdict(number, number + 1, _("Entry %(number)s is missing.", number=number + 1))
     return Verdict(number, None, _("%(count)s entries read: none is missing, changed or moved.", count=number))
+
+
+def first_kept(vendor_id: int) -> int:
+    """The first number that must still be there: those before went with their ten years."""
+    first = db.session.scalar(select(func.min(PoliceRecord.number)).where(PoliceRecord.vendor_id == vendor_id))
+    if first is not None:
+        return first
+    last = numbering.last(_series(vendor_id))  # nothing left of it, or nothing yet
+    sealed = select(RegisterSeal.id).where(RegisterSeal.vendor_id == vendor_id, RegisterSeal.last_number == last)
+    return last + 1 if db.session.scalar(sealed) is not None else 1
 
 
 def unsealed_days(vendor_id: int) -> list[date]:
@@ -255,7 +265,10 @@ def _append(
     db.session.flush()
     number = numbering.take(_series(vendor_id))
     at = clock.now()
-    previous = db.session.scalar(select(PoliceRecord.hash).where(PoliceRecord.vendor_id == vendor_id, PoliceRecord.number == number - 1)) or FIRST
+    previous = db.session.scalar(select(PoliceRecord.hash).where(PoliceRecord.vendor_id == vendor_id, PoliceRecord.number == number - 1))
+    if previous is None:  # the first of all, or the first after what went with its ten years: it hangs on the seal
+        sealed = select(RegisterSeal.head_hash).where(RegisterSeal.vendor_id == vendor_id, RegisterSeal.last_number == number - 1)
+        previous = db.session.scalar(sealed) or FIRST
     text = json.dumps({**facts, "number": number, "at": _stamp(at)}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     entry = PoliceRecord(
         vendor_id=vendor_id, number=number, kind=kind, corrects=corrects, item_id=item.id if item else None,

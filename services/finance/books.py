@@ -31,7 +31,7 @@ from models import (
     TransferState,
     Vendor,
 )
-from services import audit, money, numbering, workflow
+from services import audit, money, numbering, sealing, workflow
 from services.buyback import letters, police_register, reception
 from services.payments import ledger, transfers
 from services.unit import db
@@ -45,7 +45,8 @@ def check() -> list[str]:
 
 def _numbers() -> Iterator[str]:
     numbers = sorted(n for n in db.session.scalars(select(Offer.number)) if n)
-    if numbers != [f"CDE{n:09d}" for n in range(1, numbering.last("CDE") + 1)]:
+    left_out = numbering.gaps("CDE")
+    if numbers != [f"CDE{n:09d}" for n in range(1, numbering.last("CDE") + 1) if n not in left_out]:
         yield _("The CDE numbers have a hole or a double.")
 
 
@@ -169,7 +170,7 @@ def _files() -> Iterator[str]:
         if batch.sha256:
             try:
                 data = transfers.content(batch)
-            except (Refused, OSError) as error:
+            except (Refused, OSError, sealing.CannotOpen) as error:
                 yield f"{batch.number} : {error}"
                 continue
             if data.count(b"<EndToEndId>") != batch.count:
@@ -189,9 +190,7 @@ def _registers() -> Iterator[str]:
             yield f"{vendor.name} : {verdict.sentence}"
         if vendor.police_register:
             entered = select(PoliceRecord.item_id).where(PoliceRecord.vendor_id == vendor.id, PoliceRecord.kind == RecordKind.purchase)
-            oldest = (
-                db.session.scalar(select(func.min(PoliceRecord.number)).where(PoliceRecord.vendor_id == vendor.id)) or 1
-            )  # those before are ten years old
+            oldest = police_register.first_kept(vendor.id)
             for number in db.session.scalars(
                 select(Item.id).where(
                     Item.vendor_id == vendor.id, Item.offer_line_id.is_not(None), Item.register_number >= oldest, Item.id.not_in(entered)

@@ -118,6 +118,10 @@ def version() -> str:
     return str(db.session.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
 
 
+def program_version() -> str:
+    return _program
+
+
 def is_another_version() -> bool:
     """Whether the database is older or newer than this program: it must not work on it."""
     return version() != _program
@@ -190,7 +194,7 @@ def _invariants() -> Iterator[Check]:
     yield Check(
         "invariants",
         _("Everything agrees"),
-        OK if row.is_well else BAD,
+        BAD if not row.is_well else OK if age < timedelta(hours=30) else WARN,
         _ago(age) if row.is_well else _("%(n)s things do not", n=count),
         advice,
         count,

@@ -14,18 +14,18 @@ from flask_babel import gettext as _
 from flask_migrate import upgrade
 from sqlalchemy import create_engine
 
-from services import audit, backups, clock, files, keys, outbox, unit
+from services import audit, backups, clock, files, keys, numbering, outbox, unit
 from services.backups import Restored
-from services.finance import books
+from services.finance import books, health
 from services.unit import db, unit_of_work
-from services.workflow import Actor
+from services.workflow import Actor, Refused
 
 
 def into_here(app: Flask, path: Path, *, by: Actor) -> Restored:
     """Restore into this installation's empty database and files, bring it to this version, hold the sendings, check everything."""
     machine = app.extensions["comptoir"]
     with tempfile.TemporaryDirectory(prefix="comptoir-restore-", dir=machine.data_dir) as folder:
-        manifest = backups.open_backup(path, Path(folder))
+        manifest = _known(backups.open_backup(path, Path(folder)))
         db.session.remove()
         db.engine.dispose()
         backups.load(manifest, Path(folder), machine.database_url, machine.data_dir)
@@ -36,11 +36,18 @@ def verify(app: Flask, path: Path) -> Restored:
     """The same into a place of its own that goes away afterwards; this installation is left as it is."""
     machine = app.extensions["comptoir"]
     with tempfile.TemporaryDirectory(prefix="comptoir-restore-") as folder:
-        manifest = backups.open_backup(path, Path(folder))
+        manifest = _known(backups.open_backup(path, Path(folder)))
         with backups.scratch_database(machine.database_url) as (url, data_dir):
             backups.load(manifest, Path(folder), url, data_dir)
             with _elsewhere(app, url, data_dir):
                 return _finish(app, manifest, url, path.name, Actor("command", None, "Commande"))
+
+
+def _known(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A backup of a newer program is refused before anything is written. Raises Refused."""
+    if manifest["revision"] > health.program_version():
+        raise Refused(_("This backup is of a newer version (%(version)s): bring Comptoir up to date first.", version=manifest["revision"]))
+    return manifest
 
 
 def why_doubt(manifest: dict[str, Any]) -> str:
@@ -52,17 +59,25 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
     upgrade(directory=str(Path(app.root_path) / "migrations"))
     report = Restored(datetime.fromisoformat(manifest["made_at"]), manifest["engine"], manifest["revision"], len(manifest["names"]) - 1,
                       sum(manifest["counts"].values()))  # fmt: skip
-    report.troubles += backups.check_database(manifest, url)
     db.session.remove()
-    report.troubles += books.check()
-    report.troubles += [_("Cannot be opened by any key: %(place)s.", place=place) for place in keys.unreadable()]
-    there = {Path(piece).name for piece in manifest["names"] if piece.startswith("files/")}
-    report.troubles += [_("A stored file is missing: %(name)s.", name=missing) for missing in sorted(files.named() - there)]
-    db.session.rollback()
-    with unit_of_work():
+    with unit_of_work():  # first of all: nothing may leave, whatever the checks below find
         outbox.hold(why_doubt(manifest), by=by)
         outbox.doubt_what_may_have_left()
-        audit.note("restored", by=by, subject=name, troubles=len(report.troubles))
+        numbering.leave_a_gap("CDE", 1_000)  # slips and files made since the backup bear the numbers that would come next
+        for series in numbering.series("VIR-"):
+            numbering.leave_a_gap(series, 100)
+    there = {Path(piece).name for piece in manifest["names"] if piece.startswith("files/")}
+    for look in (
+        lambda: backups.check_database(manifest, url), books.check,
+        lambda: [_("Cannot be opened by any key: %(place)s.", place=place) for place in keys.unreadable()],
+        lambda: [_("A stored file is missing: %(name)s.", name=missing) for missing in sorted(files.named() - there)],
+    ):  # fmt: skip
+        try:
+            report.troubles += look()
+        except Exception as error:  # a check that cannot be made is a trouble too
+            report.troubles.append(f"{type(error).__name__}: {error}")
+        db.session.rollback()
+    audit.note_now("restored", by=by, subject=name, troubles=len(report.troubles))
     return report
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload
 
 from models import BankDetails, Customer, Offer, OfferState, PaymentMeans, PaymentState, SellerPayment, TransferBatch, TransferLine, TransferState
@@ -75,12 +75,14 @@ def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -
     if payment.status is S.rejected:
         PAYMENT.fire(payment, "await", by=by)
     payment.amount_cents, payment.means = amount_cents, offer.means
-    if payment.means is PaymentMeans.transfer and amount_cents and (wait := bank_details.why_wait(payment.customer_id)):
-        blockers = [*blockers, wait]
+    if payment.held_by and by.kind != STAFF:  # a person keeps it back: only a person lets it go on
+        return payment
+    payment.held_by = ""
+    payment.iban_wait = (bank_details.why_wait(payment.customer_id) or "") if payment.means is PaymentMeans.transfer and amount_cents else ""
     payment.held_reason = " ".join(blockers)
-    if blockers:
+    if blockers or payment.iban_wait:
         if payment.status is not S.held:
-            PAYMENT.fire(payment, "hold", by=by, reason=payment.held_reason)
+            PAYMENT.fire(payment, "hold", by=by, reason=why_held(payment))
     elif not amount_cents:
         payment.paid_at = clock.now()
         PAYMENT.fire(payment, "nothing", by=by)
@@ -107,8 +109,7 @@ def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
     offer.means = means
     workflow.record(offer, "choose_means", by=by, means=workflow.words_of(means))
     if payment is not None:
-        other = payment.held_reason.replace(bank_details.why_wait(payment.customer_id) or "\0", "").strip()  # the wait is for a transfer only
-        review(offer, payment.amount_cents, [other] if other else [], by=by)
+        review(offer, payment.amount_cents, [payment.held_reason] if payment.held_reason else [], by=by)
 
 
 def iban_given(customer: Customer) -> int:
@@ -123,13 +124,27 @@ def iban_given(customer: Customer) -> int:
 
 def iban_wait_over() -> list[int]:
     """Sales whose payment was held for a replaced IBAN, and whose wait is over."""
+    over = or_(BankDetails.held_until.is_(None), BankDetails.held_until <= clock.now())
     return list(
         db.session.scalars(
             select(SellerPayment.offer_id)
-            .join(BankDetails, BankDetails.customer_id == SellerPayment.customer_id)
-            .where(SellerPayment.status == S.held, BankDetails.held_until <= clock.now())
+            .outerjoin(BankDetails, BankDetails.customer_id == SellerPayment.customer_id)
+            .where(SellerPayment.status == S.held, SellerPayment.iban_wait != "", over)
         )
     )
+
+
+def why_held(payment: SellerPayment) -> str:
+    """Every reason why nothing is paid yet, in words."""
+    return " ".join(filter(None, (payment.held_reason, payment.iban_wait)))
+
+
+def wait_if_replaced(payment: SellerPayment, *, by: Actor) -> None:
+    """What comes back to be paid again waits too, when the IBAN was replaced meanwhile."""
+    wait = bank_details.why_wait(payment.customer_id)
+    if wait and payment.status is S.to_pay and payment.means is PaymentMeans.transfer:
+        payment.iban_wait = wait
+        PAYMENT.fire(payment, "hold", by=by, reason=wait)
 
 
 def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
@@ -137,7 +152,7 @@ def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
     if not reason.strip():
         raise Refused(_("Write why the payment is held."))
     PAYMENT.fire(payment, "hold", by=by, reason=reason.strip())
-    payment.held_reason = reason.strip()[:500]
+    payment.held_reason, payment.held_by = reason.strip()[:500], by.name[:200]
 
 
 def usable(customer_id: int) -> bool:
@@ -180,6 +195,7 @@ def sent_back(payment: SellerPayment, line: TransferLine, *, is_about_the_accoun
         )  # fmt: skip
     elif details is not None and details.refused_at is None:
         PAYMENT.fire(payment, "release", by=by)
+        wait_if_replaced(payment, by=by)
 
 
 def executed(payments: list[SellerPayment], *, by: Actor) -> None:

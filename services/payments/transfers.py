@@ -6,10 +6,11 @@ transaction open, checked twice, and kept. They depend on frozen rows only: made
 
 import hashlib
 from datetime import timedelta
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import joinedload
 
 from gateways import GatewayError, sepa
@@ -77,13 +78,18 @@ def totals(vendor_id: int) -> tuple[int, int]:
     """« Nombre de transactions » and total, in cents, of what the next file would pay."""
     most = (
         select(SellerPayment.amount_cents)
-        .where(SellerPayment.vendor_id == vendor_id, SellerPayment.status == PaymentState.to_pay)
+        .where(SellerPayment.vendor_id == vendor_id, SellerPayment.status == PaymentState.to_pay, ~_waits())
         .order_by(SellerPayment.received_at, SellerPayment.id)
         .limit(MOST)
         .subquery()
     )
     count, total = db.session.execute(select(func.count(), func.sum(most.c.amount_cents)).select_from(most)).one()
     return count, int(total or 0)
+
+
+def _waits() -> Any:
+    """The last line before money leaves: whatever moved a payment here, nothing goes to an IBAN that was just replaced."""
+    return exists().where(BankDetails.customer_id == SellerPayment.customer_id, BankDetails.held_until > clock.now())
 
 
 def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> TransferBatch:
@@ -93,6 +99,8 @@ def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> 
     """
     if word.strip().upper() != WORD:
         raise Refused(_("Type PAIEMENT in the field to confirm: nothing was paid."))
+    if outbox.held() is not None:
+        raise Refused(_("Sendings are held since a restore: look first at what the bank was given since the backup, then resume under « Tâches »."))
     account = db.session.get(PayingAccount, vendor.id)
     if account is None or not account.iban_sealed:
         raise Refused(_("Give the IBAN that pays first: « Paramétrages divers → Compte de paiement »."))
@@ -102,7 +110,7 @@ def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> 
     payments = list(
         db.session.scalars(
             select(SellerPayment)
-            .where(SellerPayment.vendor_id == vendor.id, SellerPayment.status == PaymentState.to_pay)
+            .where(SellerPayment.vendor_id == vendor.id, SellerPayment.status == PaymentState.to_pay, ~_waits())
             .order_by(SellerPayment.received_at, SellerPayment.id)
             .limit(MOST)
             .with_for_update()
@@ -195,6 +203,8 @@ def cancel(batch: TransferBatch, *, by: Actor) -> None:
     for line in batch.lines:
         line.reason, line.answered_at = _("the file was cancelled"), clock.now()
     seller_payments.PAYMENT.fire_all(payments, "unbatch", by=by, file=batch.number)
+    for payment in payments:
+        seller_payments.wait_if_replaced(payment, by=by)
     ledger.post(
         batch.vendor_id, "transfer_file_cancelled", batch.number, _("Cancelled: %(number)s", number=batch.number), Side(K.transfers, batch.total_cents),
         *(Side(K.seller, -p.amount_cents, p.customer_id) for p in payments), by=by,

@@ -105,7 +105,7 @@ def tell_leaving(customer: Customer) -> None:
 def to_tell_leaving() -> list[int]:
     """Accounts nobody used for so long that they are erased in a month."""
     limit = clock.now() - retention.months(settings.value("account_months")) + timedelta(days=LEAVING_DAYS)
-    return list(db.session.scalars(_unused(limit).where(Customer.leaving_told_at.is_(None)).limit(500)))
+    return list(db.session.scalars(_unused(limit).where(Customer.leaving_told_at.is_(None)).order_by(Customer.id).limit(5_000)))
 
 
 def send_confirmation(customer: Customer, site: Site) -> None:
@@ -263,7 +263,7 @@ def erase(customer: Customer, *, by: Actor | None = None) -> str:
     for model in (BankDetails, IdentityDocument):  # the register keeps its own frozen copy, ten years, as the law asks
         db.session.execute(delete(model).where(model.customer_id == customer.id))
     for parcel in db.session.scalars(select(Parcel).where(Parcel.offer_id.in_(own))):
-        parcel.label_files, parcel.relays = {}, []  # a label shows his address; its file is litter now, swept within days
+        parcel.label_files, parcel.relays, parcel.label_url = {}, [], ""  # a label shows his address; its file is litter now, swept within days
     customer.email = f"{secrets.token_hex(8)}@efface.invalid"
     customer.password_hash = "!"
     for name in PERSONAL:

@@ -22,6 +22,7 @@ from services.workflow import Actor, Refused
 
 LONGEST = timedelta(hours=12)
 NOTED_EVERY = timedelta(minutes=5)
+OTHER_TABS = timedelta(seconds=30)  # how long the key before a proof still answers what another tab had asked
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,15 @@ def open_for(user: User, *, address: str, agent: str) -> str:
 
 def standing(key: str, idle_since: int) -> Standing | None:
     """How a session stands: `idle_since` is the last click its own cookie remembers (seconds of the epoch). None when there is no such session."""
+    given, now = _fingerprint(key), clock.now()
+    on_its_way = (StaffSession.previous == given) & (StaffSession.renewed_at > now - OTHER_TABS)
     row = db.session.execute(
         select(StaffSession, StaffAccount).outerjoin(StaffAccount, StaffAccount.user_id == StaffSession.user_id)
-        .where(StaffSession.fingerprint == _fingerprint(key)).execution_options(unscoped=True)
+        .where((StaffSession.fingerprint == given) | on_its_way).execution_options(unscoped=True)
     ).first()  # fmt: skip
     if row is None:
         return None
     session, account = row
-    now = clock.now()
     why = None
     if session.ended_at is not None:
         why = _("This session was ended: sign in to go on.")
@@ -76,9 +78,10 @@ def note_seen(id: int) -> None:
 
 
 def renew(id: int) -> str:
-    """A new key for an open session; the old one opens nothing any more."""
+    """A new key for an open session; half a minute later the old one opens nothing any more."""
     key = secrets.token_urlsafe(32)
-    db.session.execute(update(StaffSession).where(StaffSession.id == id).values(fingerprint=_fingerprint(key), seen_at=clock.now()))
+    db.session.execute(update(StaffSession).where(StaffSession.id == id).values(
+        previous=StaffSession.fingerprint, fingerprint=_fingerprint(key), renewed_at=clock.now(), seen_at=clock.now()))  # fmt: skip
     return key
 
 
@@ -129,4 +132,4 @@ def _fingerprint(key: str) -> str:
 retention.rule("sessions", _l("Sessions of staff that ended"), lambda: _l("three months"), _l("To look into a strange sign-in."), StaffSession,
                lambda now: select(StaffSession.id).where(StaffSession.opened_at < now - timedelta(days=92)), retention.gone)  # fmt: skip
 retention.rule("audit", _l("Audit log"), lambda: _l("one year"), _l("CNIL, recommandation sur la journalisation (2021)."), AuditEntry,
-               lambda now: select(AuditEntry.id).where(AuditEntry.at < now - audit.KEPT).order_by(AuditEntry.number), retention.gone)  # fmt: skip
+               lambda now: select(AuditEntry.id).where(AuditEntry.at < now - audit.KEPT).order_by(AuditEntry.number), audit.forget)  # fmt: skip

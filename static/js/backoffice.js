@@ -50,7 +50,7 @@ document.addEventListener("click", (event) => {
 
 async function refresh(part) {
   try {
-    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    const page = new DOMParser().parseFromString(await (await fetch(location.href, { headers: { "X-Refresh": "1" } })).text(), "text/html");
     const fresh = page.getElementById(part.id);
     if (!fresh) return;
     if (!fresh.dataset.refresh) return location.reload();

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateways import sepa
@@ -33,6 +33,9 @@ def tick() -> None:
 
 @quick
 @given(amounts, rates)
+@example(5, 1_000)
+@example(25, 1_000)
+@example(45, 3_000)
 def test_a_share_is_the_exact_one_rounded_half_up(cents, rate):
     tick()
     exact = (Decimal(cents) * rate / 10_000).quantize(Decimal(1), ROUND_HALF_UP)

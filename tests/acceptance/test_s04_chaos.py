@@ -3,6 +3,7 @@ again; processes die every few seconds. At the end nothing is lost, nothing is t
 
 import os
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -169,13 +170,14 @@ def test_the_payment_of_the_day_is_made_once_while_the_web_dies(app, shop, as_st
     shop.start()
     over, trouble = threading.Event(), []
 
+    deaths = size(2, 8)
+
     def pay(number: int) -> None:
+        """Presses « Valider » on whatever the page shows, as long as servers die."""
         try:
             person = Person(shop, ines[number])
-            for _n in range(size(2, 6)):
+            while shop.kills < deaths:
                 page = person.see("/gestion/paiements/")
-                import re
-
                 seen = dict(re.findall(r'name="(count|total)" value="(\d+)"', page))
                 if len(seen) == 2:
                     person.send(page, "/gestion/paiements/1/valider?enseigne=1", word="PAIEMENT", **seen)
@@ -183,10 +185,9 @@ def test_the_payment_of_the_day_is_made_once_while_the_web_dies(app, shop, as_st
             trouble.append(repr(error))
 
     def killer() -> None:
-        while not over.is_set():
-            over.wait(1.2)
-            if not over.is_set():
-                shop.kill_one()
+        while shop.kills < deaths and not trouble:
+            over.wait(0.2 if shop.kills == 0 else 2.0)
+            shop.kill_one()
 
     threads = [threading.Thread(target=pay, args=(n,)) for n in range(2)]
     death = threading.Thread(target=killer)

@@ -54,7 +54,7 @@ def test_health_for_a_load_balancer_is_a_word_and_no_secret(client):
 def test_a_database_of_another_version_is_not_worked_on(app, client, monkeypatch):
     import app as program
 
-    monkeypatch.setattr(program, "_is_right_version", False)
+    monkeypatch.setattr(program, "_right_version_until", 0.0)
     monkeypatch.setattr(health, "_program", "9999")
     page = client.get("/")
     assert page.status_code == 503 and "mise à jour" in page.text and page.headers["Retry-After"] == "60"
@@ -137,8 +137,7 @@ def test_the_audit_log_shows_who_looked_and_a_changed_entry_is_found(app, boss):
     from services.unit import is_sqlite
 
     with db.engine.begin() as connection:
-        drop = "DROP TRIGGER audit_entry_no_update" if is_sqlite() else "ALTER TABLE audit_entry DISABLE TRIGGER ALL"
-        connection.exec_driver_sql(drop)
+        connection.exec_driver_sql("DROP TRIGGER audit_entry_no_update" if is_sqlite() else "SET LOCAL session_replication_role = replica")
         connection.exec_driver_sql("UPDATE audit_entry SET actor_name = 'Personne' WHERE number = 2")
     db.session.rollback()
     assert audit.verify().broken == 2 and count >= 3
@@ -153,11 +152,13 @@ def test_an_entry_taken_out_of_the_log_is_missed(app, boss):
         audit.note_now("iban_read", by=LEA)
     last = audit.verify().count
     with db.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER audit_entry_no_delete" if is_sqlite() else "ALTER TABLE audit_entry DISABLE TRIGGER ALL")
+        connection.exec_driver_sql("DROP TRIGGER audit_entry_no_delete" if is_sqlite() else "SET LOCAL session_replication_role = replica")
         connection.exec_driver_sql(f"DELETE FROM audit_entry WHERE number = {last - 1}")
     db.session.rollback()
     assert audit.verify().broken == last - 1
     with db.engine.begin() as connection:
+        if not is_sqlite():
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         connection.exec_driver_sql(f"DELETE FROM audit_entry WHERE number >= {last - 1}")
     db.session.rollback()
     assert audit.verify().broken == last - 1  # the end cut off is missed too

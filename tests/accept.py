@@ -1,0 +1,224 @@
+"""`make accept`: every suite at its figure, on both engines, and a report one can read (var/accept/report.html).
+
+Two lanes run side by side on two processors: SQLite with its queue, PostgreSQL with Redis. What needs one engine only is shared
+between them; the load test runs alone at the end, so that nothing else moves its figures. What could not run is said, never passed.
+"""
+
+import html
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as tree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.run import POSTGRES, REDIS, services_answer
+
+ROOT = Path(__file__).parent.parent
+OUT = ROOT / "var" / "accept"
+SQLITE, PG = "SQLite", "PostgreSQL + Redis"
+
+
+@dataclass
+class Suite:
+    """One line of the report: what it promises, its tests, on which engines."""
+
+    code: str
+    what: str
+    tests: str
+    engines: tuple[str, ...]
+    alone: bool = False
+
+
+ACC = "tests/acceptance/"
+SUITES = (
+    Suite("S3", "killed before every statement, commit and outside call", ACC + "test_s03_crash_sweep.py", (SQLITE, PG)),
+    Suite("S2", "sales lived in any order beside a picture of the shop", ACC + "test_s02_any_order.py", (SQLITE, PG)),
+    Suite("S4", "a day of kills and broken lines on real processes", ACC + "test_s04_chaos.py", (SQLITE, PG)),
+    Suite("S5", "the same thing at once, by many; and the control that must fail", ACC + "test_s05_races.py", (SQLITE, PG)),
+    Suite("S6", "answers of carrier and bank in any order, and forged ones", ACC + "test_s06_answers.py", (SQLITE, PG)),
+    Suite("S15", "backups under load, restored; damaged ones found out", ACC + "test_s15_restore.py", (SQLITE, PG)),
+    Suite("S7", "every route × ten people × two merchants", ACC + "test_s07_access.py", (SQLITE,)),
+    Suite("S1", "money: shares, steps, prices, entries", ACC + "test_s01_money.py", (PG,)),
+    Suite("S8", "the door for machines against its OpenAPI document", ACC + "test_s08_api.py", (PG,)),
+    Suite("S9", "parsers of strangers' bytes, guided by coverage", ACC + "test_s09_parsers.py", (PG,)),
+    Suite("S10", "hostile words and files refused, honest ones taken", ACC + "test_s10_corpus.py", (SQLITE,)),
+    Suite("S11", "journeys in a browser: no policy broken, no dialog, no error", "tests/browser", (SQLITE,)),
+    Suite("S12", "read without running: linters, our own rules, secrets, pins", ACC + "test_s12_static.py", (SQLITE,)),
+    Suite("S16", "nights that change the hour, clocks that jump", ACC + "test_s16_time.py", (SQLITE, PG)),
+    Suite("S17", "ASVS 5.0 level 1, each line with its evidence", ACC + "test_s17_asvs.py", (SQLITE,)),
+    Suite("Upgrade", "the database of every earlier commit comes up to date", "tests/test_migrations.py", (SQLITE, PG)),
+    Suite("S14", "fifty requests a second; one, two, four web processes", ACC + "test_s14_load.py", (PG,), alone=True),
+)
+
+
+@dataclass
+class Result:
+    suite: Suite
+    engine: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    figures: list[dict] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    not_run: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.not_run:
+            return "NOT RUN"
+        return "FAILED" if self.failed or not self.passed else "SKIPS" if self.skipped else "ok"
+
+
+def run(suite: Suite, engine: str) -> Result:
+    result = Result(suite, engine)
+    name = f"{suite.code}-{'pg' if engine == PG else 'sqlite'}".lower()
+    xml, figures, log = OUT / f"{name}.xml", OUT / f"{name}.figures", OUT / f"{name}.log"
+    figures.unlink(missing_ok=True)
+    env = {k: v for k, v in os.environ.items() if k not in ("COMPTOIR_TEST_DATABASE_URL", "COMPTOIR_TEST_REDIS_URL")}
+    env.update(COMPTOIR_LONG="1", COMPTOIR_FIGURES=str(figures))
+    if engine == PG:
+        env.update(COMPTOIR_TEST_DATABASE_URL=POSTGRES, COMPTOIR_TEST_REDIS_URL=REDIS)
+    began = time.monotonic()
+    with log.open("w") as out:
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *suite.tests.split(), "--junitxml", str(xml), "-q"], cwd=ROOT, env=env, stdout=out, stderr=out
+        )
+    result.seconds = time.monotonic() - began
+    try:
+        for case in tree.parse(xml).iter("testcase"):
+            kinds = {child.tag for child in case}
+            if kinds & {"failure", "error"}:
+                result.failed += 1
+                result.failures.append(f"{case.get('name')}: {next(c.get('message') or '' for c in case if c.tag in ('failure', 'error'))[:300]}")
+            elif "skipped" in kinds:
+                result.skipped += 1
+            else:
+                result.passed += 1
+    except (OSError, tree.ParseError):
+        result.failed, result.failures = 1, [f"pytest did not end: see {log}"]
+    if figures.exists():
+        result.figures = [json.loads(line) for line in figures.read_text().splitlines()]
+    print(line_of(result), flush=True)
+    return result
+
+
+def line_of(r: Result) -> str:
+    said = [f"{f['what']} {f['got']:g}" for f in r.figures if f["at_least"] is not None or f["at_most"] is not None]
+    if r.suite.code == "S3":
+        said = [f"points swept {sum(f['got'] for f in r.figures if f['what'].startswith('points')):g}"]
+    if r.suite.code == "S9":
+        said = [f"executions {sum(f['got'] for f in r.figures):g} in {len(r.figures)} parsers"]
+    if r.suite.code == "S10":
+        said = said[:3]
+    tail = r.not_run or f"{r.passed} passed, {r.failed} failed, {r.skipped} skipped, {r.seconds:.0f} s · " + " · ".join(said)
+    return f"{r.suite.code:>8} {r.engine:<18} {r.verdict:<8} {tail}"
+
+
+def sabotage() -> tuple[int, list[dict], float]:
+    began = time.monotonic()
+    code = subprocess.run(
+        [sys.executable, "-m", "tests.acceptance.sabotage"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ).returncode
+    path = OUT / "sabotage.json"
+    rows = json.loads(path.read_text()) if path.exists() else []
+    return code, rows, time.monotonic() - began
+
+
+def main() -> int:
+    OUT.mkdir(parents=True, exist_ok=True)
+    wanted = {a.lower() for a in sys.argv[1:]}
+    suites = [s for s in SUITES if not wanted or s.code.lower() in wanted]
+    missing = services_answer()
+    browser = "" if shutil.which("chromium") else "Chromium is not installed"
+    began, results, lock = time.monotonic(), [], threading.Lock()
+
+    def lane(engine: str) -> None:
+        for suite in suites:
+            if engine not in suite.engines or suite.alone:
+                continue
+            one = attempt(suite, engine)
+            with lock:
+                results.append(one)
+
+    def attempt(suite: Suite, engine: str) -> Result:
+        away = "; ".join(missing) if engine == PG and missing else browser if suite.code == "S11" else ""
+        if away:
+            one = Result(suite, engine, not_run=away)
+            print(line_of(one), flush=True)
+            return one
+        return run(suite, engine)
+
+    lanes = [threading.Thread(target=lane, args=(engine,)) for engine in (SQLITE, PG)]
+    [t.start() for t in lanes], [t.join() for t in lanes]
+    code, faults, seconds = sabotage() if not wanted or "sabotage" in wanted else (0, [], 0.0)
+    for suite in suites:
+        if suite.alone:
+            results.append(attempt(suite, PG))
+    results.sort(key=lambda r: ([s.code for s in SUITES].index(r.suite.code), r.engine))
+    took = time.monotonic() - began
+    write(results, faults, took)
+    print("\n".join(["", *map(line_of, results)]))
+    if faults:
+        seen = sum(f["verdict"] == "seen" for f in faults)
+        print(
+            f"Sabotage {seen} of {len(faults)} faults seen, {seconds:.0f} s"
+            + "".join(f"\n         survived: {f['name']}" for f in faults if f["verdict"] != "seen")
+        )
+    print(f"{took / 60:.0f} min · {OUT / 'report.html'}")
+    bad = [r for r in results if r.verdict not in ("ok",)]
+    print(f"{sum(r.passed for r in results)} passed, {sum(r.failed for r in results)} failed, {sum(r.skipped for r in results)} skipped")
+    return 1 if bad or code else 0
+
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:32px auto;padding:0 16px;color:#1e1b19;background:#fff}
+h1{letter-spacing:-.03em}table{border-collapse:collapse;width:100%;margin:16px 0 32px}th,td{text-align:left;padding:7px 10px;border-bottom:1px solid #ddd6cf;vertical-align:top}
+.ok{color:#126b3a;font-weight:650}.bad{color:#a3222a;font-weight:650}.muted{color:#6b625b}td.n{text-align:right;font-variant-numeric:tabular-nums}ul{margin:0;padding-left:18px}
+@media (prefers-color-scheme:dark){body{background:#161412;color:#f3eee8}th,td{border-color:#3a342f}.ok{color:#6fd39b}.bad{color:#ff8d8d}.muted{color:#a99f95}}"""
+
+
+def write(results: list[Result], faults: list[dict], took: float) -> None:
+    """The report: a line a suite and engine, its figures against their goals, then the faults made by hand."""
+
+    def goal(f: dict) -> str:
+        return f"≥ {f['at_least']:g}" if f["at_least"] is not None else f"≤ {f['at_most']:g}" if f["at_most"] is not None else ""
+
+    say = html.escape
+    head = subprocess.run(["git", "log", "-1", "--format=%h %ad %s", "--date=iso"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    rows = ""
+    for r in results:
+        figures = "".join(f"<li>{say(f['what'])}: <b>{f['got']:g}</b> <span class=muted>{goal(f)}</span></li>" for f in r.figures)
+        wrong = "".join(f"<li class=bad>{say(words)}</li>" for words in r.failures)
+        tone = "ok" if r.verdict == "ok" else "bad"
+        rows += (
+            f"<tr><td><b>{r.suite.code}</b><td>{say(r.suite.what)}<td>{r.engine}<td class={tone}>{r.verdict}<td class=n>{r.passed}<td class=n>{r.failed}"
+            f"<td class=n>{r.skipped}<td class=n>{r.seconds:.0f}\u202fs<td><ul>{figures}{wrong}</ul>{say(r.not_run)}"
+        )
+    seen = sum(f["verdict"] == "seen" for f in faults)
+    sabotaged = "".join(
+        f"<tr><td>{say(f['name'])}<td class={'ok' if f['verdict'] == 'seen' else 'bad'}>{say(f['verdict'])}<td class=muted>{say(f.get('by', ''))}"
+        for f in faults
+    )
+    (OUT / "report.html").write_text(
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>Acceptance</title><style>{STYLE}</style><h1>Acceptance</h1>"
+        f"<p class=muted>{say(head)} · {took / 60:.0f} min on {os.cpu_count()} processors</p>"
+        f"<table><tr><th><th>What<th>Engine<th><th>Passed<th>Failed<th>Skipped<th>Time<th>Figures{rows}</table>"
+        f"<h2>Faults made by hand: {seen} of {len(faults)} seen</h2><table><tr><th>Fault<th><th>By{sabotaged}</table>"
+    )
+    (OUT / "report.json").write_text(
+        json.dumps(
+            {"commit": head, "minutes": round(took / 60, 1), "faults": faults,
+             "suites": [{"suite": r.suite.code, "engine": r.engine, "verdict": r.verdict, "passed": r.passed, "failed": r.failed, "skipped": r.skipped,
+                         "seconds": round(r.seconds), "figures": r.figures, "failures": r.failures, "not_run": r.not_run} for r in results]},
+            ensure_ascii=False, indent=1,
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
