@@ -238,7 +238,7 @@ def back_up_into(database_url: str, data_dir: Any, folder: Any) -> backups.Made:
         db.session.rollback()
         made = backups.make(database_url, data_dir, folder)
         # What was named before and after was named meanwhile: it must be in there. Older ones go only once this one was read back.
-        backups.read_back(made.path, before & files.named())
+        backups.read_back(made.path, before & files.named(), data_dir)
         db.session.rollback()
         backups.prune(folder, KEEP_BACKUPS)
     except Exception as failure:  # whatever it is, somebody must read it tomorrow

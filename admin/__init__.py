@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from admin import account, bench, buyback, carriers, listing, pages, parcels, payments, register, stock, system, watch
 from admin.roles import FAB_ROLES
 from admin.words import facts_words
-from services import access, clock, outbox, workflow
+from services import access, clock, outbox, settings, workflow
 from services.buyback import offers
 from services.buyback import parcels as parcel_counts
 from services.payments import seller_payments
@@ -148,9 +148,13 @@ def gate() -> Any:
         access.begin(access.NOTHING)
         if standing and standing.why_closed:
             flash(standing.why_closed, "warning")
-        return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+        out = redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+        out.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return out
     g.standing = standing
-    if now - session["seen"] > 60 and "X-Refresh" not in request.headers:  # a page that refreshes itself is nobody's click
+    if (
+        now - session["seen"] > 60 and not standing.is_leaving and "X-Refresh" not in request.headers
+    ):  # a page that refreshes itself is nobody's click
         session["seen"] = now
     if standing.is_stale:
         _note_seen(standing.id)
@@ -205,7 +209,7 @@ def _teach_templates(app: Flask) -> None:
         menu=menu, may_open=may_open, value_of=listing.value,
         key_of=lambda view, row: getattr(row, view.datamodel.get_pk_name()),
         is_number=_is_number, chosen=_chosen, facts_words=lambda event: facts_words(event.facts),
-        held=outbox.held, verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
+        held=outbox.held, idle_minutes=lambda: settings.value("staff_idle_minutes"), verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
     )  # fmt: skip
     app.jinja_env.tests.update(
         moment_value=lambda v: isinstance(v, datetime), day_value=lambda v: isinstance(v, date), state_value=lambda v: isinstance(v, Enum)

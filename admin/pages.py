@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, SelectField, StringField
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired, Length, Optional
 
 from admin.base import me
 from models import ImportRun, Item, Offer, OfferState, Site, Vendor
@@ -21,6 +21,7 @@ from services.finance import dashboards
 from services.people import staff
 from services.stock import argus, catalogue, imports, items
 from services.unit import db, unit_of_work
+from services.words import visible
 from services.workflow import Refused
 
 
@@ -291,10 +292,14 @@ class SellItemView(BaseView):
         return redirect(url_for("ItemView.show", pk=id))
 
 
+def _tidy(name: str | None) -> str:
+    return " ".join(visible(name or "").split())
+
+
 class AddStaffForm(FlaskForm):
     email = EmailField(_l("E-mail"), [InputRequired(_l("This is needed."))])
-    first_name = StringField(_l("First name"))
-    last_name = StringField(_l("Last name"))
+    first_name = StringField(_l("First name"), [Length(max=60)], filters=[_tidy])
+    last_name = StringField(_l("Last name"), [Length(max=60)], filters=[_tidy])
     role = SelectField(_l("Role"), choices=[(role, role) for role in staff.ROLES])
     vendor = SelectField(_l("Vendor"), [Optional()], coerce=lambda v: int(v) if v else None)
 

@@ -167,6 +167,13 @@ class StaffView(ScopedView):
     def show_more(self, row: User) -> dict[str, Any]:
         return {"sessions": sessions.live(row.id), "since": staff.second_factor_since(row.id)}
 
+    def action_open(self, name: str, row: User) -> bool:
+        if name == "take_second_factor":
+            return second_factor.is_on(row.id)
+        if name == "restore_access":
+            return not row.active
+        return bool(row.active)
+
     @action("give_password", _l("Give a one-time password"), "", "", multiple=False)
     def give_password(self, user: User) -> None:
         password = staff.give_password(user, by=me())

@@ -25,6 +25,12 @@ KINDS = {
 }  # fmt: skip
 
 
+JOBS = {
+    "remind": _l("Remind what waits"), "seal_registers": _l("Seal the police registers"), "back_up": _l("Back up"), "check_everything": _l("Check the accounts"),
+    "tidy": _l("Tidy up"), "forget": _l("Forget what is over its time"),
+}  # fmt: skip
+
+
 class HealthView(BaseView):
     """« Santé »: what must keep happening, and what to do when it does not."""
 
@@ -35,7 +41,7 @@ class HealthView(BaseView):
     @has_access
     def health(self) -> Any:
         return render_template("admin/health.html", checks=health.checks(), runs=sorted(days.latest().values(), key=lambda r: r.job), keys=sealing.names(),
-                               now=clock.now())  # fmt: skip
+                               now=clock.now(), job_words=lambda name: str(JOBS.get(name, name)))  # fmt: skip
 
 
 class TaskView(ScopedView):

@@ -11,7 +11,8 @@ config = context.config
 
 # Interpret the config file for Python logging.
 # This line sets up loggers basically.
-fileConfig(config.config_file_name)
+if not logging.getLogger().handlers:  # a program that writes its own logs goes on doing so
+    fileConfig(config.config_file_name, disable_existing_loggers=False)
 logger = logging.getLogger('alembic.env')
 
 
@@ -113,8 +114,8 @@ def run_migrations_online():
                 orphans = connection.exec_driver_sql('PRAGMA foreign_key_check').fetchall()
                 if orphans:
                     raise RuntimeError(f'this upgrade would leave rows that point nowhere: {orphans[:5]}')
-        if is_sqlite:
-            connection.connection.driver_connection.execute('PRAGMA foreign_keys = ON')
+        if is_sqlite:  # never back into the pool: it would go on without looking where rows point
+            connection.invalidate()
 
 
 if context.is_offline_mode():

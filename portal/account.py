@@ -156,9 +156,11 @@ def change_email() -> Any:
         with saying_why(form):
             customers.check_password(_me(), form.password.data)
             with unit_of_work():
-                customers.ask_email(_me(), form.email.data, site=site())
+                customer = _me()
+                customers.ask_email(customer, form.email.data, site=site())
+                customers.sign_out_everywhere(customer)  # who proved himself again goes on alone
             flash(_("Open the mail we sent to the new address to confirm it."), "success")
-            return remember(make_response(redirect(url_for("portal.account"))), _me())
+            return remember(make_response(redirect(url_for("portal.account"))), customer)
     return account_page(email=form), 422
 
 

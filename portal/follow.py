@@ -158,12 +158,15 @@ def give_iban() -> Any:
         with saying_why(form):
             customer = me()
             assert customer is not None
-            if not signed_in_lately() or bank_details.of(customer.id) is not None:
+            proves = not signed_in_lately() or bank_details.of(customer.id) is not None
+            if proves:
                 customers.check_password(customer, form.password.data or "")
             with unit_of_work():
                 customer = me()
                 assert isinstance(customer, Customer)
                 bank_details.give(customer, form.iban.data, form.holder.data, site=site())
+                if proves:
+                    customers.sign_out_everywhere(customer)  # who proved himself again goes on alone
                 moved = seller_payments.iban_given(customer)
             flash(
                 _("Your IBAN is kept: your payment is being prepared. The bank may take a few days.") if moved else _("Your IBAN is kept."), "success"

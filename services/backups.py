@@ -117,10 +117,10 @@ def _sweep(data_dir: Path, folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def read_back(path: Path, wanted: set[str]) -> int:
+def read_back(path: Path, wanted: set[str], data_dir: Path) -> int:
     """Open every piece of a backup again and compare it with its manifest; `wanted` are stored files it must hold. Returns how many it holds.
     Raises Damaged."""
-    with tempfile.TemporaryDirectory(prefix="comptoir-read-back-") as folder:
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=MAKING) as folder:
         manifest = open_backup(path, Path(folder))
     there = {Path(name).name for name in manifest["names"] if name.startswith("files/")}
     if missing := sorted(wanted - there):
@@ -224,10 +224,10 @@ def revision(database_url: str) -> str:
 
 
 @contextmanager
-def scratch_database(database_url: str) -> Iterator[tuple[str, Path]]:
+def scratch_database(database_url: str, beside: Path) -> Iterator[tuple[str, Path]]:
     """An empty database of the same engine, and an empty data directory, that go away afterwards: where a backup is verified."""
     url = make_url(database_url)
-    with tempfile.TemporaryDirectory(prefix="comptoir-verify-") as folder:
+    with tempfile.TemporaryDirectory(dir=beside, prefix=MAKING) as folder:
         data_dir = Path(folder)
         if url.get_backend_name() == "sqlite":
             yield f"sqlite:///{data_dir / 'comptoir.db'}", data_dir

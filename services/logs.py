@@ -20,7 +20,7 @@ _PERSONAL = (
     (re.compile(r"\b[A-Z]{2}\d{2}[ ]?(?:[A-Z0-9]{4}[ ]?){2,7}[A-Z0-9]{1,4}\b"), "[iban]"),
     (re.compile(r"(?<![\w-])(?:\+33|0033|\+262|\+5\d\d|0)[ .]?[1-9](?:[ .-]?\d{2}){4}(?!\w)"), "[phone]"),
     (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), "[secret]"),
-    (re.compile(r"(?<=/)(?:[A-Za-z0-9_-]{16,}\.){2}[A-Za-z0-9_-]{16,}|(?<=/)[A-Za-z0-9_-]{30,}"), "[link]"),
+    (re.compile(r"(?<=/)[A-Za-z0-9_-]{3,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{16,}|(?<=/)[A-Za-z0-9_-]{30,}"), "[link]"),
     (re.compile(r"(?i)(password|mot_de_passe|secret|token|csrf_token|iban)=[^&\s]+"), r"\1=[…]"),
 )
 _OURS = ("method", "route", "status", "ms", "bytes", "face", "job")

@@ -1,13 +1,24 @@
 """The history of the database: one line, complete, and usable from every earlier point."""
 
+import hashlib
+import shutil
+import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
-from flask_migrate import Migrate
+from flask_migrate import Migrate, upgrade
 
 import commands
 from models import BuyingRule, Site, Store, Vendor
+from services import backups
+from services.finance import restores
 from services.unit import db, is_sqlite
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_history_is_one_numbered_line(app):
@@ -32,3 +43,79 @@ def test_a_new_installation_has_one_of_each_and_a_second_init_adds_nothing(app):
         assert [db.session.scalar(db.select(db.func.count()).select_from(m)) for m in (Vendor, Store, Site, BuyingRule)] == [1, 1, 1, 1]
     rule = db.session.scalars(db.select(BuyingRule)).one()
     assert (rule.rate_bp, rule.floor_cents, rule.step_cents) == (4000, None, None) and rule.name.replace("\u00a0", " ") == "40 % de l’argus"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def earlier_histories() -> dict[str, dict[str, str]]:
+    """Each different set of migrations some commit held: name of the commit, then file name and text."""
+    found: dict[str, dict[str, str]] = {}
+    for commit in _git("log", "--format=%h", "--reverse", "--", "migrations/versions").split():
+        names = [n for n in _git("ls-tree", "-r", "--name-only", commit, "migrations/versions").split() if n.endswith(".py")]
+        texts = {Path(name).name: _git("show", f"{commit}:{name}") for name in names}
+        found.setdefault(hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest(), {"commit": commit, **texts})
+    return {texts.pop("commit"): texts for texts in found.values()}
+
+
+def a_row_in_each_table(connection: sa.Connection) -> dict[str, int]:
+    """Fill a database of any age: one row a table, wherever its rules let a plain one in. Returns how many each holds."""
+    tables = sa.MetaData()
+    tables.reflect(connection)
+    counts: dict[str, int] = {}
+    for table in tables.sorted_tables:
+        if table.name == "alembic_version" or any(key.column.table.name not in counts for key in table.foreign_keys if not key.parent.nullable):
+            continue
+        row = {column.name: _plain(column) for column in table.columns if not column.nullable or column.primary_key}
+        try:
+            with connection.begin_nested():
+                connection.execute(table.insert().values(row))
+        except sa.exc.DBAPIError:
+            continue  # a rule of its own refuses it
+        counts[table.name] = 1
+    return counts
+
+
+def _plain(column: sa.Column) -> Any:
+    if column.foreign_keys or isinstance(column.type, sa.Integer | sa.Numeric):
+        return 1
+    if isinstance(column.type, sa.DateTime | sa.TIMESTAMP):
+        return datetime(2026, 3, 1, tzinfo=UTC)
+    if isinstance(column.type, sa.Date):
+        return datetime(2026, 3, 1, tzinfo=UTC).date()
+    if isinstance(column.type, sa.Boolean):
+        return True
+    if isinstance(column.type, sa.JSON):
+        return {}
+    if isinstance(column.type, sa.LargeBinary):
+        return b"x"
+    return "FR"[: column.type.length or 2] if isinstance(column.type, sa.String) else "x"
+
+
+def test_a_database_of_every_earlier_commit_comes_to_today_with_its_rows(app, machine, tmp_path):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    histories = earlier_histories()
+    if not histories:
+        pytest.skip("no history of the repository here: upgrades from earlier commits are not tried")
+    for commit, texts in histories.items():
+        folder = tmp_path / commit
+        shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("versions", "__pycache__"))
+        (folder / "versions").mkdir()
+        for name, text in texts.items():
+            (folder / "versions" / name).write_text(text)
+        with backups.scratch_database(machine.database_url, tmp_path) as (url, data_dir), restores.elsewhere(app, url, data_dir):
+            upgrade(directory=str(folder))
+            with db.engine.begin() as connection:
+                assert not is_sqlite() or connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1, commit
+                before = a_row_in_each_table(connection)
+            upgrade(directory=str(ROOT / "migrations"))
+            with db.engine.connect() as connection:
+                assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), db.metadata) == [], commit
+                after = {name: connection.execute(sa.text(f'SELECT count(*) FROM "{name}"')).scalar() for name in before}
+                checks = " ".join(c["sqltext"] for c in sa.inspect(connection).get_check_constraints("transfer_batch"))
+            assert after == before and len(before) > 15, (commit, before, after)
+            assert "cancelled" in checks, commit

@@ -180,7 +180,7 @@ def _backup() -> Iterator[Check]:
     advice = (
         "" if state == OK else _("Look at why: %(why)s", why=row.facts.get("error", "")) if not row.is_well else _("Is the worker running at night?")
     )
-    yield Check("backup", _("Last backup"), state, f"{_ago(age)} · {int(row.facts.get('bytes', 0)) // 1_000_000} Mo", advice, age.total_seconds())
+    yield Check("backup", _("Last backup"), state, f"{_ago(age)} · {_weight(int(row.facts.get('bytes', 0)))}", advice, age.total_seconds())
 
 
 def _invariants() -> Iterator[Check]:
@@ -240,6 +240,11 @@ def _browsers() -> Iterator[Check]:
         _("See « Rapports des navigateurs ».") if count else "",
         count,
     )
+
+
+def _weight(size: int) -> str:
+    """A file's size as people say it."""
+    return f"{size / 1_000_000:.0f} Mo" if size >= 10_000_000 else f"{max(1, size // 1000)} ko"
 
 
 def _ago(age: timedelta) -> str:

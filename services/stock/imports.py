@@ -23,6 +23,8 @@ from services.workflow import Refused
 MOST_LINES = 2_000_000
 # A spreadsheet unpacked: all of it, and the table of its words, which the reader must hold whole. A bomb of 1 MB takes minutes and gigabytes.
 MOST_UNPACKED, MOST_WORDS = 400_000_000, 60_000_000
+# A sheet somebody filled shrinks 5 to 30 times; one made to choke us, hundreds of times. Small parts may (an empty style sheet does).
+MOST_RATIO, SMALL_PART = 100, 2_000_000
 NAMES = (".csv", ".txt", ".tsv", ".xlsx")
 csv.field_size_limit(100_000)
 
@@ -167,10 +169,12 @@ def _open_xlsx(path: Path) -> Table:
         with zipfile.ZipFile(path) as parts:
             sizes = {part.filename: part.file_size for part in parts.infolist()}
             words = sum(size for name, size in sizes.items() if not name.startswith("xl/worksheets/"))
-            if sum(sizes.values()) > MOST_UNPACKED or words > MOST_WORDS:
+            swollen = any(part.file_size > SMALL_PART and part.file_size > MOST_RATIO * part.compress_size for part in parts.infolist())
+            if swollen or sum(sizes.values()) > MOST_UNPACKED or words > MOST_WORDS:
                 raise Refused(_("This spreadsheet is too large once unpacked: export it as CSV."))
         book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
         sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # what the file says of its own width is not believed
         lines = sheet.iter_rows(values_only=True)
         header = [_cell(c) for c in next(lines, ())]
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, IndexError, AttributeError, SyntaxError):

@@ -63,3 +63,16 @@ if (live) setTimeout(refresh, (Number(live.dataset.refresh) || 1) * 1000, live);
 
 const target = location.hash.startsWith("#l") ? rows().findIndex((row) => "#" + row.id === location.hash) : -1;
 if (target >= 0) { at = target - 1; focusLine(1); }
+
+// What somebody signed in saw leaves the screen with the session: after the idle minutes, and in every tab once one of them signed out.
+const leave = () => location.replace("/gestion/login/");
+const tabs = new BroadcastChannel("comptoir-session");
+if ("signedOut" in document.body.dataset) tabs.postMessage("out");
+const idle = Number(document.body.dataset.idle) * 60_000;
+if (idle) {
+  const key = "comptoir-click", click = () => localStorage.setItem(key, Date.now());
+  click();
+  for (const sign of ["click", "keydown"]) document.addEventListener(sign, click);
+  tabs.addEventListener("message", leave);
+  setInterval(() => { if (Date.now() - Number(localStorage.getItem(key)) > idle) leave(); }, 5000);
+}

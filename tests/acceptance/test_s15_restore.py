@@ -182,9 +182,9 @@ def tmp_installation(app, machine, path):
         shutil.rmtree(folder, ignore_errors=True)
         try:
             manifest = backups.open_backup(path, folder / "opened")
-            with backups.scratch_database(machine.database_url) as (url, data_dir):
+            with backups.scratch_database(machine.database_url, machine.data_dir) as (url, data_dir):
                 backups.load(manifest, folder / "opened", url, data_dir)
-                with restores._elsewhere(app, url, data_dir):
+                with restores.elsewhere(app, url, data_dir):
                     restores._finish(app, manifest, url, path.name, LEA)
                     yield
         finally:

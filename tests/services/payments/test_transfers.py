@@ -250,7 +250,8 @@ def test_an_iban_changed_meanwhile_is_not_blamed_for_the_old_one(app):
     payment = db.session.scalars(select(SellerPayment)).one()
     factories.an_iban(payment.customer, IBANS[0])
     assert read(said(batch, CDE000000001="RJCT:AC04")) == (0, 1)
-    assert fresh(payment).status is P.to_pay and db.session.get(BankDetails, payment.customer_id).refused_at is None
+    assert db.session.get(BankDetails, payment.customer_id).refused_at is None
+    assert fresh(payment).status is P.held and fresh(payment).iban_wait  # the new one still waits its days: nothing leaves for it before
 
 
 def test_an_account_the_bank_refused_stops_the_sellers_other_payments(app):
