@@ -17,6 +17,11 @@ def visible(text: str) -> str:
     return "".join(" " if c in "\t\n\r" else c for c in text if c in "\t\n\r" or not _is_unseen(c))
 
 
+def paragraphs(text: str) -> str:
+    """The same of a text of several lines, which stay."""
+    return "\n".join(visible(line) for line in text.splitlines()).strip()
+
+
 def xml_safe(text: str) -> str:
     """The same text without what XML cannot hold."""
     return _NOT_XML.sub("", text)

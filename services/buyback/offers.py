@@ -17,6 +17,7 @@ from services import clock, messages, money, numbering, settings, workflow
 from services.buyback import letters, parcels, pricing
 from services.people import sites
 from services.unit import db
+from services.words import paragraphs
 from services.workflow import CLOCK, CUSTOMER, STAFF, TIME, Actor, Move, Refused, Workflow
 
 S = OfferState
@@ -342,7 +343,7 @@ def accept(offer: Offer, insurance: int = 0, *, by: Actor) -> None:
 
 def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> None:
     """« 2ème chance »: propose new prices (cents by line id; 0: not taken), lower in all, with the reason. The seller answers by a date."""
-    motive = motive.strip()[:2000]
+    motive = paragraphs(motive)[:2000]
     if not motive:
         raise Refused(_("Write why the price changes: the seller reads it."))
     lines = kept(offer)
@@ -368,7 +369,7 @@ def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> 
 
 def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
     """« Refuser cette proposition »: the whole lot, with the reason the seller reads (it may be empty)."""
-    offer.motive = motive.strip()[:2000]
+    offer.motive = paragraphs(motive)[:2000]
     OFFER.fire(offer, "refuse", by=by, motive=offer.motive)
     parcels.abandon(offer, by=by)  # games were added to a sale that had its label
     offer.decided_at = clock.now()
