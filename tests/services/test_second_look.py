@@ -233,3 +233,47 @@ def test_a_lone_half_of_a_sign_in_a_report_of_a_browser_is_no_error(app, client)
     body = '{"csp-report": {"effective-directive": "img-src\\ud800", "blocked-uri": "https://x.fr/\\ud800", "document-uri": "https://y.fr/"}}'
     assert client.post("/api/v1/csp", data=body, content_type="application/csp-report").status_code == 204
     assert db.session.scalars(select(CspReport)).all()
+
+
+# ── what the reading against ASVS found ──
+
+
+def test_a_spreadsheet_that_unpacks_a_hundred_times_its_size_is_refused_at_once(app, tmp_path):
+    import zipfile
+
+    from services.stock import imports
+
+    path = tmp_path / "liste.xlsx"
+    row = b'<row r="1"><c r="A1"><v>1</v></c></row>'
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("[Content_Types].xml", "<Types/>")
+        parts.writestr("xl/worksheets/sheet1.xml", b"<worksheet><sheetData>" + row * 500_000 + b"</sheetData></worksheet>")
+    assert path.stat().st_size < 200_000
+    with pytest.raises(Refused, match="volumineu|trop"):
+        imports.open_table(path)
+
+
+@pytest.mark.parametrize("word", ["1q2w3e4r5t6y7u8i9o", "telechargement", "fallen_angel", "Telechargement"])
+def test_passwords_of_the_lists_that_go_round_are_refused(app, word):
+    with pytest.raises(passwords.Weak):
+        passwords.check_strength(word)
+
+
+def test_who_proves_himself_again_goes_on_alone(app, as_customer):
+    person = factories.a_customer_with_password()
+    client = as_customer(person)
+    stolen = client.get_cookie("comptoir_client").value
+    answer = client.post("/compte/email", data={"new-email": "nouvelle@exemple.fr", "new-password": factories.PASSWORD})
+    assert answer.status_code == 302 and client.get("/compte").status_code == 200
+    thief = app.test_client()
+    thief.set_cookie("comptoir_client", stolen, domain="localhost")
+    assert thief.get("/compte").status_code == 302
+
+
+def test_no_link_of_ours_reaches_a_log(app):
+    from services import logs
+
+    person = factories.a_customer_with_password()
+    for link in (links.reset(person), links.confirm(person, person.email), links.document("label", 12)):
+        token = link.rpartition("/")[2]
+        assert token not in logs.scrub(f"broke at {link} [500]") and "[link]" in logs.scrub(link)
