@@ -111,7 +111,11 @@ class AuditView(ScopedView):
         "number": _l("No."), "what": _l("What"), "subject": _l("About"), "actor_name": _l("By"), "actor_kind": _l("Who"), "address": _l("Internet address"),
         "request_id": _l("Request"), "facts": _l("Facts"), "hash": _l("Fingerprint"), "at": _l("When"),
     }  # fmt: skip
-    formatters_columns = {"what": lambda what: str(audit.WHAT.get(what, what)), "facts": lambda facts: facts_words(facts) or "–"}
+    formatters_columns = {
+        "what": lambda what: str(audit.WHAT.get(what, what)),
+        "facts": lambda facts: facts_words(facts) or "–",
+        "subject": lambda subject: _("Seller %(id)s", id=subject[9:]) if subject.startswith("customer ") else subject or "–",
+    }
     order_columns = ["number", "at"]
     search_columns = ["what"]
     filter_columns = ("what", "at")

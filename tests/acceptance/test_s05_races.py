@@ -306,14 +306,14 @@ def test_the_audit_log_is_one_chain_however_many_write_it(app, figure):
 
 
 def test_two_workers_do_each_thing_once(app, mail, figure):
-    for _n in range(size(2, 8)):
+    for _n in range(size(2, 40)):
         factories.an_offer()
     db.session.rollback()
     at_once(4, lambda _n: outbox.work() and "worked", app)
     letters = db.session.scalars(select(Message)).all()
     assert all(letter.state.value == "sent" for letter in letters) and len(mail.letters) == len(letters)
     assert set(db.session.scalars(select(Outbox.attempts))) == {1}
-    figure("letters by four workers", len(letters), at_least=16)
+    figure("letters by four workers", len(letters), at_least=40)
 
 
 def test_limits_are_one_count_for_all_threads(app, figure):
