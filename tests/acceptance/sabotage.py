@@ -109,7 +109,7 @@ def try_one(fault: Fault, copy: Path) -> dict[str, str]:
             [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not browser", *fault.tests.split()],
             cwd=copy, env=env, capture_output=True, text=True, timeout=300, errors="replace",
         )  # fmt: skip
-        red = next((line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))), "")
+        red = next((line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR tests"))), "")
         if done.returncode not in (0, 1):
             red = red or f"pytest ended with {done.returncode}: {done.stdout[-200:]}"
         verdict = "seen" if done.returncode else "SURVIVED"

@@ -44,10 +44,12 @@ def later(**how):
 # ── retention ──
 
 
-def test_nothing_is_forgotten_before_its_time(app):
+def test_nothing_is_forgotten_before_its_time(app, mail):
     factories.a_batch(1)
     factories.a_register()
     factories.an_offer()
+    outbox.work()
+    assert mail.letters
     with later(days=300):
         assert forgotten() == {}
 
