@@ -37,6 +37,7 @@ from gateways import live
 from gateways.mail import SmtpMail
 from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
+from gateways.webhooks import HttpWebhooks
 from services import clock, files, limits, logs, money, once, sealing, trace, unit, visits, workflow
 from services.finance import health
 from services.people import sites
@@ -91,6 +92,7 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     live.mail = SmtpMail(machine.smtp_url) if machine.smtp_url else None
     live.sms = HttpSms(machine.sms_url) if machine.sms_url else None
     live.carrier = MondialRelay(machine.mondial_relay_url) if machine.mondial_relay_url or machine.is_production else None
+    live.webhooks = HttpWebhooks(allow_private=not machine.is_production)
     unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
     with app.app_context():
         unit.tune(db.engine)
@@ -98,6 +100,7 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     app.register_blueprint(portal.bp)
     app.register_blueprint(api.bp)
     csrf.exempt(api.bp)
+    app.extensions["openapi"] = api.openapi.DOCUMENT
     _speak(app)
     _errors(app)
     app.after_request(_guard)
@@ -200,7 +203,10 @@ def _which_face() -> Any:
     host = (urlsplit(f"//{request.host}").hostname or "").lower()
     machine = _machine()
     g.is_back_office = host == machine.base_host or (not machine.is_production and sites.is_loopback(host))
-    if request.endpoint != "ImportView.upload" or "key" not in session:  # only price lists are large, and only from who is signed in
+    # Only lists are large, and only from who is signed in or shows a key.
+    if not (
+        (request.endpoint == "ImportView.upload" and "key" in session) or (request.endpoint == "api.give_file" and "Authorization" in request.headers)
+    ):
         request.max_content_length = 13_000_000
     if request.path.startswith("/static/"):
         g.site_id = None
@@ -338,7 +344,7 @@ def _errors(app: Flask) -> None:
         db.session.rollback()
         seconds = getattr(error, "seconds", None)
         if request.path.startswith("/api/"):
-            return jsonify(code="refused", message=str(error)), 409
+            return api.problem(409, "refused", str(error))
         if "X-Fragment" in request.headers:
             return _fragment(str(error), 429 if seconds else 409)
         if already := _sent_before():
@@ -423,7 +429,9 @@ def _sentence(code: int) -> str:
 
 def _page(code: int, sentence: str, headers: dict[str, str] | None = None) -> Any:
     """An error as a page of the right face, or as JSON for machines."""
-    if request.path.startswith("/api/") or request.path == "/scanner":
+    if request.path.startswith("/api/"):
+        return api.problem(code, str(code), sentence, headers=headers)
+    if request.path == "/scanner":
         return jsonify(code=str(code), message=sentence), code, headers or {}
     try:
         staff_face = request.path.startswith("/gestion") and g.get("is_back_office") and current_user.is_authenticated

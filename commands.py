@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -11,12 +12,12 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_migrate import upgrade
 
-from models import Counter, Store, Vendor
-from services import audit, backups, clock, days, files, keys, limits, retention, sealing, workflow
+from models import Counter, ImportRun, Store, Vendor
+from services import audit, backups, clock, days, files, keys, limits, outbox, retention, sealing, workflow
 from services.buyback import pricing
 from services.finance import books, restores
 from services.people import sites, staff
-from services.stock import argus
+from services.stock import feeds, referencer, runs
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -26,6 +27,8 @@ COMMAND = Actor("command", None, "Commande")
 def register(app: Flask) -> None:
     staff_group = AppGroup("staff", help="Members of staff.")
     argus_group = AppGroup("argus", help="Price lists.")
+    catalogue_group = AppGroup("catalogue", help="The référencier.")
+    stock_group = AppGroup("stock", help="Stock of stores.")
 
     @app.cli.command("init")
     def init() -> None:
@@ -55,22 +58,54 @@ def register(app: Flask) -> None:
     def argus_import(path: Path, refused: Path | None) -> None:
         """Load a price list (CSV or XLSX); prints what became of its lines."""
         with _sentences():
-            run = argus.import_file(path, by=COMMAND)
-        if run.error:
-            raise click.ClickException(run.error)
-        click.echo(
-            _("%(read)s lines read, %(created)s created, %(updated)s updated, %(unchanged)s unchanged, %(refused)s refused.",
-              read=run.lines_read, created=run.created, updated=run.updated, unchanged=run.unchanged, refused=run.refused)
-        )  # fmt: skip
-        for line, ean in run.report["repeated"]:
-            click.echo(_("Line %(line)s: %(ean)s was already named in this file; the last line counts.", line=line, ean=ean))
-        for line, _words, sentence in run.report["refused"][:50]:
-            click.echo(_("Line %(line)s refused: %(sentence)s", line=line, sentence=sentence))
-        if run.errors_path:
-            target = refused or files.path(run.errors_path).parent.parent / "imports" / f"{path.stem}-refusees.csv"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(files.path(run.errors_path), target)
-            click.echo(_("Refused lines, to correct and load again: %(path)s", path=target))
+            run = runs.import_file(path, "argus", by=COMMAND)
+            _tell(run, path, refused or files.folder().parent / "imports" / f"{path.stem}-refusees.csv")
+
+    @catalogue_group.command("import")
+    @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    def catalogue_import(path: Path) -> None:
+        """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside it."""
+        with _sentences():
+            _tell(runs.import_file(path, "catalogue", by=COMMAND), path, path.with_name(f"{path.stem}-refusees.csv"))
+
+    @catalogue_group.command("export")
+    @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+    @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Only what changed since then (Paris).")
+    def catalogue_export(path: Path, since: datetime | None) -> None:
+        """Write the référencier, whole or since a moment; .xlsx or .csv by its name."""
+        with _sentences():
+            moment = clock.from_paris(since) if since else None
+            if path.suffix.lower() == ".xlsx":
+                path.write_bytes(referencer.as_xlsx(moment))
+            else:
+                with path.open("w", encoding="utf-8", newline="") as file:
+                    file.writelines(referencer.as_csv(moment))
+            click.echo(_("%(path)s: %(size)s kB.", path=path, size=path.stat().st_size // 1000))
+
+    @stock_group.command("import")
+    @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option("--store", "code", required=True, help="Code of the store it counts.")
+    @click.option("--full", is_flag=True, help="What the file does not name is no longer there.")
+    @click.option("--confirm", is_flag=True, help="Apply it even if it empties most of the store.")
+    def stock_import(path: Path, code: str, full: bool, confirm: bool) -> None:
+        """Load the stock of a store; prints its counters and writes the refused lines beside it."""
+        with _sentences():
+            store = db.session.scalar(db.select(Store).where(Store.code == code))
+            if store is None:
+                raise Refused(_("There is no store « %(code)s ».", code=code))
+            run = runs.import_file(path, "stock", by=COMMAND, store=store, mode=feeds.FULL if full else feeds.DELTA)
+            if run.state is runs.S.to_confirm:
+                for name, emptied, held in run.report["would_empty"]:
+                    click.echo(_("%(store)s: this file would take the stock of %(emptied)s references of %(held)s away. Nothing was changed yet.",
+                                 store=name, emptied=emptied, held=held))  # fmt: skip
+                if not confirm:
+                    raise Refused(_("Say --confirm, or confirm it under « Imports »."))
+                with unit_of_work() as session:
+                    runs.confirm(session.get_one(ImportRun, run.id), by=COMMAND)
+                outbox.work_now(f"import:{run.id}:confirmed")
+                db.session.expire_all()
+                run = db.session.get_one(ImportRun, run.id)
+            _tell(run, path, path.with_name(f"{path.stem}-refusees.csv"))
 
     @app.cli.command("demo")
     def demo() -> None:
@@ -165,7 +200,28 @@ def register(app: Flask) -> None:
         click.echo(path)
 
     app.cli.add_command(staff_group)
-    app.cli.add_command(argus_group)
+    for group in (argus_group, catalogue_group, stock_group):
+        app.cli.add_command(group)
+
+
+def _tell(run: ImportRun, path: Path, refused: Path) -> None:
+    """What became of a file: its counters, the first lines that were wrong, and where all of them are."""
+    if run.error:
+        raise click.ClickException(run.error)
+    click.echo(
+        _("%(read)s lines read, %(created)s created, %(updated)s updated, %(unchanged)s unchanged, %(refused)s refused.",
+          read=run.lines_read, created=run.created, updated=run.updated, unchanged=run.unchanged, refused=run.refused)
+    )  # fmt: skip
+    if run.ignored or run.removed:
+        click.echo(_("%(ignored)s ignored, %(removed)s taken off.", ignored=run.ignored, removed=run.removed))
+    for line, ean in run.report["repeated"]:
+        click.echo(_("Line %(line)s: %(ean)s was already named in this file; the last line counts.", line=line, ean=ean))
+    for line, _words, sentence in run.report["refused"][:50]:
+        click.echo(_("Line %(line)s refused: %(sentence)s", line=line, sentence=sentence))
+    if run.errors_path:
+        refused.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(files.path(run.errors_path), refused)
+        click.echo(_("Refused lines, to correct and load again: %(path)s", path=refused))
 
 
 def bring_to_life() -> str:
@@ -177,7 +233,7 @@ def bring_to_life() -> str:
         vendor = Vendor(name="Ma boutique", created_at=clock.now())
         session.add(vendor)
         session.flush()
-        session.add(Store(vendor=vendor, name="Magasin"))
+        session.add(Store(vendor=vendor, name="Magasin", code="M1"))
         sites.open_site(vendor, "Ma boutique", by=COMMAND, is_default=True, short_conditions="Boîte et notice requises\nPas de jeux import")
         pricing.first_rule(vendor.id)
         session.add(Counter(name="CDE", value=0))

@@ -35,6 +35,7 @@ class Config:
     metrics_token: str = ""
     backup_dir: str = ""
     log_file: str = ""
+    feeds_dir: str = ""
 
     @property
     def backups(self) -> Path:
@@ -91,6 +92,8 @@ def read(env: dict[str, str] | None = None) -> Config:
     backup_dir = env.get("COMPTOIR_BACKUP_DIR", "")
     # COMPTOIR_LOG_FILE: where logs go, as lines of JSON; absent: the error output.
     log_file = env.get("COMPTOIR_LOG_FILE", "")
+    # COMPTOIR_FEEDS_DIR: the watched folder, where shops or their tills drop stock files (FOLDER/STORE CODE/file.csv); absent: none.
+    feeds_dir = env.get("COMPTOIR_FEEDS_DIR", "")
     if mode == "production":
         if metrics_token and len(metrics_token) < 20:
             raise ConfigError("COMPTOIR_METRICS_TOKEN is too short: at least 20 random characters, or none at all.")
@@ -119,6 +122,7 @@ def read(env: dict[str, str] | None = None) -> Config:
         metrics_token=metrics_token,
         backup_dir=backup_dir,
         log_file=log_file,
+        feeds_dir=feeds_dir,
     )
 
 

@@ -2,23 +2,28 @@
 
 The cast: RétroShop buys back on « Chez Manette », PixelCave is a second vendor with its own site. Léa administers,
 Marc checks the offers and receives the parcels, Inès pays, Noé works for PixelCave; Camille and eleven others sell:
-from the scan to the transfer, with what goes wrong on the way.
+from the scan to the transfer, with what goes wrong on the way. Beside them « Souliers du Port », four shoe shops with their
+référencier, their stock files, their tills, and one pair sold twice.
 """
 
 import random
+import tempfile
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 
 from flask_babel import gettext as _
 from PIL import Image, ImageDraw
 from schwifty import IBAN
 
 from models import (
+    BrandAgreement,
     BuyingRule,
     CarrierContract,
     CarrierService,
     Customer,
     LineState,
+    MachineKey,
     Offer,
     OfferLine,
     OfferState,
@@ -31,8 +36,11 @@ from models import (
     Product,
     RuleEffect,
     SellerPayment,
+    ShippingRate,
     Site,
+    StockLevel,
     Store,
+    TillEventKind,
     TransferBatch,
     User,
     Variant,
@@ -41,8 +49,8 @@ from models import (
 from services import clock, documents, files, outbox, settings, visits
 from services.buyback import offers, parcels, police_register, reception
 from services.payments import bank_details, seller_payments, transfers
-from services.people import customers, identity, passwords, sites, staff
-from services.stock import argus, catalogue, imports, items
+from services.people import customers, identity, machine_keys, passwords, sites, staff
+from services.stock import argus, catalogue, imports, items, levels, referencer, runs, tills
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -52,6 +60,8 @@ ACCOUNTS = (
     ("marc@demo.comptoir.test", "Marc", "Diallo", staff.OPERATOR, "RétroShop"),
     ("ines@demo.comptoir.test", "Inès", "Bernard", staff.ACCOUNTANT, None),
     ("noe@demo.comptoir.test", "Noé", "Petit", staff.OPERATOR, "PixelCave"),
+    ("awa@demo.comptoir.test", "Awa", "Sow", staff.VENDOR, "Souliers du Port"),
+    ("tom@demo.comptoir.test", "Tom", "Le Gall", staff.STORE, "Souliers du Port"),
 )
 TELLER = Actor("command", None, "Démo")
 
@@ -93,6 +103,7 @@ def tell() -> str:
     a_month_of_offers(today, dice)
     parcels_come(today, dice)
     ines_pays(today)
+    the_shoe_shops(today, dice)
     for at in (today - timedelta(days=1), today):
         with clock.at(at):
             seal()
@@ -120,11 +131,18 @@ def open_the_shop(at: datetime) -> None:
             "conforme, nous vous proposons un nouveau prix ou vous le récupérez.\n\nVous êtes payé par virement une fois le contrôle terminé."
         )
         sites.check_colors(front)
-        session.scalars(db.select(Store)).one().name = "Nantes Bouffay"
+        bouffay = session.scalars(db.select(Store)).one()
+        bouffay.name, bouffay.postcode, bouffay.city = "Nantes Bouffay", "44000", "Nantes"
         pixel = Vendor(name="PixelCave", legal_name="PixelCave SAS", email="contact@pixelcave.test", created_at=clock.now())
         session.add(pixel)
         session.flush()
-        session.add(Store(vendor=pixel, name="Rennes"))
+        session.add(Store(vendor=pixel, name="Rennes", code="R1", postcode="35000", city="Rennes"))
+        shoes = Vendor(name="Souliers du Port", legal_name="Souliers du Port SARL", email="contact@souliers.test", created_at=clock.now())
+        session.add(shoes)
+        session.flush()
+        for code, name, postcode, city in SHOE_SHOPS:
+            session.add(Store(vendor=shoes, name=name, code=code, postcode=postcode, city=city))
+        session.flush()
         sites.open_site(
             pixel, "PixelCave", by=TELLER, hosts=("pixelcave.localhost",), contact_email="contact@pixelcave.test", radius=0,
             color_brand="#0e5c4a", color_brand_strong="#084335", color_accent="#ff9166", short_conditions="Boîte requise",
@@ -136,7 +154,8 @@ def open_the_shop(at: datetime) -> None:
             user, _password = staff.add(email, role, by=TELLER, first_name=first_name, last_name=last_name)
             staff.change_password(user, hashed)
             if vendor:
-                staff.belongs_to(user, session.scalars(db.select(Vendor).where(Vendor.name == vendor)).one())
+                store = session.scalars(db.select(Store).where(Store.code == SHOE_SHOPS[0][0])).one() if role == staff.STORE else None
+                staff.belongs_to(user, session.scalars(db.select(Vendor).where(Vendor.name == vendor)).one(), store)
 
 
 def fill_the_catalogue(at: datetime) -> None:
@@ -169,8 +188,8 @@ def fill_the_catalogue(at: datetime) -> None:
 
 
 def ean_of(number: int) -> str:
-    """An EAN of our own for each invented game (prefix 376015120, check digit computed)."""
-    body = f"376015120{number:03d}"
+    """An EAN of our own for each invented article (prefix 376015, check digit computed): games from 0 on, shoes from 5000 on."""
+    body = f"376015{120_000 + number}"
     weighted = sum(int(digit) * (3 if i % 2 else 1) for i, digit in enumerate(body))
     return body + str(-weighted % 10)
 
@@ -456,6 +475,94 @@ def seal() -> None:
         for vendor in session.scalars(db.select(Vendor)):
             for day in police_register.unsealed_days(vendor.id):
                 police_register.seal_day(vendor, day)
+
+
+# ── four shoe shops ──
+
+SHOE_SHOPS = (("SP1", "Souliers du Port – Saint-Malo", "35400", "Saint-Malo"), ("SP2", "Souliers du Port – Vannes", "56000", "Vannes"),
+              ("SP3", "Souliers du Port – Brest", "29200", "Brest"), ("SP4", "Souliers du Port – Nantes", "44000", "Nantes"))  # fmt: skip
+# Invented models: reference, title, brand, family, subfamily, colours, material, price in cents.
+SHOES = (
+    ("LOR-100", "Derby Lormont", "Lormont", "Ville", "Derbies", ("Noir", "Cognac"), "Cuir", 12900), ("LOR-210", "Richelieu Bacalan", "Lormont", "Ville", "Richelieus", ("Noir",), "Cuir", 14900),
+    ("AUB-01", "Botte Aubrac", "Aubrac", "Bottes", "Bottes hautes", ("Chocolat", "Noir"), "Cuir gras", 18900), ("AUB-07", "Bottine Laguiole", "Aubrac", "Bottes", "Bottines", ("Sable",), "Daim", 13900),
+    ("POU-12", "Mocassin Pouldu", "Pouldu", "Détente", "Mocassins", ("Marine", "Blanc"), "Toile", 6900), ("POU-33", "Espadrille Bidart", "Pouldu", "Été", "Espadrilles", ("Écru", "Rouge"), "Toile", 3900),
+    ("ZEF-5", "Basket Zéphyr", "Zéphyr", "Sport", "Running", ("Gris", "Corail"), "Mesh", 9900), ("ZEF-9", "Basket Alizé junior", "Zéphyr", "Enfant", "Baskets", ("Vert",), "Synthétique", 5900),
+)  # fmt: skip
+
+
+def the_shoe_shops(today: datetime, dice: random.Random) -> None:
+    """The association sends its référencier; four shops publish their stock; a till plays its week; a pair is sold twice; a reference is unknown."""
+    with clock.at(today - timedelta(days=20)):
+        load("referencier-hiver.csv", referencier(), "catalogue", by=the_staff(0))
+    awa, eans = the_staff(4), [ean_of(5000 + n) for n in range(len(SHOES) * 12)]
+    shops = [db.session.scalars(db.select(Store).where(Store.code == code)).one().id for code, *_rest in SHOE_SHOPS]
+    for days in (7, 1):
+        for number, id in enumerate(shops):
+            lines = [f"{e};{max(0, dice.randint(-1, 6))}" for e in eans if dice.random() < 0.7]
+            lines += [f"{eans[0]};-2", f"{ean_of(5900 + number)};3"] if number == 2 else []
+            with clock.at(today - timedelta(days=days, hours=9)):
+                load(f"stock-{SHOE_SHOPS[number][0]}.csv", "ean;quantite\n" + "\n".join(dict.fromkeys(lines)), "stock", by=awa, store=id, mode="full")
+    with clock.at(today - timedelta(days=1, hours=8)):
+        load("inconnus.csv", "sku;designation;marque;ean;quantite\nCAI-77;BASKETS ZEPHYR GRIS;Zephyr;;4\n"
+             f"CAI-78;Sabot Concarneau;Concarneau;{ean_of(5990)};2\n", "stock", by=awa, store=shops[0], mode="delta")  # fmt: skip
+        load("offres.csv", "sku;product-id;product-id-type;price;state;discount-price;leadtime-to-ship\n" + "".join(
+            f"SP-{n};{e};EAN;{SHOES[n // 12][7] / 100:.2f};11;{SHOES[n // 12][7] * 0.8 / 100:.2f};2\n" for n, e in enumerate(eans[::6])), "offers", by=awa)  # fmt: skip
+        with unit_of_work() as session:
+            agreed = catalogue.brand_named("Aubrac")
+            agreed.needs_agreement = True
+            vendor = session.scalars(db.select(Vendor).where(Vendor.name == "Souliers du Port")).one()
+            session.add(BrandAgreement(brand=agreed, vendor_id=vendor.id, allowed=True, note="Accord du 3 mars"))
+            for name, grams, cents, free in (("Point relais", 2000, 490, 9900), ("Domicile", 5000, 890, None)):
+                session.add(ShippingRate(vendor_id=vendor.id, name=name, up_to_grams=grams, price_cents=cents, free_from_cents=free))
+            key, _secret = machine_keys.make(
+                vendor, "Caisse 1, Saint-Malo", ["till", "catalogue", "stock"], by=awa, store=session.get_one(Store, shops[0])
+            )
+            session.flush()
+            key_id = key.id
+    the_till_plays(key_id, shops[0], today, dice, awa)
+
+
+def the_till_plays(key_id: int, store_id: int, today: datetime, dice: random.Random, awa: Actor) -> None:
+    """A day of counter sales; the last pair of a model goes to a customer of the shop while an order on line had it."""
+    held = db.session.execute(
+        db.select(StockLevel.id, Variant.ean).join(Variant, Variant.id == StockLevel.variant_id)
+        .where(StockLevel.store_id == store_id, StockLevel.quantity == 1).order_by(StockLevel.id).limit(1)
+    ).one()  # fmt: skip
+    with clock.at(today - timedelta(hours=7)), unit_of_work() as session:
+        level = session.get_one(StockLevel, held.id)
+        levels.promise(levels.reserve(level, 1, "1702-A", clock.now() + timedelta(hours=1), by=TELLER), by=TELLER)
+    sold = [e for e in db.session.scalars(db.select(Variant.ean).join(StockLevel, StockLevel.variant_id == Variant.id)
+                                          .where(StockLevel.store_id == store_id, StockLevel.quantity > 1).limit(12))]  # fmt: skip
+    for number, ean in enumerate([*sold, held.ean], 1):
+        at = today - timedelta(hours=6) + timedelta(minutes=9 * number)
+        with clock.at(at), unit_of_work() as session:
+            told = tills.Told(number, TillEventKind.sale, ean, 1, at, 100 * dice.randint(39, 189), f"T-{number:04d}")
+            tills.take(session.get_one(MachineKey, key_id), told)
+    with clock.at(today - timedelta(hours=4)), unit_of_work() as session:
+        for level in session.scalars(db.select(StockLevel).where(StockLevel.store_id == store_id).order_by(StockLevel.id).limit(6)):
+            levels.set_alert(level, 3, by=awa)
+            levels.set_place(level, f"R{dice.randint(1, 5)}-B{dice.randint(1, 8)}", by=awa)
+
+
+def referencier() -> str:
+    """The association's file: six sizes of each model and colour."""
+    rows, number = [], 5000
+    for ref, title, brand, family, subfamily, colors, material, price in SHOES:
+        for n in range(12):
+            color, size = colors[n // 6 % len(colors)], (36 if "junior" not in title else 28) + n % 6 + (4 if n >= 6 and len(colors) == 1 else 0)
+            rows.append(f"{ref};{ean_of(number)};{title};{brand};Manufacture {brand};Chaussures;{family};{subfamily};{color};{material};;{size};"
+                        f"{price // 220},50;{price // 100},00;20;Hiver 2026;oui;")  # fmt: skip
+            number += 1
+    return ";".join(referencer.HEADER) + "\n" + "\n".join(rows) + "\n"
+
+
+def load(name: str, text: str, kind: str, *, by: Actor, store: int | None = None, mode: str = "") -> None:
+    """A file given by somebody, taken in as the worker would."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_text(text, encoding="utf-8")
+        vendor = None if kind == "catalogue" else db.session.scalars(db.select(Vendor).where(Vendor.name == "Souliers du Port")).one()
+        runs.import_file(path, kind, by=by, vendor=vendor, store=db.session.get(Store, store) if store else None, mode=mode)
 
 
 def the_staff(which: int) -> Actor:

@@ -2,8 +2,12 @@
 
 The house    Event  AuditEntry  Message  Outbox  OutboxHold  DayRun  Pulse  RetentionRun  CspReport
              Setting  Counter  FormUse  SavedView  VisitDay  UnknownDemand
-People       Vendor  Store  Site  SiteHost  Membership  StaffAccount  RecoveryCode  StaffSession  Customer  IdentityDocument
-Stock        Platform  Product  Variant  ArgusValue  ImportRun  Item  Movement
+People       Vendor  Store  ShippingRate  Site  SiteHost  Membership  StaffAccount  RecoveryCode  StaffSession  Customer  IdentityDocument
+             MachineKey  IdempotentRequest  Webhook  WebhookDelivery
+Stock        Platform  Brand  BrandAgreement  Product  ProductText  ProductImage  Variant  ArgusValue  PricePoint
+             ImportRun  ColumnMapping  VendorReference  UnmatchedReference
+             Item  StockLevel  Reservation  Movement  StockCount  StockCountLine  StockTransfer  StockTransferLine
+             TillEvent  StockConflict  Listing
 Buy-back     BuyingRule  Offer  OfferLine  Photo  CarrierContract  Parcel  ParcelEvent
              PoliceRecord  RegisterSeal  Consultation
 Payments     Account  LedgerTransaction  Entry  BankDetails  PayingAccount  SellerPayment  TransferBatch  TransferLine  BankAnswer
@@ -21,6 +25,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Enum,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -366,17 +371,46 @@ class Store(Model):
     __tablename__ = "store"
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    # What its files, its till and the command line call it.
+    code: Mapped[str | None] = mapped_column(String(20), unique=True)
     name: Mapped[label]
     address: Mapped[str] = mapped_column(String(200), default="")
     postcode: Mapped[str] = mapped_column(String(5), default="")
     city: Mapped[str] = mapped_column(String(100), default="")
+    # Degrees (WGS 84); without them its postal code says where it is.
+    latitude: Mapped[float | None] = mapped_column(Float)
+    longitude: Mapped[float | None] = mapped_column(Float)
     phone: Mapped[str] = mapped_column(String(20), default="")
     opening_hours: Mapped[str] = mapped_column(Text, default="")
+    # The date of the last full stock file: an older file is refused.
+    last_feed_at: Mapped[moment | None]
     vendor: Mapped["Vendor"] = relationship()
     __table_args__ = (UniqueConstraint("vendor_id", "name"),)
 
     def __str__(self) -> str:
         return self.name
+
+
+class ShippingRate(Model):
+    """What a vendor asks for sending a parcel up to a weight; nothing from an amount on, when he says so."""
+
+    __tablename__ = "shipping_rate"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    name: Mapped[label]
+    up_to_grams: Mapped[int]
+    price_cents: Mapped[cents]
+    free_from_cents: Mapped[cents | None]
+    vendor: Mapped["Vendor"] = relationship()
+    __table_args__ = (
+        UniqueConstraint("vendor_id", "name", "up_to_grams"),
+        CheckConstraint("up_to_grams > 0", name="weight_positive"),
+        CheckConstraint("price_cents >= 0", name="price_not_negative"),
+        CheckConstraint("free_from_cents IS NULL OR free_from_cents > 0", name="free_from_positive"),
+    )
+
+    def __str__(self) -> str:
+        return f"{self.name} ≤ {self.up_to_grams} g"
 
 
 class SiteKind(StrEnum):
@@ -566,6 +600,97 @@ class IdentityDocument(Model):
     __table_args__ = (UniqueConstraint("vendor_id", "customer_id"),)
 
 
+class MachineKey(Model):
+    """What a till or a vendor's software shows at the door for machines. Its secret was shown once; only its fingerprint is kept."""
+
+    __tablename__ = "machine_key"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"), index=True)  # None: all stores of the vendor
+    name: Mapped[label]
+    start: Mapped[str] = mapped_column(String(12))  # its first letters, to recognise it in a list
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str] = mapped_column(String(200))  # words separated by spaces
+    per_minute: Mapped[int] = mapped_column(default=600)
+    # The one till of a store whose absolute counts are believed: two would each count their own half of the day.
+    counts: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[moment]
+    used_at: Mapped[moment | None]
+    revoked_at: Mapped[moment | None]
+    vendor: Mapped["Vendor"] = relationship()
+    store: Mapped[Optional["Store"]] = relationship()
+    __table_args__ = (Index("uq_machine_key_counts", "store_id", unique=True, sqlite_where=text("counts"), postgresql_where=text("counts")),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdempotentRequest(Model):
+    """A request of a machine under its Idempotency-Key: the second one gets the first one's answer, for a day."""
+
+    __tablename__ = "idempotent_request"
+    id: Mapped[pk]
+    key_id: Mapped[int] = mapped_column(ForeignKey("machine_key.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(120))
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    code: Mapped[int]
+    body: Mapped[words]
+    at: Mapped[moment] = mapped_column(index=True)
+    __table_args__ = (UniqueConstraint("key_id", "key"),)
+
+
+class WebhookState(StrEnum):
+    active = auto()
+    paused = auto()
+    gone = auto()
+
+
+class Webhook(Model):
+    """An address of a vendor's software that wants to be told what happens (Standard Webhooks)."""
+
+    __tablename__ = "webhook"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    url: Mapped[str] = mapped_column(String(500))
+    events: Mapped[str] = mapped_column(String(500))  # names separated by spaces; « * »: all
+    status: Mapped[WebhookState] = status(WebhookState, WebhookState.active)
+    secret_sealed: Mapped[words]
+    previous_sealed: Mapped[str] = mapped_column(Text, default="")  # the secret before the last change, signed with too until it is forgotten
+    created_at: Mapped[moment]
+    vendor: Mapped["Vendor"] = relationship()
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class DeliveryState(StrEnum):
+    to_deliver = auto()
+    delivered = auto()
+    not_delivered = auto()
+
+
+class WebhookDelivery(Model):
+    """One thing told, or to be told, to one address: what, how often it was tried, what it answered."""
+
+    __tablename__ = "webhook_delivery"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhook.id", ondelete="CASCADE"), index=True)
+    message_id: Mapped[code] = mapped_column(index=True)  # the same for each try and each replay: « webhook-id »
+    event: Mapped[code]
+    body: Mapped[words]
+    status: Mapped[DeliveryState] = status(DeliveryState, DeliveryState.to_deliver)
+    tries: Mapped[int] = mapped_column(default=0)
+    answer: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[moment] = mapped_column(index=True)
+    told_at: Mapped[moment | None]
+    webhook: Mapped["Webhook"] = relationship()
+    __table_args__ = (Index("ix_webhook_delivery_vendor_id_id", "vendor_id", "id"),)
+
+    def __str__(self) -> str:
+        return f"{self.event} · {self.id}"
+
+
 # ───────────────────────────────────────────── Stock ─────────────────────────────────────────────────
 
 
@@ -582,37 +707,154 @@ class Platform(Model):
         return self.name
 
 
+class Brand(Model):
+    """A brand (« marque »). One that asks for its agreement is sold by nobody it did not accept (AN-018)."""
+
+    __tablename__ = "brand"
+    id: Mapped[pk]
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    needs_agreement: Mapped[yes_no] = mapped_column(default=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BrandAgreement(Model):
+    """What a brand says of a vendor: he may sell it, or he may not."""
+
+    __tablename__ = "brand_agreement"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brand.id"))
+    allowed: Mapped[yes_no] = mapped_column(default=True)
+    note: Mapped[str] = mapped_column(String(200), default="")
+    vendor: Mapped["Vendor"] = relationship()
+    brand: Mapped["Brand"] = relationship()
+    __table_args__ = (UniqueConstraint("brand_id", "vendor_id"),)
+
+    def __str__(self) -> str:
+        return f"{self.brand} · {self.vendor}"
+
+
+class ProductKind(StrEnum):
+    goods = auto()
+    service = auto()
+
+
+class ProductState(StrEnum):
+    proposed = auto()
+    validated = auto()
+    disabled = auto()
+    merged = auto()
+
+
 class Product(Model):
-    """A model (« fiche »): what one talks about, whatever its barcode."""
+    """A model (« fiche »): what one talks about, whatever its size, colour or barcode."""
 
     __tablename__ = "product"
     id: Mapped[pk]
     title: Mapped[str] = mapped_column(String(300), index=True)
+    kind: Mapped[ProductKind] = choice(ProductKind, ProductKind.goods)
+    status: Mapped[ProductState] = status(ProductState, ProductState.validated)
     platform_id: Mapped[int | None] = mapped_column(ForeignKey("platform.id"), index=True)
+    brand_id: Mapped[int | None] = mapped_column(ForeignKey("brand.id"))
+    maker: Mapped[str] = mapped_column(String(100), default="")
+    supplier_ref: Mapped[str] = mapped_column(String(60), default="")
+    # The nomenclature: rayon, famille, sous-famille.
     category: Mapped[str] = mapped_column(String(60), default="")
+    family: Mapped[str] = mapped_column(String(60), default="")
+    subfamily: Mapped[str] = mapped_column(String(60), default="")
+    season: Mapped[str] = mapped_column(String(40), default="")
+    vat_bp: Mapped[int] = mapped_column(default=2000)
+    description: Mapped[str] = mapped_column(Text, default="")
+    attributes: Mapped[facts] = mapped_column(default=dict)
     cover: Mapped[str | None] = mapped_column(String(80))
+    # Who proposed it, when a vendor did; and the sheet that took its place, when two were one.
+    proposed_by_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"))
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"))
     created_at: Mapped[moment]
+    updated_at: Mapped[moment] = mapped_column(index=True)
     platform: Mapped[Optional["Platform"]] = relationship()
-    variants: Mapped[list["Variant"]] = relationship(back_populates="product")
+    brand: Mapped[Optional["Brand"]] = relationship()
+    proposed_by: Mapped[Optional["Vendor"]] = relationship()
+    merged_into: Mapped[Optional["Product"]] = relationship(remote_side="Product.id")
+    variants: Mapped[list["Variant"]] = relationship(back_populates="product", order_by="Variant.id")
+    texts: Mapped[list["ProductText"]] = relationship(back_populates="product", cascade="all, delete-orphan")
+    images: Mapped[list["ProductImage"]] = relationship(order_by="ProductImage.rank, ProductImage.id", cascade="all, delete-orphan")
+    __table_args__ = (
+        Index("ix_product_supplier_ref_brand_id", "supplier_ref", "brand_id", sqlite_where=text("supplier_ref != ''"),
+              postgresql_where=text("supplier_ref != ''")),
+        Index("ix_product_brand_id", "brand_id"),
+        Index("ix_product_category_family", "category", "family"),
+        CheckConstraint("(status = 'merged') = (merged_into_id IS NOT NULL)", name="merged_into_another"),
+        CheckConstraint("vat_bp BETWEEN 0 AND 10000", name="vat_in_bounds"),
+    )  # fmt: skip
+
+    @property
+    def attribute_words(self) -> str:
+        """« Semelle : cuir », one a line."""
+        return "\n".join(f"{name} : {value}" for name, value in self.attributes.items())
 
     def __str__(self) -> str:
         return self.title
 
 
+class ProductText(Model):
+    """How one site describes a product: two sites with the same words harm each other (AN-011)."""
+
+    __tablename__ = "product_text"
+    id: Mapped[pk]
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    title: Mapped[str] = mapped_column(String(300), default="")
+    description: Mapped[str] = mapped_column(Text, default="")
+    product: Mapped["Product"] = relationship(back_populates="texts")
+    site: Mapped["Site"] = relationship()
+    __table_args__ = (UniqueConstraint("product_id", "site_id"),)
+
+
+class ProductImage(Model):
+    """A further picture of a product, after its cover."""
+
+    __tablename__ = "product_image"
+    id: Mapped[pk]
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"), index=True)
+    picture: Mapped[str] = mapped_column(String(80))
+    rank: Mapped[int] = mapped_column(default=0)
+
+
 class Variant(Model):
-    """What carries a barcode (« référence »), with the argus in force copied here so that a quote is one read."""
+    """What carries a barcode (« référence »): one size, one colour, one edition; the argus in force is copied here so that a quote is one read."""
 
     __tablename__ = "variant"
     id: Mapped[pk]
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
     ean: Mapped[str] = mapped_column(String(14), unique=True)
+    color: Mapped[str] = mapped_column(String(60), default="")
+    material: Mapped[str] = mapped_column(String(60), default="")
+    size: Mapped[str] = mapped_column(String(20), default="")  # taille
+    shoe_size: Mapped[str] = mapped_column(String(10), default="")  # pointure
+    edition: Mapped[str] = mapped_column(String(60), default="")
+    active: Mapped[yes_no] = mapped_column(default=True)
+    buy_cents: Mapped[cents | None]  # supplier's price, without tax
+    advised_cents: Mapped[cents | None]  # advised selling price, tax included: the catalogue price
     argus_cents: Mapped[cents | None] = mapped_column(index=True)
     argus_on: Mapped[date | None] = mapped_column(Date)
     voucher_cents: Mapped[cents | None]
     cash_cents: Mapped[cents | None]
     weight_grams: Mapped[int | None]
+    updated_at: Mapped[moment] = mapped_column(index=True)
     product: Mapped["Product"] = relationship(back_populates="variants")
-    __table_args__ = (CheckConstraint("argus_cents IS NULL OR argus_cents >= 0", name="argus_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("argus_cents IS NULL OR argus_cents >= 0", name="argus_not_negative"),
+        CheckConstraint("buy_cents IS NULL OR buy_cents >= 0", name="buy_not_negative"),
+        CheckConstraint("advised_cents IS NULL OR advised_cents >= 0", name="advised_not_negative"),
+    )
+
+    @property
+    def details(self) -> str:
+        """« Noir · cuir · 42 », what tells it from its sisters."""
+        return " · ".join(part for part in (self.color, self.material, self.size, self.shoe_size, self.edition) if part)
 
     def __str__(self) -> str:
         return self.ean
@@ -639,11 +881,29 @@ class ArgusValue(Model):
         return f"{self.variant} · {self.since}"
 
 
+class PricePoint(Model):
+    """What was asked for a reference from a moment on, by the catalogue or by a listing. Only ever added: it says the lowest price of 30 days."""
+
+    __tablename__ = "price_point"
+    id: Mapped[pk]
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    listing_id: Mapped[int | None] = mapped_column(ForeignKey("listing.id"), index=True)
+    price_cents: Mapped[cents]
+    since: Mapped[moment]
+    __table_args__ = (
+        Index("ix_price_point_variant_id_since", "variant_id", "since"),
+        CheckConstraint("price_cents >= 0", name="price_not_negative"),
+    )
+
+
 class ImportState(StrEnum):
+    draft = auto()
     waiting = auto()
     running = auto()
+    to_confirm = auto()
     complete = auto()
     failed = auto()
+    cancelled = auto()
 
 
 class ImportRun(Model):
@@ -652,6 +912,14 @@ class ImportRun(Model):
     __tablename__ = "import_run"
     id: Mapped[pk]
     kind: Mapped[code]
+    vendor_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"), index=True)
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"), index=True)
+    # « full »: what the file does not name is no longer there; « delta »: it says nothing of what it does not name.
+    mode: Mapped[str] = mapped_column(String(10), default="")
+    mapping: Mapped[facts] = mapped_column(default=dict)  # our column -> the file's own name for it, where a person said so
+    dated_at: Mapped[moment | None]  # when its counts were true, as the file says
+    confirmed: Mapped[bool] = mapped_column(Boolean, default=False)
+    cancel_asked: Mapped[bool] = mapped_column(Boolean, default=False)
     file_name: Mapped[label]
     file_path: Mapped[str] = mapped_column(String(80), default="")
     sha256: Mapped[str] = mapped_column(String(64), index=True)
@@ -665,15 +933,75 @@ class ImportRun(Model):
     unchanged: Mapped[int] = mapped_column(default=0)
     repeated: Mapped[int] = mapped_column(default=0)
     refused: Mapped[int] = mapped_column(default=0)
+    ignored: Mapped[int] = mapped_column(default=0)
+    removed: Mapped[int] = mapped_column(default=0)
     report: Mapped[facts] = mapped_column(default=dict)
     errors_path: Mapped[str] = mapped_column(String(80), default="")
     error: Mapped[str] = mapped_column(Text, default="")
     by_name: Mapped[label]
     started_at: Mapped[moment]
     ended_at: Mapped[moment | None]
+    vendor: Mapped[Optional["Vendor"]] = relationship()
+    store: Mapped[Optional["Store"]] = relationship()
 
     def __str__(self) -> str:
         return self.file_name
+
+
+class ColumnMapping(Model):
+    """How a vendor's files of one kind name our columns: said once on the screen, remembered."""
+
+    __tablename__ = "column_mapping"
+    id: Mapped[pk]
+    owner: Mapped[code]  # « operator » or « vendor 12 »
+    kind: Mapped[code]
+    columns: Mapped[facts]
+    __table_args__ = (UniqueConstraint("owner", "kind"),)
+
+
+class VendorReference(Model):
+    """What a vendor calls one of our references in his own files."""
+
+    __tablename__ = "vendor_reference"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    sku: Mapped[str] = mapped_column(String(60))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
+    how: Mapped[code]  # ean, supplier_ref, title, by hand
+    variant: Mapped["Variant"] = relationship()
+    __table_args__ = (UniqueConstraint("vendor_id", "sku"),)
+
+
+class UnmatchedState(StrEnum):
+    unmatched = auto()
+    matched = auto()
+    set_aside = auto()
+
+
+class UnmatchedReference(Model):
+    """A reference of a vendor's file that our catalogue does not know, with the closest title we have."""
+
+    __tablename__ = "unmatched_reference"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"))
+    status: Mapped[UnmatchedState] = status(UnmatchedState, UnmatchedState.unmatched)
+    sku: Mapped[str] = mapped_column(String(60))
+    ean: Mapped[str] = mapped_column(String(14), default="")
+    title: Mapped[str] = mapped_column(String(300), default="")
+    brand: Mapped[str] = mapped_column(String(100), default="")
+    supplier_ref: Mapped[str] = mapped_column(String(60), default="")
+    times: Mapped[int] = mapped_column(default=1)
+    last_at: Mapped[moment]
+    proposal_id: Mapped[int | None] = mapped_column(ForeignKey("variant.id"))
+    score: Mapped[int | None]  # 0 to 100
+    vendor: Mapped["Vendor"] = relationship()
+    store: Mapped[Optional["Store"]] = relationship()
+    proposal: Mapped[Optional["Variant"]] = relationship()
+    __table_args__ = (UniqueConstraint("vendor_id", "sku"), Index("ix_unmatched_reference_vendor_id_status", "vendor_id", "status"))
+
+    def __str__(self) -> str:
+        return self.title or self.sku
 
 
 class Grade(StrEnum):
@@ -701,6 +1029,8 @@ class VatRegime(StrEnum):
 
 class ItemState(StrEnum):
     in_stock = auto()
+    listed = auto()
+    reserved = auto()
     sold = auto()
     withdrawn = auto()
     lost = auto()
@@ -749,36 +1079,339 @@ class Item(Model):
         return f"{self.variant.product.title} · {self.id}"
 
 
+class StockLevel(Model):
+    """How many new units of a reference a store holds, and how many of them are promised. Second-hand units are `Item` rows (MG-016)."""
+
+    __tablename__ = "stock_level"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
+    quantity: Mapped[int] = mapped_column(default=0)
+    # Promised to carts and orders. A shop that sells over its counter what the web had promised leaves it above `quantity`, until it is settled.
+    reserved: Mapped[int] = mapped_column(default=0)
+    alert_under: Mapped[int | None]
+    place: Mapped[str] = mapped_column(String(60), default="")
+    # The last absolute statement about it (a file, a till's count, a hand): how many, when, and for a till's count its number and
+    # the last event of that till it already knew. What moved since is applied on top, in whatever order it is told.
+    counted: Mapped[int] = mapped_column(default=0)
+    counted_at: Mapped[moment | None]
+    counted_key_id: Mapped[int | None] = mapped_column(ForeignKey("machine_key.id"))
+    counted_number: Mapped[int | None]
+    counted_through: Mapped[int | None]
+    updated_at: Mapped[moment]
+    store: Mapped["Store"] = relationship()
+    variant: Mapped["Variant"] = relationship()
+    __table_args__ = (
+        UniqueConstraint("store_id", "variant_id"),
+        Index("ix_stock_level_vendor_id_id", "vendor_id", "id"),
+        Index("ix_stock_level_low", "vendor_id", sqlite_where=text("quantity < alert_under"), postgresql_where=text("quantity < alert_under")),
+        CheckConstraint("quantity >= 0", name="quantity_not_negative"),
+        CheckConstraint("reserved >= 0", name="reserved_not_negative"),
+        CheckConstraint("alert_under IS NULL OR alert_under > 0", name="alert_positive"),
+    )
+
+    @property
+    def available(self) -> int:
+        return max(0, self.quantity - self.reserved)
+
+    def __str__(self) -> str:
+        return f"{self.variant} · {self.store}"
+
+
+class ReservationState(StrEnum):
+    held = auto()
+    promised = auto()
+    handed = auto()
+    released = auto()
+    beaten = auto()
+
+
+class Reservation(Model):
+    """Units kept for a cart (« held », until a moment) or for an order (« promised »)."""
+
+    __tablename__ = "reservation"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
+    quantity: Mapped[int]
+    holder: Mapped[str] = mapped_column(String(60), index=True)  # the cart or order it is kept for
+    status: Mapped[ReservationState] = status(ReservationState, ReservationState.held)
+    until: Mapped[moment | None] = mapped_column(index=True)
+    created_at: Mapped[moment]
+    store: Mapped["Store"] = relationship()
+    variant: Mapped["Variant"] = relationship()
+    __table_args__ = (
+        Index("ix_reservation_store_id_variant_id", "store_id", "variant_id"),
+        # One second-hand unit is kept for one person.
+        Index("uq_reservation_live_item", "item_id", unique=True, sqlite_where=text("item_id IS NOT NULL AND status IN ('held', 'promised')"),
+              postgresql_where=text("item_id IS NOT NULL AND status IN ('held', 'promised')")),
+        CheckConstraint("quantity > 0", name="keeps_something"),
+        CheckConstraint("status != 'held' OR until IS NOT NULL", name="held_until"),
+    )  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.holder} · {self.variant}"
+
+
 class MovementKind(StrEnum):
     entry = auto()
     sale = auto()
     withdrawal = auto()
     loss = auto()
     return_ = "return"
+    feed = auto()
+    count = auto()  # type: ignore[assignment]  # a word of the trade, and a method of texts nobody asks of it
+    transfer = auto()
+    adjustment = auto()
 
 
 class Movement(Model):
-    """A change of stock with its cause; a sale carries its price. Only ever added."""
+    """A change of stock with its cause; a sale carries its price. Only ever added. Without an item it moves new units."""
 
     __tablename__ = "movement"
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
-    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), index=True)
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
     kind: Mapped[MovementKind] = mapped_column(Enum(MovementKind, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e]))
     quantity: Mapped[int]
     price_cents: Mapped[cents | None]
     channel: Mapped[str] = mapped_column(String(60), default="")
+    reference: Mapped[str] = mapped_column(String(60), default="")  # the ticket, the import, the count, the order it comes from
     by_name: Mapped[label]
-    at: Mapped[moment]
+    at: Mapped[moment]  # when it happened in the shop
+    recorded_at: Mapped[moment]  # when we learnt of it
     variant: Mapped["Variant"] = relationship()
     store: Mapped["Store"] = relationship()
     __table_args__ = (
-        Index("ix_movement_vendor_id_variant_id_kind", "vendor_id", "variant_id", "kind"),
+        Index("ix_movement_sold", "vendor_id", "variant_id", sqlite_where=text("kind = 'sale'"), postgresql_where=text("kind = 'sale'")),
+        Index("ix_movement_item_id", "item_id", sqlite_where=text("item_id IS NOT NULL"), postgresql_where=text("item_id IS NOT NULL")),
+        Index("ix_movement_store_id_variant_id_at", "store_id", "variant_id", "at"),
+        Index("ix_movement_store_id_id", "store_id", "id"),
+        # What a file must be corrected by: the few that are no statement themselves.
+        Index("ix_movement_since", "store_id", "at", sqlite_where=text("kind NOT IN ('feed', 'count', 'adjustment')"),
+              postgresql_where=text("kind NOT IN ('feed', 'count', 'adjustment')")),
         CheckConstraint("kind != 'sale' OR price_cents IS NOT NULL", name="sale_has_a_price"),
         CheckConstraint("quantity != 0", name="moves_something"),
+    )  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.variant} · {self.quantity:+d}"
+
+
+class CountState(StrEnum):
+    counting = auto()
+    counted = auto()
+    dropped = auto()
+
+
+class StockCount(Model):
+    """An inventory of a store, or of a part of it: what people counted beside what we thought."""
+
+    __tablename__ = "stock_count"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    store_id: Mapped[int] = mapped_column(ForeignKey("store.id"), index=True)
+    name: Mapped[label]
+    whole: Mapped[yes_no] = mapped_column(default=False)  # what was not counted is not there
+    status: Mapped[CountState] = status(CountState, CountState.counting)
+    by_name: Mapped[label]
+    opened_at: Mapped[moment]
+    ended_at: Mapped[moment | None]
+    store: Mapped["Store"] = relationship()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StockCountLine(Model):
+    """How many units of a reference were counted, and when: what is sold after that moment is no difference."""
+
+    __tablename__ = "stock_count_line"
+    id: Mapped[pk]
+    count_id: Mapped[int] = mapped_column(ForeignKey("stock_count.id", ondelete="CASCADE"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    counted: Mapped[int]
+    at: Mapped[moment]
+    variant: Mapped["Variant"] = relationship()
+    __table_args__ = (UniqueConstraint("count_id", "variant_id"), CheckConstraint("counted >= 0", name="counted_not_negative"))
+
+
+class StockTransferState(StrEnum):
+    preparing = auto()
+    on_its_way = auto()
+    arrived = auto()
+    dropped = auto()
+
+
+class StockTransfer(Model):
+    """New units sent from one store of a vendor to another."""
+
+    __tablename__ = "stock_transfer"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    from_store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
+    to_store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
+    status: Mapped[StockTransferState] = status(StockTransferState, StockTransferState.preparing)
+    by_name: Mapped[label]
+    created_at: Mapped[moment] = mapped_column(index=True)
+    sent_at: Mapped[moment | None]
+    arrived_at: Mapped[moment | None]
+    from_store: Mapped["Store"] = relationship(foreign_keys=[from_store_id])
+    to_store: Mapped["Store"] = relationship(foreign_keys=[to_store_id])
+    lines: Mapped[list["StockTransferLine"]] = relationship(order_by="StockTransferLine.id", cascade="all, delete-orphan")
+    __table_args__ = (CheckConstraint("from_store_id != to_store_id", name="two_stores"),)
+
+    def __str__(self) -> str:
+        return f"{self.from_store} → {self.to_store} · {self.id}"
+
+
+class StockTransferLine(Model):
+    """So many units of one reference in a transfer, and how many of them arrived."""
+
+    __tablename__ = "stock_transfer_line"
+    id: Mapped[pk]
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("stock_transfer.id", ondelete="CASCADE"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    quantity: Mapped[int]
+    arrived: Mapped[int | None]
+    variant: Mapped["Variant"] = relationship()
+    __table_args__ = (
+        UniqueConstraint("transfer_id", "variant_id"),
+        CheckConstraint("quantity > 0", name="moves_something"),
+        CheckConstraint("arrived IS NULL OR arrived BETWEEN 0 AND quantity", name="arrived_in_bounds"),
     )
+
+
+class TillEventKind(StrEnum):
+    sale = auto()
+    return_ = "return"
+    trade_in = auto()
+    count = auto()  # type: ignore[assignment]  # a word of the trade, and a method of texts nobody asks of it
+
+
+class TillEvent(Model):
+    """What a till told us, under the number it gave it: told twice, it counts once, however late."""
+
+    __tablename__ = "till_event"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
+    key_id: Mapped[int] = mapped_column(ForeignKey("machine_key.id"))
+    number: Mapped[int]
+    kind: Mapped[TillEventKind] = mapped_column(Enum(TillEventKind, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e]))
+    variant_id: Mapped[int | None] = mapped_column(ForeignKey("variant.id"))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
+    ean: Mapped[str] = mapped_column(String(14), default="")
+    quantity: Mapped[int]
+    includes: Mapped[int | None]  # of a count: the last event of this till it already knows
+    price_cents: Mapped[cents | None]
+    reference: Mapped[str] = mapped_column(String(60), default="")
+    sha256: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[facts]
+    at: Mapped[moment]
+    received_at: Mapped[moment]
+    variant: Mapped[Optional["Variant"]] = relationship()
+    store: Mapped["Store"] = relationship()
+    key: Mapped["MachineKey"] = relationship()
+
+    @property
+    def answer_words(self) -> str:
+        return str(self.answer.get("status", ""))
+
+    __table_args__ = (
+        UniqueConstraint("key_id", "number"),
+        Index("ix_till_event_store_id_variant_id", "store_id", "variant_id"),
+        Index("ix_till_event_store_id_at", "store_id", "at"),
+        Index("ix_till_event_vendor_id_id", "vendor_id", "id"),
+    )
+
+    def __str__(self) -> str:
+        return f"{self.key} · {self.number}"
+
+
+class ConflictState(StrEnum):
+    open = auto()
+    moved = auto()
+    given_up = auto()
+
+
+class StockConflict(Model):
+    """The shop sold over its counter what an order had been promised: somebody finds a twin elsewhere, or says there is none."""
+
+    __tablename__ = "stock_conflict"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    reservation_id: Mapped[int] = mapped_column(ForeignKey("reservation.id"))
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("reservation.id"))
+    quantity: Mapped[int]
+    status: Mapped[ConflictState] = status(ConflictState, ConflictState.open)
+    cause: Mapped[label]
+    created_at: Mapped[moment] = mapped_column(index=True)
+    ended_at: Mapped[moment | None]
+    store: Mapped["Store"] = relationship()
+    variant: Mapped["Variant"] = relationship()
+    reservation: Mapped["Reservation"] = relationship(foreign_keys=[reservation_id])
+    __table_args__ = (CheckConstraint("quantity > 0", name="misses_something"),)
+
+    def __str__(self) -> str:
+        return f"{self.reservation.holder} · {self.variant}"
+
+
+class ListingState(StrEnum):
+    active = auto()
+    withdrawn = auto()
+
+
+class Listing(Model):
+    """A vendor's sale offer (never called offer in code): a reference or one unit, its condition, price, delay and dates."""
+
+    __tablename__ = "listing"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    sku: Mapped[str] = mapped_column(String(60))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
+    status: Mapped[ListingState] = status(ListingState, ListingState.active)
+    condition: Mapped[Condition | None] = choice(Condition)  # None: new
+    price_cents: Mapped[cents]
+    discount_cents: Mapped[cents | None]
+    discount_from: Mapped[date | None] = mapped_column(Date)
+    discount_to: Mapped[date | None] = mapped_column(Date)
+    available_from: Mapped[date | None] = mapped_column(Date)
+    available_to: Mapped[date | None] = mapped_column(Date)
+    delay_days: Mapped[int | None]  # promised: days before it leaves
+    alert_under: Mapped[int | None]
+    logistic_class: Mapped[str] = mapped_column(String(40), default="")
+    description: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[moment]
+    updated_at: Mapped[moment] = mapped_column(index=True)
+    variant: Mapped["Variant"] = relationship()
+    vendor: Mapped["Vendor"] = relationship()
+    item: Mapped[Optional["Item"]] = relationship()
+
+    @property
+    def condition_words(self) -> Condition | None:
+        """Its condition under a name of its own: none is « new », not « unknown »."""
+        return self.condition
+
+    __table_args__ = (
+        UniqueConstraint("vendor_id", "sku"),
+        Index("uq_listing_active_item", "item_id", unique=True, sqlite_where=text("item_id IS NOT NULL AND status = 'active'"),
+              postgresql_where=text("item_id IS NOT NULL AND status = 'active'")),
+        CheckConstraint("price_cents > 0", name="price_positive"),
+        CheckConstraint("discount_cents IS NULL OR discount_cents BETWEEN 1 AND price_cents", name="discount_below_price"),
+        CheckConstraint("delay_days IS NULL OR delay_days BETWEEN 0 AND 90", name="delay_in_bounds"),
+    )  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.sku
 
 
 # ───────────────────────────────────────────── Buy-back ──────────────────────────────────────────────

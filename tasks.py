@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import time as time_of_day
+from pathlib import Path
 from typing import Any
 
 from huey import RedisHuey, SqliteHuey, crontab
@@ -16,7 +17,8 @@ from services import audit, backups, csp, days, files, limits, once, outbox, ret
 from services.buyback import offers, parcels, police_register, reception
 from services.finance import books, health
 from services.payments import seller_payments
-from services.people import customers
+from services.people import customers, machine_keys
+from services.stock import folders, levels, search
 from services.unit import db, retried, unit_of_work
 from services.workflow import CLOCK, Refused
 
@@ -171,6 +173,25 @@ def tell_paid() -> None:
     each(seller_payments.untold(), SellerPayment, seller_payments.tell_paid)
 
 
+@every("* * * * *")
+def watch_folder() -> None:
+    """Stock files dropped into the watched folder, by shops or by their tills."""
+    folder = config.read().feeds_dir
+    if folder:
+        with _one_look_at_a_time:
+            folders.take_in(Path(folder))
+
+
+_one_look_at_a_time = threading.Lock()
+
+
+@every("* * * * *")
+def free_carts() -> None:
+    """Units kept for carts nobody paid in time are free again; products a file changed are found by their new words."""
+    each(levels.over(), levels.Reservation, levels.lapse)
+    search.catch_up()
+
+
 @every("*/10 * * * *")
 def count_visits() -> None:
     """Visitors, unknown barcodes, clicks on the links of mails."""
@@ -277,6 +298,7 @@ def tidy() -> None:
         once.forget_old()
         outbox.forget_done()
         csp.forget_old()
+        machine_keys.forget_old_requests()
         days.forget_old()
     if isinstance(limits.store, limits.SqliteStore):
         limits.store.sweep()

@@ -12,7 +12,24 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
 from sqlalchemy.exc import DBAPIError
 
-from admin import account, bench, buyback, carriers, listing, pages, parcels, payments, register, stock, system, watch
+from admin import (
+    account,
+    bench,
+    buyback,
+    carriers,
+    catalogue,
+    imports,
+    levels,
+    listing,
+    machines,
+    pages,
+    parcels,
+    payments,
+    register,
+    stock,
+    system,
+    watch,
+)
 from admin.roles import FAB_ROLES
 from admin.words import facts_words
 from services import access, clock, outbox, settings, workflow
@@ -20,6 +37,7 @@ from services.buyback import offers
 from services.buyback import parcels as parcel_counts
 from services.payments import seller_payments
 from services.people import sessions, staff
+from services.stock import todo
 from services.unit import db, unit_of_work
 
 
@@ -49,12 +67,35 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         Entry("SimulateView.simulate", _l("Simulate"), "search"),
     )),
     (_l("Stock management"), (
-        Entry("ItemView.list", _l("Stock"), "stock"),
+        Entry("StockLevelView.list", _l("New stock"), "stock", lambda: stock_counts().low),
+        Entry("ItemView.list", _l("Second-hand stock"), "recycle"),
+        Entry("ConflictView.list", _l("Sold twice"), "alert", lambda: stock_counts().conflicts),
+        Entry("StockCountView.list", _l("Inventories"), "check"),
+        Entry("StockTransferView.list", _l("Transfers between stores"), "truck"),
+        Entry("MovementView.list", _l("Movements"), "arrow"),
+        Entry("ImportRunView.list", _l("Imports"), "down", lambda: stock_counts().to_confirm),
+    )),
+    (_l("Catalogue"), (
+        Entry("ProductView.list", _l("Products"), "pad", lambda: stock_counts().to_validate),
+        Entry("VariantView.list", _l("References"), "barcode"),
+        Entry("UnmatchedView.list", _l("Unknown references"), "search", lambda: stock_counts().unmatched),
+        Entry("BrandView.list", _l("Brands"), "tag"),
+        Entry("BrandAgreementView.list", _l("Brand agreements"), "keys"),
+        Entry("ReferencerView.out", _l("Référencier"), "book"),
         Entry("ArgusView.list", _l("Argus"), "chart"),
-        Entry("ProductView.list", _l("Products"), "pad"),
         Entry("PlatformView.list", _l("Platforms"), "box"),
         Entry("UnknownDemandView.list", _l("Unknown barcodes"), "barcode"),
-        Entry("ImportRunView.list", _l("Imports"), "down"),
+    )),
+    (_l("Marketplaces & repricing"), (
+        Entry("ListingView.list", _l("Sale offers"), "market"),
+        Entry("ShippingRateView.list", _l("Shipping rates"), "parcel"),
+    )),
+    (_l("Tills and software"), (
+        Entry("MachineKeyView.list", _l("Keys"), "keys"),
+        Entry("TillEventView.list", _l("What tills told"), "euro"),
+        Entry("WebhookView.list", _l("Addresses told"), "mail"),
+        Entry("DeliveryView.list", _l("What was told"), "clock"),
+        Entry("ApiManualView.manual", _l("Manual"), "book"),
     )),
     (_l("Settings"), (
         Entry("SettingsView.settings", _l("Miscellaneous settings"), "gear"),
@@ -80,7 +121,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 VIEWS = (
     buyback.OfferView, buyback.SellerView, buyback.RuleView, parcels.ParcelView, parcels.ParcelActionsView, bench.BenchView, register.RegisterView,
     payments.PaymentsView, payments.SellerPaymentView, payments.PayingAccountView, carriers.CarrierView, carriers.CarrierTestView,
-    stock.ItemView, stock.ArgusView, stock.ProductView, stock.PlatformView, stock.UnknownDemandView, stock.ImportRunView,
+    stock.ItemView, stock.ArgusView, *catalogue.VIEWS, *levels.VIEWS, *machines.VIEWS, stock.PlatformView, stock.UnknownDemandView, imports.ImportRunView, imports.ImportView,
     system.SiteView, system.VendorView, system.StoreView, system.StaffView, system.MembershipView, system.MessageView, system.EventView,
     account.MyPasswordView, account.MyAccountView, *watch.VIEWS, *pages.PAGES,
 )  # fmt: skip
@@ -182,6 +223,13 @@ def may_open(endpoint: str) -> bool:
     manager = current_app.appbuilder.sm
     view = next((v for v in current_app.appbuilder.baseviews if v.__class__.__name__ == view_name), None)
     return view is not None and manager.has_access("can_" + view.get_method_permission(method), view.class_permission_name)
+
+
+def stock_counts() -> todo.Counts:
+    """What waits in stock and catalogue, counted once a request."""
+    if "stock_counts" not in g:
+        g.stock_counts = todo.counts()
+    return g.stock_counts
 
 
 def menu() -> list[tuple[Any, list[dict[str, Any]]]]:

@@ -28,7 +28,7 @@ PROVED = {
     "PayingAccountView.add", "PayingAccountView.edit", "PayingAccountView.delete", "AddStaffView.add", "MembershipView.add", "MembershipView.edit",
     "MembershipView.delete", "StaffView.action", "StaffView.action_post", "CarrierView.add", "CarrierView.edit", "CarrierView.delete",
     "SettingsView.settings", "MyAccountView.enrol", "MyAccountView.codes", "MyAccountView.turn_off", "SellerView.action", "SellerView.action_post", "TaskView.resume",
-    "VendorView.edit",
+    "VendorView.edit", "NewKeyView.make", "NewHookView.renew", "NewHookView.open",
 }  # fmt: skip
 PROVED_TO_READ = {"PaymentsView.download", "PaymentsView.iban", "SellerDataView.export"}
 

@@ -52,6 +52,8 @@ class ScopedView(ModelView):
     can_change = False
     noun: Any = ""
     show_partials: tuple[str, ...] = ()
+    # Columns typed into in the list itself.
+    inline_columns: tuple[str, ...] = ()
     row_links: tuple[tuple[Any, str, str], ...] = ()
     open_url: Any = None
 
@@ -71,6 +73,10 @@ class ScopedView(ModelView):
     def base_conditions(self) -> list[Any]:
         """Rows the list never shows."""
         return []
+
+    def find_condition(self, words: str) -> Any:
+        """What a list of products or of their stock answers words with, by the search they share; None: by `find_columns`."""
+        return None
 
     def list_conditions(self, asked: Any) -> list[Any]:
         """Rows the list leaves out unless it is asked for them."""

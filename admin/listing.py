@@ -77,7 +77,9 @@ def statement(view: Any, asked: Asked) -> Select[Any]:
         condition = _condition(view, name, words)
         if condition is not None:
             rows = rows.where(condition)
-    if asked.q and view.find_columns:
+    if asked.q and (found := view.find_condition(asked.q)) is not None:
+        rows = rows.where(found)
+    elif asked.q and view.find_columns:
         for relation in view.find_through:
             rows = rows.outerjoin(relation)
         like = "%" + asked.q.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"

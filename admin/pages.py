@@ -1,10 +1,8 @@
-"""The hand-written staff screens: dashboard, validation, simulation, imports, settings, search."""
+"""The hand-written staff screens: dashboard, validation, simulation, settings, search."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, send_file, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask_appbuilder import BaseView, IndexView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
@@ -14,12 +12,12 @@ from wtforms import EmailField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from admin.base import me
-from models import ImportRun, Item, Offer, OfferState, Site, Vendor
-from services import clock, files, money, settings, workflow
+from models import Item, Offer, OfferState, Site, Vendor
+from services import clock, money, settings, workflow
 from services.buyback import offers, parcels, pricing
 from services.finance import dashboards
 from services.people import staff
-from services.stock import argus, catalogue, imports, items
+from services.stock import catalogue, items
 from services.unit import db, unit_of_work
 from services.words import visible
 from services.workflow import Refused
@@ -173,48 +171,6 @@ class SimulateView(BaseView):
         )
 
 
-class ImportView(BaseView):
-    route_base = "/gestion/argus/importer"
-    default_view = "upload"
-
-    @expose("/", methods=["GET", "POST"])
-    @has_access
-    def upload(self) -> Any:
-        sentence = ""
-        if request.method == "POST":
-            given = request.files.get("file")
-            if not given or not given.filename:
-                sentence = _("Choose a file.")
-            else:
-                try:
-                    with tempfile.NamedTemporaryFile() as kept:
-                        given.save(kept)
-                        kept.flush()
-                        imports.check_name(Path(kept.name), given.filename)
-                        stored = argus.keep(Path(kept.name), given.filename)
-                except Refused as refusal:
-                    sentence = str(refusal)
-                else:
-                    with unit_of_work():
-                        run_id = argus.receive(stored, by=me()).id
-                    return redirect(url_for("ImportView.follow", id=run_id))
-        return render_template("admin/import.html", runs=argus.latest_runs(), sentence=sentence), 422 if sentence else 200
-
-    @expose("/<int:id>")
-    @has_access
-    def follow(self, id: int) -> Any:
-        run = db.session.get(ImportRun, id) or abort(404)
-        return render_template("admin/import_run.html", run=run)
-
-    @expose("/<int:id>/refusees.csv")
-    @has_access
-    def refused(self, id: int) -> Any:
-        run = db.session.get(ImportRun, id)
-        if run is None or not run.errors_path:
-            abort(404)
-        return send_file(files.path(run.errors_path), "text/csv", as_attachment=True, download_name=f"{Path(run.file_name).stem}-refusees.csv")
-
-
 class SettingsView(BaseView):
     """« Paramétrages divers »."""
 
@@ -333,4 +289,4 @@ class AddStaffView(BaseView):
         return render_template("admin/add_staff.html", form=form), 422 if form.errors else 200
 
 
-PAGES = (ValidateView, SimulateView, ImportView, SettingsView, SearchView, SellItemView, AddStaffView)
+PAGES = (ValidateView, SimulateView, SettingsView, SearchView, SellItemView, AddStaffView)

@@ -1,75 +1,16 @@
-"""What exists and who holds it: products, argus, items, platforms, imports, unknown barcodes."""
+"""What references are worth and which second-hand units we hold: argus, items, platforms, unknown barcodes."""
 
 from typing import Any
 
-from flask import request
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _l
-from flask_wtf.file import FileField
+from sqlalchemy import select
 
-from admin.base import ReferenceView, ScopedView, action_of, me, uploaded
-from admin.fields import MoneyField
-from models import ImportRun, Item, Platform, Product, UnknownDemand, Variant
-from services.stock import argus, catalogue, items
+from admin.base import ReferenceView, ScopedView, action_of, me
+from models import Item, Platform, Product, UnknownDemand, Variant
+from services.stock import argus, items, search
 
 MOVE = {move.verb: move for move in items.ITEM.moves}
-
-
-class ProductView(ReferenceView):
-    datamodel = SQLAInterface(Product)
-    route_base = "/gestion/produits"
-    list_title, noun = _l("Products"), _l("New product")
-    list_columns = ["title", "platform", "category", "created_at"]
-    show_columns = ["cover", "title", "platform", "category", "variants", "created_at"]
-    add_columns = ["title", "platform", "category", "ean", "argus_cents", "picture"]
-    edit_columns = ["title", "platform", "category", "picture"]
-    label_columns = {"title": _l("Title"), "platform": _l("Platform"), "category": _l("Category"), "created_at": _l("Since"),
-                     "variants": _l("Barcodes"), "cover": _l("Cover"), "ean": _l("EAN"), "argus_cents": _l("Argus"),
-                     "picture": _l("Cover")}  # fmt: skip
-    add_form_extra_fields = {
-        "argus_cents": MoneyField(_l("Argus"), description=_l("What it is worth, such as 20,00.")),
-        "picture": FileField(_l("Cover"), description=_l("A photo; without one, a cover is drawn.")),
-    }
-    edit_form_extra_fields = {"picture": FileField(_l("Cover"), description=_l("A photo; without one, a cover is drawn."))}
-    order_columns = ["title", "created_at"]
-    search_columns = ["title"]
-    filter_columns = ("platform", "category")
-    find_columns = (Product.title, Variant.ean)
-    find_through = (Product.variants,)
-    find_hint = _l("Title, EAN")
-    first_order = "title"
-    links = ((_l("Import an argus"), "ImportView.upload", "down"),)
-    empty_sentence = _l("The catalogue is empty: import an argus.")
-
-    def ean_of(self, row: Product) -> str:
-        return row.variants[0].ean if row.variants else row.title
-
-    def _init_forms(self) -> None:
-        from wtforms import StringField
-        from wtforms.validators import InputRequired
-
-        self.add_form_extra_fields["ean"] = StringField(_l("EAN"), [InputRequired(_l("This is needed."))])
-        super()._init_forms()
-
-    def prefill(self, form: Any, row: Product | None) -> None:
-        if "ean" in form:
-            form.ean.data = request.args.get("ean", "")[:20]
-
-    def check(self, row: Product) -> None:
-        row.category = row.category or ""
-        if row.created_at is None:
-            row.created_at = argus.clock.now()
-
-    def prepare(self, form: Any) -> str | None:
-        return uploaded("picture", most_side=600)
-
-    def kept(self, row: Product, form: Any, ready: str | None) -> None:
-        if "ean" in form:
-            catalogue.add_reference(row, form.ean.data)
-            if form.argus_cents.data is not None:
-                argus.change(row.variants[0], form.argus_cents.data, by=me())
-        if ready:
-            catalogue.give_cover(row, ready, by=me())
 
 
 class ArgusView(ReferenceView):
@@ -95,6 +36,9 @@ class ArgusView(ReferenceView):
     show_partials = ("admin/_argus_history.html",)
     empty_sentence = _l("No reference has a value yet: import an argus.")
 
+    def find_condition(self, words: str) -> Any:
+        return Variant.product_id.in_(search.product_ids(words))
+
     def show_more(self, row: Variant) -> dict[str, Any]:
         return {"values": argus.history(row)}
 
@@ -110,7 +54,7 @@ class ItemView(ScopedView):
     datamodel = SQLAInterface(Item)
     route_base = "/gestion/stock"
     base_permissions = [*ScopedView.base_permissions, "withdraw", "lose", "give_back", "can_sell"]
-    list_title = _l("Stock")
+    list_title = _l("Second-hand stock")
     list_columns = ["variant.product.title", "variant.product.platform", "variant.ean", "store", "cost_cents", "entered_at", "status"]
     show_columns = ["variant.product.title", "variant.ean", "store", "place", "cost_cents", "vat_regime", "condition", "grade_article", "grade_box", "grade_manual",
                     "register_number", "entered_at", "status", "comment"]  # fmt: skip
@@ -126,10 +70,13 @@ class ItemView(ScopedView):
     find_through = (Item.variant, Variant.product)
     find_hint = _l("Title, EAN")
     first_order = "-entered_at"
-    tabs = ((_l("In stock"), "?status=in_stock"), (_l("Sold"), "?status=sold"))
+    tabs = ((_l("In stock"), "?status=in_stock"), (_l("On sale"), "?status=listed"), (_l("Sold"), "?status=sold"))
     flow = items.ITEM
     show_partials = ("admin/_item_photos.html", "admin/_sell_item.html")
     empty_sentence = _l("No second-hand unit in stock.")
+
+    def find_condition(self, words: str) -> Any:
+        return Item.variant_id.in_(select(Variant.id).where(Variant.product_id.in_(search.product_ids(words))))
 
     withdraw_item = action_of(MOVE["withdraw"], items.withdraw)
     lose_item = action_of(MOVE["lose"], items.lose)
@@ -160,23 +107,3 @@ class UnknownDemandView(ScopedView):
     first_order = "-times"
     empty_sentence = _l("Every barcode asked for is in the catalogue.")
     show_partials = ("admin/_unknown.html",)
-
-
-class ImportRunView(ScopedView):
-    datamodel = SQLAInterface(ImportRun)
-    route_base = "/gestion/imports"
-    list_title = _l("Imports")
-    list_columns = ["file_name", "state", "lines_read", "created", "updated", "unchanged", "refused", "by_name", "started_at"]
-    show_columns = ["file_name", "state", "error", "encoding", "separator", "lines_read", "created", "updated", "unchanged", "repeated", "refused",
-                    "by_name", "started_at", "ended_at"]  # fmt: skip
-    label_columns = {"file_name": _l("File"), "state": _l("Status"), "lines_read": _l("Lines read"), "created": _l("Created"),
-                     "updated": _l("Updated"), "unchanged": _l("Unchanged"), "refused": _l("Refused"), "by_name": _l("By"),
-                     "started_at": _l("Started"), "ended_at": _l("Ended"), "error": _l("What went wrong"), "encoding": _l("Encoding"),
-                     "separator": _l("Separator"), "repeated": _l("EAN named twice")}  # fmt: skip
-    order_columns = ["started_at", "lines_read"]
-    search_columns = ["state"]
-    filter_columns = ("state", "started_at")
-    find_columns = (ImportRun.file_name,)
-    first_order = "-started_at"
-    links = ((_l("Import an argus"), "ImportView.upload", "down"),)
-    show_partials = ("admin/_import_report.html",)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import g, jsonify, request
 from flask_babel import gettext as _
 
-from api import bp
+from api import bp, problem
 from services import limits, money, settings
 from services.buyback import pricing
 
@@ -15,11 +15,11 @@ def quote() -> Any:
     """`?ean=` → 200 with one of four statuses; price and title are null when there is none. 400 without ean, 429 above the limit."""
     words = request.args.get("ean", "").strip()
     if not words:
-        return jsonify(code="missing_ean", message=_("Give the barcode: /api/v1/quote?ean=3307215933466.")), 400
+        return problem(400, "missing_ean", _("Give the barcode: /api/v1/quote?ean=3307215933466."))
     if seconds := limits.spend(f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60):
-        response = jsonify(code="too_many", message=_("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds))
-        response.headers["Retry-After"] = str(seconds)
-        return response, 429
+        return problem(
+            429, "too_many", _("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds), headers={"Retry-After": str(seconds)}
+        )
     answer = pricing.quote(g.site_id, words)
     return jsonify(
         ean=answer.ean,

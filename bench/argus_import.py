@@ -102,10 +102,10 @@ def one(path: str) -> None:
 
     app = create_app(bell=None)
     with app.app_context():
-        from services.stock import argus
+        from services.stock import runs
 
         start = time.perf_counter()
-        run = argus.import_file(Path(path), by=Actor("command", None, "bench"))
+        run = runs.import_file(Path(path), by=Actor("command", None, "bench"))
         assert not run.error and not run.refused, run.error
         print(time.perf_counter() - start, peak_mb())
 

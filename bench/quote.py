@@ -30,12 +30,12 @@ def measure(references: int) -> tuple[float, float]:
         price_list(folder / "liste.csv", references)
         with app.app_context():
             from services import settings
-            from services.stock import argus
+            from services.stock import runs
             from services.unit import unit_of_work
             from services.workflow import Actor
 
             me = Actor("command", None, "bench")
-            argus.import_file(folder / "liste.csv", by=me)
+            runs.import_file(folder / "liste.csv", by=me)
             with unit_of_work():
                 settings.change("quotes_per_minute", "0", by=me)
         (folder / "bare.py").write_text(BARE.format(database=folder / "comptoir.db"))

@@ -135,5 +135,9 @@ class Carrier(Protocol):
     def track(self, account: CarrierAccount, number: str) -> Tracking: ...
 
 
+class Webhooks(Protocol):
+    def post(self, url: str, headers: dict[str, str], body: bytes) -> int: ...
+
+
 # Filled by app.py with the adapters this installation was given.
-live = SimpleNamespace(mail=None, sms=None, carrier=None)
+live = SimpleNamespace(mail=None, sms=None, carrier=None, webhooks=None)

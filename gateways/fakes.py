@@ -97,3 +97,29 @@ class FakeCarrier:
     def _maybe_fail(self) -> None:
         if self._trouble:
             raise self._trouble
+
+
+class FakeWebhooks:
+    """Addresses that listen: what each was told, and which of them are down or gone."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict[str, str], bytes]] = []
+        self._down: set[str] = set()
+        self._gone: set[str] = set()
+
+    def is_down(self, url: str) -> None:
+        self._down.add(url)
+
+    def works_again(self, url: str) -> None:
+        self._down.discard(url)
+
+    def is_gone(self, url: str) -> None:
+        self._gone.add(url)
+
+    def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        if url in self._down:
+            raise GatewayError("HTTP 503")
+        if url in self._gone:
+            return 410
+        self.told.append((url, headers, body))
+        return 200

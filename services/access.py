@@ -18,15 +18,20 @@ from models import (
     Account,
     BankAnswer,
     BankDetails,
+    BrandAgreement,
     BuyingRule,
     CarrierContract,
     Consultation,
     Customer,
     Entry,
     Event,
+    IdempotentRequest,
     IdentityDocument,
+    ImportRun,
     Item,
     LedgerTransaction,
+    Listing,
+    MachineKey,
     Membership,
     Message,
     Movement,
@@ -37,15 +42,29 @@ from models import (
     PayingAccount,
     Photo,
     PoliceRecord,
+    PricePoint,
     RegisterSeal,
+    Reservation,
     SellerPayment,
+    ShippingRate,
     Site,
     SiteHost,
+    StockConflict,
+    StockCount,
+    StockCountLine,
+    StockLevel,
+    StockTransfer,
+    StockTransferLine,
     Store,
+    TillEvent,
     TransferBatch,
     TransferLine,
+    UnmatchedReference,
     Vendor,
+    VendorReference,
     VisitDay,
+    Webhook,
+    WebhookDelivery,
 )
 from services.unit import db
 from services.workflow import Refused
@@ -75,7 +94,40 @@ OWNED: tuple[tuple[Any, str], ...] = (
     (SellerPayment, "vendor_id"),
     (TransferBatch, "vendor_id"),
     (BankAnswer, "vendor_id"),
+    (ShippingRate, "vendor_id"),
+    (MachineKey, "vendor_id"),
+    (Webhook, "vendor_id"),
+    (WebhookDelivery, "vendor_id"),
+    (BrandAgreement, "vendor_id"),
+    (ImportRun, "vendor_id"),
+    (VendorReference, "vendor_id"),
+    (UnmatchedReference, "vendor_id"),
+    (StockLevel, "vendor_id"),
+    (Reservation, "vendor_id"),
+    (StockCount, "vendor_id"),
+    (StockTransfer, "vendor_id"),
+    (TillEvent, "vendor_id"),
+    (StockConflict, "vendor_id"),
+    (Listing, "vendor_id"),
 )
+# Rows of one store: who is tied to stores sees those of his alone. A row of no store is the whole vendor's.
+OF_A_STORE: tuple[Any, ...] = (
+    Item,
+    Movement,
+    StockLevel,
+    Reservation,
+    StockCount,
+    TillEvent,
+    StockConflict,
+    ImportRun,
+    UnmatchedReference,
+    MachineKey,
+)
+# What a row may point at that belongs to a vendor: column -> what it names.
+POINTS_AT: dict[str, Any] = {
+    "store_id": Store, "site_id": Site, "offer_id": Offer, "from_store_id": Store, "to_store_id": Store, "key_id": MachineKey, "counted_key_id": MachineKey,
+    "webhook_id": Webhook, "item_id": Item, "listing_id": Listing, "count_id": StockCount, "transfer_id": StockTransfer, "reservation_id": Reservation,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -137,13 +189,30 @@ def _criteria(scope: Scope) -> list[Any]:
         with_loader_criteria(SiteHost, SiteHost.site_id.in_(sites), include_aliases=True),
         with_loader_criteria(VisitDay, VisitDay.site_id.in_(sites), include_aliases=True),
     ]
+    counts, transfers = (
+        db.select(StockCount.id).where(StockCount.vendor_id.in_(ids)),
+        db.select(StockTransfer.id).where(StockTransfer.vendor_id.in_(ids)),
+    )
+    keys, own = db.select(MachineKey.id).where(MachineKey.vendor_id.in_(ids)), db.select(Listing.id).where(Listing.vendor_id.in_(ids))
+    options += [
+        with_loader_criteria(StockCountLine, StockCountLine.count_id.in_(counts), include_aliases=True),
+        with_loader_criteria(StockTransferLine, StockTransferLine.transfer_id.in_(transfers), include_aliases=True),
+        with_loader_criteria(IdempotentRequest, IdempotentRequest.key_id.in_(keys), include_aliases=True),
+        with_loader_criteria(PricePoint, PricePoint.listing_id.is_(None) | PricePoint.listing_id.in_(own), include_aliases=True),
+    ]
     if scope.stores is not None:
         stores = tuple(scope.stores)
         options += [
             with_loader_criteria(Store, Store.id.in_(stores), include_aliases=True),
-            with_loader_criteria(Item, Item.store_id.in_(stores), include_aliases=True),
-            with_loader_criteria(Movement, Movement.store_id.in_(stores), include_aliases=True),
+            with_loader_criteria(
+                StockTransfer, StockTransfer.from_store_id.in_(stores) | StockTransfer.to_store_id.in_(stores), include_aliases=True
+            ),
         ]
+        for model in OF_A_STORE:
+            mine = model.store_id.in_(stores)
+            options.append(
+                with_loader_criteria(model, mine | model.store_id.is_(None) if model.__table__.c.store_id.nullable else mine, include_aliases=True)
+            )
     return options
 
 
@@ -167,7 +236,7 @@ def _refuse_foreign_rows(session: Session, _context: Any, _instances: Any) -> No
                 if owner is not None and owner not in scope.vendors:
                     raise Refused(_("This belongs to another shop: nothing was changed."))
             store = getattr(row, "store_id", None)
-            if scope.stores is not None and isinstance(row, Item | Movement) and store not in scope.stores:
+            if scope.stores is not None and isinstance(row, OF_A_STORE) and store is not None and store not in scope.stores:
                 raise Refused(_("This belongs to another shop: nothing was changed."))
 
 
@@ -179,9 +248,8 @@ def _owners(row: Any) -> list[int | None]:
         if isinstance(row, model):
             history = state.attrs[column].history
             owners += [*history.added, *history.unchanged, *history.deleted]
-    for name in ("store_id", "site_id", "offer_id"):
+    for name, model in POINTS_AT.items():
         if name in state.attrs:
-            model = {"store_id": Store, "site_id": Site, "offer_id": Offer}[name]
             for key in (*state.attrs[name].history.added, *state.attrs[name].history.unchanged):
                 if key is not None:
                     owners.append(db.session.scalar(db.select(model.vendor_id).where(model.id == key)))

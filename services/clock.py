@@ -29,6 +29,11 @@ def paris(moment: datetime) -> datetime:
     return moment.astimezone(PARIS)
 
 
+def from_paris(local: datetime) -> datetime:
+    """The instant of a wall clock in Paris; of an hour that comes twice, the first."""
+    return local.replace(tzinfo=PARIS).astimezone(UTC)
+
+
 def today() -> date:
     """The day it is in Paris."""
     return paris(now()).date()

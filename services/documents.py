@@ -105,6 +105,8 @@ class Page(FPDF):
                 size = known[word] = self.get_string_width(word)
             while size > width and len(word) > 1:  # a word longer than its column is cut where it must
                 cut = max(1, int(len(word) * width / size) - 1)
+                while cut > 1 and self.get_string_width(word[:cut]) > width:  # its first letters are wider than most
+                    cut -= 1
                 if line:
                     found.append(line)
                     line, length = "", 0.0

@@ -69,6 +69,7 @@ def _one_of(**words: Any) -> Callable[[str], str]:
 
 
 _BUYING, _PEOPLE, _MACHINES = _l("Buying back"), _l("People"), _l("Machines")
+_STOCK = _l("Stock of the shops")
 _PARCELS, _PAYING = _l("Parcels and reception"), _l("Payment")
 _YES_NO = _one_of(yes=_l("Yes"), no=_l("No"))
 
@@ -82,6 +83,13 @@ OPTIONS: dict[str, Option] = {
         Option("cart_days", _BUYING, _l("Carts are kept"), _l("A cart nobody touched for longer is emptied."), 7, _whole(1, 90), _l("days")),
         Option("check_hours", _BUYING, _l("Time announced for checking an offer"),
                _l("The dashboard warns when an offer is about to wait longer."), 48, _whole(1, 240), _l("hours")),
+        Option("stock_most_quantity", _STOCK, _l("A quantity is fanciful above"), _l("A line of a stock file that says more is ignored and counted."),
+               9_999, _whole(1, 1_000_000), _l("units")),
+        Option("stock_most_jump", _STOCK, _l("A jump is fanciful above"), _l("From one stock file to the next, for one reference; 0: never."),
+               0, _whole(0, 1_000_000), _l("units")),
+        Option("feed_empty_percent", _STOCK, _l("A full file that empties a store waits above"),
+               _l("Of the references it held: somebody confirms that the store is really empty."), 50, _whole(1, 100), "%"),
+        Option("cart_minutes", _STOCK, _l("A unit stays in a cart"), _l("Then it is free again for others."), 30, _whole(1, 1_440), _l("minutes")),
         Option("insure_over_euros", _PARCELS, _l("Insure labels made by themselves from"),
                _l("With automatic validation: the smallest level that covers the sale, from this amount on."), 100, _whole(0, 100_000), _l("euros")),
         Option("auto_reminders", _PARCELS, _l("Reminders leave by themselves"),

@@ -33,7 +33,8 @@ class Actor:
 
 CLOCK = Actor("clock", None, "Comptoir")
 STAFF, CUSTOMER, TIME = "staff", "customer", "clock"
-COMMAND = "command"  # whoever types commands on the machine may do what staff may
+# Whoever types commands on the machine, and a shop's till, may do what staff may.
+COMMAND, MACHINE = "command", "machine"
 
 Guard = Callable[[Any], str | None]
 _flows: dict[str, "Workflow"] = {}
@@ -75,7 +76,7 @@ class Workflow:
     def why_not(self, row: Any, verb: str, by_kind: str | None = None) -> str | None:
         """None when the move is open, else the sentence that says why it is not."""
         move = self.move(verb, row.status)
-        kind = STAFF if by_kind == COMMAND else by_kind
+        kind = STAFF if by_kind in (COMMAND, MACHINE) else by_kind
         if move is None or (kind is not None and kind not in move.by):
             return _("This is no longer possible: it is now « %(state)s ». Reload the page to see it.", state=words_of(row.status))
         return move.only_if(row) if move.only_if else None

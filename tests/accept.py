@@ -53,6 +53,7 @@ SUITES = (
     Suite("S16", "nights that change the hour, clocks that jump", ACC + "test_s16_time.py", (SQLITE, PG)),
     Suite("S17", "ASVS 5.0 level 1, each line with its evidence", ACC + "test_s17_asvs.py", (SQLITE,)),
     Suite("Upgrade", "the database of every earlier commit comes up to date", "tests/test_migrations.py", (SQLITE, PG)),
+    Suite("S13", "a million lines, five encodings, killed at random: nothing lost, nothing twice", ACC + "test_s13_bulk.py", (SQLITE, PG)),
     Suite("S14", "fifty requests a second; one, two, four web processes", ACC + "test_s14_load.py", (PG,), alone=True),
 )
 

@@ -18,10 +18,11 @@ import commands
 import config
 from app import create_app
 from gateways import live
-from gateways.fakes import FakeCarrier, FakeMail, FakeSms
+from gateways.fakes import FakeCarrier, FakeMail, FakeSms, FakeWebhooks
 from models import Model
 from services import access, clock, limits, sealing, settings
 from services.people import passwords, sessions, sites, staff
+from services.stock import search
 from services.unit import db
 
 POSTGRES = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "")
@@ -101,6 +102,7 @@ def make_fresh(machine: config.Config) -> None:
         serials = list(db.session.scalars(text("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")))
         wipe = "; ".join([*(f'DELETE FROM "{name}"' for name in names), *(f'ALTER SEQUENCE "{name}" RESTART' for name in serials)])
         # The product's own triggers forbid deleting money and the register: only a test's server may set them aside.
+        wipe += "; DELETE FROM search_index; DELETE FROM search_word; DELETE FROM search_todo"
         db.session.connection().exec_driver_sql("SET LOCAL session_replication_role = replica; " + wipe)
         db.session.commit()
         commands.bring_to_life()
@@ -123,13 +125,14 @@ def app(application, machine, request) -> Iterator:
         make_fresh(machine)
         sites.forget()
         settings.forget()
+        search.forget()
         _forget_limits()
         shutil.rmtree(machine.data_dir / "visits", ignore_errors=True)
         (machine.data_dir / "visits").mkdir()
         from services import visits
 
         visits._seen.clear()
-        live.mail, live.sms, live.carrier = FakeMail(), FakeSms(), FakeCarrier()
+        live.mail, live.sms, live.carrier, live.webhooks = FakeMail(), FakeSms(), FakeCarrier(), FakeWebhooks()
         with force_locale("fr"):
             yield application
         db.session.remove()
@@ -178,6 +181,11 @@ def sms(app) -> FakeSms:
 @pytest.fixture
 def carrier(app) -> FakeCarrier:
     return live.carrier
+
+
+@pytest.fixture
+def hooks(app) -> FakeWebhooks:
+    return live.webhooks
 
 
 @pytest.fixture

@@ -1,21 +1,26 @@
 """Plain functions with sensible defaults, so that a test shows only what matters to it. Only legal states, by the verbs."""
 
+from datetime import timedelta
 from itertools import count
 
 from models import (
     BuyingRule,
     CarrierContract,
     Customer,
+    MachineKey,
     Offer,
     OfferLine,
     Parcel,
     PayingAccount,
     Platform,
     Product,
+    Reservation,
     RuleEffect,
     SellerPayment,
     Site,
+    StockLevel,
     Store,
+    TillEventKind,
     TransferBatch,
     Variant,
     Vendor,
@@ -23,13 +28,14 @@ from models import (
 from services import clock, outbox
 from services.buyback import offers, parcels, reception
 from services.payments import bank_details, seller_payments, transfers
-from services.people import customers, passwords, sites
-from services.stock import argus, catalogue, items
+from services.people import customers, machine_keys, passwords, sites
+from services.stock import argus, catalogue, items, levels, runs, tills
 from services.unit import db, unit_of_work
 from services.workflow import Actor
 
 MARC = Actor("staff", 1, "Marc Diallo")
 LEA = Actor("staff", 2, "Léa Martin")
+HUGO = Actor("customer", 1, "Hugo Petit")
 COMMAND = Actor("command", None, "test")
 PASSWORD = "trois mots simples"
 HASH = "pbkdf2:sha256:1$salt$d9a1a1c9e4b6c7f3"
@@ -287,3 +293,103 @@ def a_parcel(status: str = "", **kwargs) -> Parcel:
             parcels.say(parcel, {"in_transit": "drop", "at_relay": "arrive", "delivered": "deliver", "incident": "trouble"}[status], by=MARC)
         id = parcel.id
     return db.session.get(Parcel, id)
+
+
+# ── catalogue, stock and tills ──
+
+
+def a_shoe(
+    title: str = "Derby Lormont", shoe_size: str = "42", color: str = "Noir", brand: str = "Lormont", price_cents: int | None = 8900, **columns
+) -> Variant:
+    """A reference of a model; the same title and brand make sizes of one product."""
+    with unit_of_work() as session:
+        mark = catalogue.brand_named(brand) if brand else None
+        product = session.scalar(db.select(Product).where(Product.title == title)) or Product(
+            title=title, brand=mark, category="Chaussures", family="Ville", created_at=clock.now(), **columns
+        )
+        session.add(product)
+        session.flush()
+        variant = catalogue.add_reference(product, ean(next(_numbers)))
+        variant.shoe_size, variant.color = shoe_size, color
+        catalogue.set_price(variant, price_cents, by=COMMAND)
+        id = variant.id
+    return db.session.get(Variant, id)
+
+
+def a_store(name: str = "Nantes Decré", code: str = "N2", vendor: Vendor | None = None, postcode: str = "44000") -> Store:
+    with unit_of_work() as session:
+        store = Store(vendor_id=(vendor or the_vendor()).id, name=name, code=code, postcode=postcode, city="")
+        session.add(store)
+        session.flush()
+        id = store.id
+    return db.session.get(Store, id)
+
+
+def stocked(variant: Variant, quantity: int, store: Store | None = None) -> StockLevel:
+    """So many new units in a store, by the hand of somebody."""
+    with unit_of_work() as session:
+        level = levels.of(session.merge(store or the_store()), session.merge(variant))
+        levels.adjust(level, quantity, by=MARC)
+        id = level.id
+    return db.session.get(StockLevel, id)
+
+
+def a_reservation(level: StockLevel, quantity: int = 1, holder: str = "panier 1", promised: bool = False) -> Reservation:
+    with unit_of_work() as session:
+        row = levels.reserve(session.get_one(StockLevel, level.id), quantity, holder, clock.now() + timedelta(minutes=30), by=HUGO)
+        if promised:
+            levels.promise(row, by=HUGO)
+        id = row.id
+    return db.session.get(Reservation, id)
+
+
+def a_key(scopes: str = "till", store: Store | None = None, vendor: Vendor | None = None, name: str = "Caisse 1", **how) -> tuple[MachineKey, str]:
+    """A key and its secret; a till's stands in the store."""
+    store = store or (the_store() if "till" in scopes and vendor is None else None)
+    with unit_of_work() as session:
+        key, secret = machine_keys.make(
+            session.merge(vendor or the_vendor()), name, scopes.split(), by=MARC, store=session.merge(store) if store else None, **how
+        )
+        session.flush()
+        id = key.id
+    return db.session.get(MachineKey, id), secret
+
+
+def told(key: MachineKey, number: int, kind: str, variant: Variant | str, quantity: int = 1, at=None, price_cents: int | None = 1000, **how) -> dict:
+    """A till tells an event; what it is answered."""
+    code = variant if isinstance(variant, str) else variant.ean
+    event = tills.Told(number, TillEventKind(kind), code, quantity, at or clock.now(), price_cents if kind != "count" else None, **how)
+    with unit_of_work() as session:
+        taken = tills.take(session.get_one(MachineKey, key.id), event)
+    return {**taken.answer, "again": taken.again}
+
+
+def a_file(folder, text: str, name: str = "stock.csv"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def given(path, kind: str = "stock", **how):
+    """A file given and loaded; its run."""
+    if kind == "stock" and "store" not in how and "vendor" not in how:
+        how["store"] = the_store()
+    if kind in ("offers", "prices") and "vendor" not in how:
+        how["vendor"] = the_vendor()
+    run = runs.import_file(path, kind, by=LEA, **how)
+    db.session.expire_all()
+    return run
+
+
+def a_feed(folder, counts: dict, store: Store | None = None, **how):
+    """A stock file of EANs and quantities, loaded."""
+    rows = "".join(f"{v if isinstance(v, str) else v.ean};{q}\n" for v, q in counts.items())
+    return given(a_file(folder, "ean;quantite\n" + rows), store=store or the_store(), **how)
+
+
+def quantity(variant: Variant, store: Store | None = None) -> int:
+    db.session.rollback()
+    found = db.session.scalar(
+        db.select(StockLevel.quantity).where(StockLevel.store_id == (store or the_store()).id, StockLevel.variant_id == variant.id)
+    )
+    return found or 0

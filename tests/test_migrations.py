@@ -33,8 +33,13 @@ def test_models_and_migrations_say_the_same(app):
 
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": not is_sqlite()})
-        assert compare_metadata(context, db.metadata) == []
+        assert differences(compare_metadata(context, db.metadata)) == []
     assert Migrate
+
+
+def differences(found: list[Any]) -> list[Any]:
+    """Without the tables of the search, which are derived and made by hand (services/stock/search.py)."""
+    return [one for one in found if not (isinstance(one, tuple) and one[0] in ("remove_table", "remove_index") and "search_" in str(one[1]))]
 
 
 def test_a_new_installation_has_one_of_each_and_a_second_init_adds_nothing(app):
@@ -66,7 +71,11 @@ def a_row_in_each_table(connection: sa.Connection) -> dict[str, int]:
     tables.reflect(connection)
     counts: dict[str, int] = {}
     for table in tables.sorted_tables:
-        if table.name == "alembic_version" or any(key.column.table.name not in counts for key in table.foreign_keys if not key.parent.nullable):
+        if (
+            table.name == "alembic_version"
+            or table.name.startswith("search_")
+            or any(key.column.table.name not in counts for key in table.foreign_keys if not key.parent.nullable)
+        ):
             continue
         row = {column.name: _plain(column) for column in table.columns if not column.nullable or column.primary_key}
         try:
@@ -114,7 +123,7 @@ def test_a_database_of_every_earlier_commit_comes_to_today_with_its_rows(app, ma
                 before = a_row_in_each_table(connection)
             upgrade(directory=str(ROOT / "migrations"))
             with db.engine.connect() as connection:
-                assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), db.metadata) == [], commit
+                assert differences(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), db.metadata)) == [], commit
                 after = {name: connection.execute(sa.text(f'SELECT count(*) FROM "{name}"')).scalar() for name in before}
                 checks = " ".join(c["sqltext"] for c in sa.inspect(connection).get_check_constraints("transfer_batch"))
             assert after == before and len(before) > 15, (commit, before, after)

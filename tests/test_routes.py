@@ -24,6 +24,11 @@ CUSTOMER = {
     "portal.change_password", "portal.label", "portal.slip", "portal.bench_photo", "portal.relays", "portal.answer_reception", "portal.choose_means",
     "portal.give_iban", "portal.confirm_again", "portal.export", "portal.erase",
 }  # fmt: skip
+# For machines that show a key.
+MACHINE = {
+    "api.product", "api.products", "api.suggestions", "api.whole_catalogue", "api.catalogue_file", "api.nearest", "api.stock", "api.changes", "api.publish",
+    "api.offers", "api.offers_file", "api.till", "api.tell", "api.tell_many", "api.give_file", "api.file_status", "api.file_errors",
+}  # fmt: skip
 TABLE = Path(__file__).parent / "roles.txt"
 
 
@@ -38,8 +43,8 @@ def is_staff(endpoint: str) -> bool:
 def address(app, rule) -> str:
     filled = {"number": "CDE000000001", "token": "x", "ean": "5060327534393", "name": "x", "filename": "x", "digest": "x", "pk": "1", "kind": "csv"}
     values = {a: filled.get(a, "1") for a in rule.arguments}
-    if "verb" in rule.arguments:
-        values["verb"] = re.search(r"any\((\w+)", rule.rule).group(1)
+    for name, first in re.findall(r"<any\('?([\w-]+)[^>]*:(\w+)>", rule.rule):
+        values[first] = name
     if "size" in rule.arguments:
         values["size"] = "A4"
     with app.test_request_context():
@@ -47,7 +52,7 @@ def address(app, rule) -> str:
 
 
 def test_no_route_is_unclassified(app):
-    unknown = [r.endpoint for r in rules(app) if r.endpoint not in PUBLIC | CUSTOMER and not is_staff(r.endpoint)]
+    unknown = [r.endpoint for r in rules(app) if r.endpoint not in PUBLIC | CUSTOMER | MACHINE and not is_staff(r.endpoint)]
     assert unknown == []
 
 
@@ -69,6 +74,22 @@ def test_every_customer_route_asks_who_it_is(app, client):
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 answer = client.open(address(app, rule), method=method)
                 assert answer.status_code == 302 and "/compte/connexion" in answer.location, (rule.rule, method)
+
+
+def test_every_route_of_machines_asks_for_a_key_and_for_the_right_one(app, client):
+    _key, secret = factories.a_key("imports")
+    for rule in rules(app):
+        if rule.endpoint not in MACHINE:
+            continue
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            for headers in ({}, {"Authorization": "Bearer cpt_faux"}, {"Authorization": "Basic x"}):
+                answer = client.open(address(app, rule), method=method, headers=headers)
+                assert answer.status_code == 401 and answer.json["code"] == "unauthorized" and answer.json["request_id"], rule.rule
+            answer = client.open(address(app, rule), method=method, headers={"Authorization": f"Bearer {secret}"})
+            assert answer.status_code == 403 or rule.endpoint in ("api.give_file", "api.file_status", "api.file_errors"), (
+                rule.rule,
+                answer.status_code,
+            )
 
 
 def state() -> dict[str, int]:
@@ -110,7 +131,8 @@ def test_every_change_needs_a_token(app, client, as_staff, as_customer):
                     answer = visitor.post(
                         address(app, rule), data={"ean": "x", "motive": "x", "price": "1", "answer": "agree", "action": "delete", "rowid": "1"}
                     )
-                    open_to_all = {204} if rule.endpoint == "api.csp_report" else set()  # a browser's report has no token; nothing of it was kept
+                    # A browser's report has no token, and nothing of it was kept; a machine shows its key instead.
+                    open_to_all = {204} if rule.endpoint == "api.csp_report" else {401} if rule.endpoint in MACHINE else set()
                     assert answer.status_code in {302, 400, 404, 410, 422} | open_to_all, (rule.rule, answer.status_code)
     finally:
         app.config["WTF_CSRF_ENABLED"] = False

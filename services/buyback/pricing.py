@@ -260,7 +260,9 @@ def quote(site_id: int, words: str, *, copies_in_cart: int = 0, seller_id: int |
 
 _item = Item.__table__
 _STOCK = select(func.count()).where(
-    _item.c.vendor_id == bindparam("vendor"), _item.c.variant_id == bindparam("variant"), _item.c.status == ItemState.in_stock
+    _item.c.vendor_id == bindparam("vendor"),
+    _item.c.variant_id == bindparam("variant"),
+    _item.c.status.in_([ItemState.in_stock, ItemState.listed, ItemState.reserved]),
 )
 
 

@@ -613,6 +613,6 @@ retention.rule(
     lambda now: select(Photo.id).join(OfferLine, OfferLine.id == Photo.line_id).join(Offer, Offer.id == OfferLine.offer_id)
     .outerjoin(Item, Item.id == Photo.item_id)
     .where(Photo.at < now - retention.months(settings.value("photo_months")), Offer.status.in_([OfferState.settled, OfferState.abandoned]),
-           or_(Item.id.is_(None), Item.status != ItemState.in_stock)),
+           or_(Item.id.is_(None), Item.status.not_in(items.ON_HAND))),
     _forget_photo,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from models import (
     Account,
@@ -13,6 +13,8 @@ from models import (
     Item,
     ItemState,
     LineState,
+    Listing,
+    ListingState,
     Message,
     Movement,
     Offer,
@@ -25,6 +27,8 @@ from models import (
     PaymentState,
     PoliceRecord,
     RecordKind,
+    Reservation,
+    ReservationState,
     SellerPayment,
     TransferBatch,
     TransferLine,
@@ -34,6 +38,7 @@ from models import (
 from services import audit, money, numbering, sealing, workflow
 from services.buyback import letters, police_register, reception
 from services.payments import ledger, transfers
+from services.stock import items, levels
 from services.unit import db
 from services.workflow import Refused
 
@@ -85,9 +90,14 @@ def _states() -> Iterator[str]:
 
 
 def _stock() -> Iterator[str]:
-    moved = {id: n for id, n in db.session.execute(select(Movement.item_id, func.sum(Movement.quantity)).group_by(Movement.item_id))}
+    moved = {
+        id: n
+        for id, n in db.session.execute(
+            select(Movement.item_id, func.sum(Movement.quantity)).where(Movement.item_id.is_not(None)).group_by(Movement.item_id)
+        )
+    }
     for item in db.session.scalars(select(Item).execution_options(yield_per=500)):
-        if moved.get(item.id, 0) != (1 if item.status is ItemState.in_stock else 0):
+        if moved.get(item.id, 0) != (1 if item.status in items.ON_HAND else 0):
             yield _("Article %(id)s: its movements do not say « %(state)s ».", id=item.id, state=workflow.words_of(item.status))
     live = select(Item.offer_line_id).where(Item.status != ItemState.returned, Item.offer_line_id.is_not(None))
     for line in db.session.scalars(
@@ -100,6 +110,24 @@ def _stock() -> Iterator[str]:
         .where(Item.status != ItemState.returned, OfferLine.status != LineState.accepted)
     ):
         yield _("Article %(id)s is in stock and was not accepted.", id=item.id)
+    for store_id, variant_id, quantity in levels.disagreements():
+        yield _("Store %(store)s, reference %(variant)s: %(quantity)s is not what its movements and promises say.", store=store_id, variant=variant_id,
+                quantity=quantity)  # fmt: skip
+    alive = select(Reservation.item_id).where(
+        Reservation.status.in_([ReservationState.held, ReservationState.promised]), Reservation.item_id.is_not(None)
+    )
+    for id in db.session.scalars(
+        select(Item.id).where(
+            or_(and_(Item.status == ItemState.reserved, Item.id.not_in(alive)), and_(Item.status != ItemState.reserved, Item.id.in_(alive)))
+        )
+    ):
+        yield _("Article %(id)s: who has reserved it is not known.", id=id)
+    offered = select(Listing.item_id).where(Listing.status == ListingState.active, Listing.item_id.is_not(None))
+    for id in db.session.scalars(
+        select(Item.id).where(or_(and_(Item.status == ItemState.listed, Item.id.not_in(offered)),
+                                  and_(Item.status.not_in(items.ON_HAND), Item.id.in_(offered))))
+    ):  # fmt: skip
+        yield _("Article %(id)s: its state and its sale offer do not say the same.", id=id)
 
 
 def _ledger() -> Iterator[str]:

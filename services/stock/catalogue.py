@@ -1,19 +1,74 @@
-"""What exists: barcodes read and checked, products found, covers kept or drawn."""
+"""What exists: barcodes read and checked, products proposed, validated, merged, described for each site; covers kept or drawn."""
 
 import hashlib
 import re
+from datetime import timedelta
+from typing import Any
 from xml.sax.saxutils import escape
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Select, func, select, update
 
-from models import Platform, Product, Variant
-from services import clock, files, workflow
+from models import (
+    ArgusValue,
+    Brand,
+    BrandAgreement,
+    Listing,
+    Platform,
+    PricePoint,
+    Product,
+    ProductImage,
+    ProductKind,
+    ProductState,
+    ProductText,
+    Site,
+    Variant,
+    Vendor,
+)
+from services import clock, files, numbering, webhooks, workflow
 from services.unit import db
-from services.words import xml_safe
-from services.workflow import Actor, Refused
+from services.words import visible, xml_safe
+from services.workflow import Actor, Move, Refused, Workflow
 
 files.named_by(Product, "cover")
+files.named_by(ProductImage, "picture")
+S = ProductState
+workflow.name_states(
+    (S.proposed, _l("To validate"), "warn"),
+    (S.validated, _l("Validated"), "ok"),
+    (S.disabled, _l("Taken off sale"), "off"),
+    (S.merged, _l("Merged"), "off"),
+    (ProductKind.goods, _l("Goods"), "info"),
+    (ProductKind.service, _l("Service"), "info"),
+)
+
+
+def _can_be_sold(product: Product) -> str | None:
+    """What a sheet lacks to be sold (AN-043), as a sentence."""
+    if not product.variants:
+        return _("« %(title)s » has no barcode yet: give it one first.", title=product.title)
+    if not product.title.strip():
+        return _("A product needs a title.")
+    return None
+
+
+PRODUCT = Workflow(
+    "product",
+    Move("validate", _l("Validate"), {S.proposed, S.disabled}, S.validated, _can_be_sold),
+    Move("disable", _l("Take off sale"), {S.proposed, S.validated}, S.disabled),
+    # Two sheets of one product become one. Asked by `merge`, which moves everything first.
+    Move("merge_into", _l("Merged into another"), {S.proposed, S.validated, S.disabled}, S.merged),
+)
+workflow.VERBS.update(validate=_l("Validated"), disable=_l("Taken off sale"), merge_into=_l("Merged into another"), absorb=_l("Took in another sheet"),
+                      propose=_l("Proposed"), describe=_l("Description of a site"), add_image=_l("Picture added"), drop_image=_l("Picture taken off"),
+                      price=_l("Catalogue price"), agree_brand=_l("Brand agreement"))  # fmt: skip
+
+# What statements written by hand give a product or a reference nobody said more of.
+PLAIN_PRODUCT = "kind, status, maker, supplier_ref, category, family, subfamily, season, vat_bp, description, attributes"
+PLAIN_PRODUCT_VALUES = "'goods', 'validated', '', '', '', '', '', '', 2000, '', '{}'"
+PLAIN_VARIANT = "color, material, size, shoe_size, edition, active"
+PLAIN_VARIANT_VALUES = "'', '', '', '', '', true"
 
 
 class BadEan(Refused):
@@ -141,3 +196,235 @@ def add_reference(product: Product, words: str) -> Variant:
     db.session.add(variant)
     db.session.flush()
     return variant
+
+
+def own_ean() -> str:
+    """A barcode of our own for what has none (a service): GS1 keeps 20 to 29 for use inside a company."""
+    while True:
+        body = f"29{numbering.take('own EAN'):010d}"
+        ean = body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
+        if by_ean(ean) is None:
+            return ean
+
+
+def new_service(title: str, *, by: Actor) -> Product:
+    """Something done rather than delivered (an installation): sold like the rest, under a barcode of our own (AN-007)."""
+    product = Product(title=_tidy(title, 300), kind=ProductKind.service, created_at=clock.now())
+    if not product.title:
+        raise Refused(_("A product needs a title."))
+    db.session.add(product)
+    db.session.flush()
+    add_reference(product, own_ean())
+    workflow.record(product, "create", by=by)
+    return product
+
+
+# ── proposed by a vendor, validated by the operator ──
+
+
+def propose(vendor: Vendor, title: str, ean: str, *, by: Actor, brand: str = "", supplier_ref: str = "") -> Product:
+    """A product a vendor sells and the catalogue does not know: a sheet that waits to be validated. Raises Refused."""
+    if not _tidy(title, 300):
+        raise Refused(_("A product needs a title."))
+    product = Product(
+        title=_tidy(title, 300), status=S.proposed, supplier_ref=_tidy(supplier_ref, 60), proposed_by_id=vendor.id, created_at=clock.now()
+    )
+    product.brand = brand_named(brand) if brand.strip() else None
+    db.session.add(product)
+    db.session.flush()
+    add_reference(product, ean)
+    workflow.record(product, "propose", by=by, vendor=vendor.name)
+    return product
+
+
+def validate(product: Product, *, by: Actor) -> None:
+    """It may be sold. Its vendor's software is told. Raises Refused with what is missing."""
+    PRODUCT.fire(product, "validate", by=by)
+    if product.proposed_by_id:
+        webhooks.tell(product.proposed_by_id, "product.validated", {"product": product.id, "eans": [v.ean for v in product.variants]})
+
+
+def disable(product: Product, *, by: Actor) -> None:
+    """It is sold no more; stock and history stay."""
+    PRODUCT.fire(product, "disable", by=by)
+
+
+def to_validate_count() -> int:
+    return db.session.scalar(select(func.count(Product.id)).where(Product.status == S.proposed)) or 0
+
+
+# ── two sheets of one product ──
+
+
+def merge(product: Product, into: Product, *, by: Actor) -> None:
+    """Move everything a double has (barcodes with their stock and history, descriptions, pictures) to the sheet that stays.
+
+    Nothing is lost: what both have, the sheet that stays keeps; the double remains, marked, and leads there. Raises Refused.
+    """
+    if product.id == into.id:
+        raise Refused(_("Choose the other sheet: this is the same one."))
+    if into.status is S.merged:
+        raise Refused(_("« %(title)s » was itself merged: choose the sheet that stays.", title=into.title))
+    if product.kind is not into.kind:
+        raise Refused(_("Goods and a service cannot be one sheet."))
+    reason = PRODUCT.why_not(product, "merge_into", by.kind)
+    if reason:
+        raise Refused(reason)
+    moved = [variant.ean for variant in product.variants]
+    for variant in list(product.variants):
+        variant.product = into
+    taken = {text.site_id for text in into.texts}
+    for text in list(product.texts):
+        if text.site_id not in taken:
+            db.session.add(ProductText(product_id=into.id, site_id=text.site_id, title=text.title, description=text.description))
+    for picture in [image.picture for image in product.images] + ([product.cover] if product.cover and into.cover else []):
+        db.session.add(ProductImage(product_id=into.id, picture=picture, rank=len(into.images)))
+    for name in ("platform_id", "brand_id", "maker", "supplier_ref", "category", "family", "subfamily", "season", "description", "cover"):
+        if not getattr(into, name) and getattr(product, name):
+            setattr(into, name, getattr(product, name))
+    into.attributes = {**product.attributes, **into.attributes}
+    product.cover = None
+    for image in list(product.images):
+        db.session.delete(image)
+    db.session.execute(update(Product).where(Product.merged_into_id == product.id).values(merged_into_id=into.id))
+    product.merged_into_id = into.id
+    PRODUCT.fire(product, "merge_into", by=by, into=into.id, title=into.title, eans=", ".join(moved))
+    workflow.record(into, "absorb", by=by, what=product.title, eans=", ".join(moved))
+    db.session.expire(into)
+    db.session.expire(product)
+
+
+def sheet(id: int) -> Product | None:
+    """The sheet of a number, or the one that took its place."""
+    product = db.session.get(Product, id)
+    return db.session.get(Product, product.merged_into_id) if product and product.merged_into_id else product
+
+
+# ── described ──
+
+
+def describe(product: Product, site: Site, title: str, description: str, *, by: Actor) -> None:
+    """How one site speaks of it; both empty: as the sheet does."""
+    known = db.session.scalar(select(ProductText).where(ProductText.product_id == product.id, ProductText.site_id == site.id))
+    title, description = _tidy(title, 300), visible_lines(description)[:10_000]
+    if known is None and (title or description):
+        db.session.add(ProductText(product_id=product.id, site_id=site.id, title=title, description=description))
+    elif known is not None and not title and not description:
+        db.session.delete(known)
+    elif known is not None:
+        known.title, known.description = title, description
+    workflow.record(product, "describe", by=by, site=site.name)
+
+
+def words_for(product: Product, site_id: int | None) -> tuple[str, str]:
+    """Title and description as a site shows them."""
+    own = next((text for text in product.texts if text.site_id == site_id), None)
+    return (own and own.title) or product.title, (own and own.description) or product.description
+
+
+MOST_IMAGES = 8
+
+
+def add_image(product: Product, picture: str, *, by: Actor) -> None:
+    """One more kept picture (`files.keep_picture`); the first becomes the cover. Raises Refused above eight."""
+    if product.cover is None:
+        product.cover = picture
+    elif len(product.images) >= MOST_IMAGES:
+        raise Refused(_("A product has at most %(most)s pictures besides its cover: take one off first.", most=MOST_IMAGES))
+    else:
+        product.images.append(ProductImage(picture=picture, rank=len(product.images)))
+    workflow.record(product, "add_image", by=by)
+
+
+def drop_image(product: Product, image: ProductImage, *, by: Actor) -> str:
+    """Take a picture off; returns the name of its file, to be dropped once that is kept."""
+    db.session.delete(image)
+    workflow.record(product, "drop_image", by=by)
+    return image.picture
+
+
+# ── prices: what was asked, and since when ──
+
+
+def set_price(variant: Variant, price_cents: int | None, *, by: Actor) -> None:
+    """The catalogue price (tax included) from now on, kept in its history."""
+    if price_cents is not None and price_cents < 0:
+        raise Refused(_("A price cannot be negative."))
+    if variant.advised_cents == price_cents:
+        return
+    before = variant.advised_cents
+    variant.advised_cents = price_cents
+    if price_cents is not None:
+        db.session.add(PricePoint(variant_id=variant.id, price_cents=price_cents, since=clock.now()))
+    workflow.record(variant, "price", by=by, before_cents=before, after_cents=price_cents)
+
+
+def lowest_of_30_days(variant_id: int, listing_id: int | None = None) -> int | None:
+    """The lowest price asked in the 30 days before today's reduction (art. L112-1-1 c. conso.): what must be shown beside it.
+
+    The price in force when the 30 days began counts too; the price in force now does not. None when nothing was asked before.
+    """
+    now = clock.now()
+    points = db.session.execute(
+        select(PricePoint.price_cents, PricePoint.since)
+        .where(PricePoint.variant_id == variant_id, PricePoint.listing_id.is_not_distinct_from(listing_id), PricePoint.since <= now)
+        .order_by(PricePoint.since, PricePoint.id)
+    ).all()
+    earlier = points[:-1]
+    start = now - timedelta(days=30)
+    inside = [price for price, since in earlier if since > start]
+    before = [price for price, since in earlier if since <= start]
+    found = inside + before[-1:]
+    return min(found) if found else None
+
+
+# ── brands and what they agree to ──
+
+
+def brand_named(name: str) -> Brand:
+    """The brand of this name, made when it is new."""
+    name = _tidy(name, 100)
+    found = db.session.scalar(select(Brand).where(func.lower(Brand.name) == name.lower()))
+    if found is None:
+        found = Brand(name=name, needs_agreement=False)
+        db.session.add(found)
+        db.session.flush()
+    return found
+
+
+def why_not_sold_by(vendor_id: int, product: Product) -> str | None:
+    """None when a vendor may sell this product, else the sentence that says why not (AN-018, AN-043)."""
+    if product.status is not S.validated:
+        return _("« %(title)s » is not validated for sale yet.", title=product.title)
+    if product.brand is None:
+        return None
+    agreement = db.session.scalar(
+        select(BrandAgreement.allowed).where(BrandAgreement.brand_id == product.brand_id, BrandAgreement.vendor_id == vendor_id)
+    )
+    if agreement is False:
+        return _("The brand %(brand)s excluded this vendor.", brand=product.brand.name)
+    if product.brand.needs_agreement and not agreement:
+        return _("The brand %(brand)s asks for its agreement, and has not given it.", brand=product.brand.name)
+    return None
+
+
+def closed_brands(vendor_id: int) -> Select[Any]:
+    """The brands a vendor may not sell."""
+    allowed = select(BrandAgreement.brand_id).where(BrandAgreement.vendor_id == vendor_id, BrandAgreement.allowed)
+    excluded = select(BrandAgreement.brand_id).where(BrandAgreement.vendor_id == vendor_id, ~BrandAgreement.allowed)
+    return select(Brand.id).where((Brand.needs_agreement & Brand.id.not_in(allowed)) | Brand.id.in_(excluded))
+
+
+def why_not_delete(product: Product) -> str | None:
+    """A sheet with references that were priced or sold stays."""
+    ids = [variant.id for variant in product.variants]
+    used = [model for model in (ArgusValue, Listing) if db.session.scalar(select(model.id).where(model.variant_id.in_(ids)).limit(1))]
+    return _("It was priced or sold: take it off sale instead.") if used else None
+
+
+def _tidy(words: str, most: int) -> str:
+    return " ".join(visible(words).split())[:most]
+
+
+def visible_lines(words: str) -> str:
+    return "\n".join(visible(line).rstrip() for line in words.splitlines()).strip()

@@ -18,6 +18,7 @@ from typing import Any
 import openpyxl
 from flask_babel import gettext as _
 
+from services import money
 from services.workflow import Refused
 
 MOST_LINES = 2_000_000
@@ -69,9 +70,13 @@ def open_table(path: Path) -> Table:
     return _open_csv(path)
 
 
-def columns(header: list[str], aliases: dict[str, tuple[str, ...]], required: tuple[str, ...]) -> Columns:
-    """Find our columns in a header, whatever their order. Raises Refused naming what is missing and what was found."""
-    known = {fold(alias): name for name, names in aliases.items() for alias in (name, *names)}
+def columns(header: list[str], aliases: dict[str, tuple[str, ...]], required: tuple[str, ...], mapping: dict[str, str] | None = None) -> Columns:
+    """Find our columns in a header, whatever their order; `mapping` (ours -> the file's name) is what a person said and comes first.
+
+    Raises Refused naming what is missing and what was found.
+    """
+    said = {fold(title): name for name, title in (mapping or {}).items() if name in aliases}
+    known = {fold(alias): name for name, names in aliases.items() for alias in (name, *names) if name not in said.values()} | said
     found = Columns({})
     for position, title in enumerate(header):
         name = known.get(fold(title))
@@ -92,6 +97,19 @@ def fold(words: str) -> str:
     """« Code-barres » and « code barres » are one: lower case, no accent, no separator."""
     bare = unicodedata.normalize("NFKD", words.strip().lower())
     return re.sub(r"[^a-z0-9]", "", bare)
+
+
+def amount(words: str) -> int | None:
+    """An amount of a line in cents, None when the cell is empty. Raises Refused with the sentence when it is no amount."""
+    if not words or not words.strip():
+        return None
+    try:
+        cents = money.parse(words)
+    except ValueError:
+        raise Refused(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
+    if cents < 0:
+        raise Refused(_("« %(words)s » is negative.", words=words[:20]))
+    return cents
 
 
 def neutral(words: str) -> str:

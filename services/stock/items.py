@@ -1,18 +1,22 @@
 """Second-hand units: they enter, they are sold, withdrawn or lost; stock and sales are counted from what moved."""
 
+from datetime import datetime
+
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import aliased
 
-from models import Condition, Grade, Item, ItemState, Movement, MovementKind, OfferLine, Store, Variant, VatRegime
-from services import clock, workflow
+from models import Condition, Grade, Item, ItemState, Listing, ListingState, Movement, MovementKind, OfferLine, Store, Variant, VatRegime
+from services import clock, webhooks, workflow
 from services.unit import db
 from services.workflow import Actor, Move, Refused, Workflow
 
 S, K = ItemState, MovementKind
 workflow.name_states(
     (S.in_stock, _l("In stock"), "ok"),
+    (S.listed, _l("On sale"), "ok"),
+    (S.reserved, _l("Reserved"), "warn"),
     (S.sold, _l("Sold"), "info"),
     (S.withdrawn, _l("Withdrawn"), "bad"),
     (S.lost, _l("Lost"), "bad"),
@@ -22,6 +26,10 @@ workflow.name_states(
     (K.withdrawal, _l("Withdrawal"), "bad"),
     (K.loss, _l("Loss"), "bad"),
     (K.return_, _l("Return"), "warn"),
+    (K.feed, _l("Stock file"), "info"),
+    (K.count, _l("Count"), "info"),
+    (K.transfer, _l("Transfer between stores"), "info"),
+    (K.adjustment, _l("Correction"), "info"),
     (Grade.like_new, _l("Like new"), "ok"),
     (Grade.very_good, _l("Very good"), "ok"),
     (Grade.good, _l("Good"), "ok"),
@@ -35,20 +43,42 @@ workflow.name_states(
     (VatRegime.margin, _l("Margin (second-hand)"), "info"),
     (VatRegime.normal, _l("Normal VAT"), "info"),
 )
+# In a store, whatever is planned for it; and those nobody has reserved.
+ON_HAND = (S.in_stock, S.listed, S.reserved)
+FREE = (S.in_stock, S.listed)
+_ANYBODY = (workflow.STAFF, workflow.CUSTOMER, workflow.TIME)
 ITEM = Workflow(
     "item",
-    Move("sell", _l("Sold"), {S.in_stock}, S.sold),
-    Move("withdraw", _l("Withdraw"), {S.in_stock}, S.withdrawn),
-    Move("lose", _l("Declare lost"), {S.in_stock}, S.lost),
+    Move("sell", _l("Sold"), set(FREE), S.sold),
+    Move("withdraw", _l("Withdraw"), set(FREE), S.withdrawn),
+    Move("lose", _l("Declare lost"), set(FREE), S.lost),
+    # Asked by its listing, and by carts, orders and the till; never from the list.
+    Move("put_on_sale", _l("Put on sale"), {S.in_stock}, S.listed, by=_ANYBODY),
+    Move("take_off_sale", _l("Take off sale"), {S.listed}, S.in_stock, by=_ANYBODY),
+    Move("reserve", _l("Reserved"), set(FREE), S.reserved, by=_ANYBODY),
+    Move("release", _l("Free again"), {S.reserved}, S.in_stock, by=_ANYBODY),
     Move("give_back", _l("Put back in stock"), {S.sold, S.withdrawn, S.lost}, S.in_stock),
     # A purchase undone: the unit is the seller's again. Asked by the bench, never from the list.
     Move("undo_entry", _l("Given back to its seller"), {S.in_stock}, S.returned),
 )
 workflow.VERBS.update(enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock"),
-                      undo_entry=_l("Given back to its seller"))  # fmt: skip
+                      undo_entry=_l("Given back to its seller"), put_on_sale=_l("Put on sale"), take_off_sale=_l("Taken off sale"),
+                      reserve=_l("Reserved"))  # fmt: skip
 
 
-def enter(variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: str = "", line: OfferLine | None = None) -> Item:
+LISTING = Workflow(
+    "listing",
+    Move("withdraw", _l("Withdraw"), {ListingState.active}, ListingState.withdrawn, by=_ANYBODY),
+    Move("offer_again", _l("Offer again"), {ListingState.withdrawn}, ListingState.active),
+)
+workflow.name_states((ListingState.active, _l("Offered"), "ok"), (ListingState.withdrawn, _l("Withdrawn"), "off"))
+workflow.VERBS.update(offer_again=_l("Offered again"))
+
+
+def enter(
+    variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: str = "", line: OfferLine | None = None, reference: str = "",
+    at: datetime | None = None,
+) -> Item:  # fmt: skip
     """One unit enters a store at what it cost us; bought from a person it brings its grades, and its margin is what is taxed."""
     item = Item(
         vendor_id=store.vendor_id, store=store, variant=variant, cost_cents=cost_cents, place=place, status=S.in_stock, vat_regime=VatRegime.margin,
@@ -60,7 +90,7 @@ def enter(variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: 
         item.condition = selling_condition(line.grade_article, line.grade_box, line.grade_manual)
     db.session.add(item)
     workflow.record(item, "enter", by=by)
-    _move(item, K.entry, +1, by=by)
+    _move(item, K.entry, +1, by=by, reference=reference, at=at)
     return item
 
 
@@ -80,22 +110,33 @@ def undo_entry(item: Item, *, by: Actor) -> None:
     _move(item, K.return_, -1, by=by)
 
 
-def sell(item: Item, price_cents: int, *, channel: str = "boutique", by: Actor) -> None:
-    """The unit was sold. Raises Refused when it is not in stock, or the price is not one."""
+def sell(item: Item, price_cents: int, *, channel: str = "boutique", by: Actor, at: datetime | None = None, reference: str = "") -> None:
+    """The unit was sold. It leaves every channel in the same unit. Raises Refused when it is not in stock, or the price is not one."""
     if price_cents <= 0:
         raise Refused(_("Type the price it was sold for."))
     ITEM.fire(item, "sell", by=by, price_cents=price_cents, channel=channel)
-    _move(item, K.sale, -1, by=by, price_cents=price_cents, channel=channel)
+    _move(item, K.sale, -1, by=by, price_cents=price_cents, channel=channel, at=at, reference=reference)
+    _leave_channels(item)
+
+
+def _leave_channels(item: Item) -> None:
+    """What is gone is offered no more (domain 2.21)."""
+    for listing in db.session.scalars(select(Listing).where(Listing.item_id == item.id, Listing.status == ListingState.active)):
+        LISTING.fire(listing, "withdraw", by=workflow.CLOCK)
+        listing.updated_at = clock.now()
+        webhooks.tell(listing.vendor_id, "listing.withdrawn", {"sku": listing.sku, "reason": "SOLD"})
 
 
 def withdraw(item: Item, *, by: Actor) -> None:
     ITEM.fire(item, "withdraw", by=by)
     _move(item, K.withdrawal, -1, by=by)
+    _leave_channels(item)
 
 
 def lose(item: Item, *, by: Actor) -> None:
     ITEM.fire(item, "lose", by=by)
     _move(item, K.loss, -1, by=by)
+    _leave_channels(item)
 
 
 def give_back(item: Item, *, by: Actor) -> None:
@@ -104,11 +145,18 @@ def give_back(item: Item, *, by: Actor) -> None:
     _move(item, K.return_, +1, by=by)
 
 
+def free(item: Item) -> None:
+    """Nobody keeps it any more: back on sale when it was, else in stock."""
+    ITEM.fire(item, "release", by=workflow.CLOCK)
+    if db.session.scalar(select(Listing.id).where(Listing.item_id == item.id, Listing.status == ListingState.active)):
+        ITEM.fire(item, "put_on_sale", by=workflow.CLOCK)
+
+
 def stock_of(vendor_id: int, variant_ids: list[int]) -> dict[int, int]:
     """« NB Stock »: units in stock of each reference, over the vendor's stores."""
     rows = db.session.execute(
         select(Item.variant_id, func.count())
-        .where(Item.vendor_id == vendor_id, Item.variant_id.in_(variant_ids), Item.status == S.in_stock)
+        .where(Item.vendor_id == vendor_id, Item.variant_id.in_(variant_ids), Item.status.in_(ON_HAND))
         .group_by(Item.variant_id)
     ).all()
     return {variant: count for variant, count in rows}
@@ -126,10 +174,13 @@ def sold_of(vendor_id: int, variant_ids: list[int]) -> dict[int, tuple[int, int]
     return {variant: (count, (int(total) * 2 + count) // (2 * count)) for variant, count, total in rows}
 
 
-def _move(item: Item, kind: MovementKind, quantity: int, *, by: Actor, price_cents: int | None = None, channel: str = "") -> None:
+def _move(
+    item: Item, kind: MovementKind, quantity: int, *, by: Actor, price_cents: int | None = None, channel: str = "", at: datetime | None = None,
+    reference: str = "",
+) -> None:  # fmt: skip
     db.session.add(
         Movement(
             vendor_id=item.vendor_id, store_id=item.store_id, variant_id=item.variant_id, item_id=item.id, kind=kind, quantity=quantity,
-            price_cents=price_cents, channel=channel, by_name=by.name, at=clock.now(),
+            price_cents=price_cents, channel=channel, by_name=by.name, at=at or clock.now(), recorded_at=clock.now(), reference=reference[:60],
         )
     )  # fmt: skip

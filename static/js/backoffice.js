@@ -61,6 +61,11 @@ async function refresh(part) {
 const live = document.querySelector("[data-refresh]");
 if (live) setTimeout(refresh, (Number(live.dataset.refresh) || 1) * 1000, live);
 
+for (const zone of document.querySelectorAll("[data-drop] .drop")) {
+  for (const name of ["dragover", "dragleave", "drop"]) zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.toggle("over", name === "dragover"); });
+  zone.addEventListener("drop", (event) => { if (event.dataTransfer.files.length) zone.querySelector("input").files = event.dataTransfer.files; });
+}
+
 const target = location.hash.startsWith("#l") ? rows().findIndex((row) => "#" + row.id === location.hash) : -1;
 if (target >= 0) { at = target - 1; focusLine(1); }
 

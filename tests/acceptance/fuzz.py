@@ -3,20 +3,25 @@
 `python -m tests.acceptance.fuzz_one NAME -runs=500000` lets atheris (coverage-guided) look for one; the short tests change seeds at random.
 """
 
+import contextlib
 import json
 import random
 import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import requests
 
+from api import door
+from api import tills as api_tills
 from gateways import CarrierAccount, GatewayError, mondial_relay, sepa
+from models import TillEventKind
 from portal.access import inside
-from services import csp, files, logs, money, words
+from services import csp, files, logs, money, webhooks, words
 from services.payments import bank_details
 from services.people import customers, passwords
-from services.stock import catalogue, imports
+from services.stock import catalogue, feeds, imports, listings, referencer, runs, search
 from services.workflow import Refused
 from tests.gateways.test_mondial_relay import EMPTY, RELAY, soap
 
@@ -183,6 +188,77 @@ def password(data: bytes) -> None:
         return
 
 
+def feed_line(data: bytes) -> None:
+    """One line of a stock file, as bytes of a whole small file."""
+    path = FOLDER / "feed"
+    path.write_bytes(b"ean;sku;quantite;magasin\n" + data)
+    try:
+        opened = imports.open_table(path)
+        at = imports.columns(opened.header, feeds.COLUMNS, ("quantity",)).at
+        reader = feeds._Reader.__new__(feeds._Reader)
+        reader.at, reader.most, reader.stores, reader.only = at, 9_999, {"m1": 1}, 1
+        for line, cells in opened.rows:
+            try:
+                found = reader.row(line, cells)
+            except Refused:  # Ignored is one
+                continue
+            assert 0 <= found.quantity <= 9_999 and (found.ean or found.sku)
+    except (Refused, UnicodeError):
+        return
+
+
+def offer_line(data: bytes) -> None:
+    cells = _text(data).split(";")
+    at = {name: n for n, name in enumerate(listings.OFFERS)}
+    try:
+        row = listings._Row(1, cells, at)
+    except Refused:
+        return
+    assert row.sku and (row.price is None or row.price > 0) and (row.delay is None or row.delay <= 90)
+
+
+def vat_and_yes(data: bytes) -> None:
+    words = _text(data)
+    with contextlib.suppress(Refused):
+        assert 0 <= referencer.read_vat(words) <= 10_000
+    with contextlib.suppress(Refused):
+        referencer.read_yes(words)
+
+
+def api_body(data: bytes) -> None:
+    """What a till may send: read field by field, refused field by field."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    given = door.Given(body)
+    told = api_tills._read(given, TillEventKind.count)
+    for field in (given.text("a"), given.flag("b"), given.cents("c"), given.moment("d"), given.list("e", 3)):
+        assert field is None or isinstance(field, str | bool | int | list | datetime)
+    assert told is not None or given.errors
+
+
+def search_words(data: bytes) -> None:
+    words = _text(data)
+    for word in search.words_of(words):
+        assert word.isascii() and word.isalnum() and len(word) <= 40
+    match = search._match(words)
+    assert match is None or "\0" not in match
+
+
+def hook_address(data: bytes) -> None:
+    try:
+        url = webhooks.check_url(_text(data))
+    except Refused:
+        return
+    assert url.startswith(("http://", "https://")) and url.isascii() and " " not in url
+
+
+def file_date(data: bytes) -> None:
+    found = runs.date_in_name(_text(data).replace("\0", ""))
+    assert found is None or found.tzinfo is not None
+
+
 TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "ean": (ean, [b"5060327534393", b"0 12345 67890 5", b"3.7E+12"]),
     "amount": (amount, ["1 234,56 €".encode(), b"12,5", b"-3"]),
@@ -203,6 +279,13 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "way_back": (way_back, [b"/ventes", b"//evil", b"/\\evil"]),
     "log_line": (log_line, [b"FR7630006000011234567890189 06 12 34 56 78 https://u:p@h/x?token=abc"]),
     "password": (password, [b"trois mots simples"]),
+    "feed_line": (feed_line, [b"5060327534393;;3;\n", b";CAISSE-1;-2;M1\n", b"3,7E+12;x;1 234;N2\n"]),
+    "offer_line": (offer_line, [b"S1;5060327534393;EAN;d;89,00;4;1;11;2026-11-01;;;79.00;2026-11-01;2026-12-31;2;update"]),
+    "vat_and_yes": (vat_and_yes, [b"20", b"5,5 %", b"oui"]),
+    "api_body": (api_body, [b'{"number":1,"ean":"5060327534393","quantity":3,"at":"2026-11-25T10:30:00+01:00","includes":0,"a":"x","b":true,"c":"1.20","e":[1]}']),
+    "search_words": (search_words, ["Chaussures d'été AB-12/3 œuf".encode(), b'" OR 1* NEAR(']),
+    "hook_address": (hook_address, [b"https://caisse.example/crochet?x=1", b"http://[::1]:80/"]),
+    "file_date": (file_date, [b"stock_20261125.csv", b"N1-2026-11-25-183000.csv"]),
 }  # fmt: skip
 
 

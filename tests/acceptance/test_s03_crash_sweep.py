@@ -17,6 +17,7 @@ from models import (
     Item,
     ItemState,
     LineState,
+    MachineKey,
     Message,
     Offer,
     OfferLine,
@@ -26,18 +27,26 @@ from models import (
     Parcel,
     ParcelState,
     Product,
+    Reservation,
     SellerPayment,
     StaffAccount,
+    StockConflict,
+    StockCount,
+    StockLevel,
+    StockTransfer,
+    Store,
+    TillEventKind,
     TransferBatch,
     TransferLine,
     User,
+    Variant,
     Vendor,
 )  # fmt: skip
 from services import clock, keys, outbox, sealing
 from services.buyback import offers, parcels, reception
 from services.payments import bank_details, seller_payments, transfers
 from services.people import customers, second_factor, staff
-from services.stock import argus, items
+from services.stock import catalogue, inventories, items, levels, listings, referencer, runs, search, tills
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.acceptance import killing
@@ -204,7 +213,89 @@ def second_factor_on():
     )
 
 
+# ── stock ──
+
+
+def a_till_sells():
+    """The shop sells the pair an order had been promised: sale, stock, conflict, all or nothing."""
+    level = factories.stocked(factories.a_shoe(), 1)
+    factories.a_reservation(level, 1, "1702-A", promised=True)
+    key, _secret = factories.a_key()
+    told = tills.Told(1, TillEventKind.sale, level.variant.ean, 1, clock.now(), 8900)
+    key_id, level_id = key.id, level.id
+
+    def act():
+        tills.take(one(MachineKey, key_id), told)
+
+    return act, lambda: one(StockLevel, level_id).quantity == 0
+
+
+def a_twin_is_taken():
+    shoe, other = factories.a_shoe(), factories.a_store()
+    factories.stocked(shoe, 1, other)
+    act, _done = a_till_sells_of(shoe)
+    with unit_of_work():
+        act()
+    id, store_id = db.session.scalars(select(StockConflict.id)).one(), other.id
+    return lambda: levels.replace(one(StockConflict, id), one(Store, store_id), None, by=LEA), lambda: one(StockConflict, id).status.value == "moved"
+
+
+def a_till_sells_of(shoe):
+    level = factories.stocked(shoe, 1)
+    factories.a_reservation(level, 1, "1702-A", promised=True)
+    key, _secret = factories.a_key()
+    told = tills.Told(1, TillEventKind.sale, shoe.ean, 1, clock.now(), 8900)
+    key_id = key.id
+    return lambda: tills.take(one(MachineKey, key_id), told), None
+
+
+def an_order_is_handed_over():
+    id = factories.a_reservation(factories.stocked(factories.a_shoe(), 2), 1, "1702-A", promised=True).id
+    return lambda: levels.hand_over(one(Reservation, id), 8900, by=LEA), lambda: one(Reservation, id).status.value == "handed"
+
+
+def an_inventory_is_validated():
+    shoe, boot = factories.a_shoe(), factories.a_shoe("Botte Aubrac")
+    factories.stocked(shoe, 5), factories.stocked(boot, 2)
+    with unit_of_work():
+        count = inventories.open_count(factories.the_store(), "", whole=True, by=LEA)
+        inventories.say(count, shoe.ean, 3, by=LEA)
+        id = count.id
+    return lambda: inventories.validate(one(StockCount, id), by=LEA), lambda: one(StockCount, id).status.value == "counted"
+
+
+def a_transfer_arrives():
+    shoe, there = factories.a_shoe(), factories.a_store()
+    factories.stocked(shoe, 5)
+    with unit_of_work():
+        transfer = inventories.open_transfer(factories.the_store(), one(Store, there.id), by=LEA)
+        db.session.flush()
+        inventories.put_in(transfer, shoe.ean, 4, by=LEA)
+        inventories.send(transfer, by=LEA)
+        id = transfer.id
+    return lambda: inventories.arrive(one(StockTransfer, id), by=LEA), lambda: one(StockTransfer, id).status.value == "arrived"
+
+
+def two_sheets_are_merged():
+    kept, double = factories.a_shoe(), factories.a_shoe("DERBY", "43", brand="")
+    factories.stocked(double, 2)
+    a, b = double.product_id, kept.product_id
+    return lambda: catalogue.merge(one(Product, a), one(Product, b), by=LEA), lambda: one(Product, a).status.value == "merged"
+
+
+def a_unit_is_put_on_sale():
+    id = factories.an_item(factories.a_shoe()).id
+    return lambda: listings.put_on_sale(one(Item, id), 4500, by=LEA), lambda: one(Item, id).status is ItemState.listed
+
+
 UNITS = {
+    "till sale": a_till_sells,
+    "twin": a_twin_is_taken,
+    "hand over": an_order_is_handed_over,
+    "inventory": an_inventory_is_validated,
+    "transfer": a_transfer_arrives,
+    "merge": two_sheets_are_merged,
+    "put on sale": a_unit_is_put_on_sale,
     "finalise": finalise,
     "accept": _offer(lambda o: offers.accept(o, by=MARC), "accepted"),
     "counter": _offer(lambda o: offers.counter(o, prices(o), "motif", by=MARC), "second_chance"),
@@ -327,15 +418,55 @@ def test_an_import_killed_at_any_point_is_all_or_nothing_and_goes_on(app, tmp_pa
     path = tmp_path / "liste.csv"
     path.write_text("ean;titre;plateforme;argus\n" + "".join(f"{factories.ean(900 + n)};Jeu {n};Console {n % 3};{n + 1}\n" for n in range(40)))
     with unit_of_work():
-        id = argus.receive(argus.keep(path, "liste.csv"), by=factories.COMMAND).id
+        id = runs.receive(runs.keep(path, "liste.csv"), "argus", by=factories.COMMAND).id
     point, deaths = 0, 0
-    while killed(point, lambda: argus.load(id)):
+    while killed(point, lambda: runs.load(id)):
         assert db.session.scalar(select(func.count(Product.id))) in (0, 40)
         invariants()
         deaths += 1
         point += EVERY
     assert (one(ImportRun, id).state, db.session.scalar(select(func.count(Product.id)))) == ("complete", 40)
     figure("points: import", deaths, at_least=10)
+
+
+def test_a_stock_file_killed_at_any_point_is_all_or_nothing_and_goes_on(app, tmp_path, figure):
+    """A full file: new, changed, gone, one taken from an order, one unknown; half of it is never there."""
+    games = [factories.a_game(f"Jeu {n}") for n in range(8)]
+    for game in games[:6]:
+        factories.stocked(game, 2)
+    factories.a_reservation(db.session.scalars(select(StockLevel).where(StockLevel.variant_id == games[0].id)).one(), 2, "1702-A", promised=True)
+    rows = {games[0].ean: 0, games[1].ean: 5, games[2].ean: 2, games[3].ean: 2, games[6].ean: 1, games[7].ean: 4, factories.ean(950): 3}
+    path = factories.a_file(tmp_path, "ean;quantite\n" + "".join(f"{e};{q}\n" for e, q in rows.items()))
+    with unit_of_work() as session:
+        id = runs.receive(runs.keep(path, "stock.csv"), "stock", by=factories.COMMAND, store=session.merge(factories.the_store()), mode="full").id
+    before, after = {g.ean: 2 for g in games[:6]}, {g.ean: rows.get(g.ean, 0) for g in games if rows.get(g.ean, 0)}
+    point, deaths = 0, 0
+    while killed(point, lambda: runs.load(id)):
+        held = dict(db.session.execute(select(Variant.ean, StockLevel.quantity).join(Variant).where(StockLevel.quantity > 0)).all())
+        assert held in (before, after), held
+        invariants()
+        deaths += 1
+        point += EVERY
+    held = dict(db.session.execute(select(Variant.ean, StockLevel.quantity).join(Variant).where(StockLevel.quantity > 0)).all())
+    assert (one(ImportRun, id).state, held, db.session.scalar(select(func.count(StockConflict.id)))) == ("complete", after, 1)
+    figure("points: stock file", deaths, at_least=10)
+
+
+def test_a_referencier_killed_at_any_point_is_all_or_nothing_and_is_found_in_the_end(app, tmp_path, figure):
+    rows = "".join(f"R{n // 3};{factories.ean(700 + n)};Modèle {n // 3};Marque {n % 2};;Rayon;;;Noir;;;{n};;{n + 1};20;;oui;\n" for n in range(30))
+    path = factories.a_file(tmp_path, ";".join(referencer.HEADER) + "\n" + rows)
+    with unit_of_work():
+        id = runs.receive(runs.keep(path, "ref.csv"), "catalogue", by=factories.COMMAND).id
+    point, deaths = 0, 0
+    while killed(point, lambda: runs.load(id)):
+        assert db.session.scalar(select(func.count(Variant.id))) in (0, 30)
+        invariants()
+        deaths += 1
+        point += EVERY
+    search.catch_up()  # what the worker's sweep does when it died between the file and the index
+    assert (one(ImportRun, id).state, db.session.scalar(select(func.count(Variant.id)))) == ("complete", 30)
+    assert search.find(search.Asked("modele", size=100)).count == db.session.scalar(select(func.count(Product.id)))
+    figure("points: référencier", deaths, at_least=10)
 
 
 def test_a_payment_run_killed_anywhere_makes_one_file_and_tells_each_seller_once(app, figure):

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -12,6 +13,7 @@ from models import (
     Event,
     Item,
     ItemState,
+    MachineKey,
     Message,
     Movement,
     Offer,
@@ -21,14 +23,17 @@ from models import (
     PoliceRecord,
     RecoveryCode,
     SellerPayment,
+    StockLevel,
+    Store,
+    TillEventKind,
     TransferBatch,
     User,
 )
-from services import audit, limits, numbering, outbox
+from services import audit, clock, limits, numbering, outbox
 from services.buyback import offers, reception
 from services.payments import store_credit, transfers
 from services.people import customers, second_factor, staff
-from services.stock import items
+from services.stock import items, levels, runs, tills
 from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -120,6 +125,95 @@ def test_without_the_guard_the_same_unit_is_sold_twice(app, figure):
     found = at_once(2, naive, app)
     assert found["sold"] == 2, "the harness shows no race: it proves nothing"
     figure("sold twice without the guard", found["sold"], at_least=2, always=True)
+
+
+def test_a_hundred_buyers_want_the_last_pair_and_one_gets_it(app, figure):
+    """New stock: the conditional update decides, on both engines, without a lock that buyers would wait for."""
+    shoe = factories.a_shoe()
+    id = factories.stocked(shoe, 1).id
+    until = clock.now() + timedelta(minutes=30)
+
+    def buy(number: int) -> str:
+        with unit_of_work() as session:
+            levels.reserve(session.get_one(StockLevel, id), 1, f"panier {number}", until, by=factories.HUGO)
+        return "kept"
+
+    found = at_once(MANY, buy, app)
+    assert found["kept"] == 1 and set(found) <= {"kept", "refused"}, found
+    invariants()
+    figure("buyers of the last pair", sum(found.values()), at_least=100)
+
+
+def test_without_the_guard_the_last_pair_is_kept_twice(app, figure):
+    """The control: look, think, write; the harness must see it oversell."""
+    id = factories.stocked(factories.a_shoe(), 1).id
+    together = threading.Barrier(2)
+
+    def naive(_number: int) -> str:
+        with db.engine.connect() as connection:
+            free = connection.execute(text("SELECT quantity - reserved FROM stock_level WHERE id = :id"), {"id": id}).scalar()
+            connection.rollback()
+            together.wait(10)
+            if free < 1:
+                return "refused"
+            connection.execution_options(immediate=True)
+            connection.execute(text("UPDATE stock_level SET reserved = reserved + 1 WHERE id = :id"), {"id": id})
+            connection.commit()
+        return "kept"
+
+    found = at_once(2, naive, app)
+    reserved = db.session.scalar(select(StockLevel.reserved).where(StockLevel.id == id))
+    assert found["kept"] == 2 and reserved == 2, "the harness shows no race: it proves nothing"
+    figure("pairs kept beyond the last without the guard", reserved - 1, at_least=1, always=True)
+
+
+def test_buyers_the_counter_and_a_file_at_once_leave_every_sum_right(app, tmp_path, figure):
+    """One store: carts reserve and give back, the till sells and takes back, files count; in the end the sums agree and nobody got what was not there."""
+    shoe = factories.a_shoe()
+    id = factories.stocked(shoe, 6).id
+    key, _secret = factories.a_key()
+    key_id, store_id, until = key.id, factories.the_store().id, clock.now() + timedelta(minutes=30)
+    kept = [runs.keep(factories.a_file(tmp_path, f"ean;quantite\n{shoe.ean};{n + 3}\n", f"s{n}.csv"), f"s{n}.csv") for n in range(4)]
+
+    def work(number: int) -> str:
+        kind = number % 4
+        if kind == 3 and number // 4 < len(kept):
+            with unit_of_work() as session:
+                run = runs.receive(kept[number // 4], "stock", by=LEA, store=session.get_one(Store, store_id), mode="delta").id
+            runs.load(run)
+            return "file"
+        with unit_of_work() as session:
+            if kind == 0:
+                row = levels.reserve(session.get_one(StockLevel, id), 1, f"panier {number}", until, by=factories.HUGO)
+                if number % 8 == 0:
+                    levels.promise(row, by=factories.HUGO)
+            else:
+                told = tills.Told(number + 1, TillEventKind.sale if kind == 1 else TillEventKind.return_, shoe.ean, 1, clock.now(), 100)
+                tills.take(session.get_one(MachineKey, key_id), told)
+        return "done"
+
+    found = at_once(size(16, 60), work, app)
+    assert set(found) <= {"done", "refused", "file"}, found
+    invariants()
+    level = db.session.get_one(StockLevel, id)
+    assert level.quantity >= 0 and level.reserved <= level.quantity
+    figure("at once on one level", sum(found.values()), at_least=60)
+
+
+def test_one_event_of_a_till_told_by_many_threads_counts_once(app, figure):
+    shoe = factories.a_shoe()
+    factories.stocked(shoe, 5)
+    key_id = factories.a_key()[0].id
+    told = tills.Told(1, TillEventKind.sale, shoe.ean, 1, clock.now(), 100)
+
+    def tell(_number: int) -> str:
+        with unit_of_work() as session:
+            return "again" if tills.take(session.get_one(MachineKey, key_id), told).again else "first"
+
+    found = at_once(size(8, 40), tell, app)
+    assert found["first"] == 1 and set(found) <= {"first", "again"}, found
+    assert factories.quantity(shoe) == 4
+    figure("one event told at once", sum(found.values()), at_least=40)
 
 
 def test_fifty_validations_make_one_file(app, figure):

@@ -13,7 +13,7 @@ from tests.acceptance.sizes import LONG, size
 
 ROOT = Path(__file__).parents[2]
 # Slower ones by nature: decoding a picture, an envelope of SOAP. The figure is the promise for pure Python.
-RUNS = {"carrier_answer": 60_000, "picture": 300_000, "table": 500_000}
+RUNS = {"carrier_answer": 60_000, "picture": 300_000, "table": 500_000, "feed_line": 300_000}
 
 
 @pytest.mark.parametrize("name", fuzz.TARGETS)

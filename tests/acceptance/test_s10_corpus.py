@@ -21,7 +21,7 @@ from services import files, money, outbox, words
 from services.buyback import offers
 from services.payments import bank_details
 from services.people import customers, passwords
-from services.stock import argus, catalogue, imports
+from services.stock import catalogue, imports, runs
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -288,9 +288,9 @@ def test_no_file_that_is_no_list_gets_a_line_in(app, tmp_path, figure):
         path = tmp_path / file
         path.write_bytes(data)
         with unit_of_work():
-            id = argus.receive(argus.keep(path, file), by=factories.COMMAND).id
+            id = runs.receive(runs.keep(path, file), "argus", by=factories.COMMAND).id
         start = time.monotonic()
-        argus.load(id)
+        runs.load(id)
         run = db.session.get_one(ImportRun, id)
         if run.state.value == "complete" and run.created + run.updated:
             taken.append(name)
@@ -380,8 +380,8 @@ def test_real_titles_live_through_list_label_mail_and_export(app, tmp_path, as_s
         for n, row in enumerate(rows):
             out.writerow([factories.ean(700 + n), row["value"], "20,00"])
     with unit_of_work():
-        id = argus.receive(argus.keep(path, "liste.csv"), by=factories.COMMAND).id
-    argus.load(id)
+        id = runs.receive(runs.keep(path, "liste.csv"), "argus", by=factories.COMMAND).id
+    runs.load(id)
     run = db.session.get_one(ImportRun, id)
     assert (run.created, run.refused) == (len(rows), 0), run.report
     boss = as_staff("Administrateur")
@@ -415,8 +415,8 @@ def test_lists_in_every_dress_are_read(app, tmp_path, figure):
         path = tmp_path / "x"
         path.write_bytes(data)
         with unit_of_work():
-            id = argus.receive(argus.keep(path, file), by=factories.COMMAND).id
-        argus.load(id)
+            id = runs.receive(runs.keep(path, file), "argus", by=factories.COMMAND).id
+        runs.load(id)
         run = db.session.get_one(ImportRun, id)
         if run.state.value != "complete" or run.refused or run.lines_read != 1:
             refused.append(f"{name}: {run.error or run.report}")

@@ -96,7 +96,7 @@ def test_a_sale_under_way_keeps_its_seller_whatever_his_age(app):
 
 def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_path):
     from services.buyback import parcels
-    from services.stock import argus
+    from services.stock import runs
     from tests.acceptance.hostile_files import photo
 
     factories.a_contract()
@@ -113,7 +113,7 @@ def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_p
     if parcel.label_number:
         parcels.label_file(parcel, "A4")
     (tmp_path / "liste.csv").write_text("ean;titre;argus\n5060327534393;Jeu;25\n")
-    argus.import_file(tmp_path / "liste.csv", by=LEA)
+    runs.import_file(tmp_path / "liste.csv", by=LEA)
     stored = {p.name for p in files.folder().iterdir()}
     assert kept in stored and files.named() <= stored
     with later(days=800):

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from models import ArgusValue, ImportRun, ImportState, Product, Variant
 from services import files, money, outbox
-from services.stock import argus
+from services.stock import argus, runs
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -18,7 +18,7 @@ GOOD = "ean;titre;plateforme;argus;bon_achat;especes\n5060327534393;A.O.T. 2;Nin
 def load(tmp_path, content, name="liste.csv", encoding="utf-8") -> ImportRun:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
-    return argus.import_file(path, by=COMMAND)
+    return runs.import_file(path, by=COMMAND)
 
 
 def game(ean="5060327534393"):
@@ -51,7 +51,7 @@ def test_a_spreadsheet_is_understood_barcodes_as_numbers_too(app, tmp_path):
     book.active.append(["5390102520885", "3D Mini Golf", 12.5])
     book.active.append([711719926665, "God of War", "1 234,56 €"])
     book.save(tmp_path / "liste.xlsx")
-    run = argus.import_file(tmp_path / "liste.xlsx", by=COMMAND)
+    run = runs.import_file(tmp_path / "liste.xlsx", by=COMMAND)
     assert (run.created, run.refused) == (3, 0)
     assert game().argus_cents == 2500 and game("5390102520885").argus_cents == 1250 and game("0711719926665").argus_cents == 123456
 
@@ -139,13 +139,13 @@ def test_an_import_killed_before_its_merge_leaves_the_catalogue_as_it_was(app, t
     path = tmp_path / "liste.csv"
     path.write_text(GOOD)
     with unit_of_work():
-        id = argus.receive(argus.keep(path, "liste.csv"), by=COMMAND).id
+        id = runs.receive(runs.keep(path, "liste.csv"), "argus", by=COMMAND).id
     monkeypatch.setattr(argus, "_merge", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        argus.load(id)
+        runs.load(id)
     monkeypatch.undo()
     assert db.session.scalar(select(func.count(Product.id))) == 0
-    argus.load(id)
+    runs.load(id)
     db.session.expire_all()
     assert db.session.get(ImportRun, id).created == 2
 
@@ -154,9 +154,9 @@ def test_the_worker_loads_what_was_received_once(app, tmp_path):
     path = tmp_path / "liste.csv"
     path.write_text(GOOD)
     with unit_of_work():
-        first = argus.receive(argus.keep(path, "liste.csv"), by=COMMAND).id
+        first = runs.receive(runs.keep(path, "liste.csv"), "argus", by=COMMAND).id
     with unit_of_work():
-        assert argus.receive(argus.keep(path, "liste.csv"), by=COMMAND).id == first
+        assert runs.receive(runs.keep(path, "liste.csv"), "argus", by=COMMAND).id == first
     assert outbox.work() == 1 and outbox.work() == 0
     db.session.expire_all()
     assert db.session.get(ImportRun, first).state is ImportState.complete
@@ -202,5 +202,5 @@ def test_a_spreadsheet_cut_in_the_middle_is_refused_with_a_sentence(app, tmp_pat
         for part in source.namelist():
             data = source.read(part)
             target.writestr(part, data[: len(data) // 2] if "sheet1" in part else data)
-    run = argus.import_file(tmp_path / "cut.xlsx", by=COMMAND)
+    run = runs.import_file(tmp_path / "cut.xlsx", by=COMMAND)
     assert run.state is ImportState.failed and "illisible" in run.error

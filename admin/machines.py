@@ -1,0 +1,247 @@
+"""Machines: the keys of tills and software, the addresses told what happens, what was told, what tills said, and the door's own manual."""
+
+from typing import Any
+
+from flask import current_app, redirect, render_template, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_appbuilder.security.decorators import has_access
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from admin.base import ReferenceView, ScopedView, action, action_of, me
+from models import MachineKey, ShippingRate, Store, TillEvent, Vendor, Webhook, WebhookDelivery
+from services import webhooks, workflow
+from services.people import machine_keys
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+
+HOOK_MOVE = {move.verb: move for move in webhooks.WEBHOOK.moves}
+DELIVERY_MOVE = {move.verb: move for move in webhooks.DELIVERY.moves}
+
+
+class MachineKeyView(ScopedView):
+    datamodel = SQLAInterface(MachineKey)
+    route_base = "/gestion/cles"
+    base_permissions = [*ScopedView.base_permissions, "revoke", "believe_counts"]
+    list_title = _l("Keys of tills and software")
+    list_columns = ["name", "start", "vendor", "store", "scopes", "counts", "per_minute", "used_at", "revoked_at"]
+    show_columns = [*list_columns, "created_at"]
+    label_columns = {"name": _l("Till or software"), "start": _l("Begins with"), "vendor": _l("Vendor"), "store": _l("Store"), "scopes": _l("Opens"),
+                     "counts": _l("Its counts are believed"), "per_minute": _l("Requests a minute"), "used_at": _l("Last used"),
+                     "revoked_at": _l("Revoked"), "created_at": _l("Since")}  # fmt: skip
+    order_columns = ["created_at"]
+    search_columns = ["name"]
+    filter_columns = ("vendor", "store")
+    find_columns = (MachineKey.name, MachineKey.start)
+    first_order = "-created_at"
+    links = ((_l("Make a key"), "NewKeyView.make", "plus"), (_l("Manual of the door for machines"), "ApiManualView.manual", "book"))
+    empty_sentence = _l("No till is connected yet: make a key for it.")
+
+    @action("revoke", _l("Revoke"), _l("It opens nothing any more, at once."), "")
+    def revoke(self, row: MachineKey) -> None:
+        machine_keys.revoke(row, by=me())
+
+    @action("believe_counts", _l("Believe its counts"), "", "")
+    def believe(self, row: MachineKey) -> None:
+        machine_keys.believe_counts(row, by=me())
+
+    def action_open(self, name: str, row: MachineKey) -> bool:
+        return row.revoked_at is None and (name != "believe_counts" or (not row.counts and "till" in row.scopes.split()))
+
+
+class NewKeyView(BaseView):
+    """A key is shown once, here, and never again."""
+
+    route_base = "/gestion/cles/nouvelle"
+    default_view = "make"
+    base_permissions = ["can_make"]
+
+    @expose("/", methods=["GET", "POST"])
+    @has_access
+    def make(self) -> Any:
+        sentence, secret, made = "", "", None
+        if request.method == "POST":
+            try:
+                with unit_of_work() as session:
+                    store = session.scalar(select(Store).where(Store.id == _id("store"))) if _id("store") else None
+                    vendor = store.vendor if store else session.scalar(select(Vendor).where(Vendor.id == _id("vendor")))
+                    if vendor is None:
+                        raise Refused(_("Choose the vendor or the store this key is for."))
+                    made, secret = machine_keys.make(vendor, request.form.get("name", ""), request.form.getlist("scopes"), by=me(), store=store,
+                                                     per_minute=_id("per_minute") or 600)  # fmt: skip
+                    name = made.name
+                return render_template("admin/key_made.html", secret=secret, name=name)
+            except Refused as refusal:
+                sentence = str(refusal)
+        page = render_template(
+            "admin/key_new.html", sentence=sentence, typed=request.form, scopes=machine_keys.SCOPES, stores=_stores(), vendors=_vendors()
+        )
+        return page, 422 if sentence else 200
+
+
+def _id(name: str) -> int:
+    words = request.form.get(name, "")
+    return int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
+
+
+def _stores() -> list[Store]:
+    return list(db.session.scalars(select(Store).order_by(Store.name).limit(2000)))
+
+
+def _vendors() -> list[Vendor]:
+    return list(db.session.scalars(select(Vendor).order_by(Vendor.name).limit(2000)))
+
+
+class WebhookView(ScopedView):
+    datamodel = SQLAInterface(Webhook)
+    route_base = "/gestion/webhooks"
+    base_permissions = [*ScopedView.base_permissions, "pause", "resume", "can_renew"]
+    list_title = _l("Addresses told what happens")
+    list_columns = show_columns = ["url", "vendor", "events", "status", "created_at"]
+    label_columns = {"url": _l("Address"), "vendor": _l("Vendor"), "events": _l("Is told"), "status": _l("Status"), "created_at": _l("Since")}
+    order_columns = ["created_at"]
+    search_columns = ["url"]
+    filter_columns = ("vendor", "status")
+    find_columns = (Webhook.url,)
+    first_order = "-created_at"
+    links = ((_l("Add an address"), "NewHookView.open", "plus"), (_l("What was told"), "DeliveryView.list", "clock"))
+    empty_sentence = _l("No software is told yet: it must ask.")
+    flow = webhooks.WEBHOOK
+    show_partials = ("admin/_webhook.html",)
+
+    pause_hook = action_of(HOOK_MOVE["pause"], webhooks.pause)
+    resume_hook = action_of(HOOK_MOVE["resume"], webhooks.resume)
+
+    def show_more(self, row: Webhook) -> dict[str, Any]:
+        last = select(WebhookDelivery).where(WebhookDelivery.webhook_id == row.id).order_by(WebhookDelivery.id.desc()).limit(20)
+        return {"deliveries": db.session.scalars(last).all()}
+
+
+class NewHookView(BaseView):
+    route_base = "/gestion/webhooks/nouveau"
+    default_view = "open"
+    base_permissions = ["can_open"]
+    method_permission_name = {"open": "open", "renew": "open"}
+
+    @expose("/", methods=["GET", "POST"])
+    @has_access
+    def open(self) -> Any:
+        sentence = ""
+        if request.method == "POST":
+            try:
+                with unit_of_work() as session:
+                    vendor = session.scalar(select(Vendor).where(Vendor.id == _id("vendor"))) if _id("vendor") else None
+                    mine = _vendors()
+                    vendor = vendor or (mine[0] if len(mine) == 1 else None)
+                    if vendor is None:
+                        raise Refused(_("Choose the vendor this address belongs to."))
+                    row, secret = webhooks.open_for(vendor, request.form.get("url", ""), request.form.getlist("events"), by=me())
+                    url = row.url
+                return render_template("admin/key_made.html", secret=secret, name=url)
+            except Refused as refusal:
+                sentence = str(refusal)
+        page = render_template("admin/webhook_new.html", sentence=sentence, typed=request.form, events=webhooks.EVENTS, vendors=_vendors())
+        return page, 422 if sentence else 200
+
+    @expose("/<int:id>/secret", methods=["POST"])
+    @has_access
+    def renew(self, id: int) -> Any:
+        with unit_of_work() as session:
+            row = session.scalar(select(Webhook).where(Webhook.id == id))
+            if row is None:
+                return redirect(url_for("WebhookView.list"))
+            secret, url = webhooks.renew_secret(row, by=me()), row.url
+        return render_template("admin/key_made.html", secret=secret, name=url)
+
+
+class DeliveryView(ScopedView):
+    datamodel = SQLAInterface(WebhookDelivery)
+    route_base = "/gestion/webhooks/envois"
+    base_permissions = [*ScopedView.base_permissions, "replay"]
+    list_title = _l("What software was told")
+    list_columns = ["event", "webhook", "status", "tries", "answer", "created_at", "told_at"]
+    show_columns = [*list_columns, "message_id", "body"]
+    label_columns = {"event": _l("Event"), "webhook": _l("Address"), "status": _l("Status"), "tries": _l("Tries"), "answer": _l("Answer"),
+                     "created_at": _l("When"), "told_at": _l("Delivered"), "message_id": _l("webhook-id"), "body": _l("Body")}  # fmt: skip
+    order_columns = ["created_at"]
+    search_columns = ["event"]
+    filter_columns = ("status",)
+    find_columns = (WebhookDelivery.event, WebhookDelivery.message_id)
+    first_order = "-created_at"
+    tabs = ((_l("Given up"), "?status=not_delivered"), (_l("To deliver"), "?status=to_deliver"))
+    empty_sentence = _l("Nothing was told yet.")
+    flow = webhooks.DELIVERY
+
+    replay_delivery = action_of(DELIVERY_MOVE["replay"], webhooks.replay)
+
+
+class TillEventView(ScopedView):
+    datamodel = SQLAInterface(TillEvent)
+    route_base = "/gestion/caisses/evenements"
+    list_title = _l("What tills told")
+    list_columns = ["number", "key", "store", "kind", "ean", "quantity", "price_cents", "reference", "answer_words", "at", "received_at"]
+    show_columns = [*list_columns, "variant.product.title", "item_id", "includes"]
+    label_columns = {"number": _l("No."), "key": _l("Till"), "store": _l("Store"), "kind": _l("What"), "ean": _l("EAN"), "quantity": _l("Quantity"),
+                     "price_cents": _l("Price"), "reference": _l("Ticket"), "answer_words": _l("Became"), "at": _l("Happened"), "received_at": _l("Told"),
+                     "variant.product.title": _l("Title"), "item_id": _l("Second-hand unit"), "includes": _l("Count includes up to")}  # fmt: skip
+    formatters_columns = {"answer_words": lambda code: TOLD.get(code, code)}
+    order_columns = ["number", "received_at"]
+    search_columns = ["ean"]
+    filter_columns = ("store",)
+    find_columns = (TillEvent.ean, TillEvent.reference)
+    first_order = "-id"
+    empty_sentence = _l("No till told anything yet.")
+
+
+TOLD = {
+    "ok": _l("counted"),
+    "already_counted": _l("a later count knew it"),
+    "unknown_ean": _l("unknown barcode"),
+    "older_than_known": _l("a newer count was known"),
+}
+
+
+class ApiManualView(BaseView):
+    """The OpenAPI document as people read it; `/api/v1/openapi.json` is the same for machines."""
+
+    route_base = "/gestion/api"
+    default_view = "manual"
+    base_permissions = ["can_manual"]
+
+    @expose("/")
+    @has_access
+    def manual(self) -> Any:
+        document = current_app.extensions["openapi"]
+        return render_template("admin/api_manual.html", document=document, base=current_app.config["BASE_URL"], words=workflow.words_of)
+
+
+class ShippingRateView(ReferenceView):
+    datamodel = SQLAInterface(ShippingRate)
+    route_base = "/gestion/frais-de-port"
+    list_title, noun = _l("Shipping rates"), _l("New rate")
+    list_columns = show_columns = ["name", "vendor", "up_to_grams", "price_cents", "free_from_cents"]
+    add_columns = ["vendor", "name", "up_to_grams", "price_cents", "free_from_cents"]
+    edit_columns = ["name", "up_to_grams", "price_cents", "free_from_cents"]
+    label_columns = {"name": _l("Sending"), "vendor": _l("Vendor"), "up_to_grams": _l("Up to (g)"), "price_cents": _l("Price"),
+                     "free_from_cents": _l("Free from")}  # fmt: skip
+    description_columns = {"name": _l("« Point relais », « Domicile »…"), "free_from_cents": _l("Empty: never.")}
+    order_columns = ["name", "up_to_grams"]
+    search_columns = ["name"]
+    filter_columns = ("vendor",)
+    find_columns = (ShippingRate.name,)
+    first_order = "up_to_grams"
+    empty_sentence = _l("No rate yet: say what a parcel costs.")
+
+    def check(self, row: ShippingRate) -> None:
+        row.name = (row.name or "").strip()
+        if not row.name:
+            raise Refused(_("Give this way of sending a name."))
+        if not row.up_to_grams or row.up_to_grams < 1:
+            raise Refused(_("A weight is above zero."))
+        if row.free_from_cents is not None and row.free_from_cents <= 0:
+            raise Refused(_("Type the amount from which sending is free, or nothing."))
+
+
+VIEWS = (MachineKeyView, NewKeyView, WebhookView, NewHookView, DeliveryView, TillEventView, ApiManualView, ShippingRateView)

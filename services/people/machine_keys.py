@@ -1,0 +1,91 @@
+"""Keys of machines: a till, a vendor's software. Each opens one vendor, perhaps one store, and only what its scopes name."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete, select
+
+from models import IdempotentRequest, MachineKey, Store, Vendor
+from services import clock, workflow
+from services.unit import db
+from services.workflow import Actor, Refused
+
+workflow.VERBS.update(make_key=_l("Key made"), revoke_key=_l("Key revoked"), believe_counts=_l("Its counts are believed"))
+
+SCOPES = {
+    "catalogue": _l("Read the catalogue"),
+    "stock": _l("Read the stock and publish it"),
+    "till": _l("Sales, returns and counts of a till"),
+    "imports": _l("Give files and follow them"),
+    "listings": _l("Read and change sale offers"),
+}
+START = "cpt_"
+USED_EVERY = timedelta(minutes=10)
+
+
+def make(vendor: Vendor, name: str, scopes: list[str], *, by: Actor, store: Store | None = None, per_minute: int = 600) -> tuple[MachineKey, str]:
+    """A new key; returns it with its secret (256 bits), shown once and never kept. Raises Refused."""
+    if not name.strip():
+        raise Refused(_("Give this key a name: the till or the software that will use it."))
+    if not scopes or set(scopes) - set(SCOPES):
+        raise Refused(_("Choose what this key opens."))
+    if store is not None and store.vendor_id != vendor.id:
+        raise Refused(_("This store belongs to another vendor."))
+    if "till" in scopes and store is None:
+        raise Refused(_("A till stands in one store: choose it."))
+    secret = START + secrets.token_urlsafe(32)
+    row = MachineKey(
+        vendor_id=vendor.id, store_id=store.id if store else None, name=name.strip()[:200], start=secret[:12], fingerprint=fingerprint(secret),
+        scopes=" ".join(s for s in SCOPES if s in scopes), per_minute=max(1, min(per_minute, 100_000)), counts=False, created_at=clock.now(),
+    )  # fmt: skip
+    db.session.add(row)
+    workflow.record(row, "make_key", by=by, scopes=row.scopes)
+    return row, secret
+
+
+def revoke(row: MachineKey, *, by: Actor) -> None:
+    """The key opens nothing any more, at once."""
+    if row.revoked_at is not None:
+        raise Refused(_("This key was already revoked."))
+    row.revoked_at, row.counts = clock.now(), False
+    workflow.record(row, "revoke_key", by=by)
+
+
+def believe_counts(row: MachineKey, *, by: Actor) -> None:
+    """From now on the counts of the whole store come from this till; another's are refused."""
+    if row.revoked_at is not None or row.store_id is None or "till" not in row.scopes.split():
+        raise Refused(_("Only a till of a store counts its stock."))
+    for other in db.session.scalars(select(MachineKey).where(MachineKey.store_id == row.store_id, MachineKey.counts)):
+        other.counts = False
+    db.session.flush()
+    row.counts = True
+    workflow.record(row, "believe_counts", by=by)
+
+
+def fingerprint(secret: str) -> str:
+    """A secret of 256 bits needs no slow hash: it cannot be guessed."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def find(secret: str) -> MachineKey | None:
+    """The key somebody shows, unless it was revoked."""
+    if not secret.startswith(START) or len(secret) > 80:
+        return None
+    return db.session.scalar(select(MachineKey).where(MachineKey.fingerprint == fingerprint(secret), MachineKey.revoked_at.is_(None)))
+
+
+def needs_note(row: MachineKey) -> bool:
+    """Whether its last use is worth writing again."""
+    return row.used_at is None or clock.now() - row.used_at > USED_EVERY
+
+
+def forget_old_requests() -> None:
+    """Answers kept for requests that might be repeated: a day is promised, two are kept."""
+    db.session.execute(delete(IdempotentRequest).where(IdempotentRequest.at < clock.now() - timedelta(days=2)))
+
+
+def actor(row: MachineKey) -> Actor:
+    return Actor("machine", row.id, row.name)

@@ -1,0 +1,404 @@
+"""Stock files of shops, full or partial: every line judged, a file applied whole, an old one never over a new one (AN-039 to AN-046).
+
+A full file says everything: what it does not name is no longer there. A partial one says nothing of the rest. Each carries its date
+(given, in its name, else the moment it came): movements after that date are applied on top, an older file than the last full one
+is refused, and an older line never undoes a newer one.
+"""
+
+import contextlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select, text, update
+
+from models import ImportRun, ImportState, StockLevel, Store
+from services import clock, settings
+from services.stock import catalogue, levels, matching, runs
+from services.unit import db, insert_many, is_sqlite, one_at_a_time, raw, read_moment, retried, unit_of_work
+from services.workflow import Actor, Refused
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "sku": ("offer-sku", "sku", "reference", "ref", "code-article", "article"),
+    "ean": ("ean", "code-barres", "gtin", "barcode", "ean13", "product-id"),
+    "quantity": ("quantity", "quantite", "qte", "stock", "stock-reel", "dispo"),
+    "store": ("warehouse-code", "magasin", "point-de-vente", "store", "code-magasin", "depot"),
+    "title": ("designation", "libelle", "titre", "title", "nom"),
+    "brand": ("marque", "brand"),
+    "supplier_ref": ("reference-fournisseur", "ref-fournisseur", "supplier-reference"),
+    "delete": ("update-delete",),
+}
+FULL, DELTA = "full", "delta"
+FUTURE = timedelta(minutes=10)
+
+
+class Line(NamedTuple):
+    """One line of a file: how many there are of something, in one store."""
+
+    line: int
+    sku: str
+    ean: str
+    quantity: int
+    store_id: int
+    title: str = ""
+    brand: str = ""
+    supplier_ref: str = ""
+
+
+# ── lines ──
+
+
+class _Reader:
+    """Turns lines into quantities. What is fanciful or below zero is ignored, with its reason (AN-042)."""
+
+    def __init__(self, loading: runs.Loading) -> None:
+        if "ean" not in loading.at and "sku" not in loading.at:
+            raise Refused(_("The column « ean » or « offer-sku » is missing: nothing says which reference a line counts."))
+        self.loading, self.at = loading, loading.at
+        self.most = settings.value("stock_most_quantity")
+        stores = db.session.scalars(select(Store).where(Store.vendor_id == loading.vendor_id)).all()
+        self.stores = {code.lower(): store.id for store in stores for code in (store.code, store.name) if code}
+        self.only = loading.store_id
+        if self.only is None and "store" not in loading.at:
+            raise Refused(_("Which store is this the stock of? Choose it, or name it in a column « warehouse-code »."))
+        db.session.rollback()
+
+    def row(self, line: int, cells: list[str]) -> Line:
+        ean, sku = self._cell(cells, "ean").strip(), self._cell(cells, "sku").strip()[:60]
+        if not ean and not sku:
+            raise Refused(_("This line names no reference."))
+        if ean:
+            try:
+                ean = catalogue.read_ean(ean)
+            except catalogue.BadEan as bad:
+                if not sku:
+                    raise runs.Ignored(str(bad)) from None
+                ean = ""
+        elif sku.isdigit():  # tills that have no name of their own for an article give its barcode
+            with contextlib.suppress(catalogue.BadEan):
+                ean = catalogue.read_ean(sku)
+        quantity = self._quantity(self._cell(cells, "quantity"))
+        if self._cell(cells, "delete").strip().lower() == "delete":
+            quantity = 0
+        return Line(line, sku, ean, quantity, self._store(self._cell(cells, "store")), self._cell(cells, "title").strip()[:300],
+                    self._cell(cells, "brand").strip()[:100], self._cell(cells, "supplier_ref").strip()[:60])  # fmt: skip
+
+    def _cell(self, cells: list[str], name: str) -> str:
+        place = self.at.get(name)
+        return cells[place] if place is not None and place < len(cells) else ""
+
+    def _quantity(self, words: str) -> int:
+        bare = words.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
+        whole, _dot, rest = bare.replace(",", ".").partition(".")
+        digits = whole.removeprefix("+").removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 12 or rest.strip("0"):
+            raise runs.Ignored(_("« %(words)s » is no quantity.", words=words[:20]))
+        quantity = int(digits)
+        if whole.startswith("-") and quantity:
+            raise runs.Ignored(_("A stock below zero (%(words)s) says nothing.", words=words[:20]))
+        if quantity > self.most:
+            raise runs.Ignored(_("%(words)s units are more than a shop holds (%(most)s at most).", words=words[:20], most=self.most))
+        return quantity
+
+    def _store(self, words: str) -> int:
+        code = words.strip().lower()
+        if not code:
+            if self.only is None:
+                raise Refused(_("This line names no store."))
+            return self.only
+        found = self.stores.get(code)
+        if found is None or (self.only is not None and found != self.only):
+            raise runs.Ignored(
+                _("« %(code)s » is not the store this file is for.", code=words[:20])
+                if self.only
+                else _("There is no store « %(code)s » here.", code=words[:20])
+            )
+        return found
+
+
+# ── a file ──
+
+
+def _load(loading: runs.Loading) -> None:
+    loading.open()
+    dated_at = _date(loading)
+    if _is_the_last_one_again(loading, dated_at):
+        _nothing_new(loading)
+        return
+    reader = _Reader(loading)
+    chosen: dict[tuple[int, str], Line] = {}
+    torn: dict[int, str] = {}
+    for line in loading.rows(reader.row):
+        key = (line.store_id, line.ean or line.sku)
+        first = chosen.get(key)
+        if first is None:
+            chosen[key] = line
+        elif first.quantity == line.quantity:
+            loading.repeat(line.line, line.ean or line.sku)
+        else:
+            reason = _("%(what)s is counted twice, %(a)s on line %(la)s and %(b)s on line %(lb)s: keep the right one.", what=line.ean or line.sku,
+                       a=first.quantity, la=first.line, b=line.quantity, lb=line.line)  # fmt: skip
+            torn[first.line] = torn[line.line] = reason
+    lines = [line for line in chosen.values() if line.line not in torn]
+    loading.put_aside(torn)
+    loading.progress()
+    apply(loading, lines, dated_at)
+
+
+def _date(loading: runs.Loading) -> datetime:
+    dated_at = loading.dated_at or runs.date_in_name(loading.name) or loading.received_at
+    if dated_at > clock.now() + FUTURE:
+        raise Refused(
+            _("This file is dated %(day)s, in the future: the clock of the till is wrong.", day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"))
+        )
+    return dated_at
+
+
+def _is_the_last_one_again(loading: runs.Loading, dated_at: datetime) -> bool:
+    """The same bytes as the last file of this store, without a newer date of its own: sent twice, it changes nothing."""
+    last = db.session.execute(
+        select(ImportRun.sha256, ImportRun.dated_at)
+        .where(ImportRun.kind == "stock", ImportRun.vendor_id == loading.vendor_id, ImportRun.store_id.is_not_distinct_from(loading.store_id),
+               ImportRun.state == ImportState.complete, ImportRun.id != loading.run_id)
+        .order_by(ImportRun.ended_at.desc(), ImportRun.id.desc())
+        .limit(1)
+    ).first()  # fmt: skip
+    db.session.rollback()
+    own_date = loading.dated_at or runs.date_in_name(loading.name)
+    return last is not None and last.sha256 == loading.sha256 and (own_date is None or last.dated_at is None or dated_at <= last.dated_at)
+
+
+def _nothing_new(loading: runs.Loading) -> None:
+    loading.facts["same_file"] = True
+    with unit_of_work() as session:
+        loading.ended(session)
+
+
+def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
+    """Match, compare and write a file's lines: each store whole, all of them in one short transaction."""
+    stores = sorted({line.store_id for line in lines} | ({loading.store_id} if loading.store_id and loading.mode == FULL else set()))
+    by = Actor("machine", loading.run_id, loading.by_name)
+    matched = matching.match(loading.vendor_id or 0, lines)
+    unknown = [line for line in lines if line.line not in matched]
+    loading.put_aside({line.line: _("We do not know this reference: it waits in the queue of unknown references.") for line in unknown}, ignored=True)
+    mark = loading.mark()
+
+    def work() -> None:
+        loading.back_to(mark)
+        with unit_of_work() as session:
+            connection = session.connection()
+            written = _Written()
+            for store_id in stores:
+                wanted = {matched[line.line]: line for line in lines if line.store_id == store_id and line.line in matched}
+                with one_at_a_time(connection, f"stock {store_id}"):
+                    _apply_to(connection, loading, store_id, wanted, dated_at, written)
+            if written.would_empty and not loading.confirmed:
+                session.rollback()
+                raise _Waits(written.would_empty)
+            loading.put_aside(written.ignored, ignored=True)
+            matching.note_unknown(loading.vendor_id or 0, unknown)
+            loading.ended(connection, created=written.created, updated=written.changed, unchanged=written.same, removed=written.emptied)
+            session.execute(update(ImportRun).where(ImportRun.id == loading.run_id).values(dated_at=dated_at))
+            session.expire_all()
+            for store_id, variant_ids in written.short.items():
+                for level in session.scalars(select(StockLevel).where(StockLevel.store_id == store_id, StockLevel.variant_id.in_(variant_ids))):
+                    levels.settle(level, cause=_("stock file « %(name)s »", name=loading.name), by=by)
+            for store_id in written.touched:
+                levels.changed(store_id, loading.vendor_id or 0)
+
+    try:
+        retried(work)
+    except _Waits as waits:
+        _wait_for_a_click(loading, waits.counts)
+    if any(line.title for line in unknown):
+        matching.look_for_titles(loading.vendor_id or 0)
+
+
+class _Waits(Exception):
+    """This file would empty most of a store: somebody must say that it is meant."""
+
+    def __init__(self, counts: list[list[Any]]) -> None:
+        super().__init__()
+        self.counts = counts
+
+
+def _wait_for_a_click(loading: runs.Loading, counts: list[list[Any]]) -> None:
+    loading.facts["would_empty"] = counts
+    with unit_of_work() as session:
+        loading.ended(session, state=ImportState.to_confirm)
+
+
+class _Written:
+    """What applying a file did, and what it must do next."""
+
+    def __init__(self) -> None:
+        self.created = self.changed = self.same = self.emptied = 0
+        self.would_empty: list[list[Any]] = []
+        self.ignored: dict[int, str] = {}
+        self.short: dict[int, list[int]] = {}
+        self.touched: set[int] = set()
+
+
+def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dict[int, Line], dated_at: datetime, written: _Written) -> None:
+    store = connection.execute(text("SELECT name, vendor_id, last_feed_at FROM store WHERE id = :id"), {"id": store_id}).one()
+    last = read_moment(store.last_feed_at)
+    if last is not None and dated_at < last:
+        raise Refused(
+            _("This file is dated %(day)s, older than the last full one of %(store)s (%(last)s): it was not loaded.", store=store.name,
+              day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"), last=clock.paris(last).strftime("%d/%m/%Y %H:%M"))
+        )  # fmt: skip
+    full = loading.mode == FULL
+    now, when = raw(clock.now()), raw(dated_at)
+    known = _levels(connection, store_id, None if full else wanted)
+    later = _moved_since(connection, store_id, dated_at)
+    jump = settings.value("stock_most_jump")
+    new, changes, movements, dated, emptied = [], [], [], [], 0
+    held = sum(1 for quantity, _r, _c in known.values() if quantity > 0)
+    for variant_id, line in wanted.items():
+        quantity, reserved, counted_at = known.pop(variant_id, (None, 0, None))
+        if counted_at is not None and counted_at > dated_at:
+            written.ignored[line.line] = _("A newer count of %(ean)s is known (%(day)s).", ean=line.ean or line.sku,
+                                           day=clock.paris(counted_at).strftime("%d/%m %H:%M"))  # fmt: skip
+            continue
+        target = max(0, line.quantity + later.get(variant_id, 0))
+        before = quantity or 0
+        if jump and abs(target - before) > jump and quantity is not None:
+            written.ignored[line.line] = _(
+                "From %(before)s to %(after)s units in one file is fanciful (%(most)s at most).", before=before, after=target, most=jump
+            )
+            continue
+        if quantity is None:
+            new.append((store.vendor_id, store_id, variant_id, target, 0, "", line.quantity, when, now))
+        elif target != before:
+            changes.append((target, line.quantity, when, now, store_id, variant_id))
+        else:
+            dated.append((line.quantity, when, store_id, variant_id))
+        if target != before:
+            movements.append(
+                (store.vendor_id, store_id, variant_id, "feed", target - before, f"import {loading.run_id}", loading.by_name, when, now, "")
+            )
+            emptied += target == 0
+        if reserved > target:
+            written.short.setdefault(store_id, []).append(variant_id)
+        written.same += target == before and quantity is not None
+    written.created += len(new)
+    written.changed += len(changes)
+    if full:
+        for variant_id, (quantity, reserved, counted_at) in known.items():  # what a full file does not name is no longer there
+            target = max(0, later.get(variant_id, 0))
+            if counted_at is not None and counted_at > dated_at:
+                continue
+            if quantity == target:
+                dated.append((0, when, store_id, variant_id))
+                continue
+            changes.append((target, 0, when, now, store_id, variant_id))
+            movements.append(
+                (store.vendor_id, store_id, variant_id, "feed", target - quantity, f"import {loading.run_id}", loading.by_name, when, now, "")
+            )
+            emptied += target == 0
+            written.emptied += 1
+            if reserved > target:
+                written.short.setdefault(store_id, []).append(variant_id)
+        if emptied * 100 > held * settings.value("feed_empty_percent"):
+            written.would_empty.append([store.name, emptied, held])
+        connection.execute(text("UPDATE store SET last_feed_at = :at WHERE id = :id"), {"at": when, "id": store_id})
+    if movements:
+        written.touched.add(store_id)
+    insert_many(
+        connection,
+        "stock_level",
+        ("vendor_id", "store_id", "variant_id", "quantity", "reserved", "place", "counted", "counted_at", "updated_at"),
+        new,
+    )
+    _update_levels(connection, changes, dated)
+    insert_many(
+        connection, "movement",
+        ("vendor_id", "store_id", "variant_id", "kind", "quantity", "reference", "by_name", "at", "recorded_at", "channel"), movements,
+    )  # fmt: skip
+
+
+def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dict[int, tuple[int, int, datetime | None]]:
+    """What a store is thought to hold: all of it, or of these references."""
+    sql = "SELECT variant_id, quantity, reserved, counted_at FROM stock_level WHERE store_id = :store"
+    rows: list[Any] = []
+    if wanted is None:
+        rows = connection.execute(text(sql), {"store": store_id}).all()
+    else:
+        ids = list(wanted)
+        for start in range(0, len(ids), 500):
+            part = {f"v{n}": id for n, id in enumerate(ids[start : start + 500])}
+            rows += connection.execute(text(f"{sql} AND variant_id IN ({', '.join(':' + name for name in part)})"), {"store": store_id, **part}).all()
+    return {variant: (quantity, reserved, read_moment(counted_at)) for variant, quantity, reserved, counted_at in rows}
+
+
+def _moved_since(connection: Any, store_id: int, moment: datetime) -> dict[int, int]:
+    """What was sold, returned or sent elsewhere after the moment a file speaks of, as `levels.expected` counts it for one reference."""
+    if clock.now() - moment < timedelta(seconds=2):
+        return {}
+    rows = connection.execute(
+        text(
+            "SELECT variant_id, sum(quantity) FROM ("
+            "SELECT variant_id, CASE WHEN kind = 'sale' THEN -quantity ELSE quantity END AS quantity FROM till_event "
+            "WHERE store_id = :store AND at > :since AND item_id IS NULL AND kind IN ('sale', 'return') AND variant_id IS NOT NULL UNION ALL "
+            "SELECT variant_id, quantity FROM movement WHERE store_id = :store AND at > :since AND item_id IS NULL AND channel <> 'till' "
+            "AND kind NOT IN ('feed', 'count', 'adjustment')) moved GROUP BY variant_id"
+        ),
+        {"store": store_id, "since": raw(moment)},
+    )
+    return {variant: int(quantity) for variant, quantity in rows}
+
+
+_BY_FILE = "counted_key_id = NULL, counted_number = NULL, counted_through = NULL"
+
+
+def _update_levels(connection: Any, changes: list[tuple[Any, ...]], dated: list[tuple[Any, ...]]) -> None:
+    """Levels that change, and levels of which the file only says once more what we thought."""
+    if is_sqlite():
+        if changes:
+            connection.exec_driver_sql(f"UPDATE stock_level SET quantity = ?, counted = ?, counted_at = ?, updated_at = ?, {_BY_FILE} "
+                                       "WHERE store_id = ? AND variant_id = ?", changes)  # fmt: skip
+        if dated:
+            connection.exec_driver_sql(f"UPDATE stock_level SET counted = ?, counted_at = ?, {_BY_FILE} WHERE store_id = ? AND variant_id = ?", dated)
+        return
+    for rows, sql in (
+        (changes, f"UPDATE stock_level l SET quantity = u.quantity, counted = u.counted, counted_at = u.at, updated_at = u.now, {_BY_FILE} FROM unnest("
+                  "%s::int[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::int[]) AS u(quantity, counted, at, now, store, variant) "
+                  "WHERE l.store_id = u.store AND l.variant_id = u.variant"),
+        (dated, f"UPDATE stock_level l SET counted = u.counted, counted_at = u.at, {_BY_FILE} FROM unnest("
+                "%s::int[], %s::timestamptz[], %s::int[], %s::int[]) AS u(counted, at, store, variant) WHERE l.store_id = u.store AND l.variant_id = u.variant"),
+    ):  # fmt: skip
+        if rows:
+            connection.exec_driver_sql(sql, tuple(list(column) for column in zip(*rows, strict=True)))
+
+
+def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: datetime | None = None) -> dict[str, Any]:
+    """A vendor's software says how many there are of some barcodes (a partial statement, without a file). Returns what became of them."""
+    dated_at = dated_at or clock.now()
+    if dated_at > clock.now() + FUTURE:
+        raise Refused(_("This is dated in the future: the clock of your software is wrong."))
+    most = settings.value("stock_most_quantity")
+    done: dict[str, Any] = {"changed": 0, "unchanged": 0, "ignored": []}
+    levels.lock_store(store.id)
+    known = {v.ean: v for v in matching.by_eans(list(counts))}
+    for ean, quantity in sorted(counts.items()):
+        variant = known.get(ean)
+        if variant is None or not 0 <= quantity <= most:
+            done["ignored"].append({"ean": ean, "reason": "unknown_ean" if variant is None else "fanciful_quantity"})
+            continue
+        level = levels.of(store, variant)
+        if level.counted_at is not None and level.counted_at > dated_at:
+            done["ignored"].append({"ean": ean, "reason": "older_than_known"})
+            continue
+        before = level.quantity
+        levels.state(level, quantity, levels.K.feed, by=by, reference="api", at=dated_at)
+        done["changed" if level.quantity != before else "unchanged"] += 1
+        levels.settle(level, cause=_("stock published by %(name)s", name=by.name), by=by)
+    if done["changed"]:
+        levels.changed(store.id, store.vendor_id)
+    return done
+
+
+runs.kind("stock", _l("Stock of a store"), COLUMNS, ("quantity",), _load, needs_store=True, modes=(FULL, DELTA),
+          help=_l("Columns: ean (or offer-sku) and quantity; warehouse-code when the file holds several stores."))  # fmt: skip

@@ -1,0 +1,67 @@
+"""A folder that is watched: what a till drops there is taken in as if somebody had given it (AN-040).
+
+`FOLDER/CODE/file.csv` is the full stock of the store with that code, `FOLDER/CODE/partiel/file.csv` a partial one; what was taken
+is moved to `recus/`, what no store is known for to `inconnus/`.
+"""
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+
+from models import Store
+from services import clock
+from services.stock import imports, runs
+from services.stock.feeds import DELTA, FULL
+from services.unit import db, unit_of_work
+from services.workflow import Actor
+
+STILL_SECONDS = 5.0  # a file that was touched later may still be being written
+MOST = 200
+WATCHER = Actor("machine", None, "Dossier surveillé")
+
+
+def take_in(folder: Path) -> int:
+    """Receive the files that wait, oldest first; returns how many. A file whose moving was cut is met again and, being the same, changes nothing."""
+    if not folder.is_dir():
+        return 0
+    done = 0
+    for path, code, mode in sorted(_waiting(folder), key=lambda found: found[0].stat().st_mtime)[:MOST]:
+        store = db.session.scalar(select(Store).where(Store.code == code))
+        db.session.rollback()
+        if store is None:
+            _move(path, folder / "inconnus")
+            continue
+        moment = runs.date_in_name(path.name) or min(datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now())
+        kept = runs.keep(path, path.name)
+        with unit_of_work() as session:
+            runs.receive(kept, "stock", by=WATCHER, store=session.merge(store), mode=mode, dated_at=moment)
+        _move(path, path.parent / "recus")
+        done += 1
+    return done
+
+
+def _waiting(folder: Path) -> list[tuple[Path, str, str]]:
+    found = []
+    for place in sorted(p for p in folder.iterdir() if p.is_dir()):
+        for inside, mode in ((place, FULL), (place / "partiel", DELTA)):
+            if inside.is_dir():
+                for path in inside.iterdir():
+                    if (
+                        path.is_file()
+                        and not path.is_symlink()
+                        and path.suffix.lower() in imports.NAMES
+                        and time.time() - path.stat().st_mtime > STILL_SECONDS
+                    ):
+                        found.append((path, place.name, mode))
+    return found
+
+
+def _move(path: Path, into: Path) -> None:
+    into.mkdir(exist_ok=True)
+    target = into / path.name
+    if target.exists():
+        target = into / f"{path.stem}-{time.time_ns()}{path.suffix}"
+    os.replace(path, target)

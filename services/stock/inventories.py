@@ -1,0 +1,267 @@
+"""Inventories and transfers: people count a store, units travel between stores.
+
+Counting may take a day: each line remembers when it was counted, and what is sold after that moment is no difference.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+
+from models import (
+    CountState,
+    MovementKind,
+    StockCount,
+    StockCountLine,
+    StockLevel,
+    StockTransfer,
+    StockTransferLine,
+    StockTransferState,
+    Store,
+    Variant,
+)
+from services import clock, workflow
+from services.stock import catalogue, levels
+from services.unit import db
+from services.workflow import Actor, Move, Refused, Workflow
+
+C, T, K = CountState, StockTransferState, MovementKind
+workflow.name_states(
+    (C.counting, _l("Being counted"), "info"),
+    (C.counted, _l("Validated"), "ok"),
+    (C.dropped, _l("Abandoned"), "off"),
+    (T.preparing, _l("Being prepared"), "info"),
+    (T.on_its_way, _l("On its way"), "warn"),
+    (T.arrived, _l("Arrived"), "ok"),
+    (T.dropped, _l("Abandoned"), "off"),
+)
+COUNT = Workflow(
+    "stock_count",
+    Move("validate_count", _l("Validate the count"), {C.counting}, C.counted),
+    Move("drop_count", _l("Abandon the count"), {C.counting}, C.dropped),
+)
+TRANSFER = Workflow(
+    "stock_transfer",
+    Move("send", _l("Send"), {T.preparing}, T.on_its_way),
+    Move("arrive", _l("Arrived"), {T.on_its_way}, T.arrived),
+    Move("drop_transfer", _l("Abandon"), {T.preparing}, T.dropped),
+)
+workflow.VERBS.update(
+    validate_count=_l("Validated"), drop_count=_l("Abandoned"), send=_l("Sent"), arrive=_l("Arrived"), drop_transfer=_l("Abandoned")
+)
+
+
+# ── counting ──
+
+
+def open_count(store: Store, name: str, *, whole: bool, by: Actor) -> StockCount:
+    """Begin to count a store; `whole`: what nobody counted is not there. One at a time in a store. Raises Refused."""
+    if db.session.scalar(select(StockCount.id).where(StockCount.store_id == store.id, StockCount.status == C.counting)):
+        raise Refused(_("This store is already being counted: end that count first."))
+    name = " ".join(name.split())[:200] or _("Inventory of %(day)s", day=clock.today().strftime("%d/%m/%Y"))
+    count = StockCount(
+        vendor_id=store.vendor_id, store_id=store.id, name=name, whole=whole, status=C.counting, by_name=by.name, opened_at=clock.now()
+    )
+    db.session.add(count)
+    workflow.record(count, "create", by=by)
+    return count
+
+
+def scan(count: StockCount, ean: str, *, quantity: int = 1, by: Actor) -> StockCountLine:
+    """One more unit of a barcode was seen (or so many). Raises Refused, BadEan."""
+    line = _line(count, ean)
+    return _put(count, line, line.counted + quantity)
+
+
+def say(count: StockCount, ean: str, quantity: int, *, by: Actor) -> StockCountLine:
+    """So many of a barcode were counted: instead of what was said before."""
+    return _put(count, _line(count, ean), quantity)
+
+
+def _line(count: StockCount, ean: str) -> StockCountLine:
+    if count.status is not C.counting:
+        raise Refused(_("This count is over: open another one."))
+    variant = catalogue.by_ean(catalogue.read_ean(ean))
+    if variant is None:
+        raise Refused(_("The catalogue does not know %(ean)s: put it aside and tell the catalogue team.", ean=ean[:20]))
+    line = db.session.scalar(select(StockCountLine).where(StockCountLine.count_id == count.id, StockCountLine.variant_id == variant.id))
+    if line is None:
+        line = StockCountLine(count_id=count.id, variant_id=variant.id, counted=0, at=clock.now())
+        db.session.add(line)
+    return line
+
+
+def _put(count: StockCount, line: StockCountLine, quantity: int) -> StockCountLine:
+    if not 0 <= quantity <= levels.MOST:
+        raise Refused(_("Type a quantity from 0 to %(most)s.", most=levels.MOST))
+    line.counted, line.at = quantity, clock.now()
+    db.session.flush()
+    return line
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One reference of a count: what was thought at the moment it was counted, what was counted."""
+
+    variant: Variant
+    thought: int
+    counted: int | None
+
+    @property
+    def gap(self) -> int:
+        return (self.counted or 0) - self.thought
+
+
+def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> list[Difference]:
+    """What was counted beside what was thought, the widest gaps first; of a whole count also what nobody counted."""
+    rows = db.session.execute(
+        select(StockCountLine, Variant, StockLevel.quantity)
+        .join(Variant, Variant.id == StockCountLine.variant_id)
+        .outerjoin(StockLevel, (StockLevel.variant_id == StockCountLine.variant_id) & (StockLevel.store_id == count.store_id))
+        .where(StockCountLine.count_id == count.id)
+    ).all()
+    found = [Difference(variant, (quantity or 0) - _since(count, line), line.counted) for line, variant, quantity in rows]
+    if count.whole:
+        seen = select(StockCountLine.variant_id).where(StockCountLine.count_id == count.id)
+        missed = db.session.execute(
+            select(Variant, StockLevel.quantity)
+            .join(StockLevel, StockLevel.variant_id == Variant.id)
+            .where(StockLevel.store_id == count.store_id, StockLevel.quantity > 0, Variant.id.not_in(seen))
+            .limit(limit)
+        ).all()
+        found += [Difference(variant, quantity, None) for variant, quantity in missed]
+    found = [d for d in found if d.gap or not only_gaps]
+    return sorted(found, key=lambda d: (-abs(d.gap), d.variant.ean))[:limit]
+
+
+def _since(count: StockCount, line: StockCountLine) -> int:
+    """What moved between the moment a line was counted and now."""
+    level = db.session.scalar(select(StockLevel).where(StockLevel.store_id == count.store_id, StockLevel.variant_id == line.variant_id))
+    return level.quantity - levels.at(count.store_id, line.variant_id, line.at) if level else 0
+
+
+def validate(count: StockCount, *, by: Actor) -> int:
+    """The count is right: stock follows it, what moved meanwhile on top. Returns how many references changed."""
+    COUNT.fire(count, "validate_count", by=by)
+    count.ended_at = clock.now()
+    levels.lock_store(count.store_id)
+    store, changed = db.session.get_one(Store, count.store_id), 0
+    lines = {line.variant_id: line for line in db.session.scalars(select(StockCountLine).where(StockCountLine.count_id == count.id))}
+    for variant_id, line in sorted(lines.items()):
+        changed += _follow(levels.of(store, db.session.get_one(Variant, variant_id)), line.counted, line.at, count, by)
+    if count.whole:
+        for level in db.session.scalars(select(StockLevel).where(StockLevel.store_id == store.id, StockLevel.quantity > 0)).all():
+            if level.variant_id not in lines and (level.counted_at is None or level.counted_at <= count.opened_at):
+                changed += _follow(level, 0, count.opened_at, count, by)
+    if changed:
+        levels.changed(store.id, store.vendor_id)
+    return changed
+
+
+def _follow(level: StockLevel, counted: int, at: datetime, count: StockCount, by: Actor) -> bool:
+    if level.counted_at is not None and level.counted_at > at:  # a newer statement is known
+        return False
+    before = level.quantity
+    levels.state(level, counted, K.count, by=by, at=at, reference=f"inventaire {count.id}")
+    levels.settle(level, cause=_("inventory « %(name)s »", name=count.name), by=by)
+    return level.quantity != before
+
+
+def drop(count: StockCount, *, by: Actor) -> None:
+    """Nothing of it counts."""
+    COUNT.fire(count, "drop_count", by=by)
+    count.ended_at = clock.now()
+
+
+def counted_lines(count: StockCount, limit: int = 50) -> list[StockCountLine]:
+    """The last references counted, newest first."""
+    return list(
+        db.session.scalars(
+            select(StockCountLine)
+            .where(StockCountLine.count_id == count.id)
+            .order_by(StockCountLine.at.desc(), StockCountLine.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def counted_total(count: StockCount) -> tuple[int, int]:
+    """How many references and units were counted so far."""
+    row = db.session.execute(
+        select(func.count(), func.coalesce(func.sum(StockCountLine.counted), 0)).where(StockCountLine.count_id == count.id)
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+# ── transfers ──
+
+
+def open_transfer(here: Store, there: Store, *, by: Actor) -> StockTransfer:
+    """Prepare units to be sent from one store of a vendor to another. Raises Refused."""
+    if here.id == there.id:
+        raise Refused(_("Choose two different stores."))
+    if here.vendor_id != there.vendor_id:
+        raise Refused(_("Stock is transferred between the stores of one vendor."))
+    transfer = StockTransfer(
+        vendor_id=here.vendor_id, from_store_id=here.id, to_store_id=there.id, status=T.preparing, by_name=by.name, created_at=clock.now()
+    )
+    db.session.add(transfer)
+    workflow.record(transfer, "create", by=by)
+    return transfer
+
+
+def put_in(transfer: StockTransfer, ean: str, quantity: int, *, by: Actor) -> None:
+    """So many units of a barcode travel; zero takes the line out. Raises Refused when the store has not that many free."""
+    if transfer.status is not T.preparing:
+        raise Refused(_("This transfer already left: prepare another one."))
+    variant = catalogue.by_ean(catalogue.read_ean(ean))
+    level = variant and db.session.scalar(
+        select(StockLevel).where(StockLevel.store_id == transfer.from_store_id, StockLevel.variant_id == variant.id)
+    )
+    if variant is None or level is None:
+        raise Refused(_("%(store)s does not have %(ean)s.", store=transfer.from_store.name, ean=ean[:20]))
+    line = next((one for one in transfer.lines if one.variant_id == variant.id), None)
+    if quantity == 0 and line is not None:
+        transfer.lines.remove(line)
+        return
+    if not 0 < quantity <= level.available:
+        raise Refused(_("%(store)s has %(count)s free units of it.", store=transfer.from_store.name, count=level.available))
+    if line is None:
+        transfer.lines.append(StockTransferLine(variant_id=variant.id, quantity=quantity))
+    else:
+        line.quantity = quantity
+
+
+def send(transfer: StockTransfer, *, by: Actor) -> None:
+    """The units leave the first store. Raises Refused when some of them went meanwhile."""
+    if not transfer.lines:
+        raise Refused(_("Nothing is in this transfer yet."))
+    TRANSFER.fire(transfer, "send", by=by)
+    transfer.sent_at = clock.now()
+    levels.lock_store(transfer.from_store_id)
+    for line in sorted(transfer.lines, key=lambda one: one.variant_id):
+        level = levels.of(transfer.from_store, line.variant)
+        if level.available < line.quantity:
+            raise Refused(_("« %(title)s »: %(count)s free units are left.", title=line.variant.product.title, count=level.available))
+        levels.move(level, -line.quantity, K.transfer, by=by, reference=f"transfert {transfer.id}")
+    levels.changed(transfer.from_store_id, transfer.vendor_id)
+
+
+def arrive(transfer: StockTransfer, arrived: dict[int, int] | None = None, *, by: Actor) -> None:
+    """The units are in the second store: all of them, or as many of each line as were counted. What is missing is a loss of the first."""
+    TRANSFER.fire(transfer, "arrive", by=by)
+    transfer.arrived_at = clock.now()
+    for store_id in sorted((transfer.from_store_id, transfer.to_store_id)):
+        levels.lock_store(store_id)
+    for line in sorted(transfer.lines, key=lambda one: one.variant_id):
+        line.arrived = (arrived or {}).get(line.id, line.quantity)
+        if not 0 <= line.arrived <= line.quantity:
+            raise Refused(_("At most %(count)s units of « %(title)s » can arrive.", count=line.quantity, title=line.variant.product.title))
+        levels.move(levels.of(transfer.to_store, line.variant), line.arrived, K.transfer, by=by, reference=f"transfert {transfer.id}")
+    levels.changed(transfer.to_store_id, transfer.vendor_id)
+
+
+def drop_transfer(transfer: StockTransfer, *, by: Actor) -> None:
+    TRANSFER.fire(transfer, "drop_transfer", by=by)

@@ -1,0 +1,453 @@
+"""New units in stores: counted from what moved, reserved by a conditional update, never below zero.
+
+A level is the sum of its movements (no item); second-hand units are items of their own (MG-016 to MG-019). An absolute statement (a file, a
+till's count, a hand) becomes the movement that makes the sum right.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Select, case, func, or_, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models import (
+    ConflictState,
+    Item,
+    Movement,
+    MovementKind,
+    Reservation,
+    ReservationState,
+    StockConflict,
+    StockLevel,
+    Store,
+    TillEvent,
+    TillEventKind,
+    Variant,
+)
+from services import clock, webhooks, workflow
+from services.people import places
+from services.stock import items
+from services.unit import db, is_sqlite, one_at_a_time
+from services.workflow import Actor, Move, Refused, Workflow
+
+R, K, C = ReservationState, MovementKind, ConflictState
+MOST = 1_000_000
+workflow.name_states(
+    (R.held, _l("In a cart"), "info"),
+    (R.promised, _l("Sold on line"), "warn"),
+    (R.handed, _l("Handed over"), "ok"),
+    (R.released, _l("Free again"), "off"),
+    (R.beaten, _l("Sold by the shop first"), "bad"),
+    (C.open, _l("To settle"), "bad"),
+    (C.moved, _l("Found elsewhere"), "ok"),
+    (C.given_up, _l("Nowhere to be found"), "off"),
+)
+_ANYBODY = (workflow.STAFF, workflow.CUSTOMER, workflow.TIME)
+RESERVATION = Workflow(
+    "reservation",
+    Move("promise", _l("Sold on line"), {R.held}, R.promised, by=_ANYBODY),
+    Move("release", _l("Free again"), {R.held, R.promised}, R.released, by=_ANYBODY),
+    Move("hand_over", _l("Handed over"), {R.promised}, R.handed, by=_ANYBODY),
+    Move("beat", _l("Sold by the shop first"), {R.held, R.promised}, R.beaten, by=_ANYBODY),
+)
+CONFLICT = Workflow(
+    "stock_conflict",
+    Move("replace", _l("Take the twin"), {C.open}, C.moved),
+    Move("give_up", _l("There is none"), {C.open}, C.given_up),
+)
+workflow.VERBS.update(promise=_l("Sold on line"), release=_l("Free again"), hand_over=_l("Handed over"), beat=_l("Sold by the shop first"),
+                      replace=_l("Found elsewhere"), adjust=_l("Stock corrected"), alert=_l("Alert threshold"), place=_l("Place"))  # fmt: skip
+
+
+# ── one level ──
+
+
+def lock_store(store_id: int) -> None:
+    """Who changes quantities of a store comes one after the other; buyers who only reserve do not wait for it."""
+    with one_at_a_time(db.session.connection(), f"stock {store_id}"):
+        pass
+
+
+def of(store: Store, variant: Variant) -> StockLevel:
+    """The level of a reference in a store, made at zero when the store never had one; read anew."""
+    insert = (sqlite if is_sqlite() else postgresql).insert(StockLevel)
+    db.session.execute(
+        insert.values(vendor_id=store.vendor_id, store_id=store.id, variant_id=variant.id, quantity=0, reserved=0, counted=0, place="", updated_at=clock.now())
+        .on_conflict_do_nothing(index_elements=["store_id", "variant_id"])
+    )  # fmt: skip
+    rows = select(StockLevel).where(StockLevel.store_id == store.id, StockLevel.variant_id == variant.id)
+    return db.session.scalars(rows.with_for_update(), execution_options={"populate_existing": True}).one()
+
+
+def move(
+    level: StockLevel, quantity: int, kind: MovementKind, *, by: Actor, reference: str = "", price_cents: int | None = None, channel: str = "",
+    at: datetime | None = None, then: int | None = None,
+) -> None:  # fmt: skip
+    """Add a movement and its effect, in the caller's unit, the store being locked. Nothing for zero. Raises Refused below zero.
+
+    `then`: how many there are after it all the same, because something newer is known; the difference is a movement too.
+    """
+    now = clock.now()
+    after = level.quantity + quantity if then is None else then
+    if not 0 <= after <= MOST:
+        raise Refused(_("There are not that many units in this store."))
+    rows = [(kind, quantity, price_cents), (K.count, after - level.quantity - quantity, None)]
+    for what, count, price in rows:
+        if count:
+            db.session.add(
+                Movement(
+                    vendor_id=level.vendor_id, store_id=level.store_id, variant_id=level.variant_id, kind=what, quantity=count, price_cents=price,
+                    channel=channel, reference=reference[:60], by_name=by.name, at=at or now, recorded_at=now,
+                )
+            )  # fmt: skip
+    if after != level.quantity:
+        done = db.session.execute(
+            update(StockLevel).where(StockLevel.id == level.id, StockLevel.quantity == level.quantity).values(quantity=after, updated_at=now),
+            execution_options={"synchronize_session": False},
+        )
+        if done.rowcount != 1:  # type: ignore[attr-defined]
+            raise Refused(_("Somebody changed this at the same moment: look at it again before you decide."))
+    db.session.flush()
+    db.session.refresh(level)
+
+
+def state(level: StockLevel, quantity: int, kind: MovementKind, *, by: Actor, at: datetime, reference: str = "", key_id: int | None = None,
+          number: int | None = None, through: int | None = None) -> None:  # fmt: skip
+    """Somebody says how many there were at a moment: what moved since is applied on top."""
+    level.counted, level.counted_at, level.counted_key_id, level.counted_number, level.counted_through = quantity, at, key_id, number, through
+    db.session.flush()
+    target = expected(level)
+    move(level, target - level.quantity, kind, by=by, at=at, reference=reference)
+
+
+def expected(level: StockLevel) -> int:
+    """How many there must be: the last statement, and what it did not know yet of tills, orders and transfers; never below zero."""
+    known = TillEvent.at > level.counted_at if level.counted_at is not None else true()
+    if level.counted_key_id is not None:
+        known = case((TillEvent.key_id == level.counted_key_id, TillEvent.number > (level.counted_through or 0)), else_=known)
+    delta = case((TillEvent.kind == TillEventKind.sale, -TillEvent.quantity), else_=TillEvent.quantity)
+    told = select(func.sum(delta)).where(
+        TillEvent.store_id == level.store_id, TillEvent.variant_id == level.variant_id, TillEvent.item_id.is_(None),
+        TillEvent.kind.in_([TillEventKind.sale, TillEventKind.return_]), known,
+    )  # fmt: skip
+    moved = select(func.sum(Movement.quantity)).where(
+        Movement.store_id == level.store_id, Movement.variant_id == level.variant_id, Movement.item_id.is_(None), Movement.channel != "till",
+        Movement.kind.not_in([K.feed, K.count, K.adjustment]),
+    )  # fmt: skip
+    if level.counted_at is not None:
+        moved = moved.where(Movement.at > level.counted_at)
+    return max(0, level.counted + (db.session.scalar(told) or 0) + (db.session.scalar(moved) or 0))
+
+
+def adjust(level: StockLevel, quantity: int, *, by: Actor, reason: str = "") -> int:
+    """A person says how many there are; returns the difference. Raises Refused for a number that is none."""
+    if not 0 <= quantity <= MOST:
+        raise Refused(_("Type a quantity from 0 to %(most)s.", most=MOST))
+    lock_store(level.store_id)
+    db.session.refresh(level, with_for_update=True)
+    difference = quantity - level.quantity
+    if difference:
+        state(level, quantity, K.adjustment, by=by, at=clock.now(), reference=reason)
+        workflow.record(level, "adjust", by=by, was=quantity - difference, now=quantity)
+        settle(level, cause=_("stock corrected by hand"), by=by)
+        changed(level.store_id, level.vendor_id)
+    return difference
+
+
+def set_alert(level: StockLevel, under: int | None, *, by: Actor) -> None:
+    """Warn when fewer units than that are left; None: never."""
+    if under is not None and not 0 < under <= MOST:
+        raise Refused(_("Type a quantity from 1 to %(most)s.", most=MOST))
+    level.alert_under = under
+    workflow.record(level, "alert", by=by, under=under)
+
+
+def set_place(level: StockLevel, place: str, *, by: Actor) -> None:
+    """Where in the store it lies (« R3-B2 »)."""
+    level.place = " ".join(place.split())[:60]
+    workflow.record(level, "place", by=by, place=level.place)
+
+
+def changed(store_id: int, vendor_id: int) -> None:
+    """Tell the vendor's software that this store's stock moved: it asks what, from its cursor on."""
+    webhooks.tell(vendor_id, "stock.changed", {"store_id": store_id})
+
+
+# ── kept for somebody ──
+
+
+def reserve(level: StockLevel, quantity: int, holder: str, until: datetime, *, by: Actor) -> Reservation:
+    """Keep units for a cart until a moment. One update decides: of a hundred who want the last unit, one gets it. Raises Refused."""
+    if quantity < 1:
+        raise Refused(_("Choose at least one unit."))
+    done = db.session.execute(
+        update(StockLevel)
+        .where(StockLevel.id == level.id, StockLevel.quantity - StockLevel.reserved >= quantity)
+        .values(reserved=StockLevel.reserved + quantity),
+        execution_options={"synchronize_session": False},
+    )
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise Refused(_("There are no longer %(count)s units of it here.", count=quantity) if quantity > 1 else _("The last unit was just taken."))
+    row = Reservation(vendor_id=level.vendor_id, store_id=level.store_id, variant_id=level.variant_id, quantity=quantity, holder=holder, status=R.held,
+                      until=until, created_at=clock.now())  # fmt: skip
+    db.session.add(row)
+    workflow.record(row, "create", by=by)
+    db.session.expire(level)
+    return row
+
+
+def reserve_item(item: Item, holder: str, until: datetime, *, by: Actor) -> Reservation:
+    """Keep one second-hand unit for a cart. Raises Refused when somebody else has it."""
+    items.ITEM.fire(item, "reserve", by=by)
+    row = Reservation(vendor_id=item.vendor_id, store_id=item.store_id, variant_id=item.variant_id, item_id=item.id, quantity=1, holder=holder, status=R.held,
+                      until=until, created_at=clock.now())  # fmt: skip
+    db.session.add(row)
+    workflow.record(row, "create", by=by)
+    return row
+
+
+def promise(row: Reservation, *, by: Actor) -> None:
+    """The cart was paid: from now on only the shop's own counter can be faster."""
+    RESERVATION.fire(row, "promise", by=by)
+    row.until = None
+
+
+def release(row: Reservation, *, by: Actor) -> None:
+    """Free again: the cart was emptied, its time is over, the order cancelled."""
+    RESERVATION.fire(row, "release", by=by)
+    _give_back(row)
+
+
+def hand_over(row: Reservation, price_cents: int, *, by: Actor, channel: str = "web") -> None:
+    """The order left or was collected: units and promise go together, as a sale."""
+    RESERVATION.fire(row, "hand_over", by=by)
+    if row.item_id is not None:
+        item = db.session.get_one(Item, row.item_id)
+        items.ITEM.fire(item, "release", by=by)
+        items.sell(item, price_cents, channel=channel, by=by)
+        return
+    lock_store(row.store_id)
+    _give_back(row)
+    level = db.session.scalars(select(StockLevel).where(StockLevel.store_id == row.store_id, StockLevel.variant_id == row.variant_id)).one()
+    db.session.refresh(level, with_for_update=True)
+    after = max(0, level.quantity - row.quantity)  # what the shop hands over was there, whatever we thought
+    move(level, -row.quantity, K.sale, by=by, reference=row.holder, price_cents=price_cents, channel=channel, then=after)
+    changed(level.store_id, level.vendor_id)
+
+
+def _give_back(row: Reservation) -> None:
+    if row.item_id is not None:
+        items.free(db.session.get_one(Item, row.item_id))
+        return
+    db.session.execute(
+        update(StockLevel)
+        .where(StockLevel.store_id == row.store_id, StockLevel.variant_id == row.variant_id)
+        .values(reserved=StockLevel.reserved - row.quantity),
+        execution_options={"synchronize_session": False},
+    )
+    for level in db.session.identity_map.values():
+        if isinstance(level, StockLevel) and (level.store_id, level.variant_id) == (row.store_id, row.variant_id):
+            db.session.expire(level)
+
+
+def over(limit: int = 500) -> list[int]:
+    """Carts whose time is over, for the clock."""
+    return list(db.session.scalars(select(Reservation.id).where(Reservation.status == R.held, Reservation.until < clock.now()).limit(limit)))
+
+
+def lapse(row: Reservation) -> None:
+    """The clock frees what nobody paid in time."""
+    if row.status is R.held and row.until is not None and row.until < clock.now():
+        release(row, by=workflow.CLOCK)
+
+
+# ── the shop was faster ──
+
+
+def settle(level: StockLevel, *, cause: str, by: Actor) -> list[StockConflict]:
+    """More is promised than is there, because the till is right: unpaid carts lose first, the newest first; an order then becomes a conflict."""
+    db.session.flush()
+    db.session.refresh(level)
+    found: list[StockConflict] = []
+    if level.reserved <= level.quantity:
+        return found
+    rows = db.session.scalars(
+        select(Reservation)
+        .where(Reservation.store_id == level.store_id, Reservation.variant_id == level.variant_id, Reservation.item_id.is_(None),
+               Reservation.status.in_([R.held, R.promised]))
+        .order_by((Reservation.status == R.promised), Reservation.id.desc())
+    ).all()  # fmt: skip
+    for row in rows:
+        if level.reserved <= level.quantity:
+            break
+        if (conflict := _beat(row, cause, by)) is not None:
+            found.append(conflict)
+        db.session.refresh(level)
+    return found
+
+
+def settle_item(item: Item, *, cause: str, by: Actor) -> StockConflict | None:
+    """The shop sold the very unit a cart or an order had been promised."""
+    row = db.session.scalar(select(Reservation).where(Reservation.item_id == item.id, Reservation.status.in_([R.held, R.promised])))
+    return _beat(row, cause, by) if row is not None else None
+
+
+def _beat(row: Reservation, cause: str, by: Actor) -> StockConflict | None:
+    was_promised = row.status is R.promised
+    RESERVATION.fire(row, "beat", by=by, cause=cause)
+    _give_back(row)
+    if not was_promised:
+        return None
+    conflict = StockConflict(vendor_id=row.vendor_id, store_id=row.store_id, variant_id=row.variant_id, reservation_id=row.id, quantity=row.quantity,
+                             status=C.open, cause=cause[:200], created_at=clock.now())  # fmt: skip
+    db.session.add(conflict)
+    workflow.record(conflict, "create", by=by)
+    webhooks.tell(row.vendor_id, "stock.conflicted", {"conflict": conflict.id, "holder": row.holder, "store_id": row.store_id})
+    return conflict
+
+
+@dataclass(frozen=True)
+class Twin:
+    """Another place that has it: new units of a store, or one second-hand unit; kilometres from the shop that failed, when both are known."""
+
+    store: Store
+    available: int
+    item: Item | None
+    km: int | None
+
+
+def twins(conflict: StockConflict, limit: int = 10) -> list[Twin]:
+    """Where the same thing can be had: the same vendor's stores first, then the nearest."""
+    here = conflict.store
+    if conflict.reservation.item_id is None:
+        rows = db.session.scalars(
+            select(StockLevel)
+            .where(StockLevel.variant_id == conflict.variant_id, StockLevel.store_id != conflict.store_id,
+                   StockLevel.quantity - StockLevel.reserved >= conflict.quantity)
+            .limit(500)
+        ).all()  # fmt: skip
+        found = [Twin(row.store, row.available, None, places.km_between(here, row.store)) for row in rows]
+    else:
+        units = db.session.scalars(
+            select(Item).where(Item.variant_id == conflict.variant_id, Item.status.in_(items.FREE)).order_by(Item.id).limit(200)
+        ).all()
+        found = [Twin(unit.store, 1, unit, places.km_between(here, unit.store)) for unit in units]
+    found.sort(key=lambda t: (t.store.vendor_id != conflict.vendor_id, t.km is None, t.km or 0, t.store.id))
+    return found[:limit]
+
+
+def replace(conflict: StockConflict, twin_store: Store, item: Item | None, *, by: Actor) -> Reservation:
+    """Take the twin for the order: it is promised there at once. Raises Refused when it went meanwhile."""
+    CONFLICT.fire(conflict, "replace", by=by, store=twin_store.name)
+    until = clock.now() + timedelta(minutes=5)
+    holder = conflict.reservation.holder
+    if item is not None:
+        row = reserve_item(item, holder, until, by=by)
+    else:
+        level = db.session.scalar(select(StockLevel).where(StockLevel.store_id == twin_store.id, StockLevel.variant_id == conflict.variant_id))
+        if level is None:
+            raise Refused(_("This store no longer has it."))
+        row = reserve(level, conflict.quantity, holder, until, by=by)
+    promise(row, by=by)
+    conflict.replaced_by_id, conflict.ended_at = row.id, clock.now()
+    return row
+
+
+def give_up(conflict: StockConflict, *, by: Actor) -> None:
+    """There is none anywhere: the order must be refunded or changed."""
+    CONFLICT.fire(conflict, "give_up", by=by)
+    conflict.ended_at = clock.now()
+
+
+def conflicts_count() -> int:
+    return db.session.scalar(select(func.count(StockConflict.id)).where(StockConflict.status == C.open)) or 0
+
+
+# ── questions ──
+
+
+def low_count() -> int:
+    """References under their alert threshold."""
+    return (
+        db.session.scalar(
+            select(func.count()).select_from(select(StockLevel.id).where(StockLevel.quantity < StockLevel.alert_under).limit(1001).subquery())
+        )
+        or 0
+    )
+
+
+def at(store_id: int, variant_id: int, moment: datetime) -> int:
+    """How many new units a store held at a moment, by what moved until then."""
+    return db.session.scalar(_until(moment).where(Movement.store_id == store_id, Movement.variant_id == variant_id)) or 0
+
+
+def all_at(store_id: int, moment: datetime, after: int = 0, size: int = 1000) -> list[tuple[int, int]]:
+    """The stock of a store at a moment: reference and quantity, those not at zero, in pages."""
+    rows = db.session.execute(
+        select(Movement.variant_id, func.sum(Movement.quantity))
+        .where(Movement.store_id == store_id, Movement.item_id.is_(None), Movement.at <= moment, Movement.variant_id > after)
+        .group_by(Movement.variant_id)
+        .having(func.sum(Movement.quantity) != 0)
+        .order_by(Movement.variant_id)
+        .limit(size)
+    ).all()
+    return [(variant, int(quantity)) for variant, quantity in rows]
+
+
+def _until(moment: datetime) -> Select[Any]:
+    return select(func.sum(Movement.quantity)).where(Movement.item_id.is_(None), Movement.at <= moment)
+
+
+def by_condition(vendor_id: int | None, variant_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """New and second-hand units of each reference, apart (MG-019); of one vendor, or of all."""
+    ids = list(variant_ids)
+    new = select(StockLevel.variant_id, func.sum(StockLevel.quantity)).where(StockLevel.variant_id.in_(ids)).group_by(StockLevel.variant_id)
+    used = select(Item.variant_id, func.count()).where(Item.variant_id.in_(ids), Item.status.in_(items.ON_HAND)).group_by(Item.variant_id)
+    if vendor_id is not None:
+        new, used = new.where(StockLevel.vendor_id == vendor_id), used.where(Item.vendor_id == vendor_id)
+    counts = {id: (0, 0) for id in ids}
+    for id, quantity in db.session.execute(new):
+        counts[id] = (int(quantity), 0)
+    for id, quantity in db.session.execute(used):
+        counts[id] = (counts[id][0], int(quantity))
+    return counts
+
+
+def changes(store_id: int, cursor: int, size: int = 100) -> list[Movement]:
+    """What moved in a store after a cursor (the number of the last movement seen). Writers of a store come one after the other, so none is skipped."""
+    return list(db.session.scalars(select(Movement).where(Movement.store_id == store_id, Movement.id > cursor).order_by(Movement.id).limit(size)))
+
+
+def disagreements() -> list[tuple[int, int, int]]:
+    """Levels that are not the sum of their movements, or whose promises are not their reservations': store, reference, level."""
+    moved = (
+        select(Movement.store_id, Movement.variant_id, func.sum(Movement.quantity).label("sum"))
+        .where(Movement.item_id.is_(None))
+        .group_by(Movement.store_id, Movement.variant_id)
+        .subquery()
+    )
+    kept = (
+        select(Reservation.store_id, Reservation.variant_id, func.sum(Reservation.quantity).label("sum"))
+        .where(Reservation.item_id.is_(None), Reservation.status.in_([R.held, R.promised]))
+        .group_by(Reservation.store_id, Reservation.variant_id)
+        .subquery()
+    )
+    rows = (
+        select(StockLevel.store_id, StockLevel.variant_id, StockLevel.quantity)
+        .outerjoin(moved, (moved.c.store_id == StockLevel.store_id) & (moved.c.variant_id == StockLevel.variant_id))
+        .outerjoin(kept, (kept.c.store_id == StockLevel.store_id) & (kept.c.variant_id == StockLevel.variant_id))
+        .where(or_(func.coalesce(moved.c.sum, 0) != StockLevel.quantity, func.coalesce(kept.c.sum, 0) != StockLevel.reserved))
+        .limit(50)
+    )
+    found = [tuple(row) for row in db.session.execute(rows)]
+    lost = (
+        select(moved.c.store_id, moved.c.variant_id, moved.c.sum)
+        .outerjoin(StockLevel, (moved.c.store_id == StockLevel.store_id) & (moved.c.variant_id == StockLevel.variant_id))
+        .where(StockLevel.id.is_(None), moved.c.sum != 0)
+        .limit(50)
+    )
+    return found + [tuple(row) for row in db.session.execute(lost)]  # type: ignore[return-value]

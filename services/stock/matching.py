@@ -1,0 +1,236 @@
+"""Automatic mapping of vendors' references to the catalogue (MQ-026): by barcode, by the name he gives it, by supplier reference and brand.
+
+A close title is only ever a proposal, with its score; what nobody knows waits in a queue where one click makes a catalogue proposal.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from rapidfuzz import fuzz
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models import Product, ProductState, UnmatchedReference, UnmatchedState, Variant, Vendor, VendorReference
+from services import clock, workflow
+from services.stock import catalogue, imports, search
+from services.unit import db, is_sqlite, unit_of_work
+from services.workflow import Actor, Move, Workflow
+
+S = UnmatchedState
+workflow.name_states((S.unmatched, _l("Unknown"), "warn"), (S.matched, _l("Matched"), "ok"), (S.set_aside, _l("Set aside"), "off"))
+
+
+def _has_barcode(row: UnmatchedReference) -> str | None:
+    return None if row.ean and row.title else _("Its file gives no barcode or no title: find its sheet, or ask the vendor.")
+
+
+def _has_proposal(row: UnmatchedReference) -> str | None:
+    return None if row.proposal_id else _("No title of the catalogue comes close.")
+
+
+UNMATCHED = Workflow(
+    "unmatched_reference",
+    Move("accept_proposal", _l("It is this one"), {S.unmatched, S.set_aside}, S.matched, _has_proposal),
+    Move("propose_product", _l("Propose to the catalogue"), {S.unmatched, S.set_aside}, S.matched, _has_barcode),
+    Move("attach", _l("Attached"), {S.unmatched, S.set_aside}, S.matched),
+    Move("put_aside", _l("Set aside"), {S.unmatched}, S.set_aside),
+)
+workflow.VERBS.update(accept_proposal=_l("Matched"), propose_product=_l("Proposed to the catalogue"), attach=_l("Matched"), put_aside=_l("Set aside"))
+CLOSE_ENOUGH = 70
+
+
+class Named(Protocol):
+    """What a line of a vendor's file says of a reference."""
+
+    line: int
+    sku: str
+    ean: str
+    title: str
+    brand: str
+    supplier_ref: str
+
+
+def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
+    """Line number -> variant, for the lines that name something we know. What was found by supplier reference is remembered."""
+    lines = list(lines)
+    found: dict[int, int] = {}
+    by_ean = dict(_pairs("SELECT ean, id FROM variant WHERE ean IN :keys", {line.ean for line in lines if line.ean}))
+    rest = []
+    for line in lines:
+        id = by_ean.get(line.ean) if line.ean else None
+        if id is not None:
+            found[line.line] = id
+        else:
+            rest.append(line)
+    if not rest:
+        return found
+    names = {key for line in rest for key in (line.sku, line.ean) if key}
+    by_name = dict(_pairs("SELECT sku, variant_id FROM listing WHERE vendor_id = :vendor AND sku IN :keys", names, vendor=vendor_id))
+    by_name |= dict(_pairs("SELECT sku, variant_id FROM vendor_reference WHERE vendor_id = :vendor AND sku IN :keys", names, vendor=vendor_id))
+    learnt = []
+    by_ref = _by_supplier_ref({(line.supplier_ref or line.sku) for line in rest if line.supplier_ref or line.sku})
+    for line in rest:
+        id = by_name.get(line.sku) or by_name.get(line.ean)
+        if id is None:
+            id = by_ref.get((line.supplier_ref or line.sku, imports.fold(line.brand))) if line.brand else None
+            if id is not None:
+                learnt.append((line.sku or line.ean or line.supplier_ref, id))
+        if id is not None:
+            found[line.line] = id
+    if learnt and vendor_id:
+        _remember(vendor_id, learnt, "supplier_ref")
+    return found
+
+
+def _pairs(sql: str, keys: set[str], **values: Any) -> list[tuple[str, int]]:
+    rows: list[Any] = []
+    wanted = sorted(keys)
+    statement = text(sql).bindparams(bindparam("keys", expanding=True))
+    for start in range(0, len(wanted), 500):
+        rows += db.session.connection().execute(statement, {"keys": wanted[start : start + 500], **values}).all()
+    return [(key, id) for key, id in rows]
+
+
+def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], int]:
+    """(supplier reference, folded brand) -> the only variant of that model; a model of several sizes needs a barcode."""
+    sql = (
+        "SELECT p.supplier_ref, b.name, min(v.id) FROM product p JOIN brand b ON b.id = p.brand_id JOIN variant v ON v.product_id = p.id "
+        "WHERE p.supplier_ref IN :keys AND p.supplier_ref <> '' AND p.status <> 'merged' GROUP BY p.supplier_ref, b.name HAVING count(*) = 1"
+    )
+    statement, wanted, found = text(sql).bindparams(bindparam("keys", expanding=True)), sorted(refs), {}
+    for start in range(0, len(wanted), 500):
+        for ref, brand, id in db.session.connection().execute(statement, {"keys": wanted[start : start + 500]}):
+            found[ref, imports.fold(brand)] = id
+    return found
+
+
+def _remember(vendor_id: int, pairs: list[tuple[str, int]], how: str) -> None:
+    def work() -> None:
+        insert = (sqlite if is_sqlite() else postgresql).insert(VendorReference)
+        for sku, variant_id in pairs:
+            db.session.execute(
+                insert.values(vendor_id=vendor_id, sku=sku[:60], variant_id=variant_id, how=how).on_conflict_do_nothing(
+                    index_elements=["vendor_id", "sku"]
+                )
+            )
+
+    if db.session().info.get("in_unit"):
+        work()
+        return
+    with unit_of_work():
+        work()
+
+
+def by_eans(eans: list[str]) -> list[Variant]:
+    rows: list[Variant] = []
+    for start in range(0, len(eans), 500):
+        rows += db.session.scalars(select(Variant).where(Variant.ean.in_(eans[start : start + 500])))
+    return rows
+
+
+# ── what nobody knows ──
+
+MOST_NOTED = 5_000
+
+
+def note_unknown(vendor_id: int, lines: Iterable[Any]) -> None:
+    """Keep unknown references for somebody to look at, once each, with how often they came. In the caller's unit."""
+    insert = (sqlite if is_sqlite() else postgresql).insert(UnmatchedReference)
+    rows = {}
+    for line in lines:
+        sku = (line.sku or line.ean or line.supplier_ref)[:60]
+        rows[sku] = {"vendor_id": vendor_id, "store_id": getattr(line, "store_id", None), "sku": sku, "ean": line.ean, "title": line.title, "brand": line.brand,
+                     "supplier_ref": line.supplier_ref, "status": S.unmatched, "times": 1, "last_at": clock.now()}  # fmt: skip
+        if len(rows) == MOST_NOTED:
+            break
+    if rows:
+        new = insert.excluded
+        again = {"times": UnmatchedReference.times + 1, "last_at": new.last_at, "ean": func.coalesce(func.nullif(new.ean, ""), UnmatchedReference.ean),
+                 "title": func.coalesce(func.nullif(new.title, ""), UnmatchedReference.title)}  # fmt: skip
+        db.session.execute(insert.on_conflict_do_update(index_elements=["vendor_id", "sku"], set_=again), list(rows.values()))
+
+
+def look_for_titles(vendor_id: int, limit: int = 300) -> int:
+    """Give unknown references the closest title we have, with its score. One short unit each fifty; returns how many got one."""
+    ids = db.session.scalars(
+        select(UnmatchedReference.id)
+        .where(UnmatchedReference.vendor_id == vendor_id, UnmatchedReference.status == S.unmatched, UnmatchedReference.proposal_id.is_(None),
+               UnmatchedReference.score.is_(None), UnmatchedReference.title != "")
+        .limit(limit)
+    ).all()  # fmt: skip
+    db.session.rollback()
+    found = 0
+    for start in range(0, len(ids), 50):
+        with unit_of_work() as session:
+            for row in session.scalars(select(UnmatchedReference).where(UnmatchedReference.id.in_(ids[start : start + 50]))):
+                row.proposal_id, row.score = closest(row.title, row.brand)
+                found += row.proposal_id is not None
+    return found
+
+
+def closest(title: str, brand: str = "") -> tuple[int | None, int]:
+    """The variant whose title is closest, and how close (0 to 100); none below 70. Candidates share a rare word with it."""
+    words = search.words_of(f"{brand} {title}")
+    candidates: set[int] = set()
+    for word in sorted({w for w in words if len(w) > 2}, key=len, reverse=True)[:4]:
+        candidates.update(search._find(search.Asked(word, size=50)).ids)
+    best: tuple[int, int | None] = (0, None)
+    rows = (
+        db.session.execute(select(Product.id, Product.title).where(Product.id.in_(candidates), Product.status != ProductState.merged)).all()
+        if candidates
+        else []
+    )
+    wanted = " ".join(search.words_of(title))
+    for id, other in rows:
+        best = max(best, (round(fuzz.token_sort_ratio(wanted, " ".join(search.words_of(other)))), id), key=lambda b: b[0])
+    if best[1] is None or best[0] < CLOSE_ENOUGH:
+        return None, best[0]
+    return db.session.scalar(select(Variant.id).where(Variant.product_id == best[1]).order_by(Variant.id).limit(1)), best[0]
+
+
+def accept_proposal(row: UnmatchedReference, *, by: Actor) -> None:
+    """« C'est bien celui-là »: from now on this vendor's files mean this reference."""
+    UNMATCHED.fire(row, "accept_proposal", by=by, score=row.score)
+    _learn(row, row.proposal_id or 0, "title")
+
+
+def attach(row: UnmatchedReference, variant: Variant, *, by: Actor) -> None:
+    """Somebody found its sheet."""
+    UNMATCHED.fire(row, "attach", by=by, ean=variant.ean)
+    _learn(row, variant.id, "by_hand")
+
+
+def propose_product(row: UnmatchedReference, *, by: Actor) -> Product:
+    """One click: a sheet to validate with what the file says of it. Raises Refused when it says too little."""
+    UNMATCHED.fire(row, "propose_product", by=by)
+    known = catalogue.by_ean(row.ean)
+    if known is None:
+        vendor = db.session.get_one(Vendor, row.vendor_id)
+        known = catalogue.propose(vendor, row.title, row.ean, by=by, brand=row.brand, supplier_ref=row.supplier_ref).variants[0]
+    _learn(row, known.id, "ean")
+    return known.product
+
+
+def put_aside(row: UnmatchedReference, *, by: Actor) -> None:
+    """Not ours to sell: out of the queue."""
+    UNMATCHED.fire(row, "put_aside", by=by)
+
+
+def _learn(row: UnmatchedReference, variant_id: int, how: str) -> None:
+    known = db.session.scalar(select(VendorReference).where(VendorReference.vendor_id == row.vendor_id, VendorReference.sku == row.sku))
+    if known is None:
+        db.session.add(VendorReference(vendor_id=row.vendor_id, sku=row.sku, variant_id=variant_id, how=how))
+    else:
+        known.variant_id, known.how = variant_id, how
+    row.proposal_id = variant_id
+
+
+def waiting_count() -> int:
+    return (
+        db.session.scalar(
+            select(func.count()).select_from(select(UnmatchedReference.id).where(UnmatchedReference.status == S.unmatched).limit(1001).subquery())
+        )
+        or 0
+    )

@@ -1,0 +1,481 @@
+"""The life of a file given to us: kept, looked at, started, read line by line, applied whole or not at all, told.
+
+Each kind of file (argus, référencier, stock, listings…) declares its columns and how it is applied; everything around it
+(preview, progress, cancel, confirmation, refused lines, history) is here, once.
+"""
+
+import csv
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select, update
+
+from models import ColumnMapping, ImportRun, ImportState, Store, Vendor
+from services import clock, files, outbox, retention, webhooks, words, workflow
+from services.stock import imports
+from services.unit import db, unit_of_work
+from services.workflow import Actor, Refused
+
+S = ImportState
+workflow.name_states(
+    (S.draft, _l("To start"), "warn"),
+    (S.waiting, _l("Waiting"), "warn"),
+    (S.running, _l("Running"), "info"),
+    (S.to_confirm, _l("To confirm"), "bad"),
+    (S.complete, _l("Done"), "ok"),
+    (S.failed, _l("Failed"), "bad"),
+    (S.cancelled, _l("Cancelled"), "off"),
+)
+files.named_by(ImportRun, "file_path", "errors_path")
+workflow.VERBS.update(import_file=_l("File given"), start_import=_l("Started"), cancel_import=_l("Cancelled"), confirm_import=_l("Confirmed"))
+
+UNDER_WAY = (S.waiting, S.running)
+OPEN = (S.draft, S.waiting, S.running, S.to_confirm)
+PROGRESS_EVERY = 10_000
+PREVIEW_LINES = 20
+MOST_TOLD = 200
+WORTH_COUNTING = 500_000  # bytes: below, the file is read before anybody looks
+
+
+class Ignored(Refused):
+    """A line that is right in itself and says nothing we can use (an unknown reference, a fanciful quantity): counted apart."""
+
+
+class Cancelled(Exception):
+    """Somebody asked the run to stop before anything was applied."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of file. `load` reads through a `Loading` and applies; `columns` maps our names to those files use."""
+
+    name: str
+    label: Any
+    columns: dict[str, tuple[str, ...]]
+    required: tuple[str, ...]
+    load: Callable[["Loading"], None]
+    help: Any = ""
+    needs_store: bool = False
+    for_vendors: bool = True  # a vendor may give one; else only the operator
+    modes: tuple[str, ...] = ()
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def kind(
+    name: str, label: Any, columns: dict[str, tuple[str, ...]], required: tuple[str, ...], load: Callable[["Loading"], None], **how: Any
+) -> Kind:
+    KINDS[name] = Kind(name, label, columns, required, load, **how)
+    return KINDS[name]
+
+
+# ── a file comes in ──
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file as it came, copied among ours before any transaction: its name there, its print, what its owner calls it."""
+
+    stored: str
+    sha256: str
+    name: str
+
+
+def keep(path: Path, name: str) -> KeptFile:
+    """Copy a file among ours. Slow: call it outside a unit."""
+    digest = hashlib.sha256()
+    stored = files.keep(b"", ".table")
+    with path.open("rb") as source, files.path(stored).open("wb") as target:
+        while block := source.read(1 << 20):
+            digest.update(block)
+            target.write(block)
+    return KeptFile(stored, digest.hexdigest(), words.visible(name)[:200])
+
+
+def receive(
+    file: KeptFile, kind: str, *, by: Actor, vendor: Vendor | None = None, store: Store | None = None, mode: str = "",
+    dated_at: datetime | None = None, draft: bool = False,
+) -> ImportRun:  # fmt: skip
+    """Take a file in. Unless it is a draft, which a person looks at first, the worker loads it. The same file already on its way is not taken twice."""
+    what = KINDS[kind]
+    if what.modes and mode not in what.modes:
+        mode = what.modes[0]
+    vendor = vendor or (store.vendor if store else None)
+    if store is not None and vendor is not None and store.vendor_id != vendor.id:
+        raise Refused(_("This store belongs to another vendor."))
+    owner = vendor.id if vendor else None
+    same = select(ImportRun).where(
+        ImportRun.sha256 == file.sha256, ImportRun.kind == kind, ImportRun.state.in_(UNDER_WAY), ImportRun.vendor_id.is_not_distinct_from(owner),
+        ImportRun.store_id.is_not_distinct_from(store.id if store else None),
+    )  # fmt: skip
+    under_way = None if draft else db.session.scalar(same)
+    if under_way:
+        return under_way
+    run = ImportRun(
+        kind=kind, vendor_id=owner, store_id=store.id if store else None, mode=mode, dated_at=dated_at, file_name=file.name, file_path=file.stored,
+        sha256=file.sha256, by_name=by.name, started_at=clock.now(), report={}, mapping={}, state=S.draft if draft else S.waiting,
+    )  # fmt: skip
+    db.session.add(run)
+    workflow.record(run, "import_file", by=by)
+    if not draft:
+        run.mapping = remembered(run)
+        _queue(run)
+    return run
+
+
+def date_in_name(name: str) -> datetime | None:
+    """« stock_20261125.csv », « stock-2026-11-25-183000.csv »: the moment a file's own name gives, in Paris; None without one."""
+    digits = "".join(c if c.isdigit() else " " for c in Path(name).stem).split()
+    run = "".join(digits)
+    for start in range(max(0, len(run) - 7)):
+        for length in (14, 12, 8):
+            part = run[start : start + length]
+            if len(part) == length and part.startswith("20"):
+                try:
+                    local = datetime.strptime(part, "%Y%m%d%H%M%S"[: {14: 12, 12: 10, 8: 6}[length]])  # noqa: DTZ007  (made aware below)
+                except ValueError:
+                    continue
+                return clock.from_paris(local)
+    return None
+
+
+# ── looked at before it is started ──
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a file looks like to us: its encoding, its first lines, and which of our columns we recognise in it."""
+
+    encoding: str
+    separator: str
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+    mapping: dict[str, str]
+    missing: list[str]
+    sentence: str = ""
+
+
+def preview(run: ImportRun) -> Preview:
+    """The first lines of a draft, with the columns as they are remembered for this vendor, else as their names say."""
+    what = KINDS[run.kind]
+    try:
+        imports.check_name(files.path(run.file_path), run.file_name)
+        table = imports.open_table(files.path(run.file_path))
+        rows = list(islice(table.rows, PREVIEW_LINES))
+    except Refused as refusal:
+        return Preview("", "", [], [], {}, list(what.required), str(refusal))
+    except UnicodeError:
+        return Preview("", "", [], [], {}, list(what.required), _("This file's letters cannot be read: save it as « CSV UTF-8 »."))
+    mapping = run.mapping or remembered(run)
+    found = imports.columns(table.header, what.columns, (), mapping)
+    named = {name: table.header[position] for name, position in found.at.items()}
+    return Preview(table.encoding, table.separator, table.header, rows, named, [c for c in what.required if c not in named])
+
+
+def remembered(run: ImportRun) -> dict[str, str]:
+    """How this vendor's files of this kind name our columns, when a person said so once."""
+    known = db.session.scalar(select(ColumnMapping).where(ColumnMapping.owner == _owner(run), ColumnMapping.kind == run.kind))
+    return dict(known.columns) if known else {}
+
+
+def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "") -> None:
+    """The columns are right: let the worker load it, and remember them for the next file. Raises Refused."""
+    if run.state is not S.draft:
+        raise Refused(_("This file was already started."))
+    what = KINDS[run.kind]
+    run.mapping = {name: title[:200] for name, title in mapping.items() if name in what.columns and title}
+    if mode in what.modes:
+        run.mode = mode
+    known = db.session.scalar(select(ColumnMapping).where(ColumnMapping.owner == _owner(run), ColumnMapping.kind == run.kind))
+    if known:
+        known.columns = run.mapping
+    elif run.mapping:
+        db.session.add(ColumnMapping(owner=_owner(run), kind=run.kind, columns=run.mapping))
+    run.state, run.started_at = S.waiting, clock.now()
+    workflow.record(run, "start_import", by=by)
+    _queue(run)
+
+
+def cancel(run: ImportRun, *, by: Actor) -> None:
+    """Stop a run before it is applied: at once when it waits, at its next step while it is read. Raises Refused when it is over."""
+    if run.state in (S.draft, S.waiting, S.to_confirm):
+        run.state, run.ended_at = S.cancelled, clock.now()
+    elif run.state is S.running:
+        run.cancel_asked = True
+    else:
+        raise Refused(_("This file was already loaded or refused: there is nothing left to cancel."))
+    workflow.record(run, "cancel_import", by=by)
+
+
+def confirm(run: ImportRun, *, by: Actor) -> None:
+    """« Oui, ce magasin est bien vide »: apply what waited for a click. Raises Refused when nothing waits."""
+    if run.state is not S.to_confirm:
+        raise Refused(_("Nothing waits for a confirmation here."))
+    run.state, run.confirmed, run.ended_at = S.waiting, True, None
+    workflow.record(run, "confirm_import", by=by)
+    outbox.add("import", f"import:{run.id}:confirmed", run=run.id)
+
+
+def _queue(run: ImportRun) -> None:
+    db.session.flush()
+    outbox.add("import", f"import:{run.id}", run=run.id)
+
+
+def _owner(run: ImportRun) -> str:
+    return f"vendor {run.vendor_id}" if run.vendor_id else "operator"
+
+
+# ── loaded ──
+
+
+def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
+    """Read, compare, apply. Everything that can go wrong with the file becomes the run's sentence. Loading twice changes nothing."""
+    with unit_of_work() as session:
+        run = session.get_one(ImportRun, run_id)
+        if run.state not in UNDER_WAY:
+            return
+        run.state, run.started_at, run.lines_read = S.running, clock.now(), 0
+        loading = Loading(run, alive)
+        what = KINDS[run.kind]
+    try:
+        imports.check_name(loading.source, loading.name)
+        what.load(loading)
+    except Cancelled:
+        _end(run_id, S.cancelled, "")
+    except Refused as refusal:
+        _end(run_id, S.failed, str(refusal))
+    except UnicodeError:
+        _end(run_id, S.failed, _("This file's letters cannot be read: save it as « CSV UTF-8 »."))
+    except BaseException:
+        loading.forget_errors()
+        raise
+
+
+@dataclass
+class Loading:
+    """A run while it is loaded: its lines one by one, the refused ones written aside, its progress, its report."""
+
+    run: ImportRun
+    alive: Callable[[], None]
+    read: int = 0
+    refused: int = 0
+    ignored: int = 0
+    repeated: int = 0
+    repeat_lines: list[list[Any]] = field(default_factory=list)
+    refused_lines: list[list[Any]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    errors_name: str = ""
+
+    def __post_init__(self) -> None:
+        run = self.run
+        self.run_id, self.kind, self.name, self.mode, self.sha256 = run.id, KINDS[run.kind], run.file_name, run.mode, run.sha256
+        self.vendor_id, self.store_id, self.confirmed, self.dated_at = run.vendor_id, run.store_id, run.confirmed, run.dated_at
+        self.by_name, self.mapping, self.source = run.by_name, dict(run.mapping), files.path(run.file_path)
+        self.received_at = run.started_at
+
+    def open(self) -> dict[str, int]:
+        """Open the file; where each of our columns stands in it. Raises Refused when it is no table or lacks one."""
+        self.table = imports.open_table(self.source)
+        found = imports.columns(self.table.header, self.kind.columns, self.kind.required, self.mapping)
+        self.at, self.unknown = found.at, found.unknown
+        db.session.rollback()
+        if self.source.stat().st_size > WORTH_COUNTING:
+            with unit_of_work() as session:
+                session.execute(update(ImportRun).where(ImportRun.id == self.run_id).values(lines_total=_count_lines(self.source)))
+        return self.at
+
+    def rows(self, read_row: Callable[[int, list[str]], Any]) -> Iterator[Any]:
+        """What `read_row` makes of each line; a refused or ignored line goes to the file of refused lines with its sentence."""
+        self.errors_name = self.errors_name or files.keep(b"", ".csv")
+        with files.path(self.errors_name).open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file, delimiter=";")
+            writer.writerow([*self.table.header, "ligne", "motif"])
+            for line, cells in self.table.rows:
+                self.read += 1
+                if self.read % PROGRESS_EVERY == 0:
+                    self.progress()
+                try:
+                    if not cells:
+                        raise Refused(_("This line cannot be read: a quotation mark is open."))
+                    row = read_row(line, cells)
+                except Ignored as reason:
+                    self.ignored += 1
+                    self._put_aside(writer, line, cells, str(reason))
+                except Refused as refusal:
+                    self.refused += 1
+                    self._put_aside(writer, line, cells, str(refusal))
+                else:
+                    yield row
+
+    def put_aside(self, reasons: dict[int, str], *, ignored: bool = False) -> None:
+        """Lines that were read and turn out to be wrong only beside the others: the file is read again for their words."""
+        if not reasons:
+            return
+        if ignored:
+            self.ignored += len(reasons)
+        else:
+            self.refused += len(reasons)
+        table = imports.open_table(self.source)
+        with files.path(self.errors_name).open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter=";")
+            for line, cells in table.rows:
+                if line in reasons:
+                    self._put_aside(writer, line, cells, reasons[line])
+
+    def _put_aside(self, writer: Any, line: int, cells: list[str], reason: str) -> None:
+        if len(self.refused_lines) < MOST_TOLD:
+            self.refused_lines.append([line, " ; ".join(cells)[:120], reason])
+        width = len(self.table.header)
+        cells = [*cells[:width], *[""] * (width - len(cells))]
+        writer.writerow([*(imports.neutral(c) for c in cells), line, reason])
+
+    def mark(self) -> tuple[int, int, int, int]:
+        """Where the report stands before a unit that may have to be tried again."""
+        size = files.path(self.errors_name).stat().st_size if self.errors_name else 0
+        return self.refused, self.ignored, len(self.refused_lines), size
+
+    def back_to(self, mark: tuple[int, int, int, int]) -> None:
+        self.refused, self.ignored, told, size = mark
+        del self.refused_lines[told:]
+        if self.errors_name:
+            os.truncate(files.path(self.errors_name), size)
+
+    def repeat(self, line: int, words: str) -> None:
+        """A line that names again what an earlier one named."""
+        self.repeated += 1
+        if len(self.repeat_lines) < MOST_TOLD:
+            self.repeat_lines.append([line, words])
+
+    def progress(self) -> None:
+        """Say how far we are, and hear whether somebody cancelled. Raises Cancelled. Its own short unit."""
+        with unit_of_work() as session:
+            asked = session.execute(
+                update(ImportRun).where(ImportRun.id == self.run_id).values(lines_read=self.read).returning(ImportRun.cancel_asked)
+            ).scalar_one()
+        self.alive()
+        if asked:
+            self.forget_errors()
+            raise Cancelled
+
+    def ended(
+        self, connection: Any, *, created: int = 0, updated: int = 0, unchanged: int = 0, removed: int = 0, state: ImportState = S.complete
+    ) -> None:
+        """Write the report into the unit that applies the file: both or neither."""
+        if not self.refused and not self.ignored:
+            self.forget_errors()
+        connection.execute(
+            update(ImportRun).where(ImportRun.id == self.run_id).values(
+                state=state, errors_path=self.errors_name, encoding=self.table.encoding, separator=self.table.separator, lines_read=self.read,
+                refused=self.refused, ignored=self.ignored, repeated=self.repeated, created=created, updated=updated, unchanged=unchanged,
+                removed=removed, ended_at=clock.now(),
+                report={"repeated": self.repeat_lines, "refused": self.refused_lines, "unknown_columns": self.unknown[:20], **self.facts},
+            )
+        )  # fmt: skip
+
+    def forget_errors(self) -> None:
+        if self.errors_name:
+            files.drop(self.errors_name)
+            self.errors_name = ""
+
+
+def _count_lines(path: Path) -> int:
+    """About how many lines a file has, to say how much is left; 0 for a spreadsheet, which must be unpacked to know."""
+    with path.open("rb") as file:
+        if file.read(4) == b"PK\x03\x04":
+            return 0
+        file.seek(0)
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1
+
+
+def _end(run_id: int, state: ImportState, sentence: str) -> None:
+    with unit_of_work() as session:
+        run = session.get_one(ImportRun, run_id)
+        run.state, run.error, run.ended_at = state, sentence, clock.now()
+
+
+def import_file(path: Path, kind: str = "argus", *, by: Actor, **how: Any) -> ImportRun:
+    """Receive and load at once (the command line), or wait for the worker that was quicker. Returns the finished run."""
+    kept = keep(path, path.name)
+    with unit_of_work() as session:
+        for name in ("vendor", "store"):
+            if how.get(name) is not None:
+                how[name] = session.merge(how[name])
+        run_id = receive(kept, kind, by=by, **how).id
+    was_ours = outbox.work_now(f"import:{run_id}")
+    for _second in range(3600):
+        db.session.rollback()
+        run = db.session.get_one(ImportRun, run_id)
+        if run.ended_at or run.state is S.to_confirm:
+            return run
+        if was_ours:
+            raise Refused(_("The import stopped on an error of ours: it was written down."))
+        time.sleep(1)
+    raise Refused(_("The worker is still at it: follow it under « Imports »."))
+
+
+# ── questions ──
+
+
+def latest(kinds: tuple[str, ...] = (), limit: int = 20) -> list[ImportRun]:
+    rows = select(ImportRun).order_by(ImportRun.id.desc()).limit(limit)
+    return list(db.session.scalars(rows.where(ImportRun.kind.in_(kinds)) if kinds else rows))
+
+
+def to_confirm_count() -> int:
+    return db.session.scalar(select(db.func.count(ImportRun.id)).where(ImportRun.state == S.to_confirm)) or 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a run is read, and how long it still takes, from its own file's size; None where nobody can know."""
+
+    lines_a_second: int
+    seconds_left: int | None
+
+
+def pace(run: ImportRun) -> Pace:
+    seconds = max(0.001, (clock.now() - run.started_at).total_seconds())
+    rate = int(run.lines_read / seconds)
+    if run.state is not S.running or not run.lines_read or not run.lines_total:
+        return Pace(rate, None)
+    return Pace(rate, max(0, int((run.lines_total - run.lines_read) / max(1, rate))))
+
+
+# ── the worker's door ──
+
+
+def _work(payload: dict[str, Any], key: str) -> str:
+    load(payload["run"], alive=lambda: outbox.still_at_it(key))
+    return ""
+
+
+def _worked(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
+    run = db.session.get_one(ImportRun, payload["run"])
+    if error is not None and run.state in UNDER_WAY:
+        run.state, run.error, run.ended_at = S.failed, _("The import stopped on an error of ours: it was written down."), clock.now()
+    if run.vendor_id and run.ended_at:
+        webhooks.tell(run.vendor_id, "import.completed", {"import_id": run.id, "kind": run.kind, "status": run.state.value.upper()})
+
+
+outbox.handles("import", call=_work, record=_worked)
+
+
+def _forget_file(run: ImportRun) -> list[str]:
+    kept = [run.file_path, run.errors_path]
+    run.file_path = run.errors_path = ""
+    return [name for name in kept if name]
+
+
+retention.rule("imports", _l("Files given to us, and their refused lines"), lambda: _l("one year"), _l("To see where a price or a stock came from."), ImportRun,
+               lambda now: select(ImportRun.id).where(ImportRun.started_at < now - timedelta(days=366), ImportRun.ended_at.is_not(None), ImportRun.file_path != ""),
+               _forget_file)  # fmt: skip

@@ -1,0 +1,462 @@
+"""One search for the back office, the machines and the shop: words without accents or plurals, barcodes, references, facets, corrections.
+
+The words of a product live beside it in `search_index` (FTS5 on SQLite, a tsvector on PostgreSQL; made by migration 0005).
+They are derived: whatever changes a product marks it, and what is marked is indexed, at once for one product, by the
+worker in small steps for a file of many.
+"""
+
+import re
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
+from sqlalchemy import Connection, event, select, text
+from sqlalchemy.orm import Session
+
+from models import Brand, Platform, Product, ProductState, Variant
+from services import clock
+from services.unit import db, insert_many, is_sqlite, raw, unit_of_work
+
+# ── words ──
+
+_LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d"})
+_WORD = re.compile(r"[a-z0-9]+")
+_JOINED = re.compile(r"[a-z0-9]+(?:[-./][a-z0-9]+)+")
+MOST_WORDS = 8
+
+
+@lru_cache(maxsize=20_000)
+def _one(word: str) -> str:
+    """« jeux » and « jeu », « chaussures » and « chaussure » are one word."""
+    return word[:-1] if len(word) > 3 and word[-1] in "sx" and not word[-2].isdigit() else word
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text as they are indexed and looked for: lower case, no accent, singular; « AB-1234 » is also « ab1234 »."""
+    bare = text.lower()
+    if not bare.isascii():
+        bare = unicodedata.normalize("NFKD", bare.translate(_LETTERS)).encode("ascii", "ignore").decode()
+    found = [_one(word)[:40] for word in _WORD.findall(bare)]
+    found += [re.sub("[-./]", "", joined)[:40] for joined in _JOINED.findall(bare)]
+    return found
+
+
+# ── the index ──
+
+_PRODUCTS = (
+    "SELECT p.id, p.title, p.maker, p.supplier_ref, p.category, p.family, p.subfamily, b.name, f.name, p.status FROM product p "
+    "LEFT JOIN brand b ON b.id = p.brand_id LEFT JOIN platform f ON f.id = p.platform_id WHERE p.id IN "
+)
+_DETAILS = "SELECT DISTINCT product_id, color, material, edition FROM variant WHERE product_id IN "
+STEP = 2_000
+
+
+def refresh(connection: Connection, ids: list[int]) -> None:
+    """Index these products anew, in the caller's transaction; one that was merged is no longer found."""
+    among = f"({', '.join(map(str, ids))})"  # numbers of ours: a text a page long is parsed faster than as many parameters
+    details: dict[int, list[str]] = {}
+    for id, *parts in connection.exec_driver_sql(_DETAILS + among):
+        details.setdefault(id, []).extend(word for part in parts if part for word in _part(part))
+    rows = []
+    vocabulary: set[str] = set()
+    for id, title, maker, reference, *parts, status in connection.exec_driver_sql(_PRODUCTS + among):
+        if status == ProductState.merged.value:
+            continue
+        found = dict.fromkeys(words_of(f"{title} {reference}"))
+        for part in (maker, *parts):
+            if part:
+                found.update(dict.fromkeys(_part(part)))
+        found.update(dict.fromkeys(details.get(id, ())))
+        rows.append((id, " ".join(found)))
+        vocabulary.update(found)
+    connection.exec_driver_sql(f"DELETE FROM search_index WHERE rowid IN {among}")
+    insert_many(connection, "search_index", ("rowid", "words"), rows)
+    _learn(connection, {word for word in vocabulary if len(word) > 2 and not word.isdigit()})
+    connection.exec_driver_sql(f"DELETE FROM search_todo WHERE product_id IN {among}")
+
+
+@lru_cache(maxsize=5_000)
+def _part(text: str) -> tuple[str, ...]:
+    """Words of a name many products share: a brand, a department, a colour."""
+    return tuple(words_of(text))
+
+
+def _learn(connection: Connection, vocabulary: set[str]) -> None:
+    if vocabulary:
+        mark = "?" if is_sqlite() else "%s"
+        connection.exec_driver_sql(
+            f"INSERT INTO search_word (word) VALUES ({mark}) ON CONFLICT (word) DO NOTHING", [(word,) for word in sorted(vocabulary)]
+        )
+
+
+def catch_up(alive: Callable[[], None] = lambda: None) -> int:
+    """Index what changed by the thousand, in short units so that nobody waits; returns how many products."""
+    done = 0
+    while True:
+        with unit_of_work() as session:
+            ids = list(session.execute(text("SELECT product_id FROM search_todo ORDER BY product_id LIMIT :step"), {"step": STEP}).scalars())
+            if not ids:
+                return done
+            refresh(session.connection(), ids)
+        done += len(ids)
+        if done % (10 * STEP) == 0:
+            alive()
+
+
+@event.listens_for(Session, "before_flush")
+def _note_what_changed(session: Session, _context: Any, _instances: Any) -> None:
+    """A product or reference touched by a verb is dated, and indexed when its unit ends."""
+    now = clock.now()
+    marked = session.info.setdefault("to_index", set())
+    for row in (*session.new, *session.dirty):
+        if isinstance(row, Product | Variant) and (row in session.new or session.is_modified(row, include_collections=False)):
+            row.updated_at = now
+            marked.add(row if isinstance(row, Product) else row.product or row.product_id)
+        elif isinstance(row, Brand | Platform) and row not in session.new and session.is_modified(row, include_collections=False):
+            column = "brand_id" if isinstance(row, Brand) else "platform_id"
+            of_it = {"id": row.id, "now": raw(now)}
+            session.execute(text(f"UPDATE product SET updated_at = :now WHERE {column} = :id"), of_it)
+            session.execute(
+                text(f"INSERT INTO search_todo (product_id) SELECT id FROM product WHERE {column} = :id ON CONFLICT (product_id) DO NOTHING"), of_it
+            )
+
+
+@event.listens_for(Session, "before_commit")
+def _index_what_changed(session: Session) -> None:
+    if session.new or session.dirty:
+        session.flush()
+    marked = session.info.pop("to_index", set())
+    ids = sorted({(row if isinstance(row, int) else row.id) for row in marked if row is not None} - {None})
+    for start in range(0, len(ids), STEP):
+        refresh(session.connection(), ids[start : start + STEP])
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget_what_changed(session: Session) -> None:
+    session.info.pop("to_index", None)
+
+
+# ── a search ──
+
+PAGE, MOST_PAGE = 25, 100
+COUNT_CAP = 1_000
+FACET_HITS = 3_000
+BANDS = ((0, 2000), (2000, 5000), (5000, 10000), (10000, 20000), (20000, None))
+FACETS = ("category", "family", "brand", "platform", "size", "shoe_size", "color", "material", "price", "condition")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody looks for: words, a barcode or a reference; what he narrows by; after which row the page begins."""
+
+    words: str = ""
+    filters: dict[str, str] = field(default_factory=dict)
+    after: int = 0
+    size: int = PAGE
+    states: tuple[str, ...] = ("validated",)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The page: ids of products in order, how many there are (never counted beyond 1 001), where the next page begins, the words used instead."""
+
+    ids: list[int]
+    count: int
+    next: int | None
+    corrected: str = ""
+
+    @property
+    def count_words(self) -> str:
+        return "1 000+" if self.count > COUNT_CAP else str(self.count)
+
+
+def find(asked: Asked) -> Found:
+    """Products that answer, the best first while they are few, the newest first when they are many.
+
+    Words that answer nothing are corrected against the words we know; a barcode finds its product alone.
+    """
+    found = _find(asked)
+    if found.count or not asked.words.strip() or asked.after:
+        return found
+    other = correct(asked.words)
+    if other == asked.words:
+        return found
+    found = _find(replace(asked, words=other))
+    return replace(found, corrected=other) if found.count else found
+
+
+FEW = 200
+
+
+def _find(asked: Asked) -> Found:
+    size = max(1, min(asked.size, MOST_PAGE))
+    digits = re.sub(r"[\s.\-]", "", asked.words)
+    if digits.isascii() and digits.isdigit() and len(digits) >= 6:
+        ids = _by_digits(digits, asked)
+        if ids:
+            page = [id for id in ids if not asked.after or id < asked.after][: size + 1]
+            return Found(page[:size], len(ids), page[size - 1] if len(page) > size else None)
+    match = _match(asked.words)
+    if match is None:
+        return Found([], 0, None)
+    where, values = _where(asked.filters, asked.states)
+    source, join = _source(match)
+    if match:
+        values["match"] = match
+    hits = f"SELECT {source}id FROM {join} WHERE {' AND '.join(where)}"
+    count = db.session.execute(text(f"SELECT count(*) FROM ({hits} LIMIT {COUNT_CAP + 1}) h"), values).scalar_one()
+    if match and count <= FEW:
+        return _ranked(asked, hits, values, count, size)
+    if asked.after:
+        where.append(f"{source}id < :after")
+        values["after"] = asked.after
+    page = list(
+        db.session.execute(
+            text(f"SELECT {source}id FROM {join} WHERE {' AND '.join(where)} ORDER BY {source}id DESC LIMIT :page"),
+            {**values, "page": size + 1},
+        ).scalars()
+    )
+    return Found(page[:size], count, page[size - 1] if len(page) > size else None)
+
+
+def _ranked(asked: Asked, hits: str, values: dict[str, Any], count: int, size: int) -> Found:
+    """Few answers: those whose title says the words first, the shortest first. `after` is then the product the last page ended with."""
+    wanted = set(words_of(asked.words))
+    rows = db.session.execute(text(f"SELECT id, title FROM product WHERE id IN ({hits})"), values).all()
+
+    def rank(row: Any) -> tuple[int, int, int]:
+        said = words_of(row.title)
+        return -len(wanted & set(said)), len(said), -row.id
+
+    order = [row.id for row in sorted(rows, key=rank)]
+    start = order.index(asked.after) + 1 if asked.after in order else 0
+    page = order[start : start + size]
+    return Found(page, count, page[-1] if start + size < len(order) else None)
+
+
+def _source(match: str) -> tuple[str, str]:
+    if not match:
+        return "p.", "product p"
+    if is_sqlite():
+        return "p.", "search_index x CROSS JOIN product p ON p.id = x.rowid AND search_index MATCH :match"
+    return "p.", "search_index x JOIN product p ON p.id = x.rowid AND x.tsv @@ to_tsquery('simple', :match)"
+
+
+def _match(words: str) -> str | None:
+    """The query of the engine: every word, the last one as a beginning. Empty without words; None when they hold no word at all."""
+    if not words.strip():
+        return ""
+    found = list(dict.fromkeys(_plain_words(words)))[:MOST_WORDS]
+    if not found:
+        return None
+    if is_sqlite():
+        return " AND ".join(f'"{word}"' for word in found[:-1]) + (" AND " if found[1:] else "") + f'"{found[-1]}"*'
+    return " & ".join(found[:-1]) + (" & " if found[1:] else "") + found[-1] + ":*"
+
+
+def _plain_words(words: str) -> list[str]:
+    """As `words_of`, without the joined forms: each part of « AB-1234 » must be there."""
+    return [word for word in words_of(re.sub(r"[-./]", " ", words))]
+
+
+def _by_digits(digits: str, asked: Asked) -> list[int]:
+    """Products by the beginning of a barcode, whole or not; UPC-A and EAN-13 are one."""
+    where, values = _where(asked.filters, asked.states)
+    ends = {digits, "0" + digits} if len(digits) == 12 else {digits}
+    ranges = " OR ".join(f"(v.ean >= :from{n} AND v.ean < :to{n})" for n in range(len(ends)))
+    for n, start in enumerate(sorted(ends)):
+        values |= {f"from{n}": start, f"to{n}": start + ":"}  # « : » follows « 9 »
+    sql = (
+        f"SELECT DISTINCT p.id FROM variant v JOIN product p ON p.id = v.product_id WHERE ({ranges}) AND {' AND '.join(where)} LIMIT {COUNT_CAP + 1}"
+    )
+    return sorted(db.session.execute(text(sql), values).scalars(), reverse=True)
+
+
+_OF_PRODUCT = {"category": "p.category", "family": "p.family", "subfamily": "p.subfamily", "kind": "p.kind"}
+_OF_VARIANT = {"size": "size", "shoe_size": "shoe_size", "color": "color", "material": "material"}
+
+
+def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
+    """What narrows a search, as conditions on `product p`. One variant must have all the details asked for."""
+    values: dict[str, Any] = {f"state{n}": state for n, state in enumerate(states)}
+    where = [f"p.status IN ({', '.join(f':state{n}' for n in range(len(states)))})"]
+    of_variant = []
+    for name, words in filters.items():
+        if not words:
+            continue
+        if name in _OF_PRODUCT:
+            where.append(f"{_OF_PRODUCT[name]} = :{name}")
+        elif name == "brand":
+            where.append("p.brand_id = (SELECT id FROM brand WHERE name = :brand)")
+        elif name == "platform":
+            where.append("p.platform_id = (SELECT id FROM platform WHERE name = :platform)")
+        elif name in _OF_VARIANT:
+            of_variant.append(f"v.{_OF_VARIANT[name]} = :{name}")
+        elif name == "price":
+            low, _dash, high = words.partition("-")
+            if not (low.isascii() and low.isdigit() and len(low) < 10 and (not high or (high.isascii() and high.isdigit() and len(high) < 10))):
+                continue
+            of_variant.append("v.advised_cents >= :low" + (" AND v.advised_cents < :high" if high else ""))
+            values |= {"low": int(low), **({"high": int(high)} if high else {})}
+        elif name == "condition":
+            _narrow_by_condition(words, of_variant, filters.get("store", ""), values)
+        elif name == "store" and "condition" not in filters:
+            of_variant.append(
+                "(EXISTS (SELECT 1 FROM stock_level l WHERE l.variant_id = v.id AND l.store_id = :store AND l.quantity > l.reserved) OR "
+                "EXISTS (SELECT 1 FROM item i WHERE i.variant_id = v.id AND i.store_id = :store AND i.status IN ('in_stock', 'listed')))"
+            )
+            values["store"] = int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
+        if f":{name}" in " ".join((*where, *of_variant)) and name not in values:
+            values[name] = words
+    if of_variant:
+        where.append(f"EXISTS (SELECT 1 FROM variant v WHERE v.product_id = p.id AND {' AND '.join(of_variant)})")
+    return where, values
+
+
+def _narrow_by_condition(words: str, of_variant: list[str], store: str, values: dict[str, Any]) -> None:
+    at = ""
+    if store:
+        at = " AND {0}.store_id = :store"
+        values["store"] = int(store) if store.isascii() and store.isdigit() and len(store) < 10 else 0
+    if words == "new":
+        of_variant.append(f"EXISTS (SELECT 1 FROM stock_level l WHERE l.variant_id = v.id AND l.quantity > l.reserved{at.format('l')})")
+    else:
+        of_variant.append(f"EXISTS (SELECT 1 FROM item i WHERE i.variant_id = v.id AND i.status IN ('in_stock', 'listed'){at.format('i')})")
+
+
+def product_ids(words: str) -> list[int]:
+    """The same search for a list that has filters of its own, whatever the state of a sheet: at most a thousand products answer."""
+    asked = Asked(words, states=tuple(state.value for state in ProductState if state is not ProductState.merged))
+    digits = re.sub(r"[\s.\-]", "", words)
+    ids = _by_digits(digits, asked) if digits.isascii() and digits.isdigit() and len(digits) >= 6 else []
+    match = None if ids else _match(words)
+    if match:
+        where, values = _where({}, asked.states)
+        source, join = _source(match)
+        sql = f"SELECT {source}id FROM {join} WHERE {' AND '.join(where)} ORDER BY {source}id DESC LIMIT {COUNT_CAP}"
+        ids = list(db.session.execute(text(sql), {**values, "match": match}).scalars())
+    return ids
+
+
+# ── facets ──
+
+
+def facets(asked: Asked, names: tuple[str, ...] = FACETS) -> dict[str, list[tuple[str, int]]]:
+    """For each facet its commonest values with how many products have them, among the first 3 000 that answer; never counted beyond 1 001."""
+    match = _match(asked.words)
+    if match is None:
+        return {}
+    where, values = _where(asked.filters, asked.states)
+    source, join = _source(match)
+    if match:
+        values["match"] = match
+    hits = f"SELECT {source}id FROM {join} WHERE {' AND '.join(where)} ORDER BY {source}id DESC LIMIT {FACET_HITS}"
+    found: dict[str, Counter[str]] = {name: Counter() for name in names}
+    products = text(
+        "SELECT p.category, p.family, b.name AS brand, f.name AS platform FROM product p LEFT JOIN brand b ON b.id = p.brand_id "
+        f"LEFT JOIN platform f ON f.id = p.platform_id WHERE p.id IN ({hits})"
+    )
+    for row in db.session.execute(products, values):
+        for name in ("category", "family", "brand", "platform"):
+            if name in found and (value := getattr(row, name)):
+                found[name][value] += 1
+    if {"size", "shoe_size", "color", "material", "price"} & set(names):
+        _count_details(found, hits, values)
+    if "condition" in found:
+        for name, table, live in (("new", "stock_level", "s.quantity > s.reserved"), ("used", "item", "s.status IN ('in_stock', 'listed')")):
+            sql = (
+                f"SELECT count(DISTINCT v.product_id) FROM variant v JOIN {table} s ON s.variant_id = v.id WHERE {live} AND v.product_id IN ({hits})"
+            )
+            if count := db.session.execute(text(sql), values).scalar_one():
+                found["condition"][name] = count
+    if "store" in found:
+        sql = (
+            "SELECT s.name, count(DISTINCT v.product_id) FROM variant v JOIN stock_level l ON l.variant_id = v.id JOIN store s ON s.id = l.store_id "
+            f"WHERE l.quantity > l.reserved AND v.product_id IN ({hits.replace(str(FACET_HITS), '200')}) GROUP BY s.name"
+        )
+        found["store"].update(dict(db.session.execute(text(sql), values).tuples().all()))
+    return {name: counts.most_common(20) for name, counts in found.items() if counts}
+
+
+def _count_details(found: dict[str, Counter[str]], hits: str, values: dict[str, Any]) -> None:
+    seen: set[tuple[str, int, str]] = set()
+    sql = f"SELECT v.product_id, v.size, v.shoe_size, v.color, v.material, v.advised_cents FROM variant v WHERE v.product_id IN ({hits})"
+    for product, size, shoe_size, color, material, price in db.session.execute(text(sql), values):
+        for name, value in (("size", size), ("shoe_size", shoe_size), ("color", color), ("material", material), ("price", _band(price))):
+            if value and name in found and (name, product, value) not in seen:
+                seen.add((name, product, value))
+                found[name][value] += 1
+
+
+def _band(price_cents: int | None) -> str:
+    if price_cents is None:
+        return ""
+    return next(f"{low}-{high or ''}" for low, high in BANDS if high is None or price_cents < high)
+
+
+# ── words mistyped, words begun ──
+
+_vocabulary: tuple[float, tuple[str, ...]] = (0.0, ())
+VOCABULARY_SECONDS = 120.0
+
+
+def correct(words: str) -> str:
+    """The same words, those we do not know replaced by the closest one we do; as they were when nothing is close."""
+    known = _known_words()
+    if not known:
+        return words
+    better = []
+    for word in _plain_words(words)[:MOST_WORDS]:
+        if word.isdigit() or len(word) < 3 or _is_known(word):
+            better.append(word)
+            continue
+        close = process.extractOne(word, known, scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=0.66)
+        better.append(close[0] if close else word)
+    return " ".join(better) if better != _plain_words(words)[:MOST_WORDS] else words
+
+
+def _is_known(word: str) -> bool:
+    sql = text("SELECT 1 FROM search_word WHERE word >= :start AND word < :end LIMIT 1")
+    return db.session.execute(sql, {"start": word, "end": word + "~"}).first() is not None
+
+
+def _known_words() -> tuple[str, ...]:
+    global _vocabulary
+    if time.monotonic() - _vocabulary[0] > VOCABULARY_SECONDS or not _vocabulary[1]:
+        _vocabulary = (time.monotonic(), tuple(db.session.execute(text("SELECT word FROM search_word")).scalars()))
+    return _vocabulary[1]
+
+
+def suggest(words: str, limit: int = 8) -> list[tuple[int, str]]:
+    """Titles that go on as these words begin: number and title, the best first."""
+    if len(words.strip()) < 2:
+        return []
+    found = _find(Asked(words, size=limit))
+    titles = dict(db.session.execute(select(Product.id, Product.title).where(Product.id.in_(found.ids))).tuples().all())
+    return [(id, titles[id]) for id in found.ids if id in titles]
+
+
+def forget() -> None:
+    """Forget the vocabulary this process remembers (tests, a new catalogue)."""
+    global _vocabulary
+    _vocabulary = (0.0, ())
+
+
+def products(ids: Iterable[int]) -> list[Product]:
+    """The products of a page in its order, with their variants, brand and platform in one statement each."""
+    from sqlalchemy.orm import selectinload
+
+    wanted = list(ids)
+    load = (selectinload(Product.variants), selectinload(Product.brand), selectinload(Product.platform))
+    rows = {p.id: p for p in db.session.scalars(select(Product).where(Product.id.in_(wanted)).options(*load))}
+    return [rows[id] for id in wanted if id in rows]
+
+
+def size_of_index(connection: Connection | None = None) -> int:
+    return (connection or db.session).execute(text("SELECT count(*) FROM search_index")).scalar_one()

@@ -1,0 +1,194 @@
+"""What vendors' software is told: signed as Standard Webhooks say, tried for three days, every try visible, any of them replayed.
+
+The body is thin (type, moment, a few keys): the other side asks for the rest at the door for machines. Deliveries are rows of the
+unit that caused them; the outbox carries them out.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from gateways import GatewayError, live
+from models import DeliveryState, Vendor, Webhook, WebhookDelivery, WebhookState
+from services import clock, outbox, retention, sealing, workflow
+from services.unit import db
+from services.workflow import Actor, Move, Refused, Workflow
+
+S, D = WebhookState, DeliveryState
+workflow.name_states(
+    (S.active, _l("Active"), "ok"),
+    (S.paused, _l("Paused"), "off"),
+    (S.gone, _l("Stopped: the address answered that it is gone"), "bad"),
+    (D.to_deliver, _l("To deliver"), "info"),
+    (D.delivered, _l("Delivered"), "ok"),
+    (D.not_delivered, _l("Given up"), "bad"),
+)
+CLOCK = workflow.TIME
+WEBHOOK = Workflow(
+    "webhook",
+    Move("pause", _l("Pause"), {S.active}, S.paused),
+    Move("resume", _l("Start again"), {S.paused, S.gone}, S.active),
+    Move("close", _l("Gone"), {S.active, S.paused}, S.gone, by=(CLOCK,)),
+)
+DELIVERY = Workflow(
+    "webhook_delivery",
+    Move("tell", _l("Delivered"), {D.to_deliver}, D.delivered, by=(CLOCK,)),
+    Move("give_up", _l("Given up"), {D.to_deliver}, D.not_delivered, by=(CLOCK,)),
+    Move("replay", _l("Send again"), {D.delivered, D.not_delivered}, D.to_deliver),
+)
+workflow.VERBS.update(pause=_l("Paused"), resume=_l("Started again"), close=_l("Gone"), tell=_l("Delivered"), give_up=_l("Given up"),
+                      replay=_l("Sent again"), open_webhook=_l("Webhook opened"), renew_secret=_l("Secret changed"))  # fmt: skip
+sealing.keeps(Webhook, "secret_sealed", lambda row: f"webhook.secret:{row.id}")
+sealing.keeps(Webhook, "previous_sealed", lambda row: f"webhook.previous:{row.id}")
+
+# What can be listened to (object.past_participle).
+EVENTS = {
+    "stock.changed": _l("The stock of a store changed"),
+    "import.completed": _l("A file was loaded or refused"),
+    "stock.conflicted": _l("A shop sold what an order had been promised"),
+    "product.validated": _l("A product you proposed may be sold"),
+    "listing.withdrawn": _l("One of your listings no longer sells"),
+}
+
+
+def open_for(vendor: Vendor, url: str, events: list[str], *, by: Actor) -> tuple[Webhook, str]:
+    """A new address to tell; returns it with its secret, shown once. Raises Refused when the address is none."""
+    url = check_url(url)
+    unknown = set(events) - set(EVENTS)
+    if unknown or not events:
+        raise Refused(_("Choose what this address is told."))
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    row = Webhook(vendor_id=vendor.id, url=url, events=" ".join(events), status=S.active, secret_sealed="", created_at=clock.now())
+    db.session.add(row)
+    db.session.flush()
+    row.secret_sealed = sealing.seal(secret, f"webhook.secret:{row.id}")
+    workflow.record(row, "open_webhook", by=by, url=url)
+    return row, secret
+
+
+def check_url(url: str) -> str:
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        port_is_one = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_one = False
+    if not port_is_one or not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?", url) or parts.username or len(url) > 500:
+        raise Refused(_("This is no web address: write https://… as your software's editor gives it."))
+    return url
+
+
+def renew_secret(row: Webhook, *, by: Actor) -> str:
+    """A new secret, shown once; the old one signs beside it until the next change, so that nothing is lost meanwhile."""
+    old = sealing.unseal(row.secret_sealed, f"webhook.secret:{row.id}")
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    row.previous_sealed = sealing.seal(old, f"webhook.previous:{row.id}")
+    row.secret_sealed = sealing.seal(secret, f"webhook.secret:{row.id}")
+    workflow.record(row, "renew_secret", by=by)
+    return secret
+
+
+def pause(row: Webhook, *, by: Actor) -> None:
+    WEBHOOK.fire(row, "pause", by=by)
+
+
+def resume(row: Webhook, *, by: Actor) -> None:
+    WEBHOOK.fire(row, "resume", by=by)
+
+
+def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
+    """Leave a delivery for each address of a vendor that listens to this event; what still waits with the same words is not said twice."""
+    body = json.dumps({"type": event, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data}, separators=(",", ":"), sort_keys=True)
+    told = 0
+    for row in db.session.scalars(select(Webhook).where(Webhook.vendor_id == vendor_id, Webhook.status == S.active)):
+        if event not in row.events.split():
+            continue
+        waiting = db.session.scalars(
+            select(WebhookDelivery.body).where(
+                WebhookDelivery.webhook_id == row.id, WebhookDelivery.event == event, WebhookDelivery.status == D.to_deliver, WebhookDelivery.tries == 0
+            ).limit(50)
+        )  # fmt: skip
+        if any(json.loads(known)["data"] == data for known in waiting):
+            continue
+        _deliver(row, event, body, f"msg_{secrets.token_hex(12)}")
+        told += 1
+    return told
+
+
+def replay(delivery: WebhookDelivery, *, by: Actor) -> None:
+    """Send it once more, under the same id, so that the other side can tell it knows it. Raises Refused when its address no longer listens."""
+    if delivery.webhook.status is not S.active:
+        raise Refused(_("This address no longer listens: start it again first."))
+    DELIVERY.fire(delivery, "replay", by=by)
+    outbox.add("webhook", f"webhook:{delivery.id}:{secrets.token_hex(4)}", delivery=delivery.id)
+
+
+def _deliver(row: Webhook, event: str, body: str, message_id: str) -> None:
+    delivery = WebhookDelivery(vendor_id=row.vendor_id, webhook_id=row.id, message_id=message_id, event=event, body=body, status=D.to_deliver,
+                               created_at=clock.now())  # fmt: skip
+    db.session.add(delivery)
+    db.session.flush()
+    outbox.add("webhook", f"webhook:{delivery.id}", delivery=delivery.id)
+
+
+def signatures(secrets_: list[str], message_id: str, timestamp: int, body: str) -> str:
+    """« v1,<base64> », one for each secret: HMAC-SHA-256 of id.timestamp.body (Standard Webhooks 1.0)."""
+    signed = f"{message_id}.{timestamp}.{body}".encode()
+    return " ".join(
+        "v1," + base64.b64encode(hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()).decode()
+        for secret in secrets_
+    )
+
+
+# ── the worker's door ──
+
+
+def _call(payload: dict[str, Any], key: str) -> str:
+    delivery = db.session.get(WebhookDelivery, payload["delivery"])
+    if delivery is None or live.webhooks is None:
+        raise GatewayError("nobody delivers webhooks here", permanent=delivery is None, waits=True)
+    row = delivery.webhook
+    if row.status is not S.active:
+        raise GatewayError("this address no longer listens", permanent=True)
+    keys = [sealing.unseal(row.secret_sealed, f"webhook.secret:{row.id}")]
+    if row.previous_sealed:
+        keys.append(sealing.unseal(row.previous_sealed, f"webhook.previous:{row.id}"))
+    url, message_id, body, now = row.url, delivery.message_id, delivery.body, int(clock.now().timestamp())
+    db.session.rollback()
+    headers = {"content-type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(now),
+               "webhook-signature": signatures(keys, message_id, now, body), "user-agent": "Comptoir"}  # fmt: skip
+    return str(live.webhooks.post(url, headers, body.encode()))
+
+
+def _record(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
+    delivery = db.session.get(WebhookDelivery, payload["delivery"])
+    if delivery is None:
+        return
+    delivery.tries += 1
+    if answer == "410":
+        delivery.answer = "HTTP 410"
+        DELIVERY.fire(delivery, "give_up", by=workflow.CLOCK)
+        if delivery.webhook.status is not S.gone:
+            WEBHOOK.fire(delivery.webhook, "close", by=workflow.CLOCK)
+    elif answer is not None:
+        delivery.answer, delivery.told_at = f"HTTP {answer}", clock.now()
+        DELIVERY.fire(delivery, "tell", by=workflow.CLOCK)
+    elif error is not None:
+        delivery.answer = error[:200]
+        DELIVERY.fire(delivery, "give_up", by=workflow.CLOCK)
+
+
+outbox.handles("webhook", call=_call, record=_record)
+retention.rule("webhooks", _l("What vendors' software was told"), lambda: _l("one month"), _l("To see why a till did not follow."), WebhookDelivery,
+               lambda now: select(WebhookDelivery.id).where(WebhookDelivery.created_at < now - timedelta(days=31), WebhookDelivery.status != D.to_deliver),
+               retention.gone)  # fmt: skip

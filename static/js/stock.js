@@ -1,0 +1,56 @@
+// Stock edited in place: Tab or Enter saves and goes on; what was there before is one click away.
+const token = document.querySelector("meta[name=csrf]").content;
+const fields = () => [...document.querySelectorAll("[data-adjust]")];
+let toast;
+
+function say(words, undo) {
+  toast?.remove();
+  toast = document.createElement("div");
+  toast.className = "toast";
+  toast.setAttribute("role", "status");
+  toast.append(words);
+  if (undo) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn";
+    button.textContent = document.documentElement.lang === "fr" ? "Annuler" : "Undo";
+    button.addEventListener("click", undo);
+    toast.append(button);
+  }
+  document.body.firstElementChild.append(toast);
+  setTimeout((one) => one.remove(), 8000, toast);
+}
+
+async function save(field, value, isUndo = false) {
+  const before = field.dataset.was;
+  if (value === before) return;
+  field.dataset.was = value;                       // optimistic: the next field is already being typed in
+  const body = new URLSearchParams({ csrf_token: token, [field.name]: value });
+  try {
+    const answer = await fetch(field.dataset.adjust, { method: "POST", body, headers: { "X-Fragment": "1" } });
+    if (!answer.ok) throw new Error(new DOMParser().parseFromString(await answer.text(), "text/html").body.textContent.trim());
+    field.classList.remove("field-bad");
+    const title = field.closest("tr").querySelector("a")?.textContent.trim() ?? "";
+    if (!isUndo) say(`${title} : ${before || "–"} → ${value || "–"}`, () => { field.value = before; save(field, before, true); });
+    else toast?.remove();
+  } catch (error) {
+    field.dataset.was = before;
+    field.classList.add("field-bad");
+    say(error.message || "Hors ligne : rien n’a été enregistré.");
+  }
+}
+
+for (const field of fields()) {
+  field.dataset.was = field.value;
+  field.addEventListener("focus", () => field.select());
+  field.addEventListener("change", () => save(field, field.value.trim()));
+  field.addEventListener("keydown", (event) => {
+    const step = { Enter: 1, ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape") { field.value = field.dataset.was; return; }
+    if (!step) return;
+    event.preventDefault();
+    save(field, field.value.trim());
+    const column = fields().filter((one) => one.name === field.name);
+    column[column.indexOf(field) + step]?.focus();
+  });
+}

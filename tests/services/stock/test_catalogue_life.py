@@ -1,0 +1,200 @@
+"""Products proposed, validated, merged with nothing lost, described for each site, sold by whom the brand agrees; prices of 30 days."""
+
+from datetime import timedelta
+
+import pytest
+
+from models import Brand, BrandAgreement, Movement, Product, ProductImage, ProductState, ProductText, Site, Variant
+from services import clock
+from services.finance import books
+from services.stock import catalogue, levels, listings, search
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import LEA, a_shoe, ean, quantity, stocked
+
+
+def find(words: str, **filters) -> list[str]:
+    db.session.rollback()
+    return [p.title for p in search.products(search.find(search.Asked(words, filters)).ids)]
+
+
+def test_a_proposed_product_is_sold_only_once_it_is_validated(hooks):
+    with unit_of_work() as session:
+        product = catalogue.propose(session.merge(factories.the_vendor()), "Sabot Concarneau", ean(910), by=LEA, brand="Concarneau")
+        id = product.id
+    variant = catalogue.by_ean(ean(910))
+    assert find("sabot") == []
+    with pytest.raises(Refused, match="validé"), unit_of_work() as session:
+        listings.offer(session.merge(factories.the_vendor()), "S-1", session.merge(variant), 4900, by=LEA)
+    with unit_of_work() as session:
+        catalogue.validate(session.get_one(Product, id), by=LEA)
+    assert find("sabot") == ["Sabot Concarneau"]
+    with unit_of_work() as session:
+        listings.offer(session.merge(factories.the_vendor()), "S-1", session.merge(variant), 4900, by=LEA)
+
+
+def test_merging_two_sheets_loses_no_barcode_stock_sale_text_nor_picture():
+    kept, double = a_shoe("Derby Lormont", "41"), a_shoe("DERBY LORMONT noir", "42", brand="")
+    stocked(double, 4)
+    key, _secret = factories.a_key()
+    factories.told(key, 1, "sale", double)
+    site = factories.the_site()
+    with unit_of_work() as session:
+        product = session.get_one(Product, double.product_id)
+        catalogue.describe(product, session.merge(site), "Notre derby", "Cousu main.", by=LEA)
+        catalogue.add_image(product, "a.jpg", by=LEA), catalogue.add_image(product, "b.jpg", by=LEA)
+        product.description = "Cuir pleine fleur."
+    with unit_of_work() as session:
+        catalogue.merge(session.get_one(Product, double.product_id), session.get_one(Product, kept.product_id), by=LEA)
+    db.session.expire_all()
+    into = db.session.get(Product, kept.product_id)
+    assert {v.ean for v in into.variants} == {kept.ean, double.ean} and quantity(double) == 3
+    assert (into.description, into.cover) == ("Cuir pleine fleur.", "a.jpg") and [i.picture for i in into.images] == ["b.jpg"]
+    assert catalogue.words_for(into, site.id) == ("Notre derby", "Cousu main.") and catalogue.words_for(into, None)[0] == "Derby Lormont"
+    gone = (
+        db.session.get(Product, double.product_id)
+        if double.product_id != into.id
+        else db.session.scalars(db.select(Product).where(Product.id != into.id)).one()
+    )
+    assert gone.status is ProductState.merged and catalogue.sheet(gone.id).id == into.id
+    assert find("derby") == ["Derby Lormont"] and find(double.ean) == ["Derby Lormont"]
+    assert db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 1 and books.check() == []
+    with pytest.raises(Refused), unit_of_work() as session:
+        catalogue.merge(session.get_one(Product, into.id), session.get_one(Product, gone.id), by=LEA)
+
+
+def test_a_sheet_is_not_merged_with_itself_nor_goods_with_a_service():
+    shoe = a_shoe()
+    with unit_of_work():
+        service = catalogue.new_service("Pose de plaque", by=LEA).id
+    for other in (shoe.product_id, service):
+        with pytest.raises(Refused), unit_of_work() as session:
+            catalogue.merge(session.get_one(Product, shoe.product_id), session.get_one(Product, other), by=LEA)
+
+
+def test_a_service_is_a_product_with_a_barcode_of_our_own():
+    with unit_of_work():
+        first, second = catalogue.new_service("Ressemelage", by=LEA), catalogue.new_service("Pose de plaque", by=LEA)
+        eans = [first.variants[0].ean, second.variants[0].ean]
+    assert len(set(eans)) == 2 and all(e.startswith("29") and catalogue.read_ean(e) == e for e in eans)
+
+
+def test_a_site_s_own_words_are_dropped_when_they_are_emptied():
+    shoe = a_shoe()
+    site_id = factories.the_site().id
+    for words, count in (("À nous", 1), ("Autrement", 1), ("", 0)):
+        with unit_of_work() as session:
+            catalogue.describe(session.get_one(Product, shoe.product_id), session.get_one(Site, site_id), words, "", by=LEA)
+        assert db.session.scalar(db.select(db.func.count(ProductText.id))) == count
+
+
+def test_a_product_has_at_most_eight_pictures_besides_its_cover():
+    shoe = a_shoe()
+    with unit_of_work() as session:
+        product = session.get_one(Product, shoe.product_id)
+        for n in range(9):
+            catalogue.add_image(product, f"{n}.jpg", by=LEA)
+            session.flush()
+        with pytest.raises(Refused, match="8"):
+            catalogue.add_image(product, "x.jpg", by=LEA)
+    assert db.session.scalar(db.select(db.func.count(ProductImage.id))) == 8
+
+
+def test_a_brand_that_asks_for_its_agreement_or_excludes_a_vendor_is_obeyed():
+    shoe = a_shoe()
+    vendor = factories.the_vendor().id
+    assert catalogue.why_not_sold_by(vendor, shoe.product) is None
+    with unit_of_work() as session:
+        session.scalars(db.select(Brand)).one().needs_agreement = True
+    assert "accord" in catalogue.why_not_sold_by(vendor, db.session.get(Product, shoe.product_id))
+    for allowed in (True, False):
+        with unit_of_work() as session:
+            session.execute(db.delete(BrandAgreement))
+            session.add(BrandAgreement(brand_id=shoe.product.brand_id, vendor_id=vendor, allowed=allowed, note=""))
+        reason = catalogue.why_not_sold_by(vendor, db.session.get(Product, shoe.product_id))
+        assert (reason is None) is allowed
+        assert (shoe.product.brand_id in db.session.scalars(catalogue.closed_brands(vendor)).all()) is not allowed
+
+
+@pytest.mark.parametrize(
+    ("story", "lowest"),
+    [
+        ([], None), ([(100, 5000)], None), ([(100, 5000), (1, 4000)], 5000), ([(100, 5000), (20, 3000), (1, 4000)], 3000),
+        ([(100, 3000), (50, 5000), (1, 4000)], 5000), ([(10, 5000), (5, 4500), (1, 4000)], 4500),
+    ],
+)  # fmt: skip
+def test_the_lowest_price_of_the_last_thirty_days_before_a_reduction(story, lowest):
+    shoe, now = a_shoe(price_cents=None), clock.now()
+    for days, price in story:
+        with clock.at(now - timedelta(days=days)), unit_of_work() as session:
+            catalogue.set_price(session.get_one(Variant, shoe.id), price, by=LEA)
+    assert catalogue.lowest_of_30_days(shoe.id) == lowest
+
+
+# ── search ──
+
+
+def test_words_are_found_without_accents_plurals_or_order_and_while_being_typed():
+    a_shoe("Chaussures d’été Écru", brand="Pouldu"), a_shoe("Botte Aubrac", brand="Aubrac")
+    for words in ("chaussure ete", "ÉTÉ chaussures", "ecru pouldu", "poul", "botte"):
+        assert len(find(words)) == 1, words
+    assert find("botte été") == [] and find("!!!") == [] and find('"; DROP') == []
+
+
+def test_a_barcode_whole_or_begun_and_a_reference_find_in_the_same_box():
+    shoe = a_shoe(supplier_ref="LOR-100/B")
+    for words in (shoe.ean, shoe.ean[:8], f" {shoe.ean[:3]} {shoe.ean[3:]} ", "LOR-100/B", "lor100b", "lor 100"):
+        assert find(words) == ["Derby Lormont"], words
+
+
+def test_a_mistyped_word_is_corrected_when_nothing_answers():
+    a_shoe("Mocassin Pouldu", brand="Pouldu")
+    found = search.find(search.Asked("moccasin pouldou"))
+    assert found.count == 1 and found.corrected == "mocassin pouldu"
+    assert search.find(search.Asked("xyzzyx")).count == 0
+
+
+def test_facets_count_products_and_narrow_by_details_of_one_variant():
+    for size, color in (("41", "Noir"), ("42", "Brun")):
+        a_shoe(shoe_size=size, color=color)
+    a_shoe("Botte Aubrac", "42", "Noir", brand="Aubrac", price_cents=18900)
+    facets = search.facets(search.Asked(""))
+    assert dict(facets["shoe_size"]) == {"41": 1, "42": 2} and dict(facets["color"]) == {"Noir": 2, "Brun": 1}
+    assert dict(facets["brand"]) == {"Lormont": 1, "Aubrac": 1} and dict(facets["price"]) == {"5000-10000": 1, "10000-20000": 1}
+    assert find("", shoe_size="42", color="Noir") == ["Botte Aubrac"] and find("", brand="Lormont") == ["Derby Lormont"]
+    assert find("", price="10000-20000") == ["Botte Aubrac"] and find("", category="Chaussures", shoe_size="50") == []
+
+
+def test_condition_and_store_narrow_to_what_is_really_there():
+    new, used = a_shoe(), a_shoe("Botte Aubrac")
+    stocked(new, 1), factories.an_item(used)
+    assert find("", condition="new") == ["Derby Lormont"] and find("", condition="used") == ["Botte Aubrac"]
+    store = str(factories.the_store().id)
+    assert len(find("", store=store)) == 2 and find("", store="999") == []
+    with unit_of_work() as session:
+        levels.adjust(session.merge(db.session.scalars(db.select(levels.StockLevel)).one()), 0, by=LEA)
+    assert find("", condition="new") == []
+
+
+def test_pages_go_on_without_repeating_and_counts_stop_at_a_thousand():
+    with unit_of_work() as session:
+        for n in range(1205):
+            session.add(Product(title=f"Lacet {n}", created_at=clock.now()))
+    found = search.find(search.Asked("lacets", size=100))
+    assert found.count_words == "1 000+"
+    seen, after = set(found.ids), found.next
+    while after:
+        found = search.find(search.Asked("lacets", after=after, size=100))
+        assert not seen & set(found.ids)
+        seen |= set(found.ids)
+        after = found.next
+    assert len(seen) == 1205
+
+
+def test_a_renamed_brand_is_found_by_its_new_name_once_the_worker_passed():
+    a_shoe()
+    with unit_of_work() as session:
+        session.scalars(db.select(Brand)).one().name = "Bordelais"
+    search.catch_up()
+    assert find("bordelais") == ["Derby Lormont"] and find("derby") == ["Derby Lormont"]

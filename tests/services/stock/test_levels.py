@@ -1,0 +1,243 @@
+"""New stock: the sum of what moved, reserved without overselling, right at any date, apart from second-hand units."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from models import ConflictState, Item, ItemState, Movement, Reservation, ReservationState, StockConflict, StockLevel, Store
+from services import clock
+from services.finance import books
+from services.stock import inventories, items, levels, listings
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import HUGO, LEA, MARC, a_reservation, a_shoe, quantity, stocked
+
+
+def movements(level: StockLevel) -> list[tuple[str, int]]:
+    rows = db.session.scalars(
+        db.select(Movement).where(Movement.variant_id == level.variant_id, Movement.store_id == level.store_id).order_by(Movement.id)
+    )
+    return [(m.kind.value, m.quantity) for m in rows]
+
+
+def again(row):
+    db.session.expire_all()
+    return db.session.get(type(row), row.id)
+
+
+def test_a_hand_writes_a_movement_and_the_level_is_their_sum():
+    level = stocked(a_shoe(), 5)
+    stocked(level.variant, 3)
+    assert movements(level) == [("adjustment", 5), ("adjustment", -2)] and again(level).quantity == 3
+    assert books.check() == []
+
+
+@pytest.mark.parametrize("quantity_", [-1, 1_000_001])
+def test_a_quantity_that_is_none_is_refused_and_changes_nothing(quantity_):
+    level = stocked(a_shoe(), 5)
+    with pytest.raises(Refused), unit_of_work() as session:
+        levels.adjust(session.get_one(StockLevel, level.id), quantity_, by=MARC)
+    assert again(level).quantity == 5
+
+
+def test_a_movement_is_never_changed_nor_dropped():
+    stocked(a_shoe(), 5)
+    for sql in ("UPDATE movement SET quantity = 9", "DELETE FROM movement"):
+        with pytest.raises(DBAPIError), unit_of_work() as session:
+            session.execute(db.text(sql))
+
+
+def test_stock_at_a_date_is_what_had_moved_by_then():
+    variant, start = a_shoe(), clock.now()
+    for days, count in ((10, 4), (5, 9), (1, 2)):
+        with clock.at(start - timedelta(days=days)):
+            stocked(variant, count)
+    store = factories.the_store()
+    assert [levels.at(store.id, variant.id, start - timedelta(days=d)) for d in (11, 7, 3, 0)] == [0, 4, 9, 2]
+    assert levels.all_at(store.id, start - timedelta(days=7)) == [(variant.id, 4)]
+
+
+def test_a_cart_keeps_units_and_frees_them_when_its_time_is_over():
+    level = stocked(a_shoe(), 2)
+    row = a_reservation(level, 2)
+    assert again(level).available == 0
+    with pytest.raises(Refused, match="dernière"), unit_of_work() as session:
+        levels.reserve(session.get_one(StockLevel, level.id), 1, "panier 2", clock.now(), by=HUGO)
+    with clock.at(clock.now() + timedelta(hours=1)):
+        assert levels.over() == [row.id]
+        with unit_of_work() as session:
+            levels.lapse(session.get_one(Reservation, row.id))
+    assert again(level).available == 2 and again(row).status is ReservationState.released and books.check() == []
+
+
+def test_an_order_handed_over_takes_its_units_with_it():
+    level = stocked(a_shoe(), 3)
+    row = a_reservation(level, 2, "1702-A", promised=True)
+    with unit_of_work() as session:
+        levels.hand_over(session.get_one(Reservation, row.id), 8900, by=LEA)
+    level = again(level)
+    assert (level.quantity, level.reserved) == (1, 0) and movements(level)[-1] == ("sale", -2) and books.check() == []
+
+
+def test_the_counter_beats_the_newest_unpaid_carts_first_and_an_order_becomes_a_conflict():
+    level = stocked(a_shoe(), 3)
+    order, old, new = a_reservation(level, 1, "1702-A", promised=True), a_reservation(level, 1, "panier 1"), a_reservation(level, 1, "panier 2")
+    key, _secret = factories.a_key()
+    assert factories.told(key, 1, "sale", level.variant)["conflicts"] == 0
+    assert [again(r).status.value for r in (order, old, new)] == ["promised", "held", "beaten"]
+    factories.told(key, 2, "sale", level.variant)
+    assert factories.told(key, 3, "sale", level.variant)["conflicts"] == 1
+    assert [again(r).status.value for r in (order, old)] == ["beaten", "beaten"]
+    conflict = db.session.scalars(db.select(StockConflict)).one()
+    assert (conflict.status, conflict.reservation_id, quantity(level.variant)) == (ConflictState.open, order.id, 0) and books.check() == []
+
+
+def test_a_conflict_proposes_the_twin_of_the_same_vendor_first_then_the_nearest_and_takes_it():
+    variant = a_shoe()
+    with unit_of_work():
+        factories.the_store().postcode = "44000"
+    _other, _site, far = factories.another_vendor()
+    with unit_of_work() as session:
+        session.get_one(Store, far.id).postcode = "44100"
+    paris = factories.a_store("Paris", "P1", postcode="75011")
+    lyon = factories.a_store("Rennes", "R1", postcode="35000")
+    for store in (far, paris, lyon):
+        stocked(variant, 1, store)
+    level = stocked(variant, 1)
+    a_reservation(level, 1, "1702-A", promised=True)
+    key, _secret = factories.a_key()
+    factories.told(key, 1, "sale", variant)
+    conflict = db.session.scalars(db.select(StockConflict)).one()
+    assert [twin.store.id for twin in levels.twins(conflict)] == [lyon.id, paris.id, far.id]
+    with unit_of_work() as session:
+        row = levels.replace(session.get_one(StockConflict, conflict.id), session.get_one(Store, lyon.id), None, by=LEA)
+        session.flush()
+        assert (row.status, row.holder, row.store_id) == (ReservationState.promised, "1702-A", lyon.id)
+    assert again(conflict).status is ConflictState.moved and books.check() == []
+
+
+def test_a_second_hand_unit_sold_at_the_counter_leaves_every_channel_and_beats_a_cart():
+    item = factories.an_item(a_shoe())
+    with unit_of_work() as session:
+        listings.put_on_sale(session.get_one(Item, item.id), 4500, by=MARC)
+        row = levels.reserve_item(session.get_one(Item, item.id), "panier 1", clock.now() + timedelta(minutes=5), by=HUGO)
+        session.flush()
+        row_id = row.id
+    assert books.check() == []
+    key, _secret = factories.a_key()
+    assert factories.told(key, 1, "sale", item.variant, item=item.id)["status"] == "ok"
+    assert again(item).status is ItemState.sold and db.session.get(Reservation, row_id).status is ReservationState.beaten
+    assert [row.status.value for row in db.session.scalars(db.select(listings.Listing))] == ["withdrawn"] and books.check() == []
+
+
+def test_a_freed_unit_is_on_sale_again_when_it_was():
+    item = factories.an_item(a_shoe())
+    with unit_of_work() as session:
+        listings.put_on_sale(session.get_one(Item, item.id), 4500, by=MARC)
+        levels.release(levels.reserve_item(session.get_one(Item, item.id), "panier 1", clock.now(), by=HUGO), by=HUGO)
+    assert again(item).status is ItemState.listed and books.check() == []
+
+
+def test_new_and_second_hand_are_never_one_number():
+    variant = a_shoe()
+    stocked(variant, 4)
+    factories.an_item(variant)
+    factories.an_item(variant)
+    assert levels.by_condition(factories.the_vendor().id, [variant.id]) == {variant.id: (4, 2)}
+    assert items.stock_of(factories.the_vendor().id, [variant.id]) == {variant.id: 2}
+
+
+# ── inventories ──
+
+
+def a_count(whole: bool = False):
+    with unit_of_work():
+        count = inventories.open_count(factories.the_store(), "", whole=whole, by=LEA)
+        db.session.flush()
+        id = count.id
+    return db.session.get(inventories.StockCount, id)
+
+
+def test_a_count_shows_its_differences_and_stock_follows_it():
+    shoe, boot = a_shoe(), a_shoe("Botte Aubrac")
+    stocked(shoe, 5)
+    stocked(boot, 2)
+    count = a_count(whole=True)
+    with unit_of_work():
+        for _n in range(3):
+            inventories.scan(again(count), shoe.ean, by=LEA)
+    assert [(d.variant.id, d.thought, d.counted, d.gap) for d in inventories.differences(again(count))] == [
+        (shoe.id, 5, 3, -2),
+        (boot.id, 2, None, -2),
+    ]
+    with unit_of_work():
+        assert inventories.validate(again(count), by=LEA) == 2
+    assert (quantity(shoe), quantity(boot)) == (3, 0) and books.check() == []
+
+
+def test_what_is_sold_while_people_count_is_no_difference():
+    shoe = a_shoe()
+    stocked(shoe, 5)
+    start = clock.now()
+    with clock.at(start + timedelta(minutes=1)):
+        count = a_count()
+        with unit_of_work():
+            inventories.say(again(count), shoe.ean, 5, by=LEA)
+    key, _secret = factories.a_key()
+    with clock.at(start + timedelta(minutes=20)):
+        factories.told(key, 1, "sale", shoe)
+    with clock.at(start + timedelta(minutes=40)):
+        assert inventories.differences(again(count)) == []
+        with unit_of_work():
+            inventories.validate(again(count), by=LEA)
+    assert quantity(shoe) == 4 and books.check() == []
+
+
+def test_a_store_is_counted_once_at_a_time_and_an_unknown_barcode_is_said():
+    count = a_count()
+    with pytest.raises(Refused, match="déjà"):
+        a_count()
+    with pytest.raises(Refused, match="ne connaît pas"), unit_of_work():
+        inventories.scan(again(count), factories.ean(990), by=LEA)
+    with unit_of_work():
+        inventories.drop(again(count), by=LEA)
+    shoe = a_shoe()
+    with pytest.raises(Refused, match="terminé"), unit_of_work():
+        inventories.scan(again(count), shoe.ean, by=LEA)
+
+
+# ── transfers ──
+
+
+def test_units_travel_from_one_store_to_another_and_what_is_missing_is_missing():
+    shoe, there = a_shoe(), factories.a_store()
+    stocked(shoe, 5)
+    with unit_of_work() as session:
+        transfer = inventories.open_transfer(factories.the_store(), session.get_one(Store, there.id), by=LEA)
+        session.flush()
+        inventories.put_in(transfer, shoe.ean, 4, by=LEA)
+        id = transfer.id
+    with unit_of_work() as session:
+        inventories.send(session.get_one(inventories.StockTransfer, id), by=LEA)
+    assert (quantity(shoe), quantity(shoe, there)) == (1, 0)
+    with unit_of_work() as session:
+        transfer = session.get_one(inventories.StockTransfer, id)
+        inventories.arrive(transfer, {transfer.lines[0].id: 3}, by=LEA)
+    assert (quantity(shoe), quantity(shoe, there)) == (1, 3) and books.check() == []
+    with pytest.raises(Refused), unit_of_work() as session:
+        inventories.arrive(session.get_one(inventories.StockTransfer, id), by=LEA)
+
+
+def test_what_is_promised_does_not_travel_and_other_vendors_get_nothing():
+    shoe, there = a_shoe(), factories.a_store()
+    a_reservation(stocked(shoe, 2), 2, promised=True)
+    with unit_of_work() as session:
+        transfer = inventories.open_transfer(factories.the_store(), session.get_one(Store, there.id), by=LEA)
+        session.flush()
+        with pytest.raises(Refused, match="0 "):
+            inventories.put_in(transfer, shoe.ean, 1, by=LEA)
+    _vendor, _site, strange = factories.another_vendor()
+    with pytest.raises(Refused), unit_of_work() as session:
+        inventories.open_transfer(factories.the_store(), session.get_one(Store, strange.id), by=LEA)
