@@ -56,19 +56,18 @@ class _Reader:
     def __init__(self, loading: runs.Loading) -> None:
         if "ean" not in loading.at and "sku" not in loading.at:
             raise Refused(_("The column « ean » or « offer-sku » is missing: nothing says which reference a line counts."))
-        self.loading, self.at = loading, loading.at
-        self.most = settings.value("stock_most_quantity")
-        stores = db.session.scalars(select(Store).where(Store.vendor_id == loading.vendor_id)).all()
-        self.stores = {code.lower(): store.id for store in stores for code in (store.code, store.name) if code}
-        self.only = loading.store_id
+        self.at, self.most, self.only = loading.at, settings.value("stock_most_quantity"), loading.store_id
         if self.only is None and "store" not in loading.at:
             raise Refused(_("Which store is this the stock of? Choose it, or name it in a column « warehouse-code »."))
+        self.stores: dict[str, int] = {}
+        if "store" in loading.at:
+            stores = db.session.scalars(select(Store).where(Store.vendor_id == loading.vendor_id)).all()
+            self.stores = {code.lower(): store.id for store in stores for code in (store.code, store.name) if code}
         db.session.rollback()
+        self.plain: dict[str, int] = {str(n): n for n in range(min(self.most, 1000) + 1)}  # what nearly every line says
 
     def row(self, line: int, cells: list[str]) -> Line:
         ean, sku = self._cell(cells, "ean").strip(), self._cell(cells, "sku").strip()[:60]
-        if not ean and not sku:
-            raise Refused(_("This line names no reference."))
         if ean:
             try:
                 ean = catalogue.read_ean(ean)
@@ -76,14 +75,20 @@ class _Reader:
                 if not sku:
                     raise runs.Ignored(str(bad)) from None
                 ean = ""
+        elif not sku:
+            raise Refused(_("This line names no reference."))
         elif sku.isdigit():  # tills that have no name of their own for an article give its barcode
             with contextlib.suppress(catalogue.BadEan):
                 ean = catalogue.read_ean(sku)
-        quantity = self._quantity(self._cell(cells, "quantity"))
-        if self._cell(cells, "delete").strip().lower() == "delete":
+        words = self._cell(cells, "quantity")
+        quantity = self.plain.get(words)
+        if quantity is None:
+            quantity = self._quantity(words)
+        if "delete" in self.at and self._cell(cells, "delete").strip().lower() == "delete":
             quantity = 0
-        return Line(line, sku, ean, quantity, self._store(self._cell(cells, "store")), self._cell(cells, "title").strip()[:300],
-                    self._cell(cells, "brand").strip()[:100], self._cell(cells, "supplier_ref").strip()[:60])  # fmt: skip
+        store_id = self._store(self._cell(cells, "store")) if "store" in self.at or self.only is None else self.only
+        return Line(line, sku, ean, quantity, store_id, self._cell(cells, "title").strip()[:300], self._cell(cells, "brand").strip()[:100],
+                    self._cell(cells, "supplier_ref").strip()[:60])  # fmt: skip
 
     def _cell(self, cells: list[str], name: str) -> str:
         place = self.at.get(name)
@@ -143,7 +148,8 @@ def _load(loading: runs.Loading) -> None:
             torn[first.line] = torn[line.line] = reason
     lines = [line for line in chosen.values() if line.line not in torn]
     loading.put_aside(torn)
-    loading.progress()
+    if loading.read >= runs.PROGRESS_EVERY:
+        loading.progress()
     apply(loading, lines, dated_at)
 
 
@@ -258,9 +264,9 @@ def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dic
     held = sum(1 for quantity, _r, _c in known.values() if quantity > 0)
     for variant_id, line in wanted.items():
         quantity, reserved, counted_at = known.pop(variant_id, (None, 0, None))
-        if counted_at is not None and counted_at > dated_at:
+        if counted_at is not None and counted_at > when:
             written.ignored[line.line] = _("A newer count of %(ean)s is known (%(day)s).", ean=line.ean or line.sku,
-                                           day=clock.paris(counted_at).strftime("%d/%m %H:%M"))  # fmt: skip
+                                           day=clock.paris(read_moment(counted_at) or dated_at).strftime("%d/%m %H:%M"))  # fmt: skip
             continue
         target = max(0, line.quantity + later.get(variant_id, 0))
         before = quantity or 0
@@ -288,7 +294,7 @@ def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dic
     if full:
         for variant_id, (quantity, reserved, counted_at) in known.items():  # what a full file does not name is no longer there
             target = max(0, later.get(variant_id, 0))
-            if counted_at is not None and counted_at > dated_at:
+            if counted_at is not None and counted_at > when:
                 continue
             if quantity == target:
                 dated.append((0, when, store_id, variant_id))
@@ -319,8 +325,8 @@ def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dic
     )  # fmt: skip
 
 
-def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dict[int, tuple[int, int, datetime | None]]:
-    """What a store is thought to hold: all of it, or of these references."""
+def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dict[int, tuple[int, int, Any]]:
+    """What a store is thought to hold: all of it, or of these references. Moments as the engine keeps them: they compare as they are."""
     sql = "SELECT variant_id, quantity, reserved, counted_at FROM stock_level WHERE store_id = :store"
     rows: list[Any] = []
     if wanted is None:
@@ -330,7 +336,7 @@ def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dic
         for start in range(0, len(ids), 500):
             part = {f"v{n}": id for n, id in enumerate(ids[start : start + 500])}
             rows += connection.execute(text(f"{sql} AND variant_id IN ({', '.join(':' + name for name in part)})"), {"store": store_id, **part}).all()
-    return {variant: (quantity, reserved, read_moment(counted_at)) for variant, quantity, reserved, counted_at in rows}
+    return {variant: (quantity, reserved, counted_at) for variant, quantity, reserved, counted_at in rows}
 
 
 def _moved_since(connection: Any, store_id: int, moment: datetime) -> dict[int, int]:

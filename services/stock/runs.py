@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -282,6 +282,8 @@ class Loading:
         self.vendor_id, self.store_id, self.confirmed, self.dated_at = run.vendor_id, run.store_id, run.confirmed, run.dated_at
         self.by_name, self.mapping, self.source = run.by_name, dict(run.mapping), files.path(run.file_path)
         self.received_at = run.started_at
+        self._aside: IO[str] | None = None
+        self._writer: Any = None
 
     def open(self) -> dict[str, int]:
         """Open the file; where each of our columns stands in it. Raises Refused when it is no table or lacks one."""
@@ -296,26 +298,22 @@ class Loading:
 
     def rows(self, read_row: Callable[[int, list[str]], Any]) -> Iterator[Any]:
         """What `read_row` makes of each line; a refused or ignored line goes to the file of refused lines with its sentence."""
-        self.errors_name = self.errors_name or files.keep(b"", ".csv")
-        with files.path(self.errors_name).open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, delimiter=";")
-            writer.writerow([*self.table.header, "ligne", "motif"])
-            for line, cells in self.table.rows:
-                self.read += 1
-                if self.read % PROGRESS_EVERY == 0:
-                    self.progress()
-                try:
-                    if not cells:
-                        raise Refused(_("This line cannot be read: a quotation mark is open."))
-                    row = read_row(line, cells)
-                except Ignored as reason:
-                    self.ignored += 1
-                    self._put_aside(writer, line, cells, str(reason))
-                except Refused as refusal:
-                    self.refused += 1
-                    self._put_aside(writer, line, cells, str(refusal))
-                else:
-                    yield row
+        for line, cells in self.table.rows:
+            self.read += 1
+            if self.read % PROGRESS_EVERY == 0:
+                self.progress()
+            try:
+                if not cells:
+                    raise Refused(_("This line cannot be read: a quotation mark is open."))
+                row = read_row(line, cells)
+            except Ignored as reason:
+                self.ignored += 1
+                self._put_aside(line, cells, str(reason))
+            except Refused as refusal:
+                self.refused += 1
+                self._put_aside(line, cells, str(refusal))
+            else:
+                yield row
 
     def put_aside(self, reasons: dict[int, str], *, ignored: bool = False) -> None:
         """Lines that were read and turn out to be wrong only beside the others: the file is read again for their words."""
@@ -325,28 +323,43 @@ class Loading:
             self.ignored += len(reasons)
         else:
             self.refused += len(reasons)
-        table = imports.open_table(self.source)
-        with files.path(self.errors_name).open("a", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter=";")
-            for line, cells in table.rows:
-                if line in reasons:
-                    self._put_aside(writer, line, cells, reasons[line])
+        for line, cells in imports.open_table(self.source).rows:
+            if line in reasons:
+                self._put_aside(line, cells, reasons[line])
 
-    def _put_aside(self, writer: Any, line: int, cells: list[str], reason: str) -> None:
+    def _put_aside(self, line: int, cells: list[str], reason: str) -> None:
         if len(self.refused_lines) < MOST_TOLD:
             self.refused_lines.append([line, " ; ".join(cells)[:120], reason])
+        if self._aside is None:
+            self._open_errors()
         width = len(self.table.header)
         cells = [*cells[:width], *[""] * (width - len(cells))]
-        writer.writerow([*(imports.neutral(c) for c in cells), line, reason])
+        self._writer.writerow([*(imports.neutral(c) for c in cells), line, reason])
+
+    def _open_errors(self) -> None:
+        """The file of refused lines, made when the first one comes."""
+        is_new = not self.errors_name
+        self.errors_name = self.errors_name or files.keep(b"", ".csv")
+        self._aside = files.path(self.errors_name).open("a", encoding="utf-8-sig" if is_new else "utf-8", newline="")
+        self._writer = csv.writer(self._aside, delimiter=";")
+        if is_new:
+            self._writer.writerow([*self.table.header, "ligne", "motif"])
+
+    def _close_errors(self) -> None:
+        if self._aside is not None:
+            self._aside.close()
+            self._aside = None
 
     def mark(self) -> tuple[int, int, int, int]:
         """Where the report stands before a unit that may have to be tried again."""
+        self._close_errors()
         size = files.path(self.errors_name).stat().st_size if self.errors_name else 0
         return self.refused, self.ignored, len(self.refused_lines), size
 
     def back_to(self, mark: tuple[int, int, int, int]) -> None:
         self.refused, self.ignored, told, size = mark
         del self.refused_lines[told:]
+        self._close_errors()
         if self.errors_name:
             os.truncate(files.path(self.errors_name), size)
 
@@ -371,6 +384,7 @@ class Loading:
         self, connection: Any, *, created: int = 0, updated: int = 0, unchanged: int = 0, removed: int = 0, state: ImportState = S.complete
     ) -> None:
         """Write the report into the unit that applies the file: both or neither."""
+        self._close_errors()
         if not self.refused and not self.ignored:
             self.forget_errors()
         connection.execute(
@@ -383,6 +397,7 @@ class Loading:
         )  # fmt: skip
 
     def forget_errors(self) -> None:
+        self._close_errors()
         if self.errors_name:
             files.drop(self.errors_name)
             self.errors_name = ""

@@ -59,13 +59,13 @@ STEP = 2_000
 
 def refresh(connection: Connection, ids: list[int]) -> None:
     """Index these products anew, in the caller's transaction; one that was merged is no longer found."""
-    among = f"({', '.join(map(str, ids))})"  # numbers of ours: a text a page long is parsed faster than as many parameters
+    among, numbers = f"({', '.join(('?' if is_sqlite() else '%s',) * len(ids))})", tuple(ids)
     details: dict[int, list[str]] = {}
-    for id, *parts in connection.exec_driver_sql(_DETAILS + among):
+    for id, *parts in connection.exec_driver_sql(_DETAILS + among, numbers):
         details.setdefault(id, []).extend(word for part in parts if part for word in _part(part))
     rows = []
     vocabulary: set[str] = set()
-    for id, title, maker, reference, *parts, status in connection.exec_driver_sql(_PRODUCTS + among):
+    for id, title, maker, reference, *parts, status in connection.exec_driver_sql(_PRODUCTS + among, numbers):
         if status == ProductState.merged.value:
             continue
         found = dict.fromkeys(words_of(f"{title} {reference}"))
@@ -75,10 +75,10 @@ def refresh(connection: Connection, ids: list[int]) -> None:
         found.update(dict.fromkeys(details.get(id, ())))
         rows.append((id, " ".join(found)))
         vocabulary.update(found)
-    connection.exec_driver_sql(f"DELETE FROM search_index WHERE rowid IN {among}")
+    connection.exec_driver_sql(f"DELETE FROM search_index WHERE rowid IN {among}", numbers)
     insert_many(connection, "search_index", ("rowid", "words"), rows)
     _learn(connection, {word for word in vocabulary if len(word) > 2 and not word.isdigit()})
-    connection.exec_driver_sql(f"DELETE FROM search_todo WHERE product_id IN {among}")
+    connection.exec_driver_sql(f"DELETE FROM search_todo WHERE product_id IN {among}", numbers)
 
 
 @lru_cache(maxsize=5_000)

@@ -196,7 +196,7 @@ def feed_line(data: bytes) -> None:
         opened = imports.open_table(path)
         at = imports.columns(opened.header, feeds.COLUMNS, ("quantity",)).at
         reader = feeds._Reader.__new__(feeds._Reader)
-        reader.at, reader.most, reader.stores, reader.only = at, 9_999, {"m1": 1}, 1
+        reader.at, reader.most, reader.stores, reader.only, reader.plain = at, 9_999, {"m1": 1}, 1, {}
         for line, cells in opened.rows:
             try:
                 found = reader.row(line, cells)
