@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from flask_babel import gettext as _
@@ -169,7 +170,8 @@ def scope_of(user_id: int) -> Scope:
         return Scope(vendors, frozenset({*theirs, *(store for _vendor, store in rows if store is not None)}))
 
 
-def _criteria(scope: Scope) -> list[Any]:
+@lru_cache(maxsize=500)
+def _criteria(scope: Scope) -> tuple[Any, ...]:
     ids = tuple(scope.vendors)
     options = [with_loader_criteria(model, getattr(model, column).in_(ids) if ids else false(), include_aliases=True) for model, column in OWNED]
     offers = db.select(Offer.id).where(Offer.vendor_id.in_(ids))
@@ -213,7 +215,7 @@ def _criteria(scope: Scope) -> list[Any]:
             options.append(
                 with_loader_criteria(model, mine | model.store_id.is_(None) if model.__table__.c.store_id.nullable else mine, include_aliases=True)
             )
-    return options
+    return tuple(options)
 
 
 @event.listens_for(Session, "do_orm_execute")

@@ -189,7 +189,7 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
     matched = matching.match(loading.vendor_id or 0, lines)
     unknown = [line for line in lines if line.line not in matched]
     loading.put_aside({line.line: _("We do not know this reference: it waits in the queue of unknown references.") for line in unknown}, ignored=True)
-    mark = loading.mark()
+    mark, source = loading.mark(), _Source(loading.mode, f"import {loading.run_id}", loading.by_name)
 
     def work() -> None:
         loading.back_to(mark)
@@ -199,7 +199,7 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
             for store_id in stores:
                 wanted = {matched[line.line]: line for line in lines if line.store_id == store_id and line.line in matched}
                 with one_at_a_time(connection, f"stock {store_id}"):
-                    _apply_to(connection, loading, store_id, wanted, dated_at, written)
+                    _apply_to(connection, source, store_id, wanted, dated_at, written)
             if written.would_empty and not loading.confirmed:
                 session.rollback()
                 raise _Waits(written.would_empty)
@@ -207,12 +207,7 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
             matching.note_unknown(loading.vendor_id or 0, unknown)
             loading.ended(connection, created=written.created, updated=written.changed, unchanged=written.same, removed=written.emptied)
             session.execute(update(ImportRun).where(ImportRun.id == loading.run_id).values(dated_at=dated_at))
-            session.expire_all()
-            for store_id, variant_ids in written.short.items():
-                for level in session.scalars(select(StockLevel).where(StockLevel.store_id == store_id, StockLevel.variant_id.in_(variant_ids))):
-                    levels.settle(level, cause=_("stock file « %(name)s »", name=loading.name), by=by)
-            for store_id in written.touched:
-                levels.changed(store_id, loading.vendor_id or 0)
+            _settle(written, _("stock file « %(name)s »", name=loading.name), loading.vendor_id or 0, by)
 
     try:
         retried(work)
@@ -236,18 +231,27 @@ def _wait_for_a_click(loading: runs.Loading, counts: list[list[Any]]) -> None:
         loading.ended(session, state=ImportState.to_confirm)
 
 
+class _Source(NamedTuple):
+    """Where counts come from, as their movements say it."""
+
+    mode: str
+    reference: str
+    by_name: str
+
+
 class _Written:
     """What applying a file did, and what it must do next."""
 
     def __init__(self) -> None:
-        self.created = self.changed = self.same = self.emptied = 0
+        self.created = self.created_some = self.changed = self.same = self.emptied = 0
         self.would_empty: list[list[Any]] = []
         self.ignored: dict[int, str] = {}
+        self.codes: dict[int, str] = {}
         self.short: dict[int, list[int]] = {}
         self.touched: set[int] = set()
 
 
-def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dict[int, Line], dated_at: datetime, written: _Written) -> None:
+def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int, Line], dated_at: datetime, written: _Written) -> None:
     store = connection.execute(text("SELECT name, vendor_id, last_feed_at FROM store WHERE id = :id"), {"id": store_id}).one()
     last = read_moment(store.last_feed_at)
     if last is not None and dated_at < last:
@@ -255,7 +259,7 @@ def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dic
             _("This file is dated %(day)s, older than the last full one of %(store)s (%(last)s): it was not loaded.", store=store.name,
               day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"), last=clock.paris(last).strftime("%d/%m/%Y %H:%M"))
         )  # fmt: skip
-    full = loading.mode == FULL
+    full = source.mode == FULL
     now, when = raw(clock.now()), raw(dated_at)
     known = _levels(connection, store_id, None if full else wanted)
     later = _moved_since(connection, store_id, dated_at)
@@ -265,12 +269,14 @@ def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dic
     for variant_id, line in wanted.items():
         quantity, reserved, counted_at = known.pop(variant_id, (None, 0, None))
         if counted_at is not None and counted_at > when:
+            written.codes[line.line] = "older_than_known"
             written.ignored[line.line] = _("A newer count of %(ean)s is known (%(day)s).", ean=line.ean or line.sku,
                                            day=clock.paris(read_moment(counted_at) or dated_at).strftime("%d/%m %H:%M"))  # fmt: skip
             continue
         target = max(0, line.quantity + later.get(variant_id, 0))
         before = quantity or 0
         if jump and abs(target - before) > jump and quantity is not None:
+            written.codes[line.line] = "fanciful_quantity"
             written.ignored[line.line] = _(
                 "From %(before)s to %(after)s units in one file is fanciful (%(most)s at most).", before=before, after=target, most=jump
             )
@@ -282,14 +288,13 @@ def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dic
         else:
             dated.append((line.quantity, when, store_id, variant_id))
         if target != before:
-            movements.append(
-                (store.vendor_id, store_id, variant_id, "feed", target - before, f"import {loading.run_id}", loading.by_name, when, now, "")
-            )
+            movements.append((store.vendor_id, store_id, variant_id, "feed", target - before, source.reference, source.by_name, when, now, ""))
             emptied += target == 0
         if reserved > target:
             written.short.setdefault(store_id, []).append(variant_id)
         written.same += target == before and quantity is not None
     written.created += len(new)
+    written.created_some += sum(1 for row in new if row[3])
     written.changed += len(changes)
     if full:
         for variant_id, (quantity, reserved, counted_at) in known.items():  # what a full file does not name is no longer there
@@ -300,9 +305,7 @@ def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dic
                 dated.append((0, when, store_id, variant_id))
                 continue
             changes.append((target, 0, when, now, store_id, variant_id))
-            movements.append(
-                (store.vendor_id, store_id, variant_id, "feed", target - quantity, f"import {loading.run_id}", loading.by_name, when, now, "")
-            )
+            movements.append((store.vendor_id, store_id, variant_id, "feed", target - quantity, source.reference, source.by_name, when, now, ""))
             emptied += target == 0
             written.emptied += 1
             if reserved > target:
@@ -323,6 +326,16 @@ def _apply_to(connection: Any, loading: runs.Loading, store_id: int, wanted: dic
         connection, "movement",
         ("vendor_id", "store_id", "variant_id", "kind", "quantity", "reference", "by_name", "at", "recorded_at", "channel"), movements,
     )  # fmt: skip
+
+
+def _settle(written: _Written, cause: str, vendor_id: int, by: Actor) -> None:
+    """What follows from new counts: promises that can no longer be kept, and the software that wants to know."""
+    db.session.expire_all()
+    for store_id, variant_ids in written.short.items():
+        for level in db.session.scalars(select(StockLevel).where(StockLevel.store_id == store_id, StockLevel.variant_id.in_(variant_ids))):
+            levels.settle(level, cause=cause, by=by)
+    for store_id in written.touched:
+        levels.changed(store_id, vendor_id)
 
 
 def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dict[int, tuple[int, int, Any]]:
@@ -385,25 +398,24 @@ def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: dateti
     if dated_at > clock.now() + FUTURE:
         raise Refused(_("This is dated in the future: the clock of your software is wrong."))
     most = settings.value("stock_most_quantity")
-    done: dict[str, Any] = {"changed": 0, "unchanged": 0, "ignored": []}
     levels.lock_store(store.id)
-    known = {v.ean: v for v in matching.by_eans(list(counts))}
-    for ean, quantity in sorted(counts.items()):
-        variant = known.get(ean)
-        if variant is None or not 0 <= quantity <= most:
-            done["ignored"].append({"ean": ean, "reason": "unknown_ean" if variant is None else "fanciful_quantity"})
-            continue
-        level = levels.of(store, variant)
-        if level.counted_at is not None and level.counted_at > dated_at:
-            done["ignored"].append({"ean": ean, "reason": "older_than_known"})
-            continue
-        before = level.quantity
-        levels.state(level, quantity, levels.K.feed, by=by, reference="api", at=dated_at)
-        done["changed" if level.quantity != before else "unchanged"] += 1
-        levels.settle(level, cause=_("stock published by %(name)s", name=by.name), by=by)
-    if done["changed"]:
-        levels.changed(store.id, store.vendor_id)
-    return done
+    eans = sorted(counts)
+    known = {v.ean: v.id for v in matching.by_eans(eans)}
+    ignored = {ean: "unknown_ean" if ean not in known else "fanciful_quantity" for ean in eans if ean not in known or not 0 <= counts[ean] <= most}
+    lines = {known[ean]: Line(n, "", ean, counts[ean], store.id) for n, ean in enumerate(eans) if ean not in ignored}
+    written = _Written()
+    if store.last_feed_at is not None and dated_at < store.last_feed_at:
+        ignored |= {line.ean: "older_than_known" for line in lines.values()}
+    else:
+        _apply_to(db.session.connection(), _Source(DELTA, "api", by.name), store.id, lines, dated_at, written)
+        ignored |= {eans[line]: code for line, code in written.codes.items()}
+    _settle(written, _("stock published by %(name)s", name=by.name), store.vendor_id, by)
+    changed = written.created_some + written.changed
+    return {
+        "changed": changed,
+        "unchanged": len(counts) - len(ignored) - changed,
+        "ignored": [{"ean": ean, "reason": ignored[ean]} for ean in eans if ean in ignored],
+    }
 
 
 runs.kind("stock", _l("Stock of a store"), COLUMNS, ("quantity",), _load, needs_store=True, modes=(FULL, DELTA),
