@@ -37,7 +37,8 @@ document.addEventListener("change", (event) => {
   const table = event.target.closest(".rows");
   if (!table) return;
   if (event.target.matches(".action_check_all")) table.querySelectorAll(".action_check").forEach((box) => { box.checked = event.target.checked; });
-  table.querySelector("[data-chosen]").textContent = table.querySelectorAll(".action_check:checked").length;
+  const chosen = table.querySelector("[data-chosen]");
+  if (chosen) chosen.textContent = table.querySelectorAll(".action_check:checked").length;
 });
 
 document.addEventListener("click", (event) => {
