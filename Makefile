@@ -16,6 +16,9 @@ setup: .venv/ready ## everything the product and its tests need
 run: .venv/ready ## the product with demo data, worker and simulators; Ctrl-C stops all of it
 	@exec $(PY) run.py
 
+till: .venv/ready ## a till of the demonstration plays its day against « make run »
+	@exec $(PY) -m simulators.till http://127.0.0.1:$${PORT:-8000} "$$(cat $${COMPTOIR_DATA_DIR:-var}/demo-till-key)"
+
 worker: .venv/ready ## the worker alone
 	@exec .venv/bin/huey_consumer tasks.huey -w 2 -k thread -t 60 -f
 
@@ -48,5 +51,5 @@ migration: .venv/ready ## name="what changes": a numbered migration from the dif
 screenshots: .venv/ready ## remake the pictures of the README
 	@$(PY) docs/screenshots.py
 
-.PHONY: help setup run worker demo test check accept bench fmt messages migration screenshots
+.PHONY: help setup run till worker demo test check accept bench fmt messages migration screenshots
 .DEFAULT_GOAL = help

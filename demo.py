@@ -514,12 +514,18 @@ def the_shoe_shops(today: datetime, dice: random.Random) -> None:
             session.add(BrandAgreement(brand=agreed, vendor_id=vendor.id, allowed=True, note="Accord du 3 mars"))
             for name, grams, cents, free in (("Point relais", 2000, 490, 9900), ("Domicile", 5000, 890, None)):
                 session.add(ShippingRate(vendor_id=vendor.id, name=name, up_to_grams=grams, price_cents=cents, free_from_cents=free))
-            key, _secret = machine_keys.make(
+            key, secret = machine_keys.make(
                 vendor, "Caisse 1, Saint-Malo", ["till", "catalogue", "stock"], by=awa, store=session.get_one(Store, shops[0])
             )
             session.flush()
             key_id = key.id
+        till_key().write_text(secret)  # of the trial alone: « make till » plays a day with it
     the_till_plays(key_id, shops[0], today, dice, awa)
+
+
+def till_key() -> Path:
+    """Where the demonstration leaves the key of its till."""
+    return files.folder().parent / "demo-till-key"
 
 
 def the_till_plays(key_id: int, store_id: int, today: datetime, dice: random.Random, awa: Actor) -> None:

@@ -259,9 +259,9 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
         known = count("SELECT count(*) FROM matched WHERE NOT is_new")
         loading.ended(connection, created=created, updated=updated, unchanged=known - updated)
     if created > 10_000 and not is_sqlite():
-        for table in ("product", "variant", "price_point"):  # or the planner goes on thinking they are empty
-            connection.execute(text(f"ANALYZE {table}"))
-        connection.commit()
+        with merging(connection):
+            for table in ("product", "variant", "price_point"):  # or the planner goes on thinking they are empty
+                connection.execute(text(f"ANALYZE {table}"))
 
 
 def _refuse_nameless(connection: Connection, loading: runs.Loading) -> None:
