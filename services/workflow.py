@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import inspect
 from sqlalchemy.orm.attributes import flag_modified
 
 from models import Event
@@ -101,6 +102,7 @@ class Workflow:
 
     def fire(self, row: Any, verb: str, *, by: Actor, **facts: Any) -> None:
         """Check, change the status, add the event. Raises Refused with the sentence when the move is not open."""
+        _read_again(row)
         if reason := self.why_not(row, verb, by.kind):
             raise Refused(reason)
         move = self.move(verb, row.status)
@@ -110,6 +112,14 @@ class Workflow:
         if move.to is None and row in db.session:
             flag_modified(row, "status")  # the state stays, yet the version moves: a second hand must still meet it
         record(row, verb, by=by, before=before, after=row.status, **facts)
+
+
+def _read_again(row: Any) -> None:
+    """Rows without a version of their own: their state once more, locked, so that of two hands one meets what the other did."""
+    known = inspect(row)
+    if known.persistent and known.mapper.version_id_col is None:
+        with db.session.no_autoflush:
+            db.session.refresh(row, ["status"], with_for_update=True)
 
 
 def record(row: Any, verb: str, *, by: Actor, before: StrEnum | None = None, after: StrEnum | None = None, **facts: Any) -> None:

@@ -143,9 +143,7 @@ def _load(loading: runs.Loading) -> None:
         elif first.quantity == line.quantity:
             loading.repeat(line.line, line.ean or line.sku)
         else:
-            reason = _("%(what)s is counted twice, %(a)s on line %(la)s and %(b)s on line %(lb)s: keep the right one.", what=line.ean or line.sku,
-                       a=first.quantity, la=first.line, b=line.quantity, lb=line.line)  # fmt: skip
-            torn[first.line] = torn[line.line] = reason
+            torn[first.line] = torn[line.line] = _counted_twice(line.ean or line.sku, first, line)
     lines = [line for line in chosen.values() if line.line not in torn]
     loading.put_aside(torn)
     if loading.read >= runs.PROGRESS_EVERY:
@@ -188,6 +186,7 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
     by = Actor("machine", loading.run_id, loading.by_name)
     matched = matching.match(loading.vendor_id or 0, lines)
     unknown = [line for line in lines if line.line not in matched]
+    lines = _one_count_each(loading, lines, matched)
     loading.put_aside({line.line: _("We do not know this reference: it waits in the queue of unknown references.") for line in unknown}, ignored=True)
     mark, source = loading.mark(), _Source(loading.mode, f"import {loading.run_id}", loading.by_name)
 
@@ -215,6 +214,31 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
         _wait_for_a_click(loading, waits.counts)
     if any(line.title for line in unknown):
         matching.look_for_titles(loading.vendor_id or 0)
+
+
+def _one_count_each(loading: runs.Loading, lines: list[Line], matched: dict[int, int]) -> list[Line]:
+    """A barcode on one line and the vendor's own name on another may be one reference: what was said of lines that look alike holds for these."""
+    first: dict[tuple[int, int], Line] = {}
+    left_out: set[int] = set()
+    torn: dict[int, str] = {}
+    for line in lines:
+        if line.line not in matched:
+            continue
+        known = first.setdefault((line.store_id, matched[line.line]), line)
+        if known is line:
+            continue
+        left_out.add(line.line)
+        if known.quantity == line.quantity:
+            loading.repeat(line.line, line.ean or line.sku)
+        else:
+            torn[known.line] = torn[line.line] = _counted_twice(line.ean or line.sku, known, line)
+    loading.put_aside(torn)
+    return [line for line in lines if line.line not in left_out and line.line not in torn]
+
+
+def _counted_twice(what: str, a: Line, b: Line) -> str:
+    return _("%(what)s is counted twice, %(a)s on line %(la)s and %(b)s on line %(lb)s: keep the right one.", what=what, a=a.quantity, la=a.line,
+             b=b.quantity, lb=b.line)  # fmt: skip
 
 
 class _Waits(Exception):
@@ -247,7 +271,6 @@ class _Written:
         self.would_empty: list[list[Any]] = []
         self.ignored: dict[int, str] = {}
         self.codes: dict[int, str] = {}
-        self.short: dict[int, list[int]] = {}
         self.touched: set[int] = set()
 
 
@@ -265,15 +288,15 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
     later = _moved_since(connection, store_id, dated_at)
     jump = settings.value("stock_most_jump")
     new, changes, movements, dated, emptied = [], [], [], [], 0
-    held = sum(1 for quantity, _r, _c in known.values() if quantity > 0)
+    held = sum(1 for quantity, _c in known.values() if quantity > 0)
     for variant_id, line in wanted.items():
-        quantity, reserved, counted_at = known.pop(variant_id, (None, 0, None))
+        quantity, counted_at = known.pop(variant_id, (None, None))
         if counted_at is not None and counted_at > when:
             written.codes[line.line] = "older_than_known"
             written.ignored[line.line] = _("A newer count of %(ean)s is known (%(day)s).", ean=line.ean or line.sku,
                                            day=clock.paris(read_moment(counted_at) or dated_at).strftime("%d/%m %H:%M"))  # fmt: skip
             continue
-        target = max(0, line.quantity + later.get(variant_id, 0))
+        target = levels.after(line.quantity, *later.get(variant_id, (0, 0)))
         before = quantity or 0
         if jump and abs(target - before) > jump and quantity is not None:
             written.codes[line.line] = "fanciful_quantity"
@@ -290,15 +313,13 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
         if target != before:
             movements.append((store.vendor_id, store_id, variant_id, "feed", target - before, source.reference, source.by_name, when, now, ""))
             emptied += target == 0
-        if reserved > target:
-            written.short.setdefault(store_id, []).append(variant_id)
         written.same += target == before and quantity is not None
     written.created += len(new)
     written.created_some += sum(1 for row in new if row[3])
     written.changed += len(changes)
     if full:
-        for variant_id, (quantity, reserved, counted_at) in known.items():  # what a full file does not name is no longer there
-            target = max(0, later.get(variant_id, 0))
+        for variant_id, (quantity, counted_at) in known.items():  # what a full file does not name is no longer there
+            target = levels.after(0, *later.get(variant_id, (0, 0)))
             if counted_at is not None and counted_at > when:
                 continue
             if quantity == target:
@@ -308,8 +329,6 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
             movements.append((store.vendor_id, store_id, variant_id, "feed", target - quantity, source.reference, source.by_name, when, now, ""))
             emptied += target == 0
             written.emptied += 1
-            if reserved > target:
-                written.short.setdefault(store_id, []).append(variant_id)
         if emptied * 100 > held * settings.value("feed_empty_percent"):
             written.would_empty.append([store.name, emptied, held])
         connection.execute(text("UPDATE store SET last_feed_at = :at WHERE id = :id"), {"at": when, "id": store_id})
@@ -331,16 +350,16 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
 def _settle(written: _Written, cause: str, vendor_id: int, by: Actor) -> None:
     """What follows from new counts: promises that can no longer be kept, and the software that wants to know."""
     db.session.expire_all()
-    for store_id, variant_ids in written.short.items():
-        for level in db.session.scalars(select(StockLevel).where(StockLevel.store_id == store_id, StockLevel.variant_id.in_(variant_ids))):
+    for store_id in sorted(written.touched):
+        # Asked after the counts were written: whoever reserved meanwhile is among them.
+        for level in db.session.scalars(select(StockLevel).where(StockLevel.store_id == store_id, StockLevel.reserved > StockLevel.quantity)).all():
             levels.settle(level, cause=cause, by=by)
-    for store_id in written.touched:
         levels.changed(store_id, vendor_id)
 
 
-def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dict[int, tuple[int, int, Any]]:
+def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dict[int, tuple[int, Any]]:
     """What a store is thought to hold: all of it, or of these references. Moments as the engine keeps them: they compare as they are."""
-    sql = "SELECT variant_id, quantity, reserved, counted_at FROM stock_level WHERE store_id = :store"
+    sql = "SELECT variant_id, quantity, counted_at FROM stock_level WHERE store_id = :store"
     rows: list[Any] = []
     if wanted is None:
         rows = connection.execute(text(sql), {"store": store_id}).all()
@@ -349,24 +368,25 @@ def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dic
         for start in range(0, len(ids), 500):
             part = {f"v{n}": id for n, id in enumerate(ids[start : start + 500])}
             rows += connection.execute(text(f"{sql} AND variant_id IN ({', '.join(':' + name for name in part)})"), {"store": store_id, **part}).all()
-    return {variant: (quantity, reserved, counted_at) for variant, quantity, reserved, counted_at in rows}
+    return {variant: (quantity, counted_at) for variant, quantity, counted_at in rows}
 
 
-def _moved_since(connection: Any, store_id: int, moment: datetime) -> dict[int, int]:
-    """What was sold, returned or sent elsewhere after the moment a file speaks of, as `levels.expected` counts it for one reference."""
+def _moved_since(connection: Any, store_id: int, moment: datetime) -> dict[int, tuple[int, int]]:
+    """What was sold, returned or sent elsewhere after the moment a file speaks of: its sum and the lowest of its running sum, as `levels.expected` counts it for one reference."""
     if clock.now() - moment < timedelta(seconds=2):
         return {}
     rows = connection.execute(
         text(
-            "SELECT variant_id, sum(quantity) FROM ("
-            "SELECT variant_id, CASE WHEN kind = 'sale' THEN -quantity ELSE quantity END AS quantity FROM till_event "
+            "SELECT variant_id, sum(quantity), min(balance) FROM ("
+            "SELECT variant_id, quantity, sum(quantity) OVER (PARTITION BY variant_id ORDER BY at, quantity DESC) AS balance FROM ("
+            "SELECT variant_id, at, CASE WHEN kind = 'sale' THEN -quantity ELSE quantity END AS quantity FROM till_event "
             "WHERE store_id = :store AND at > :since AND item_id IS NULL AND kind IN ('sale', 'return') AND variant_id IS NOT NULL UNION ALL "
-            "SELECT variant_id, quantity FROM movement WHERE store_id = :store AND at > :since AND item_id IS NULL AND channel <> 'till' "
-            "AND kind NOT IN ('feed', 'count', 'adjustment')) moved GROUP BY variant_id"
+            "SELECT variant_id, at, quantity FROM movement WHERE store_id = :store AND at > :since AND item_id IS NULL AND channel <> 'till' "
+            "AND kind NOT IN ('feed', 'count', 'adjustment')) moved) run GROUP BY variant_id"
         ),
         {"store": store_id, "since": raw(moment)},
     )
-    return {variant: int(quantity) for variant, quantity in rows}
+    return {variant: (int(total), int(lowest)) for variant, total, lowest in rows}
 
 
 _BY_FILE = "counted_key_id = NULL, counted_number = NULL, counted_through = NULL"

@@ -58,6 +58,7 @@ workflow.VERBS.update(
 
 def open_count(store: Store, name: str, *, whole: bool, by: Actor) -> StockCount:
     """Begin to count a store; `whole`: what nobody counted is not there. One at a time in a store. Raises Refused."""
+    levels.lock_store(store.id)
     if db.session.scalar(select(StockCount.id).where(StockCount.store_id == store.id, StockCount.status == C.counting)):
         raise Refused(_("This store is already being counted: end that count first."))
     name = " ".join(name.split())[:200] or _("Inventory of %(day)s", day=clock.today().strftime("%d/%m/%Y"))
@@ -81,12 +82,15 @@ def say(count: StockCount, ean: str, quantity: int, *, by: Actor) -> StockCountL
 
 
 def _line(count: StockCount, ean: str) -> StockCountLine:
+    levels.lock_store(count.store_id)
+    db.session.refresh(count, ["status"])
     if count.status is not C.counting:
         raise Refused(_("This count is over: open another one."))
     variant = catalogue.by_ean(catalogue.read_ean(ean))
     if variant is None:
         raise Refused(_("The catalogue does not know %(ean)s: put it aside and tell the catalogue team.", ean=ean[:20]))
-    line = db.session.scalar(select(StockCountLine).where(StockCountLine.count_id == count.id, StockCountLine.variant_id == variant.id))
+    known = select(StockCountLine).where(StockCountLine.count_id == count.id, StockCountLine.variant_id == variant.id)
+    line = db.session.scalar(known, execution_options={"populate_existing": True})
     if line is None:
         line = StockCountLine(count_id=count.id, variant_id=variant.id, counted=0, at=clock.now())
         db.session.add(line)
@@ -144,9 +148,9 @@ def _since(count: StockCount, line: StockCountLine) -> int:
 
 def validate(count: StockCount, *, by: Actor) -> int:
     """The count is right: stock follows it, what moved meanwhile on top. Returns how many references changed."""
+    levels.lock_store(count.store_id)
     COUNT.fire(count, "validate_count", by=by)
     count.ended_at = clock.now()
-    levels.lock_store(count.store_id)
     store, changed = db.session.get_one(Store, count.store_id), 0
     lines = {line.variant_id: line for line in db.session.scalars(select(StockCountLine).where(StockCountLine.count_id == count.id))}
     for variant_id, line in sorted(lines.items()):

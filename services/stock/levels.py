@@ -11,7 +11,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Select, case, func, or_, select, true, update
+from sqlalchemy import Select, case, func, or_, select, true, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models import (
@@ -125,22 +125,34 @@ def state(level: StockLevel, quantity: int, kind: MovementKind, *, by: Actor, at
 
 
 def expected(level: StockLevel) -> int:
-    """How many there must be: the last statement, and what it did not know yet of tills, orders and transfers; never below zero."""
+    """How many there must be: the last statement, and what it did not know yet of tills, orders and transfers; never below zero.
+
+    The floor is met at each step, in the order things happened: what was sold beyond what we knew of is no debt of units that come later.
+    """
     known = TillEvent.at > level.counted_at if level.counted_at is not None else true()
     if level.counted_key_id is not None:
         known = case((TillEvent.key_id == level.counted_key_id, TillEvent.number > (level.counted_through or 0)), else_=known)
     delta = case((TillEvent.kind == TillEventKind.sale, -TillEvent.quantity), else_=TillEvent.quantity)
-    told = select(func.sum(delta)).where(
+    told = select(TillEvent.at.label("at"), delta.label("delta")).where(
         TillEvent.store_id == level.store_id, TillEvent.variant_id == level.variant_id, TillEvent.item_id.is_(None),
         TillEvent.kind.in_([TillEventKind.sale, TillEventKind.return_]), known,
     )  # fmt: skip
-    moved = select(func.sum(Movement.quantity)).where(
+    moved = select(Movement.at.label("at"), Movement.quantity.label("delta")).where(
         Movement.store_id == level.store_id, Movement.variant_id == level.variant_id, Movement.item_id.is_(None), Movement.channel != "till",
         Movement.kind.not_in([K.feed, K.count, K.adjustment]),
     )  # fmt: skip
     if level.counted_at is not None:
         moved = moved.where(Movement.at > level.counted_at)
-    return max(0, level.counted + (db.session.scalar(told) or 0) + (db.session.scalar(moved) or 0))
+    steps = union_all(told, moved).subquery()
+    balance = func.sum(steps.c.delta).over(order_by=(steps.c.at, steps.c.delta.desc()))
+    run = select(steps.c.delta, balance.label("balance")).subquery()
+    total, lowest = db.session.execute(select(func.sum(run.c.delta), func.min(run.c.balance))).one()
+    return after(level.counted, int(total or 0), int(lowest or 0))
+
+
+def after(counted: int, total: int, lowest: int) -> int:
+    """Units left of `counted` when what happened sums to `total` and its running sum went down to `lowest` (not below zero at any step)."""
+    return max(counted, -lowest) + total
 
 
 def adjust(level: StockLevel, quantity: int, *, by: Actor, reason: str = "") -> int:
@@ -150,8 +162,8 @@ def adjust(level: StockLevel, quantity: int, *, by: Actor, reason: str = "") -> 
     lock_store(level.store_id)
     db.session.refresh(level, with_for_update=True)
     difference = quantity - level.quantity
+    state(level, quantity, K.adjustment, by=by, at=clock.now(), reference=reason)  # also « there are as many as we thought » is newer than what is told late
     if difference:
-        state(level, quantity, K.adjustment, by=by, at=clock.now(), reference=reason)
         workflow.record(level, "adjust", by=by, was=quantity - difference, now=quantity)
         settle(level, cause=_("stock corrected by hand"), by=by)
         changed(level.store_id, level.vendor_id)
@@ -218,19 +230,20 @@ def promise(row: Reservation, *, by: Actor) -> None:
 
 def release(row: Reservation, *, by: Actor) -> None:
     """Free again: the cart was emptied, its time is over, the order cancelled."""
+    lock_store(row.store_id)
     RESERVATION.fire(row, "release", by=by)
     _give_back(row)
 
 
 def hand_over(row: Reservation, price_cents: int, *, by: Actor, channel: str = "web") -> None:
     """The order left or was collected: units and promise go together, as a sale."""
+    lock_store(row.store_id)
     RESERVATION.fire(row, "hand_over", by=by)
     if row.item_id is not None:
         item = db.session.get_one(Item, row.item_id)
         items.ITEM.fire(item, "release", by=by)
         items.sell(item, price_cents, channel=channel, by=by)
         return
-    lock_store(row.store_id)
     _give_back(row)
     level = db.session.scalars(select(StockLevel).where(StockLevel.store_id == row.store_id, StockLevel.variant_id == row.variant_id)).one()
     db.session.refresh(level, with_for_update=True)
@@ -297,6 +310,9 @@ def settle_item(item: Item, *, cause: str, by: Actor) -> StockConflict | None:
 
 
 def _beat(row: Reservation, cause: str, by: Actor) -> StockConflict | None:
+    db.session.refresh(row, with_for_update=True)
+    if row.status not in (R.held, R.promised):
+        return None
     was_promised = row.status is R.promised
     RESERVATION.fire(row, "beat", by=by, cause=cause)
     _give_back(row)

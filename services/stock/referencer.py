@@ -250,7 +250,7 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
             "LEFT JOIN platform f ON f.name = s.platform LEFT JOIN variant v ON v.ean = s.ean"
         )
         run("CREATE INDEX matched_line ON matched (line)")
-        _find_sheets(run, has_brands="brand" in loading.at)
+        _find_sheets(run, "brand" in loading.at, vendor)
         created = _create(run, now, vendor)
         if not vendor:
             _update(run, loading, now)
@@ -272,16 +272,24 @@ def _refuse_nameless(connection: Connection, loading: runs.Loading) -> None:
     loading.put_aside({line: _("We do not know this barcode: give its title to create it.") for line in lines})
 
 
-def _find_sheets(run: Any, has_brands: bool) -> None:
-    """Which product each model of the file is: that of a sister we know, else the one with this supplier reference and brand, else a new one."""
+def _find_sheets(run: Any, has_brands: bool, vendor: int | None) -> None:
+    """Which product each model of the file is: that of a sister we know, else the one with this supplier reference and brand, else a new one.
+
+    A vendor adds barcodes to his own proposals only: what is validated is seen by all.
+    """
     run(
         "CREATE TEMPORARY TABLE sheet AS SELECT model, min(line) AS line, min(CASE WHEN is_new THEN line END) AS new_line, min(known_id) AS product_id, "
         "min(supplier_ref) AS supplier_ref, min(brand_id) AS brand_id, false AS is_new FROM matched GROUP BY model"
     )
+    own = "AND p.status = 'proposed' AND p.proposed_by_id = :vendor " if vendor else ""
+    if vendor:
+        run("DELETE FROM sheet WHERE new_line IS NULL")
+        run(f"UPDATE sheet SET product_id = NULL WHERE NOT EXISTS (SELECT 1 FROM product p WHERE p.id = sheet.product_id {own})", vendor=vendor)
     same_brand = "AND p.brand_id IS NOT DISTINCT FROM sheet.brand_id " if has_brands else ""
     run(
         "UPDATE sheet SET product_id = (SELECT min(p.id) FROM product p WHERE p.supplier_ref = sheet.supplier_ref AND p.supplier_ref <> '' "
-        f"{same_brand}AND p.status <> 'merged') WHERE product_id IS NULL AND supplier_ref <> '' AND EXISTS (SELECT 1 FROM product WHERE supplier_ref <> '')"
+        f"{same_brand}{own}AND p.status <> 'merged') WHERE product_id IS NULL AND supplier_ref <> '' AND EXISTS (SELECT 1 FROM product WHERE supplier_ref <> '')",
+        **({"vendor": vendor} if vendor else {}),
     )
     new_id = "(SELECT coalesce(max(id), 0) FROM product) + line" if is_sqlite() else "nextval('product_id_seq')"
     run(f"UPDATE sheet SET product_id = {new_id}, is_new = true WHERE product_id IS NULL")

@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, update
 
-from models import ColumnMapping, ImportRun, ImportState, Store, Vendor
+from models import ColumnMapping, Event, ImportRun, ImportState, Store, Vendor
 from services import clock, files, outbox, retention, webhooks, words, workflow
 from services.stock import imports
 from services.unit import db, unit_of_work
@@ -261,6 +261,12 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
         raise
 
 
+def _received_at(run: ImportRun) -> datetime:
+    """When it came, which may be long before it is loaded: a person looks at it first, or must confirm it."""
+    given = select(Event.at).where(Event.subject == run.__tablename__, Event.subject_id == run.id, Event.verb == "import_file").limit(1)
+    return db.session.scalar(given) or run.started_at
+
+
 @dataclass
 class Loading:
     """A run while it is loaded: its lines one by one, the refused ones written aside, its progress, its report."""
@@ -281,7 +287,7 @@ class Loading:
         self.run_id, self.kind, self.name, self.mode, self.sha256 = run.id, KINDS[run.kind], run.file_name, run.mode, run.sha256
         self.vendor_id, self.store_id, self.confirmed, self.dated_at = run.vendor_id, run.store_id, run.confirmed, run.dated_at
         self.by_name, self.mapping, self.source = run.by_name, dict(run.mapping), files.path(run.file_path)
-        self.received_at = run.started_at
+        self.received_at = _received_at(run)
         self._aside: IO[str] | None = None
         self._writer: Any = None
 

@@ -80,7 +80,7 @@ def test_a_long_file_killed_at_random_moments_is_loaded_whole_once(place, tmp_pa
     while deaths < KILLS:
         process = load(env, path)
         try:
-            process.wait(timeout=dice.uniform(0.5, max(2.0, seconds * 0.9)))
+            process.wait(timeout=dice.uniform(0.5, max(2.0, seconds * 0.5)))
             break
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -112,6 +112,6 @@ def test_every_encoding_gives_the_same_catalogue(place, tmp_path, encoding, figu
     said, _nothing = process.communicate(timeout=300)
     assert process.returncode == 0, said
     with engine.connect() as connection:
-        title = connection.execute(text("SELECT title FROM product ORDER BY id LIMIT 1")).scalar()
+        title = connection.execute(text("SELECT title FROM product WHERE title LIKE '% n° 0'")).scalar()
         assert title == "Modèle d’été n° 0" and connection.execute(text("SELECT count(*) FROM variant")).scalar() == lines
     figure(f"lines in {encoding}", lines)

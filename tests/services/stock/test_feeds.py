@@ -251,3 +251,29 @@ def test_published_stock_says_what_became_of_each_barcode():
         said = feeds.publish(factories.the_store(), {shoe.ean: 9}, by=LEA, dated_at=clock.now() - timedelta(hours=1))
     assert said["ignored"][0]["reason"] == "older_than_known" and quantity(shoe) == 4
     assert db.session.scalar(db.select(db.func.count(StockLevel.id))) == 1
+
+
+def test_a_file_that_waited_speaks_of_the_moment_it_came(tmp_path):
+    games = [a_game(f"Jeu {n}") for n in range(4)]
+    with clock.at(clock.now() - timedelta(hours=6)):
+        for game in games:
+            stocked(game, 1)
+    with clock.at(clock.now() - timedelta(hours=5)):
+        run = a_feed(tmp_path, {games[0]: 3}, mode="full")
+    key, _secret = factories.a_key()
+    with clock.at(clock.now() - timedelta(hours=2)):
+        factories.told(key, 1, "sale", games[0])
+    with unit_of_work() as session:
+        runs.confirm(session.get_one(ImportRun, run.id), by=LEA)
+    outbox.work()
+    db.session.expire_all()
+    assert quantity(games[0]) == 2 and books.check() == []
+
+
+def test_two_names_of_one_reference_that_contradict_each_other_are_both_put_aside(tmp_path):
+    shoe = a_shoe()
+    stocked(shoe, 7)
+    with unit_of_work() as session:
+        session.add(VendorReference(vendor_id=factories.the_vendor().id, sku="ABC", variant_id=shoe.id, how="by hand"))
+    run = given(a_file(tmp_path, f"ean;offer-sku;quantite\n{shoe.ean};;5\n;ABC;3\n"), mode="delta")
+    assert quantity(shoe) == 7 and run.refused == 2 and all("deux fois" in why for why in reasons(run).values())

@@ -241,3 +241,31 @@ def test_what_is_promised_does_not_travel_and_other_vendors_get_nothing():
     _vendor, _site, strange = factories.another_vendor()
     with pytest.raises(Refused), unit_of_work() as session:
         inventories.open_transfer(factories.the_store(), session.get_one(Store, strange.id), by=LEA)
+
+
+def test_what_was_sold_beyond_what_we_knew_of_is_no_debt_of_units_that_come_later():
+    shoe, there = a_shoe(), factories.a_store()
+    stocked(shoe, 0)
+    stocked(shoe, 5, there)
+    key, _secret = factories.a_key()
+    for number in (1, 2, 3):
+        factories.told(key, number, "sale", shoe)
+    with unit_of_work() as session:
+        transfer = inventories.open_transfer(session.get_one(Store, there.id), factories.the_store(), by=LEA)
+        session.flush()
+        inventories.put_in(transfer, shoe.ean, 5, by=LEA)
+        inventories.send(transfer, by=LEA)
+        inventories.arrive(transfer, by=LEA)
+    factories.told(key, 4, "sale", shoe)
+    assert quantity(shoe) == 4 and books.check() == []
+
+
+def test_as_many_as_we_thought_is_a_statement_too():
+    shoe = a_shoe()
+    now = clock.now()
+    with clock.at(now - timedelta(hours=3)):
+        level = stocked(shoe, 5)
+    levels.adjust(again(level), 5, by=LEA)
+    db.session.commit()
+    key, _secret = factories.a_key()
+    assert factories.told(key, 1, "sale", shoe, at=now - timedelta(hours=1))["status"] == "already_counted" and quantity(shoe) == 5

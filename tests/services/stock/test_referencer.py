@@ -165,3 +165,11 @@ def test_a_vendor_s_own_file_proposes_what_is_new_and_changes_nothing_else(tmp_p
 @pytest.mark.parametrize(("words", "points"), [("20", 2000), ("5,5", 550), ("5.5 %", 550), ("0.2", 2000), ("0", 0), ("2,10", 210)])
 def test_rates_of_vat_are_read_as_people_write_them(words, points):
     assert referencer.read_vat(words) == points
+
+
+def test_a_vendor_s_new_barcode_never_joins_a_sheet_others_already_see(tmp_path):
+    given(a_file(tmp_path, HEADER + line(1)), "catalogue")
+    given(a_file(tmp_path, HEADER + line(1) + line(2)), "catalogue", vendor=factories.the_vendor())
+    assert variant(2).product_id != variant(1).product_id and variant(2).product.status is ProductState.proposed
+    given(a_file(tmp_path, HEADER + line(2) + line(3)), "catalogue", vendor=factories.the_vendor())
+    assert variant(3).product_id == variant(2).product_id
