@@ -162,7 +162,8 @@ def adjust(level: StockLevel, quantity: int, *, by: Actor, reason: str = "") -> 
     lock_store(level.store_id)
     db.session.refresh(level, with_for_update=True)
     difference = quantity - level.quantity
-    state(level, quantity, K.adjustment, by=by, at=clock.now(), reference=reason)  # also « there are as many as we thought » is newer than what is told late
+    # Also « there are as many as we thought » is newer than what is told late.
+    state(level, quantity, K.adjustment, by=by, at=clock.now(), reference=reason)
     if difference:
         workflow.record(level, "adjust", by=by, was=quantity - difference, now=quantity)
         settle(level, cause=_("stock corrected by hand"), by=by)

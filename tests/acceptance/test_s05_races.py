@@ -22,8 +22,13 @@ from models import (
     Outbox,
     PoliceRecord,
     RecoveryCode,
+    Reservation,
+    ReservationState,
     SellerPayment,
+    StockCount,
+    StockCountLine,
     StockLevel,
+    StockTransfer,
     Store,
     TillEventKind,
     TransferBatch,
@@ -33,7 +38,7 @@ from services import audit, clock, limits, numbering, outbox
 from services.buyback import offers, reception
 from services.payments import store_credit, transfers
 from services.people import customers, second_factor, staff
-from services.stock import items, levels, runs, tills
+from services.stock import inventories, items, levels, runs, tills
 from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -214,6 +219,68 @@ def test_one_event_of_a_till_told_by_many_threads_counts_once(app, figure):
     assert found["first"] == 1 and set(found) <= {"first", "again"}, found
     assert factories.quantity(shoe) == 4
     figure("one event told at once", sum(found.values()), at_least=40)
+
+
+def test_a_transfer_that_arrives_under_many_clicks_arrives_once(app, figure):
+    shoe, there = factories.a_shoe(), factories.a_store()
+    factories.stocked(shoe, 5)
+    with unit_of_work() as session:
+        transfer = inventories.open_transfer(factories.the_store(), session.get_one(Store, there.id), by=LEA)
+        session.flush()
+        inventories.put_in(transfer, shoe.ean, 5, by=LEA)
+        inventories.send(transfer, by=LEA)
+        id, shoe_id, there_id = transfer.id, shoe.id, there.id
+
+    def arrive(_number: int) -> str:
+        with unit_of_work() as session:
+            inventories.arrive(session.get_one(StockTransfer, id), by=LEA)
+        return "arrived"
+
+    found = at_once(size(8, 40), arrive, app)
+    assert found["arrived"] == 1 and set(found) <= {"arrived", "refused"}, found
+    held = select(StockLevel.quantity).where(StockLevel.variant_id == shoe_id, StockLevel.store_id == there_id)
+    assert db.session.scalar(held) == 5
+    invariants()
+    figure("clicks on one arrival", sum(found.values()), at_least=40)
+
+
+def test_scanners_on_one_barcode_lose_no_unit(app, figure):
+    shoe = factories.a_shoe()
+    with unit_of_work() as session:
+        count = inventories.open_count(factories.the_store(), "", whole=False, by=LEA)
+        session.flush()
+        id, barcode = count.id, shoe.ean
+
+    def scan(_number: int) -> str:
+        with unit_of_work() as session:
+            inventories.scan(session.get_one(StockCount, id), barcode, by=LEA)
+        return "counted"
+
+    many = size(8, 40)
+    assert at_once(many, scan, app) == {"counted": many}
+    assert db.session.scalar(select(StockCountLine.counted)) == many
+    figure("scans at once", many, at_least=40)
+
+
+def test_a_promise_and_a_release_at_once_leave_one_of_them(app, figure):
+    shoe = factories.a_shoe()
+    level = factories.stocked(shoe, 40)
+    level_id = level.id
+    kept = [factories.a_reservation(level, holder=f"panier {n}").id for n in range(size(4, 20))]
+
+    def decide(number: int) -> str:
+        with unit_of_work() as session:
+            row = session.get_one(Reservation, kept[number // 2])
+            (levels.promise if number % 2 else levels.release)(row, by=MARC)
+        return "done"
+
+    found = at_once(2 * len(kept), decide, app)
+    assert set(found) <= {"done", "refused"}, found
+    db.session.expire_all()
+    held = db.session.scalar(select(func.count()).where(Reservation.status == ReservationState.promised))
+    assert db.session.get_one(StockLevel, level_id).reserved == held
+    invariants()
+    figure("promises against releases", 2 * len(kept), at_least=40)
 
 
 def test_fifty_validations_make_one_file(app, figure):
