@@ -116,8 +116,8 @@ class Workflow:
 
 def _read_again(row: Any) -> None:
     """Rows without a version of their own: their state once more, locked, so that of two hands one meets what the other did."""
-    known = inspect(row)
-    if known.persistent and known.mapper.version_id_col is None:
+    known = inspect(row, raiseerr=False)
+    if known is not None and known.persistent and known.mapper.version_id_col is None:
         with db.session.no_autoflush:
             db.session.refresh(row, ["status"], with_for_update=True)
 

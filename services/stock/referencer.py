@@ -281,7 +281,7 @@ def _find_sheets(run: Any, has_brands: bool, vendor: int | None) -> None:
         "CREATE TEMPORARY TABLE sheet AS SELECT model, min(line) AS line, min(CASE WHEN is_new THEN line END) AS new_line, min(known_id) AS product_id, "
         "min(supplier_ref) AS supplier_ref, min(brand_id) AS brand_id, false AS is_new FROM matched GROUP BY model"
     )
-    own = "AND p.status = 'proposed' AND p.proposed_by_id = :vendor " if vendor else ""
+    own = "AND p.status IN ('proposed') AND p.proposed_by_id = :vendor " if vendor else ""
     if vendor:
         run("DELETE FROM sheet WHERE new_line IS NULL")
         run(f"UPDATE sheet SET product_id = NULL WHERE NOT EXISTS (SELECT 1 FROM product p WHERE p.id = sheet.product_id {own})", vendor=vendor)
