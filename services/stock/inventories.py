@@ -218,6 +218,7 @@ def open_transfer(here: Store, there: Store, *, by: Actor) -> StockTransfer:
 
 def put_in(transfer: StockTransfer, ean: str, quantity: int, *, by: Actor) -> None:
     """So many units of a barcode travel; zero takes the line out. Raises Refused when the store has not that many free."""
+    _alone_with(transfer)
     if transfer.status is not T.preparing:
         raise Refused(_("This transfer already left: prepare another one."))
     variant = catalogue.by_ean(catalogue.read_ean(ean))
@@ -238,13 +239,20 @@ def put_in(transfer: StockTransfer, ean: str, quantity: int, *, by: Actor) -> No
         line.quantity = quantity
 
 
+def _alone_with(transfer: StockTransfer) -> None:
+    """What another hand put in or sent a moment ago is seen, and no other comes between."""
+    levels.lock_store(transfer.from_store_id)
+    db.session.flush()
+    db.session.refresh(transfer, ["status", "lines"])
+
+
 def send(transfer: StockTransfer, *, by: Actor) -> None:
     """The units leave the first store. Raises Refused when some of them went meanwhile."""
+    _alone_with(transfer)
     if not transfer.lines:
         raise Refused(_("Nothing is in this transfer yet."))
     TRANSFER.fire(transfer, "send", by=by)
     transfer.sent_at = clock.now()
-    levels.lock_store(transfer.from_store_id)
     for line in sorted(transfer.lines, key=lambda one: one.variant_id):
         level = levels.of(transfer.from_store, line.variant)
         if level.available < line.quantity:
