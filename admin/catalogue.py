@@ -15,6 +15,7 @@ from wtforms.validators import Length, Optional
 
 from admin.base import ReferenceView, ScopedView, action_of, me, uploaded
 from admin.fields import MoneyField
+from admin.listing import whole
 from models import Brand, BrandAgreement, Product, ProductImage, ProductKind, Site, UnmatchedReference, Variant
 from services import clock, files
 from services.stock import argus, catalogue, levels, matching, referencer, search
@@ -145,7 +146,7 @@ class SheetView(BaseView):
     @has_access
     def describe(self, id: int) -> Any:
         with unit_of_work() as session:
-            site = session.scalar(db.select(Site).where(Site.id == int(request.form.get("site", "0") or 0))) or abort(404)
+            site = session.scalar(db.select(Site).where(Site.id == whole(request.form.get("site"), 0))) or abort(404)
             catalogue.describe(_product(id), site, request.form.get("title", ""), request.form.get("description", ""), by=me())
         flash(_("Saved."), "success")
         return redirect(url_for("ProductView.show", pk=id))
@@ -209,7 +210,7 @@ class MergeView(BaseView):
         if request.method == "POST":
             try:
                 with unit_of_work() as session:
-                    into = session.get(Product, int(request.form.get("into", "0") or 0)) or abort(404)
+                    into = session.get(Product, whole(request.form.get("into"), 0)) or abort(404)
                     catalogue.merge(_product(id), into, by=me())
                     into_id, title = into.id, into.title
                 flash(_("Merged into « %(title)s »: barcodes, stock and history are there.", title=title), "success")
@@ -392,7 +393,7 @@ class ReferencerView(BaseView):
         if words := request.args.get("depuis", ""):
             try:
                 since = clock.from_paris(datetime.strptime(words, "%Y-%m-%d"))  # noqa: DTZ007  (from_paris makes it aware)
-            except ValueError:
+            except (ValueError, OverflowError):
                 raise Refused(_("« %(words)s » is no date.", words=words[:20])) from None
         if kind == "csv":
             answer = Response("".join(referencer.as_csv(since)), mimetype="text/csv")

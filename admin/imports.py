@@ -14,7 +14,7 @@ from flask_login import current_user
 
 from admin.base import ScopedView, me
 from models import ImportRun, Store, Vendor
-from services import clock, files, workflow
+from services import access, clock, files, workflow
 from services.people import staff
 from services.stock import imports, runs
 from services.unit import db, unit_of_work
@@ -136,6 +136,13 @@ class ImportView(BaseView):
         vendor = (
             db.session.scalar(db.select(Vendor).where(Vendor.id == int(words))) if words.isascii() and words.isdigit() and len(words) < 10 else None
         )
+        if (tied := access.tied_stores()) is not None:
+            if kind.name != "stock":
+                raise Refused(_("You work in one store: you give its stock files, and no others."))
+            if store is None and len(tied) == 1:
+                store = db.session.scalar(db.select(Store).where(Store.id == next(iter(tied))))
+            if store is None:
+                raise Refused(_("Choose the store or the vendor this file comes from."))
         if store is not None:
             return store.id, store.vendor_id
         if vendor is None and (not staff.sees_all(current_user) or kind.name in ("stock", "offers", "prices")):
@@ -159,6 +166,8 @@ class ImportView(BaseView):
     def decide(self, id: int, verb: str) -> Any:
         with unit_of_work():
             run = self._run(id)
+            if access.tied_stores() is not None and run.store_id is None:
+                raise Refused(_("You work in one store: you give its stock files, and no others."))
             if verb == "start":
                 mapping = {name.removeprefix("col-"): title for name, title in request.form.items() if name.startswith("col-")}
                 runs.start(run, mapping, by=me(), mode=request.form.get("mode", ""))

@@ -48,6 +48,7 @@ class StockLevelView(ScopedView):
     find_hint = _l("Title, EAN, reference")
     first_order = "-id"
     tabs = ((_l("To order again"), "?niveau=bas"),)
+    kept_args = ("niveau",)
     links = (
         (_l("Give a file"), "ImportView.upload", "down"),
         (_l("Stock at a date"), "StockAtView.at", "clock"),
@@ -63,7 +64,7 @@ class StockLevelView(ScopedView):
         return []
 
     def list_conditions(self, asked: Any) -> list[Any]:
-        return [StockLevel.quantity < StockLevel.alert_under] if request.args.get("niveau") == "bas" else []
+        return [StockLevel.quantity < StockLevel.alert_under] if asked.kept.get("niveau") == "bas" else []
 
     def show_more(self, row: StockLevel) -> dict[str, Any]:
         moved = select(Movement).where(Movement.store_id == row.store_id, Movement.variant_id == row.variant_id, Movement.item_id.is_(None))
@@ -166,9 +167,10 @@ class StockAtView(BaseView):
         store = next((s for s in stores if str(s.id) == wanted), stores[0] if stores else None)
         try:
             day = datetime.strptime(request.args.get("le", "") or clock.today().isoformat(), "%Y-%m-%d").date()  # noqa: DTZ007
-        except ValueError:
-            day, sentence = clock.today(), _("This is no date.")
-        return stores, store, clock.from_paris(datetime.combine(day + timedelta(days=1), time(0))) - timedelta(seconds=1), sentence
+            after = clock.from_paris(datetime.combine(day + timedelta(days=1), time(0)))
+        except (ValueError, OverflowError):
+            sentence, after = _("This is no date."), clock.now()
+        return stores, store, after - timedelta(seconds=1), sentence
 
 
 def _number(words: str) -> int:
@@ -289,21 +291,22 @@ class TransferView(BaseView):
     @expose("/", methods=["GET", "POST"])
     @has_access
     def open(self) -> Any:
-        stores, sentence = list(db.session.scalars(select(Store).order_by(Store.name).limit(2000))), ""
+        stores, targets, sentence = list(db.session.scalars(select(Store).order_by(Store.name).limit(2000))), self._targets(), ""
         if request.method == "POST":
+            ends = [
+                next((s.id for s in among if str(s.id) == request.form.get(name)), None) or abort(404)
+                for among, name in ((stores, "here"), (targets, "there"))
+            ]
             try:
-                with unit_of_work() as session:
-                    here, there = (
-                        session.scalar(select(Store).where(Store.id == _number(request.form.get(name, "")))) or abort(404)
-                        for name in ("here", "there")
-                    )
+                with access.limited_to(None), unit_of_work() as session:  # from a store of his to any of the same vendors
+                    here, there = (session.get_one(Store, one) for one in ends)
                     transfer = inventories.open_transfer(here, there, by=me())
                     session.flush()
                     id = transfer.id
                 return redirect(url_for("TransferView.transfer", id=id))
             except Refused as refusal:
                 sentence = str(refusal)
-        return render_template("admin/transfer_open.html", stores=stores, sentence=sentence), 422 if sentence else 200
+        return render_template("admin/transfer_open.html", stores=stores, targets=targets, sentence=sentence), 422 if sentence else 200
 
     @expose("/<int:id>")
     @has_access
@@ -312,15 +315,20 @@ class TransferView(BaseView):
 
     def _page(self, id: int, sentence: str = "") -> str:
         transfer = self._transfer(id)
-        return render_template("admin/transfer.html", transfer=transfer, flow=inventories.TRANSFER, sentence=sentence, typed=request.form,
+        with access.limited_to(None):  # the other end may be a store he does not work in
+            stores = transfer.from_store, transfer.to_store
+        return render_template("admin/transfer.html", transfer=transfer, from_store=stores[0], to_store=stores[1], flow=inventories.TRANSFER, sentence=sentence, typed=request.form,
                                history=workflow.history(transfer, 20))  # fmt: skip
 
     @expose("/<int:id>/article", methods=["POST"])
     @has_access
     def put(self, id: int) -> Any:
         try:
-            with unit_of_work():
-                inventories.put_in(self._transfer(id), request.form.get("ean", ""), _count(request.form.get("quantity", "1")), by=me())
+            self._stands_in(id, "put")
+            with access.limited_to(None), unit_of_work() as session:
+                inventories.put_in(
+                    session.get_one(StockTransfer, id), request.form.get("ean", ""), _count(request.form.get("quantity", "1")), by=me()
+                )
         except Refused as refusal:
             return self._page(id, str(refusal)), 422
         return redirect(url_for("TransferView.transfer", id=id))
@@ -329,8 +337,9 @@ class TransferView(BaseView):
     @has_access
     def decide(self, id: int, verb: str) -> Any:
         try:
-            with unit_of_work():
-                transfer = self._transfer(id)
+            self._stands_in(id, verb)
+            with access.limited_to(None), unit_of_work() as session:
+                transfer = session.get_one(StockTransfer, id)
                 if verb == "send":
                     inventories.send(transfer, by=me())
                 elif verb == "drop":
@@ -341,6 +350,20 @@ class TransferView(BaseView):
         except Refused as refusal:
             return self._page(id, str(refusal)), 422
         return redirect(url_for("TransferView.transfer", id=id))
+
+    @staticmethod
+    def _targets() -> list[Store]:
+        """Where units may be sent: any store of the vendors he works for."""
+        limit = access.scope()
+        with access.limited_to(None):
+            rows = select(Store).order_by(Store.name).limit(2000)
+            return list(db.session.scalars(rows if limit is None else rows.where(Store.vendor_id.in_(limit.vendors))))
+
+    def _stands_in(self, id: int, verb: str) -> None:
+        """Units are put in and sent where they leave, received where they arrive. Raises Refused."""
+        transfer, tied = self._transfer(id), access.tied_stores()
+        if tied is not None and (transfer.to_store_id if verb == "arrive" else transfer.from_store_id) not in tied:
+            raise Refused(_("This is for the other store to do."))
 
     @staticmethod
     def _transfer(id: int) -> StockTransfer:

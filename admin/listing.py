@@ -36,10 +36,11 @@ class Asked:
     order: str = ""
     page: int = 1
     size: int = SIZES[0]
+    kept: dict[str, str] = field(default_factory=dict)  # what a view of its own reads in the address, carried along
 
     def query(self, **changes: Any) -> str:
         """The address of this list with something changed."""
-        parts: dict[str, Any] = {"q": self.q, **self.filters, "ordre": self.order, "page": self.page, "taille": self.size, **changes}
+        parts: dict[str, Any] = {"q": self.q, **self.kept, **self.filters, "ordre": self.order, "page": self.page, "taille": self.size, **changes}
         defaults = {"page": 1, "taille": SIZES[0]}
         return "?" + urlencode({k: v for k, v in parts.items() if v not in ("", None) and defaults.get(k) != v})
 
@@ -50,8 +51,9 @@ def read(view: Any, args: Any) -> Asked:
         q=args.get("q", "").strip()[:100].replace("\0", ""),
         filters={name: args[name].strip()[:60] for name in filter_names(view) if args.get(name, "").strip()},
         order=order if order.lstrip("-") in view.order_columns else "",
-        page=min(_whole(args.get("page"), 1), 100_000),
-        size=s if (s := _whole(args.get("taille"), SIZES[0])) in SIZES else SIZES[0],
+        page=min(whole(args.get("page"), 1), 100_000),
+        size=s if (s := whole(args.get("taille"), SIZES[0])) in SIZES else SIZES[0],
+        kept={name: args[name][:20] for name in getattr(view, "kept_args", ()) if args.get(name)},
     )
 
 
@@ -63,7 +65,7 @@ def filter_names(view: Any) -> Iterator[str]:
             yield name
 
 
-def _whole(words: str | None, default: int) -> int:
+def whole(words: str | None, default: int) -> int:
     return int(words) if words and len(words) < 10 and words.isascii() and words.isdigit() and int(words) > 0 else default
 
 

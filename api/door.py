@@ -83,6 +83,21 @@ def _note_use(key: MachineKey) -> None:
 # ── the same request twice ──
 
 
+def _print_of_request() -> str:
+    """What makes two requests the same: of a form with files its fields and their bytes, since each client draws its own boundary each time."""
+    found = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
+    if request.mimetype != "multipart/form-data":
+        found.update(request.get_data(cache=True))
+        return found.hexdigest()
+    found.update(json.dumps(sorted(request.form.items(multi=True))).encode())
+    for name, file in sorted(request.files.items(multi=True), key=lambda one: one[0]):
+        found.update(json.dumps([name, file.filename]).encode())
+        while block := file.stream.read(1 << 20):
+            found.update(block)
+        file.stream.seek(0)
+    return found.hexdigest()
+
+
 def _once(key: MachineKey, work: Callable[[], Any]) -> Any:
     """Under an Idempotency-Key a request is carried out once in 24 hours; a repeat gets the first answer."""
     name = request.headers.get("Idempotency-Key") or request.headers.get("X-Idempotency-Key") or ""
@@ -90,7 +105,7 @@ def _once(key: MachineKey, work: Callable[[], Any]) -> Any:
         return work()
     if len(name) > 120 or not name.isascii() or not name.isprintable():
         return problem(422, "invalid", _("An Idempotency-Key has at most 120 printable characters."))
-    print_ = hashlib.sha256(f"{request.method} {request.full_path}\n".encode() + request.get_data(cache=True)).hexdigest()
+    print_ = _print_of_request()
     known = _remembered(key, name, print_)
     if known is not None:
         return known

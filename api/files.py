@@ -32,6 +32,8 @@ def give_file(key: MachineKey) -> Any:
         errors.append({"field": "file", "code": "file", "message": _("Choose a file.")})
     if kind not in KINDS:
         errors.append({"field": "kind", "code": "choice", "message": _("Give one of: %(choices)s.", choices=", ".join(KINDS))})
+    elif key.store_id and kind != "stock":
+        errors.append({"field": "kind", "code": "store", "message": _("This key stands in one store: it gives its stock files, and no others.")})
     elif mode and mode not in runs.KINDS[kind].modes:
         errors.append(
             {"field": "mode", "code": "choice", "message": _("Give one of: %(choices)s.", choices=", ".join(runs.KINDS[kind].modes) or "–")}

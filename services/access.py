@@ -153,6 +153,17 @@ def limited_to(scope: Scope | None) -> Iterator[None]:
         _scope.reset(token)
 
 
+def scope() -> Scope | None:
+    """Who is at work: the vendors and stores he is limited to; None without a limit."""
+    return _scope.get()
+
+
+def tied_stores() -> frozenset[int] | None:
+    """The stores whoever is at work is tied to; None when the whole of a vendor, or everything, is open to him."""
+    limit = _scope.get()
+    return limit.stores if limit is not None else None
+
+
 def begin(scope: Scope | None) -> None:
     """Limit the rest of this request; `begin(None)` ends it."""
     _scope.set(scope)

@@ -21,13 +21,18 @@ function say(words, undo) {
   setTimeout((one) => one.remove(), 8000, toast);
 }
 
+const words = document.documentElement.lang.startsWith("en")
+  ? { offline: "Off line: nothing was saved.", away: "You are signed out: nothing was saved. Open the page again." }
+  : { offline: "Hors ligne : rien n’a été enregistré.", away: "Vous êtes déconnecté : rien n’a été enregistré. Rouvrez la page." };
+
 async function save(field, value, isUndo = false) {
   const before = field.dataset.was;
   if (value === before) return;
   field.dataset.was = value;                       // optimistic: the next field is already being typed in
   const body = new URLSearchParams({ csrf_token: token, [field.name]: value });
   try {
-    const answer = await fetch(field.dataset.adjust, { method: "POST", body, headers: { "X-Fragment": "1" } });
+    const answer = await fetch(field.dataset.adjust, { method: "POST", body, headers: { "X-Fragment": "1" }, redirect: "manual" });
+    if (answer.type === "opaqueredirect") throw new Error(words.away);   // signed out, or no longer allowed: nothing was written
     if (!answer.ok) throw new Error(new DOMParser().parseFromString(await answer.text(), "text/html").body.textContent.trim());
     field.classList.remove("field-bad");
     const title = field.closest("tr").querySelector("a")?.textContent.trim() ?? "";
@@ -36,7 +41,7 @@ async function save(field, value, isUndo = false) {
   } catch (error) {
     field.dataset.was = before;
     field.classList.add("field-bad");
-    say(error.message || "Hors ligne : rien n’a été enregistré.");
+    say(error instanceof TypeError ? words.offline : error.message);
   }
 }
 
