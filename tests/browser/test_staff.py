@@ -78,7 +78,7 @@ def test_rows_are_clicked_chosen_and_acted_on_together(visit, signed_in):
 PAGES = ("/gestion/", "/gestion/offres/valider/", "/gestion/offres/list/", "/gestion/offres/show/1", "/gestion/vendeurs-particuliers/list/", "/gestion/regles/list/",
          "/gestion/regles/edit/1", "/gestion/regles/simuler/?ean=123", "/gestion/stock/list/", "/gestion/stock/show/1", "/gestion/argus/list/", "/gestion/argus/show/1",
          "/gestion/produits/list/", "/gestion/sites/edit/1", "/gestion/messages/list/", "/gestion/messages/show/1", "/gestion/journal/list/", "/gestion/parametrages/",
-         "/gestion/utilisateurs/list/", "/gestion/argus/importer/", "/gestion/mot-de-passe/", "/gestion/recherche/?q=x",
+         "/gestion/utilisateurs/list/", "/gestion/imports/fichier/", "/gestion/mot-de-passe/", "/gestion/recherche/?q=x",
          "/gestion/sante/", "/gestion/taches/list/", "/gestion/journal-des-acces/list/", "/gestion/donnees-personnelles/", "/gestion/mon-compte/",
          "/gestion/mon-compte/second-facteur", "/gestion/utilisateurs/show/1")  # fmt: skip
 
