@@ -165,7 +165,7 @@ def test_numbers_and_bytes_nobody_types_are_no_error(client, as_staff):
     boss = as_staff("Administrateur")
     for place in (
         f"/gestion/offres/valider/{huge}",
-        f"/gestion/argus/importer/{huge}",
+        f"/gestion/imports/fichier/{huge}",
         "/gestion/produits/list/?category=%00",
         "/gestion/recherche/?q=%00",
     ):

@@ -66,7 +66,7 @@ def test_no_page_shows_an_english_sentence(app, as_staff, client):
     boss = as_staff("Administrateur")
     for visitor, places in ((client, ("/", "/recapitulatif", "/compte/creer", "/compte/connexion", "/compte/oublie", "/conditions")),
                             (boss, ("/gestion/", "/gestion/offres/list/", "/gestion/offres/valider/", "/gestion/regles/add", "/gestion/sites/edit/1",
-                                    "/gestion/parametrages/", "/gestion/argus/importer/", "/gestion/utilisateurs/ajouter/"))):  # fmt: skip
+                                    "/gestion/parametrages/", "/gestion/imports/fichier/", "/gestion/utilisateurs/ajouter/"))):  # fmt: skip
         for place in places:
             page = visitor.get(place, follow_redirects=True).text
             found = [e for e in english if e in page]

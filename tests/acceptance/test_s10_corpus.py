@@ -249,7 +249,7 @@ def test_numbers_searches_tokens_and_names_of_files_nobody_types_are_no_error(ap
             (boss, f"/gestion/offres/show/{plain}"), (boss, f"/gestion/offres/list/?page={plain}&taille={plain}&ordre={plain}&q={plain}&status={plain}"),
             (boss, f"/gestion/recherche/?q={plain}"), (client, f"/documents/{plain}"), (client, f"/jaquette/{plain}"), (client, f"/logo/{plain}"),
             (client, f"/?ean={plain}"), (client, f"/api/v1/quote?ean={plain}"), (me, f"/ventes/{plain}"), (client, f"/compte/confirmer/{plain}"),
-            (boss, f"/gestion/journal/list/?at.depuis={plain}&verb={plain}"), (boss, f"/gestion/argus/importer/{plain}"),
+            (boss, f"/gestion/journal/list/?at.depuis={plain}&verb={plain}"), (boss, f"/gestion/imports/fichier/{plain}"),
         ):  # fmt: skip
             answer = who.get(place)
             sent += 1
