@@ -316,7 +316,7 @@ class TransferView(BaseView):
     def _page(self, id: int, sentence: str = "") -> str:
         transfer = self._transfer(id)
         with access.limited_to(None):  # the other end may be a store he does not work in
-            stores = transfer.from_store, transfer.to_store
+            stores = [db.session.scalars(select(Store).where(Store.id == id)).one() for id in (transfer.from_store_id, transfer.to_store_id)]
         return render_template("admin/transfer.html", transfer=transfer, from_store=stores[0], to_store=stores[1], flow=inventories.TRANSFER, sentence=sentence, typed=request.form,
                                history=workflow.history(transfer, 20))  # fmt: skip
 
@@ -361,8 +361,13 @@ class TransferView(BaseView):
 
     def _stands_in(self, id: int, verb: str) -> None:
         """Units are put in and sent where they leave, received where they arrive. Raises Refused."""
-        transfer, tied = self._transfer(id), access.tied_stores()
-        if tied is not None and (transfer.to_store_id if verb == "arrive" else transfer.from_store_id) not in tied:
+        ends, tied = (
+            db.session.execute(select(StockTransfer.from_store_id, StockTransfer.to_store_id).where(StockTransfer.id == id)).first(),
+            access.tied_stores(),
+        )
+        if ends is None:
+            abort(404)
+        if tied is not None and ends[verb == "arrive"] not in tied:
             raise Refused(_("This is for the other store to do."))
 
     @staticmethod
