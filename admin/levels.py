@@ -317,8 +317,8 @@ class TransferView(BaseView):
         transfer = self._transfer(id)
         with access.limited_to(None):  # the other end may be a store he does not work in
             stores = [db.session.scalars(select(Store).where(Store.id == id)).one() for id in (transfer.from_store_id, transfer.to_store_id)]
-        return render_template("admin/transfer.html", transfer=transfer, from_store=stores[0], to_store=stores[1], flow=inventories.TRANSFER, sentence=sentence, typed=request.form,
-                               history=workflow.history(transfer, 20))  # fmt: skip
+        return render_template("admin/transfer.html", transfer=transfer, from_store=stores[0], to_store=stores[1], flow=inventories.TRANSFER,
+                               sentence=sentence, typed=request.form, history=workflow.history(transfer, 20))  # fmt: skip
 
     @expose("/<int:id>/article", methods=["POST"])
     @has_access
