@@ -2,40 +2,76 @@
 
 import ipaddress
 import socket
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from urllib.parse import SplitResult, urlsplit
 
-import requests
+import certifi
+import urllib3
 
 from gateways import GatewayError
 
-TIMEOUT = (3, 10)
+TIMEOUT = urllib3.Timeout(connect=3, read=10)
+_TRANSLATED = [
+    ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+]  # IPv6 that carries any IPv4 address
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a name, as the machine finds them."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 class HttpWebhooks:
-    def __init__(self, allow_private: bool) -> None:
-        self._allow_private = allow_private
+    def __init__(self, allow_private: bool, *, resolve: Callable[[str, int], list[str]] = resolve, authorities: str = certifi.where()) -> None:
+        self._allow_private, self._resolve, self._authorities = allow_private, resolve, authorities
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         """Deliver; returns the status (2xx or 410). Raises GatewayError for anything else."""
-        self._check(url)
-        try:
-            with requests.Session() as session:
-                session.trust_env = False  # no proxy or password of this machine is for them
-                answer = session.post(url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True)
-                answer.close()
-        except requests.RequestException as error:
-            raise GatewayError(type(error).__name__) from error
-        if answer.status_code == 410 or 200 <= answer.status_code < 300:
-            return answer.status_code
-        raise GatewayError(f"HTTP {answer.status_code}")
-
-    def _check(self, url: str) -> None:
         parts = urlsplit(url)
-        if self._allow_private:
-            return
+        with self._pool(parts, self._address(parts)) as pool:
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            try:
+                answer = pool.urlopen(
+                    "POST", target, body=body, headers={**headers, "host": parts.netloc}, redirect=False, retries=False, timeout=TIMEOUT,
+                    preload_content=False,
+                )  # fmt: skip
+                answer.close()
+            except urllib3.exceptions.HTTPError as error:
+                raise GatewayError(type(error).__name__) from error
+        if answer.status == 410 or 200 <= answer.status < 300:
+            return answer.status
+        raise GatewayError(f"HTTP {answer.status}")
+
+    def _address(self, parts: SplitResult) -> str:
+        """The address to call. A name is asked once: what was looked at is what is called, whatever the name says a moment later."""
+        if parts.scheme != "https" and not self._allow_private:
+            raise GatewayError("only https addresses of the public Internet are called", permanent=True)
         try:
-            found = socket.getaddrinfo(parts.hostname or "", parts.port or 443, type=socket.SOCK_STREAM)
+            found = self._resolve(parts.hostname or "", _port(parts))
         except (OSError, UnicodeError) as error:
             raise GatewayError("this name has no address") from error
-        if parts.scheme != "https" or any(not ipaddress.ip_address(address[4][0]).is_global for address in found):
+        if not self._allow_private and not all(_is_public(address) for address in found):
             raise GatewayError("only https addresses of the public Internet are called", permanent=True)
+        return found[0]
+
+    def _pool(self, parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
+        """A connection to that address, its certificate held against the name."""
+        if parts.scheme != "https":
+            return urllib3.HTTPConnectionPool(address, _port(parts))
+        return urllib3.HTTPSConnectionPool(
+            address,
+            _port(parts),
+            server_hostname=parts.hostname,
+            assert_hostname=parts.hostname,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=self._authorities,
+        )
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _is_public(words: str) -> bool:
+    address = ipaddress.ip_address(words.partition("%")[0])
+    return address.is_global and not address.is_multicast and not any(address in net for net in _TRANSLATED if net.version == address.version)

@@ -4,9 +4,15 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import timedelta
+import ssl
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateways import GatewayError
 from gateways.webhooks import HttpWebhooks
@@ -107,22 +113,30 @@ def test_an_address_that_is_none_is_refused(url):
 
 @pytest.mark.parametrize(
     "url",
-    ["http://example.com/", "https://127.0.0.1/", "https://10.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest", "https://localhost/"],
+    [
+        "http://example.com/",
+        "https://127.0.0.1/",
+        "https://10.0.0.1/",
+        "https://[::1]/",
+        "https://169.254.169.254/latest",
+        "https://localhost/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://[2002:7f00:1::]/",
+        "https://224.0.0.1/",
+    ],
 )
 def test_production_never_calls_into_its_own_network(url):
     with pytest.raises(GatewayError):
         HttpWebhooks(allow_private=False).post(url, {}, b"{}")
 
 
-def test_a_real_server_is_told_over_http():
-    import threading
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-
-    seen = []
+def a_listener(seen: list, cert: str = "") -> HTTPServer:
+    """A vendor's software: what it was told goes to `seen`, its answer depends on the path."""
 
     class Listener(BaseHTTPRequestHandler):
         def do_POST(self):
-            seen.append((self.path, self.headers["webhook-id"], self.rfile.read(int(self.headers["content-length"]))))
+            seen.append((self.path, self.headers["webhook-id"], self.headers["host"], self.rfile.read(int(self.headers["content-length"]))))
             self.send_response({"/ok": 204, "/gone": 410, "/moved": 302, "/broken": 500}[self.path])
             self.end_headers()
 
@@ -130,12 +144,68 @@ def test_a_real_server_is_told_over_http():
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Listener)
+    if cert:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_port}"
+    return server
+
+
+def test_a_real_server_is_told_over_http():
+    seen: list = []
+    server = a_listener(seen)
+    host = f"127.0.0.1:{server.server_port}"
     caller = HttpWebhooks(allow_private=True)
-    assert caller.post(base + "/ok", {"webhook-id": "m1"}, b"{}") == 204 and caller.post(base + "/gone", {"webhook-id": "m2"}, b"{}") == 410
+    assert caller.post(f"http://{host}/ok", {"webhook-id": "m1"}, b"{}") == 204
+    assert caller.post(f"http://{host}/gone", {"webhook-id": "m2"}, b"{}") == 410
     for path in ("/moved", "/broken"):
         with pytest.raises(GatewayError):
-            caller.post(base + path, {"webhook-id": "m3"}, b"{}")
+            caller.post(f"http://{host}{path}", {"webhook-id": "m3"}, b"{}")
     server.shutdown()
-    assert seen[0] == ("/ok", "m1", b"{}")
+    assert seen[0] == ("/ok", "m1", host, b"{}")
+
+
+def a_certificate(folder, name: str) -> str:
+    """A key and a certificate for a name, signed by themselves, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    cert = (
+        x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    path = folder / f"{name}.pem"
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(secret + cert.public_bytes(serialization.Encoding.PEM))
+    return str(path)
+
+
+def test_a_name_is_asked_once_and_its_certificate_must_bear_it(tmp_path):
+    seen: list = []
+    cert = a_certificate(tmp_path, "caisse.example")
+    server = a_listener(seen, cert)
+    asked: list[str] = []
+
+    def names(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    caller = HttpWebhooks(allow_private=True, resolve=names, authorities=cert)
+    assert caller.post(f"https://caisse.example:{server.server_port}/ok", {"webhook-id": "m1"}, b"{}") == 204
+    assert asked == ["caisse.example"] and seen[0][2] == f"caisse.example:{server.server_port}"
+    with pytest.raises(GatewayError, match="SSL"):
+        caller.post(f"https://autre.example:{server.server_port}/ok", {"webhook-id": "m2"}, b"{}")
+    server.shutdown()
+    assert len(seen) == 1
+
+
+def test_a_name_that_changes_its_mind_never_leads_into_our_network():
+    """DNS rebinding: public when it is looked at, ours when it is called. It is looked at and called as one."""
+    answers = [["127.0.0.1"], ["1.1.1.1", "127.0.0.1"], ["192.168.1.4"]]
+    caller = HttpWebhooks(allow_private=False, resolve=lambda _host, _port: answers.pop())
+    for _n in range(3):
+        with pytest.raises(GatewayError, match="public Internet"):
+            caller.post("https://caisse.example/ok", {}, b"{}")
+    assert answers == []
