@@ -32,10 +32,11 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 # Named constraints, so that Alembic can find them again on both engines. Before any class, FAB's included.
@@ -1264,10 +1265,13 @@ class StockTransfer(Model):
     from_store: Mapped["Store"] = relationship(foreign_keys=[from_store_id])
     to_store: Mapped["Store"] = relationship(foreign_keys=[to_store_id])
     lines: Mapped[list["StockTransferLine"]] = relationship(order_by="StockTransferLine.id", cascade="all, delete-orphan")
+    # Both ends by name: who works in one store may not read the other, and still knows where things go.
+    from_name: Mapped[str] = column_property(select(Store.__table__.c.name).where(Store.__table__.c.id == from_store_id).scalar_subquery())
+    to_name: Mapped[str] = column_property(select(Store.__table__.c.name).where(Store.__table__.c.id == to_store_id).scalar_subquery())
     __table_args__ = (CheckConstraint("from_store_id != to_store_id", name="two_stores"),)
 
     def __str__(self) -> str:
-        return f"{self.from_store} → {self.to_store} · {self.id}"
+        return f"{self.from_name} → {self.to_name} · {self.id}"
 
 
 class StockTransferLine(Model):

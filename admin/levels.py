@@ -265,8 +265,8 @@ class StockTransferView(ScopedView):
     datamodel = SQLAInterface(StockTransfer)
     route_base = "/gestion/transferts"
     list_title = _l("Transfers between stores")
-    list_columns = show_columns = ["from_store", "to_store", "status", "by_name", "created_at", "sent_at", "arrived_at"]
-    label_columns = {"from_store": _l("From"), "to_store": _l("To"), "status": _l("Status"), "by_name": _l("By"), "created_at": _l("Prepared"),
+    list_columns = show_columns = ["from_name", "to_name", "status", "by_name", "created_at", "sent_at", "arrived_at"]
+    label_columns = {"from_name": _l("From"), "to_name": _l("To"), "status": _l("Status"), "by_name": _l("By"), "created_at": _l("Prepared"),
                      "sent_at": _l("Sent"), "arrived_at": _l("Arrived")}  # fmt: skip
     order_columns = ["created_at"]
     search_columns = ["status"]

@@ -68,6 +68,14 @@ def test_each_does_his_end_of_a_transfer(clerk):
     assert quantity(shoe, there) == 2
 
 
+def test_the_list_of_transfers_names_the_end_that_is_not_his(clerk):
+    there = factories.a_store()
+    clerk.post("/gestion/transferts/preparer/", data={"here": factories.the_store().id, "there": there.id})
+    for address in ("/gestion/transferts/list/", "/gestion/transferts/export/csv"):
+        page = clerk.get(address).text
+        assert there.name in page and factories.the_store().name in page and "None" not in page
+
+
 def test_what_is_missing_on_arrival_is_said_by_the_store_it_was_for(clerk):
     shoe, there = a_shoe(), factories.a_store()
     stocked(shoe, 3, there)
