@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import resource
 import shutil
 import socket
 import subprocess
@@ -65,6 +64,43 @@ def price_list(path: Path, lines: int, shift: int = 0) -> None:
             file.write(f"{ean(n)};Jeu numéro {n} de la grande liste;Console {n % 40};{value // 100},{value % 100:02d};1,00;0,50\n")
 
 
+def imported(script: str, path: Path) -> tuple[float, float]:
+    """Seconds and peak memory of one import of a file, in a process of its own (`script import FILE`, which calls `import_here`)."""
+    out = subprocess.run([sys.executable, script, "import", str(path)], cwd=ROOT, capture_output=True, text=True)
+    if out.returncode:
+        raise SystemExit(out.stderr[-2000:])
+    seconds, memory = out.stdout.split()[-2:]
+    return float(seconds), float(memory)
+
+
+def import_here(path: str, kind: str) -> None:
+    """Import a file as the command does and print how long it took and the most memory held."""
+    from app import create_app
+    from services.workflow import Actor
+
+    with create_app(bell=None).app_context():
+        from services.stock import runs
+
+        start = time.perf_counter()
+        run = runs.import_file(Path(path), kind, by=Actor("command", None, "bench"))
+        assert not run.error and not run.refused, run.error
+        print(time.perf_counter() - start, peak_mb())
+
+
+def import_figures(what: str, lines: int, per_line: dict[int, float], memory: float, again: float, baseline: float) -> None:
+    """The lines of result every import is held to (goals 7, 8, 15): `per_line` seconds a line at a tenth and at all of the size."""
+    seconds = per_line[lines] * lines
+    share, growth = baseline / seconds, per_line[lines] / per_line[lines // 10]
+    result(
+        f"{what}, {lines:,} lines (share of plain sqlite3)", f"{lines / seconds:,.0f}/s", f"{lines / baseline:,.0f}/s", share, ">= 0.50", share >= 0.5
+    )
+    result("memory of that import, MB", f"{memory:.0f}", "200", memory / 200, "<= 1.00", memory <= 200)
+    result("the same file again, 1 % changed (time of the first)", f"{again:.1f} s", f"{seconds:.1f} s", again / seconds, "<= 1.10",
+           again <= 1.1 * seconds)  # fmt: skip
+    result(f"cost a line, {lines:,} against {lines // 10:,}", f"{per_line[lines] * 1e6:.1f} us", f"{per_line[lines // 10] * 1e6:.1f} us", growth,
+           "<= 1.30", growth <= 1.3)  # fmt: skip
+
+
 @contextlib.contextmanager
 def served(module: str, cwd: Path = ROOT, **env: str) -> Iterator[str]:
     """gunicorn with 2 sync workers, as both sides of a comparison get it."""
@@ -115,5 +151,5 @@ def requests_per_second(address: str, paths: list[str], seconds: float = 3.0) ->
 
 
 def peak_mb() -> float:
-    """The most memory this process ever held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory this program ever held, in MB. Not ru_maxrss: that one remembers the process it was started from."""
+    return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()).group(1)) / 1024

@@ -1,21 +1,17 @@
 """Goals 7, 8, 15: a price list of 350,000 lines, validated and reported, against plain sqlite3 writing the same rows to the same tables."""
 
 import sqlite3
-import subprocess
 import sys
 import time
 
-from _common import ROOT, installation, peak_mb, price_list, result, scratch
+from _common import import_figures, import_here, imported, installation, price_list, scratch
 
 LINES = 350_000
 
 
 def ours(folder, lines: int, shift: int = 0) -> tuple[float, float]:
-    """Seconds and peak memory of one import, in a process of its own."""
     price_list(folder / "liste.csv", lines, shift)
-    out = subprocess.run([sys.executable, __file__, "import", str(folder / "liste.csv")], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    seconds, memory = out.split()[-2:]
-    return float(seconds), float(memory)
+    return imported(__file__, folder / "liste.csv")
 
 
 def plain(folder, lines: int) -> float:
@@ -65,50 +61,8 @@ def main() -> None:
             installation()
             price_list(folder / "liste.csv", lines)
             baseline = plain(folder, lines)
-    share = baseline / seconds
-    result(
-        "argus import, 350,000 lines (share of plain sqlite3)",
-        f"{LINES / seconds:,.0f}/s",
-        f"{LINES / baseline:,.0f}/s",
-        share,
-        ">= 0.50",
-        share >= 0.5,
-    )
-    result("memory of that import, MB", f"{memory:.0f}", "200", memory / 200, "<= 1.00", memory <= 200)
-    result(
-        "the same list again, 1 % changed (time of the first)",
-        f"{again:.1f} s",
-        f"{seconds:.1f} s",
-        again / seconds,
-        "<= 1.10",
-        again <= 1.1 * seconds,
-    )
-    growth = per_line[LINES] / per_line[LINES // 10]
-    result(
-        "cost a line, 350,000 against 35,000",
-        f"{per_line[LINES] * 1e6:.1f} us",
-        f"{per_line[LINES // 10] * 1e6:.1f} us",
-        growth,
-        "<= 1.30",
-        growth <= 1.3,
-    )
-
-
-def one(path: str) -> None:
-    from pathlib import Path
-
-    from app import create_app
-    from services.workflow import Actor
-
-    app = create_app(bell=None)
-    with app.app_context():
-        from services.stock import runs
-
-        start = time.perf_counter()
-        run = runs.import_file(Path(path), by=Actor("command", None, "bench"))
-        assert not run.error and not run.refused, run.error
-        print(time.perf_counter() - start, peak_mb())
+    import_figures("argus import", LINES, per_line, memory, again, baseline)
 
 
 if __name__ == "__main__":
-    one(sys.argv[2]) if sys.argv[1:2] == ["import"] else main()
+    import_here(sys.argv[2], "argus") if sys.argv[1:2] == ["import"] else main()

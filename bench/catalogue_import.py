@@ -11,7 +11,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from _common import ROOT, ean, installation, peak_mb, result, scratch, served
+from _common import ROOT, ean, import_figures, import_here, imported, installation, result, scratch, served
 
 LINES = 350_000
 HEADER = ("reference-fournisseur;ean;designation;marque;fabricant;rayon;famille;sous-famille;couleur;matiere;taille;pointure;prix-achat-ht;prix-conseille-ttc;"
@@ -30,13 +30,8 @@ def referencier(path: Path, lines: int, shift: int = 0) -> None:
 
 
 def ours(folder: Path, lines: int, shift: int = 0) -> tuple[float, float]:
-    """Seconds and peak memory of one import, in a process of its own."""
     referencier(folder / "ref.csv", lines, shift)
-    out = subprocess.run([sys.executable, __file__, "import", str(folder / "ref.csv")], cwd=ROOT, capture_output=True, text=True)
-    if out.returncode:
-        raise SystemExit(out.stderr[-2000:])
-    seconds, memory = out.stdout.split()[-2:]
-    return float(seconds), float(memory)
+    return imported(__file__, folder / "ref.csv")
 
 
 def rows_of(path: Path):
@@ -141,7 +136,14 @@ def on_postgres() -> None:
 
 def while_it_runs(folder: Path) -> None:
     """A buyer's page and a seller's price, asked all the while a file is loaded."""
-    installation()
+    app = installation()
+    with app.app_context():
+        from services import settings
+        from services.unit import unit_of_work
+        from services.workflow import Actor
+
+        with unit_of_work():
+            settings.change("quotes_per_minute", "0", by=Actor("command", None, "bench"))
     ours(folder, 3_000)
     with served("app:create_app()") as address:
         quiet = asked(address, threading.Event(), seconds=3)
@@ -179,56 +181,16 @@ def main() -> None:
         installation()
         referencier(folder / "ref.csv", LINES)
         baseline = plain_sqlite(folder)
-    share = baseline / seconds
-    result(
-        "référencier, 350,000 lines (share of plain sqlite3)",
-        f"{LINES / seconds:,.0f}/s",
-        f"{LINES / baseline:,.0f}/s",
-        share,
-        ">= 0.50",
-        share >= 0.5,
-    )
-    result("memory of that import, MB", f"{memory:.0f}", "200", memory / 200, "<= 1.00", memory <= 200)
-    result(
-        "the same file again, 1 % changed (time of the first)",
-        f"{again:.1f} s",
-        f"{seconds:.1f} s",
-        again / seconds,
-        "<= 1.10",
-        again <= 1.1 * seconds,
-    )
-    growth = per_line[LINES] / per_line[LINES // 10]
-    result(
-        "cost a line, 350,000 against 35,000",
-        f"{per_line[LINES] * 1e6:.1f} us",
-        f"{per_line[LINES // 10] * 1e6:.1f} us",
-        growth,
-        "<= 1.30",
-        growth <= 1.3,
-    )
+    import_figures("référencier", LINES, per_line, memory, again, baseline)
     on_postgres()
     with scratch() as folder:
         while_it_runs(folder)
-
-
-def one(path: str) -> None:
-    from app import create_app
-    from services.workflow import Actor
-
-    app = create_app(bell=None)
-    with app.app_context():
-        from services.stock import runs
-
-        start = time.perf_counter()
-        run = runs.import_file(Path(path), "catalogue", by=Actor("command", None, "bench"))
-        assert not run.error and not run.refused, run.error
-        print(time.perf_counter() - start, peak_mb())
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["init"]:
         installation()
     elif sys.argv[1:2] == ["import"]:
-        one(sys.argv[2])
+        import_here(sys.argv[2], "catalogue")
     else:
         main()

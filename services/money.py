@@ -39,7 +39,7 @@ def dotted(cents: int) -> str:
 _AMOUNT = re.compile("\\s*€?\\s*([+-]?)(\\d+|\\d{1,3}(?:[ \u00a0\u202f\u2009]\\d{3})+)(?:[.,](\\d{1,2})0*)?[ \u00a0\u202f]?€?\\s*")
 
 
-@functools.lru_cache(maxsize=8192)  # a price list says the same prices again and again
+@functools.lru_cache(maxsize=32_768)  # a price list says the same prices again and again
 def parse(words: str) -> int:
     """Read « 12,5 », « 1 234,56 € », « 8.00 » into cents. Raises ValueError on anything else, and above a million euros."""
     match = _AMOUNT.fullmatch(words)

@@ -84,7 +84,9 @@ def read_ean(words: str) -> str:
 
     Raises BadEan with a sentence (domain.md 2.27).
     """
-    # A list has hundreds of thousands of these, nearly all written plainly: no regular expression for them.
+    # A list has hundreds of thousands of these, nearly all written plainly.
+    if len(words) == 13 and words.isascii() and words.isdigit() and _check_digit_fits(words) and words != "0000000000000":
+        return words
     digits = words if words.isdigit() else _SPACES.sub("", words.strip().removesuffix(".0").removesuffix(",0"))
     if not digits:
         raise BadEan(_("Type the barcode: the 13 digits under the bars."))

@@ -7,9 +7,9 @@ cut to a few columns, edits many products at once.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import openpyxl
@@ -57,7 +57,7 @@ _OF_VARIANT = {"color": "color", "material": "material", "size": "size", "shoe_s
                "advised": "advised_cents", "weight": "weight_grams", "active": "active"}  # fmt: skip
 _OF_PRODUCT = {"title": "title", "supplier_ref": "supplier_ref", "brand_id": "brand_id", "maker": "maker", "category": "category", "family": "family",
                "subfamily": "subfamily", "season": "season", "vat": "vat_bp", "platform_id": "platform_id", "description": "description"}  # fmt: skip
-_STAGED = ("line", "ean", "content", "model", "title", *_TEXTS, "buy", "advised", "vat", "active", "weight", "description")
+_VALUES = ("title", *_TEXTS, "buy", "advised", "vat", "active", "weight", "description")
 
 
 # ── in ──
@@ -69,7 +69,7 @@ def _load(loading: runs.Loading) -> None:
     with bulk() as connection:
         _make_stage(connection)
         for chunk in imports.chunks(loading.rows(reader.row), 2000):
-            insert_many(connection, "stage", _STAGED, chunk)
+            insert_many(connection, "stage", reader.staged, chunk)
         _settle_repeats(connection, loading)
         loading.progress()
         _merge(connection, loading)
@@ -99,8 +99,10 @@ class _Known(dict[str, str]):
 
 
 @lru_cache(maxsize=1000)
-def read_vat(text: str) -> int:
-    """« 20 », « 5,5 % », « 0.055 » as basis points. Raises Refused."""
+def read_vat(text: str) -> int | None:
+    """« 20 », « 5,5 % », « 0.055 » as basis points; an empty cell says nothing. Raises Refused."""
+    if not text.strip():
+        return None
     bare = text.strip().removesuffix("%").strip().replace(",", ".")
     whole, _dot, part = bare.partition(".")
     if not (whole.isascii() and whole.isdigit() and len(whole) < 4 and (not part or (part.isascii() and part.isdigit() and len(part) < 5))):
@@ -116,8 +118,10 @@ _NO = {"non", "n", "no", "0", "false", "faux", "inactif"}
 
 
 @lru_cache(maxsize=100)
-def read_yes(text: str) -> bool:
+def read_yes(text: str) -> bool | None:
     word = text.strip().lower()
+    if not word:
+        return None
     if word not in _YES | _NO:
         raise Refused(_("« %(words)s » is neither oui nor non.", words=text[:20]))
     return word in _YES
@@ -128,45 +132,57 @@ class _Reader:
 
     def __init__(self, loading: runs.Loading) -> None:
         at = loading.at
-        self.ean, self.title, self.ref = at["ean"], at.get("title"), at.get("supplier_ref")
-        self.texts = [(at.get(name), _Known(most)) for name, most in _TEXTS.items() if name != "supplier_ref"]
-        self.buy, self.advised, self.vat, self.active, self.weight, self.description = (
-            at.get(name) for name in ("buy", "advised", "vat", "active", "weight", "description")
-        )
-        self.width = 1 + max(at.values())
-        # « NIKE » and « Nike » are one brand: as we spell it, else as the first line does.
-        names = [name for name in _TEXTS if name != "supplier_ref"]
-        self.brand_place, self.platform_place = names.index("brand"), names.index("platform")
-        for place, model in ((self.brand_place, Brand), (self.platform_place, Platform)):
-            self.texts[place] = (self.texts[place][0], _Spelled(100, db.session.scalars(select(model.name))))
+        names = [name for name in _VALUES if name in at]
+        reads = {name: self._how(name) for name in names}
+        self.columns = [(at[name], reads[name]) for name in names]
+        self.staged = ("line", "ean", "content", "model", *names)
+        self.ean, self.width = at["ean"], 1 + max(at.values())
+        self.title, self.ref, self.brand = (names.index(name) if name in at else None for name in ("title", "supplier_ref", "brand"))
         db.session.rollback()
+
+    @staticmethod
+    def _how(name: str) -> Callable[..., Any]:
+        """What makes a value of a cell of this column; None says nothing."""
+        if name in ("brand", "platform"):  # « NIKE » and « Nike » are one brand: as we spell it, else as the first line does
+            return _Spelled(_TEXTS[name], db.session.scalars(select({"brand": Brand, "platform": Platform}[name].name))).__getitem__
+        if name in ("title", "supplier_ref"):  # nearly each line has its own
+            return partial(_tidy, most=300 if name == "title" else _TEXTS[name])
+        if name in _TEXTS:
+            return _Known(_TEXTS[name]).__getitem__
+        reads: dict[str, Callable[..., Any]] = {
+            "buy": imports.amount,
+            "advised": imports.amount,
+            "vat": read_vat,
+            "active": read_yes,
+            "weight": _grams,
+            "description": _description,
+        }
+        return reads[name]
 
     def row(self, line: int, cells: list[str]) -> tuple[Any, ...]:
         if len(cells) < self.width:
             cells = cells + [""] * (self.width - len(cells))
         ean = catalogue.read_ean(cells[self.ean])
-        title = _tidy(cells[self.title], 300) if self.title is not None else None
-        if title == "":
+        values = tuple([read(cells[place]) for place, read in self.columns])
+        if self.title is not None and not values[self.title]:
             raise Refused(_("The title is missing."))
-        ref = _tidy(cells[self.ref], 60) if self.ref is not None else None
-        texts = [None if place is None else known[cells[place]] for place, known in self.texts]
-        buy = imports.amount(cells[self.buy]) if self.buy is not None else None
-        advised = imports.amount(cells[self.advised]) if self.advised is not None else None
-        vat = read_vat(cells[self.vat]) if self.vat is not None and cells[self.vat].strip() else None
-        active = read_yes(cells[self.active]) if self.active is not None and cells[self.active].strip() else None
-        weight = self._grams(cells[self.weight]) if self.weight is not None else None
-        description = None if self.description is None else catalogue.visible_lines(cells[self.description])[:10_000]
-        model = f"{ref}\t{texts[self.brand_place] or ''}" if ref else ean
-        rest = (title, ref, *texts, buy, advised, vat, active, weight, description)
-        return (line, ean, hash(rest) & 0x7FFFFFFFFFFFFFFF, model, *rest)
+        ref = self.ref is not None and values[self.ref]
+        model = f"{ref}\t{values[self.brand] if self.brand is not None else ''}" if ref else ean
+        return (line, ean, hash(values) & 0x7FFFFFFFFFFFFFFF, model, *values)
 
-    def _grams(self, text: str) -> int | None:
-        bare = text.strip()
-        if not bare:
-            return None
-        if not (bare.isascii() and bare.isdigit() and 0 < int(bare[:9]) <= 1_000_000 and len(bare) < 9):
-            raise Refused(_("« %(words)s » is no weight in grams.", words=text[:20]))
-        return int(bare)
+
+@lru_cache(maxsize=1000)
+def _grams(text: str) -> int | None:
+    bare = text.strip()
+    if not bare:
+        return None
+    if not (bare.isascii() and bare.isdigit() and 0 < int(bare[:9]) <= 1_000_000 and len(bare) < 9):
+        raise Refused(_("« %(words)s » is no weight in grams.", words=text[:20]))
+    return int(bare)
+
+
+def _description(text: str) -> str:
+    return catalogue.visible_lines(text)[:10_000]
 
 
 class _Spelled(_Known):

@@ -40,7 +40,7 @@ workflow.VERBS.update(import_file=_l("File given"), start_import=_l("Started"), 
 
 UNDER_WAY = (S.waiting, S.running)
 OPEN = (S.draft, S.waiting, S.running, S.to_confirm)
-PROGRESS_EVERY = 10_000
+PROGRESS_EVERY, PROGRESS_SECONDS = 10_000, 0.5  # lines, then looked at whether it is time
 PREVIEW_LINES = 20
 MOST_TOLD = 200
 WORTH_COUNTING = 500_000  # bytes: below, the file is read before anybody looks
@@ -288,6 +288,7 @@ class Loading:
         self.vendor_id, self.store_id, self.confirmed, self.dated_at = run.vendor_id, run.store_id, run.confirmed, run.dated_at
         self.by_name, self.mapping, self.source = run.by_name, dict(run.mapping), files.path(run.file_path)
         self.received_at = _received_at(run)
+        self.told_at = time.monotonic()
         self._aside: IO[str] | None = None
         self._writer: Any = None
 
@@ -306,7 +307,7 @@ class Loading:
         """What `read_row` makes of each line; a refused or ignored line goes to the file of refused lines with its sentence."""
         for line, cells in self.table.rows:
             self.read += 1
-            if self.read % PROGRESS_EVERY == 0:
+            if self.read % PROGRESS_EVERY == 0 and time.monotonic() - self.told_at >= PROGRESS_SECONDS:
                 self.progress()
             try:
                 if not cells:
@@ -381,6 +382,7 @@ class Loading:
             asked = session.execute(
                 update(ImportRun).where(ImportRun.id == self.run_id).values(lines_read=self.read).returning(ImportRun.cancel_asked)
             ).scalar_one()
+        self.told_at = time.monotonic()
         self.alive()
         if asked:
             self.forget_errors()

@@ -43,7 +43,8 @@ def words_of(text: str) -> list[str]:
     if not bare.isascii():
         bare = unicodedata.normalize("NFKD", bare.translate(_LETTERS)).encode("ascii", "ignore").decode()
     found = [_one(word)[:40] for word in _WORD.findall(bare)]
-    found += [re.sub("[-./]", "", joined)[:40] for joined in _JOINED.findall(bare)]
+    if "-" in bare or "." in bare or "/" in bare:
+        found += [re.sub("[-./]", "", joined)[:40] for joined in _JOINED.findall(bare)]
     return found
 
 
@@ -61,20 +62,20 @@ def refresh(connection: Connection, ids: list[int]) -> None:
     """Index these products anew, in the caller's transaction; one that was merged is no longer found."""
     among, numbers = f"({', '.join(('?' if is_sqlite() else '%s',) * len(ids))})", tuple(ids)
     details: dict[int, list[str]] = {}
-    for id, *parts in connection.exec_driver_sql(_DETAILS + among, numbers):
+    for id, *parts in connection.exec_driver_sql(_DETAILS + among, numbers).all():
         details.setdefault(id, []).extend(word for part in parts if part for word in _part(part))
     rows = []
     vocabulary: set[str] = set()
-    for id, title, maker, reference, *parts, status in connection.exec_driver_sql(_PRODUCTS + among, numbers):
+    for id, title, maker, reference, *parts, status in connection.exec_driver_sql(_PRODUCTS + among, numbers).all():
         if status == ProductState.merged.value:
             continue
-        found = dict.fromkeys(words_of(f"{title} {reference}"))
+        said = words_of(f"{title} {reference}")
         for part in (maker, *parts):
             if part:
-                found.update(dict.fromkeys(_part(part)))
-        found.update(dict.fromkeys(details.get(id, ())))
-        rows.append((id, " ".join(found)))
-        vocabulary.update(found)
+                said += _part(part)
+        said += details.get(id, ())
+        rows.append((id, " ".join(dict.fromkeys(said))))
+        vocabulary.update(said)
     connection.exec_driver_sql(f"DELETE FROM search_index WHERE rowid IN {among}", numbers)
     insert_many(connection, "search_index", ("rowid", "words"), rows)
     _learn(connection, {word for word in vocabulary if len(word) > 2 and not word.isdigit()})

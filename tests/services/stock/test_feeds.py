@@ -179,6 +179,7 @@ def test_the_refused_lines_are_a_file_that_can_be_corrected_and_sent_back(tmp_pa
 
 def test_a_run_can_be_cancelled_while_it_is_read_and_nothing_of_it_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "PROGRESS_EVERY", 2)
+    monkeypatch.setattr(runs, "PROGRESS_SECONDS", 0)
     games = [a_game(f"Jeu {n}") for n in range(6)]
     path = a_file(tmp_path, "ean;quantite\n" + "".join(f"{g.ean};1\n" for g in games))
     with unit_of_work() as session:
