@@ -1,5 +1,6 @@
 """One unit of work: the only place where a transaction begins and ends, together with the outbox."""
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -125,13 +126,67 @@ def insert_many(connection: Connection, table: str, columns: Sequence[str], rows
     """Write many rows as fast as the engine can: COPY on PostgreSQL, one prepared statement on SQLite. Values as `raw` gives them."""
     names = ", ".join(columns)
     if is_sqlite():
-        rows = list(rows)
-        if rows:
-            connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
+        _executed_for_each(connection, f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", list(rows))
         return
     with connection.connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def insert_alike(connection: Connection, table: str, alike: dict[str, Any], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """As `insert_many`, for some hundred rows that share most of their values: those go once, the others as one array a column."""
+    names, shared = ", ".join((*alike, *columns)), tuple(alike.values())
+    if is_sqlite():
+        marks = ", ".join("?" * (len(alike) + len(columns)))
+        _executed_for_each(connection, f"INSERT INTO {table} ({names}) VALUES ({marks})", [(*shared, *row) for row in rows])
+    elif rows:
+        arrays = ", ".join(["%s"] * len(columns))
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({names}) SELECT {', '.join(['%s'] * len(alike))}, u.* FROM unnest({arrays}) u", (*shared, *_turned(rows))
+        )
+
+
+def update_alike(
+    connection: Connection,
+    table: str,
+    alike: dict[str, Any],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    by: str,
+    among: dict[str, Any],
+) -> None:
+    """Change many rows at once: each is found by its last value, named `by`, among those that have the values `among`."""
+    if is_sqlite():
+        sets, where = ", ".join(f"{name} = ?" for name in (*alike, *columns)), " AND ".join(f"{name} = ?" for name in (*among, by))
+        first, last = tuple(alike.values()), tuple(among.values())
+        _executed_for_each(connection, f"UPDATE {table} SET {sets} WHERE {where}", [(*first, *row[:-1], *last, row[-1]) for row in rows])
+    elif rows:
+        sets = ", ".join([f"{name} = %s" for name in alike] + [f"{name} = u.{name}" for name in columns])
+        where = " AND ".join(f"t.{name} = %s" for name in among)
+        connection.exec_driver_sql(
+            f"UPDATE {table} t SET {sets} FROM unnest({', '.join(['%s'] * (len(columns) + 1))}) AS u({', '.join(columns)}, found_by) "
+            f"WHERE {where} AND t.{by} = u.found_by",
+            (*alike.values(), *_turned(rows), *among.values()),
+        )
+
+
+def _turned(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _executed_for_each(connection: Connection, sql: str, rows: list[Any]) -> None:
+    if rows:
+        connection.exec_driver_sql(sql, rows)
+
+
+def one_of(name: str) -> str:
+    """SQL for « is one of the values of :name », given as `listed` makes them: one value and one statement, however many there are."""
+    return f"IN (SELECT value FROM json_each(:{name}))" if is_sqlite() else f"= ANY(:{name})"
+
+
+def listed(values: Iterable[Any]) -> Any:
+    return json.dumps(list(values)) if is_sqlite() else list(values)
 
 
 def raw(value: datetime | date) -> Any:

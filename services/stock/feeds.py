@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 
 from models import ImportRun, ImportState, StockLevel, Store
 from services import clock, settings
 from services.stock import catalogue, levels, matching, runs
-from services.unit import db, insert_many, is_sqlite, one_at_a_time, raw, read_moment, retried, unit_of_work
+from services.unit import db, insert_alike, listed, one_at_a_time, one_of, raw, read_moment, retried, unit_of_work, update_alike
 from services.workflow import Actor, Refused
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -54,20 +54,28 @@ class _Reader:
     """Turns lines into quantities. What is fanciful or below zero is ignored, with its reason (AN-042)."""
 
     def __init__(self, loading: runs.Loading) -> None:
-        if "ean" not in loading.at and "sku" not in loading.at:
+        at = loading.at
+        if "ean" not in at and "sku" not in at:
             raise Refused(_("The column « ean » or « offer-sku » is missing: nothing says which reference a line counts."))
-        self.at, self.most, self.only = loading.at, settings.value("stock_most_quantity"), loading.store_id
-        if self.only is None and "store" not in loading.at:
+        self.most, self.only = settings.value("stock_most_quantity"), loading.store_id
+        if self.only is None and "store" not in at:
             raise Refused(_("Which store is this the stock of? Choose it, or name it in a column « warehouse-code »."))
+        self.width = 1 + max(at.values())
+        # A column the file lacks is read from the empty cell behind its last one.
+        self.ean, self.sku, self.quantity, self.store, self.title, self.brand, self.ref, self.delete = (
+            at.get(name, self.width) for name in ("ean", "sku", "quantity", "store", "title", "brand", "supplier_ref", "delete")
+        )
+        self.is_named = any(name in at for name in ("title", "brand", "supplier_ref"))
         self.stores: dict[str, int] = {}
-        if "store" in loading.at:
+        if "store" in at:
             stores = db.session.scalars(select(Store).where(Store.vendor_id == loading.vendor_id)).all()
             self.stores = {code.lower(): store.id for store in stores for code in (store.code, store.name) if code}
         db.session.rollback()
         self.plain: dict[str, int] = {str(n): n for n in range(min(self.most, 1000) + 1)}  # what nearly every line says
 
     def row(self, line: int, cells: list[str]) -> Line:
-        ean, sku = self._cell(cells, "ean").strip(), self._cell(cells, "sku").strip()[:60]
+        cells = cells[: self.width] + [""] * (self.width + 1 - min(len(cells), self.width))
+        ean, sku = cells[self.ean].strip(), cells[self.sku].strip()[:60]
         if ean:
             try:
                 ean = catalogue.read_ean(ean)
@@ -80,19 +88,18 @@ class _Reader:
         elif sku.isdigit():  # tills that have no name of their own for an article give its barcode
             with contextlib.suppress(catalogue.BadEan):
                 ean = catalogue.read_ean(sku)
-        words = self._cell(cells, "quantity")
+        words = cells[self.quantity]
         quantity = self.plain.get(words)
         if quantity is None:
             quantity = self._quantity(words)
-        if "delete" in self.at and self._cell(cells, "delete").strip().lower() == "delete":
+        if cells[self.delete].strip().lower() == "delete":
             quantity = 0
-        store_id = self._store(self._cell(cells, "store")) if "store" in self.at or self.only is None else self.only
-        return Line(line, sku, ean, quantity, store_id, self._cell(cells, "title").strip()[:300], self._cell(cells, "brand").strip()[:100],
-                    self._cell(cells, "supplier_ref").strip()[:60])  # fmt: skip
-
-    def _cell(self, cells: list[str], name: str) -> str:
-        place = self.at.get(name)
-        return cells[place] if place is not None and place < len(cells) else ""
+        store_id = self._store(cells[self.store]) if self.stores or self.only is None else self.only
+        if not self.is_named:
+            return Line(line, sku, ean, quantity, store_id)
+        return Line(
+            line, sku, ean, quantity, store_id, cells[self.title].strip()[:300], cells[self.brand].strip()[:100], cells[self.ref].strip()[:60]
+        )
 
     def _quantity(self, words: str) -> int:
         bare = words.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
@@ -204,8 +211,9 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
                 raise _Waits(written.would_empty)
             loading.put_aside(written.ignored, ignored=True)
             matching.note_unknown(loading.vendor_id or 0, unknown)
-            loading.ended(connection, created=written.created, updated=written.changed, unchanged=written.same, removed=written.emptied)
-            session.execute(update(ImportRun).where(ImportRun.id == loading.run_id).values(dated_at=dated_at))
+            loading.ended(
+                connection, created=written.created, updated=written.changed, unchanged=written.same, removed=written.emptied, dated_at=dated_at
+            )
             _settle(written, _("stock file « %(name)s »", name=loading.name), loading.vendor_id or 0, by)
 
     try:
@@ -305,17 +313,17 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
             )
             continue
         if quantity is None:
-            new.append((store.vendor_id, store_id, variant_id, target, 0, "", line.quantity, when, now))
+            new.append((variant_id, target, line.quantity))
         elif target != before:
-            changes.append((target, line.quantity, when, now, store_id, variant_id))
+            changes.append((target, line.quantity, variant_id))
         else:
-            dated.append((line.quantity, when, store_id, variant_id))
+            dated.append((line.quantity, variant_id))
         if target != before:
-            movements.append((store.vendor_id, store_id, variant_id, "feed", target - before, source.reference, source.by_name, when, now, ""))
+            movements.append((variant_id, target - before))
             emptied += target == 0
         written.same += target == before and quantity is not None
     written.created += len(new)
-    written.created_some += sum(1 for row in new if row[3])
+    written.created_some += sum(1 for row in new if row[1])
     written.changed += len(changes)
     if full:
         for variant_id, (quantity, counted_at) in known.items():  # what a full file does not name is no longer there
@@ -323,10 +331,10 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
             if counted_at is not None and counted_at > when:
                 continue
             if quantity == target:
-                dated.append((0, when, store_id, variant_id))
+                dated.append((0, variant_id))
                 continue
-            changes.append((target, 0, when, now, store_id, variant_id))
-            movements.append((store.vendor_id, store_id, variant_id, "feed", target - quantity, source.reference, source.by_name, when, now, ""))
+            changes.append((target, 0, variant_id))
+            movements.append((variant_id, target - quantity))
             emptied += target == 0
             written.emptied += 1
         if emptied * 100 > held * settings.value("feed_empty_percent"):
@@ -334,17 +342,18 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
         connection.execute(text("UPDATE store SET last_feed_at = :at WHERE id = :id"), {"at": when, "id": store_id})
     if movements:
         written.touched.add(store_id)
-    insert_many(
-        connection,
-        "stock_level",
-        ("vendor_id", "store_id", "variant_id", "quantity", "reserved", "place", "counted", "counted_at", "updated_at"),
-        new,
+    here, this = {"vendor_id": store.vendor_id, "store_id": store_id}, {"store_id": store_id}
+    insert_alike(connection, "stock_level", {**here, "reserved": 0, "place": "", "counted_at": when, "updated_at": now},
+                 ("variant_id", "quantity", "counted"), new)  # fmt: skip
+    update_alike(
+        connection, "stock_level", {"counted_at": when, "updated_at": now, **_BY_FILE}, ("quantity", "counted"), changes, by="variant_id", among=this
     )
-    _update_levels(connection, changes, dated)
-    insert_many(
-        connection, "movement",
-        ("vendor_id", "store_id", "variant_id", "kind", "quantity", "reference", "by_name", "at", "recorded_at", "channel"), movements,
-    )  # fmt: skip
+    update_alike(connection, "stock_level", {"counted_at": when, **_BY_FILE}, ("counted",), dated, by="variant_id", among=this)
+    insert_alike(connection, "movement", {**here, "kind": "feed", "reference": source.reference, "by_name": source.by_name, "at": when, "recorded_at": now,
+                 "channel": ""}, ("variant_id", "quantity"), movements)  # fmt: skip
+
+
+_BY_FILE = {"counted_key_id": None, "counted_number": None, "counted_through": None}  # no till said it
 
 
 def _settle(written: _Written, cause: str, vendor_id: int, by: Actor) -> None:
@@ -360,14 +369,10 @@ def _settle(written: _Written, cause: str, vendor_id: int, by: Actor) -> None:
 def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> dict[int, tuple[int, Any]]:
     """What a store is thought to hold: all of it, or of these references. Moments as the engine keeps them: they compare as they are."""
     sql = "SELECT variant_id, quantity, counted_at FROM stock_level WHERE store_id = :store"
-    rows: list[Any] = []
     if wanted is None:
         rows = connection.execute(text(sql), {"store": store_id}).all()
     else:
-        ids = list(wanted)
-        for start in range(0, len(ids), 500):
-            part = {f"v{n}": id for n, id in enumerate(ids[start : start + 500])}
-            rows += connection.execute(text(f"{sql} AND variant_id IN ({', '.join(':' + name for name in part)})"), {"store": store_id, **part}).all()
+        rows = connection.execute(text(f"{sql} AND variant_id {one_of('among')}"), {"store": store_id, "among": listed(wanted)}).all()
     return {variant: (quantity, counted_at) for variant, quantity, counted_at in rows}
 
 
@@ -387,29 +392,6 @@ def _moved_since(connection: Any, store_id: int, moment: datetime) -> dict[int, 
         {"store": store_id, "since": raw(moment)},
     )
     return {variant: (int(total), int(lowest)) for variant, total, lowest in rows}
-
-
-_BY_FILE = "counted_key_id = NULL, counted_number = NULL, counted_through = NULL"
-
-
-def _update_levels(connection: Any, changes: list[tuple[Any, ...]], dated: list[tuple[Any, ...]]) -> None:
-    """Levels that change, and levels of which the file only says once more what we thought."""
-    if is_sqlite():
-        if changes:
-            connection.exec_driver_sql(f"UPDATE stock_level SET quantity = ?, counted = ?, counted_at = ?, updated_at = ?, {_BY_FILE} "
-                                       "WHERE store_id = ? AND variant_id = ?", changes)  # fmt: skip
-        if dated:
-            connection.exec_driver_sql(f"UPDATE stock_level SET counted = ?, counted_at = ?, {_BY_FILE} WHERE store_id = ? AND variant_id = ?", dated)
-        return
-    for rows, sql in (
-        (changes, f"UPDATE stock_level l SET quantity = u.quantity, counted = u.counted, counted_at = u.at, updated_at = u.now, {_BY_FILE} FROM unnest("
-                  "%s::int[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::int[]) AS u(quantity, counted, at, now, store, variant) "
-                  "WHERE l.store_id = u.store AND l.variant_id = u.variant"),
-        (dated, f"UPDATE stock_level l SET counted = u.counted, counted_at = u.at, {_BY_FILE} FROM unnest("
-                "%s::int[], %s::timestamptz[], %s::int[], %s::int[]) AS u(counted, at, store, variant) WHERE l.store_id = u.store AND l.variant_id = u.variant"),
-    ):  # fmt: skip
-        if rows:
-            connection.exec_driver_sql(sql, tuple(list(column) for column in zip(*rows, strict=True)))
 
 
 def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: datetime | None = None) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from rapidfuzz import fuzz
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Product, ProductState, UnmatchedReference, UnmatchedState, Variant, Vendor, VendorReference
 from services import clock, workflow
 from services.stock import catalogue, imports, search
-from services.unit import db, is_sqlite, unit_of_work
+from services.unit import db, is_sqlite, listed, one_of, unit_of_work
 from services.workflow import Actor, Move, Workflow
 
 S = UnmatchedState
@@ -56,7 +56,7 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
     """Line number -> variant, for the lines that name something we know. What was found by supplier reference is remembered."""
     lines = list(lines)
     found: dict[int, int] = {}
-    by_ean = dict(_pairs("SELECT ean, id FROM variant WHERE ean IN :keys", {line.ean for line in lines if line.ean}))
+    by_ean = dict(_pairs("SELECT ean, id FROM variant WHERE ean", {line.ean for line in lines if line.ean}))
     rest = []
     for line in lines:
         id = by_ean.get(line.ean) if line.ean else None
@@ -67,8 +67,8 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
     if not rest:
         return found
     names = {key for line in rest for key in (line.sku, line.ean) if key}
-    by_name = dict(_pairs("SELECT sku, variant_id FROM listing WHERE vendor_id = :vendor AND sku IN :keys", names, vendor=vendor_id))
-    by_name |= dict(_pairs("SELECT sku, variant_id FROM vendor_reference WHERE vendor_id = :vendor AND sku IN :keys", names, vendor=vendor_id))
+    by_name = dict(_pairs("SELECT sku, variant_id FROM listing WHERE vendor_id = :vendor AND sku", names, vendor=vendor_id))
+    by_name |= dict(_pairs("SELECT sku, variant_id FROM vendor_reference WHERE vendor_id = :vendor AND sku", names, vendor=vendor_id))
     learnt = []
     by_ref = _by_supplier_ref({(line.supplier_ref or line.sku) for line in rest if line.supplier_ref or line.sku})
     for line in rest:
@@ -85,25 +85,18 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
 
 
 def _pairs(sql: str, keys: set[str], **values: Any) -> list[tuple[str, int]]:
-    rows: list[Any] = []
-    wanted = sorted(keys)
-    statement = text(sql).bindparams(bindparam("keys", expanding=True))
-    for start in range(0, len(wanted), 500):
-        rows += db.session.connection().execute(statement, {"keys": wanted[start : start + 500], **values}).all()
-    return [(key, id) for key, id in rows]
+    found = db.session.connection().execute(text(f"{sql} {one_of('keys')}"), {"keys": listed(sorted(keys)), **values})
+    return [(key, id) for key, id in found]
 
 
 def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], int]:
     """(supplier reference, folded brand) -> the only variant of that model; a model of several sizes needs a barcode."""
     sql = (
         "SELECT p.supplier_ref, b.name, min(v.id) FROM product p JOIN brand b ON b.id = p.brand_id JOIN variant v ON v.product_id = p.id "
-        "WHERE p.supplier_ref IN :keys AND p.supplier_ref <> '' AND p.status <> 'merged' GROUP BY p.supplier_ref, b.name HAVING count(*) = 1"
+        f"WHERE p.supplier_ref {one_of('keys')} AND p.supplier_ref <> '' AND p.status <> 'merged' GROUP BY p.supplier_ref, b.name HAVING count(*) = 1"
     )
-    statement, wanted, found = text(sql).bindparams(bindparam("keys", expanding=True)), sorted(refs), {}
-    for start in range(0, len(wanted), 500):
-        for ref, brand, id in db.session.connection().execute(statement, {"keys": wanted[start : start + 500]}):
-            found[ref, imports.fold(brand)] = id
-    return found
+    found = db.session.connection().execute(text(sql), {"keys": listed(sorted(refs))})
+    return {(ref, imports.fold(brand)): id for ref, brand, id in found}
 
 
 def _remember(vendor_id: int, pairs: list[tuple[str, int]], how: str) -> None:

@@ -389,9 +389,17 @@ class Loading:
             raise Cancelled
 
     def ended(
-        self, connection: Any, *, created: int = 0, updated: int = 0, unchanged: int = 0, removed: int = 0, state: ImportState = S.complete
+        self,
+        connection: Any,
+        *,
+        created: int = 0,
+        updated: int = 0,
+        unchanged: int = 0,
+        removed: int = 0,
+        state: ImportState = S.complete,
+        dated_at: datetime | None = None,
     ) -> None:
-        """Write the report into the unit that applies the file: both or neither."""
+        """Write the report into the unit that applies the file: both or neither. `dated_at`: the moment the file speaks of, when it has one."""
         self._close_errors()
         if not self.refused and not self.ignored:
             self.forget_errors()
@@ -399,7 +407,7 @@ class Loading:
             update(ImportRun).where(ImportRun.id == self.run_id).values(
                 state=state, errors_path=self.errors_name, encoding=self.table.encoding, separator=self.table.separator, lines_read=self.read,
                 refused=self.refused, ignored=self.ignored, repeated=self.repeated, created=created, updated=updated, unchanged=unchanged,
-                removed=removed, ended_at=clock.now(),
+                removed=removed, ended_at=clock.now(), dated_at=dated_at or self.dated_at,
                 report={"repeated": self.repeat_lines, "refused": self.refused_lines, "unknown_columns": self.unknown[:20], **self.facts},
             )
         )  # fmt: skip
