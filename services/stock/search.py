@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from models import Brand, Platform, Product, ProductState, Variant
 from services import clock
-from services.unit import db, insert_many, is_sqlite, raw, unit_of_work
+from services.unit import db, insert_many, is_sqlite, listed, one_of, raw, unit_of_work
 
 # ── words ──
 
@@ -193,6 +193,7 @@ def find(asked: Asked) -> Found:
 
 
 FEW = 200
+MOST_OTHERS = 500
 
 
 def _find(asked: Asked) -> Found:
@@ -201,35 +202,63 @@ def _find(asked: Asked) -> Found:
     if digits.isascii() and digits.isdigit() and len(digits) >= 6:
         ids = _by_digits(digits, asked)
         if ids:
-            page = [id for id in ids if not asked.after or id < asked.after][: size + 1]
-            return Found(page[:size], len(ids), page[size - 1] if len(page) > size else None)
+            return _page(ids, asked.after, size)
     match = _match(asked.words)
     if match is None:
         return Found([], 0, None)
-    where, values = _where(asked.filters, asked.states)
-    source, join = _source(match)
-    if match:
-        values["match"] = match
-    hits = f"SELECT {source}id FROM {join} WHERE {' AND '.join(where)}"
-    count = db.session.execute(text(f"SELECT count(*) FROM ({hits} LIMIT {COUNT_CAP + 1}) h"), values).scalar_one()
-    if match and count <= FEW:
-        return _ranked(asked, hits, values, count, size)
-    if asked.after:
-        where.append(f"{source}id < :after")
-        values["after"] = asked.after
-    page = list(
-        db.session.execute(
-            text(f"SELECT {source}id FROM {join} WHERE {' AND '.join(where)} ORDER BY {source}id DESC LIMIT :page"),
-            {**values, "page": size + 1},
-        ).scalars()
-    )
-    return Found(page[:size], count, page[size - 1] if len(page) > size else None)
+    ids = _newest(asked, match, COUNT_CAP + 1)
+    if match and len(ids) <= FEW:
+        return _ranked(asked, ids, size)
+    if asked.after and len(ids) > COUNT_CAP and asked.after <= ids[-size]:  # a page beyond those that were counted
+        return replace(_page(_newest(asked, match, size + 1, asked.after), 0, size), count=len(ids))
+    return _page(ids, asked.after, size)
 
 
-def _ranked(asked: Asked, hits: str, values: dict[str, Any], count: int, size: int) -> Found:
+def _page(ids: list[int], after: int, size: int) -> Found:
+    page = [id for id in ids if not after or id < after][: size + 1]
+    return Found(page[:size], len(ids), page[size - 1] if len(page) > size else None)
+
+
+def _newest(asked: Asked, match: str, most: int, after: int = 0) -> list[int]:
+    """The first `most` products that answer, the newest first, from one on."""
+    others = _others(asked.states) if match and not any(asked.filters.values()) else None
+    if others is not None:  # the index alone knows: nearly all it holds is in a state that was asked for
+        x, source, where = "x.rowid", "search_index x", [_answers()]
+        values: dict[str, Any] = {"match": match}
+    else:
+        where, values = _where(asked.filters, asked.states)
+        x, source = "p.id", "product p"
+        if match:
+            # On SQLite the order of the index is the order wanted: nothing is sorted when it is said so.
+            x, source = "x.rowid", f"search_index x {'CROSS ' if is_sqlite() else ''}JOIN product p ON p.id = x.rowid"
+            where.append(_answers())
+            values["match"] = match
+    if after:
+        where.append(f"{x} < :after")
+        values["after"] = after
+    sql = text(f"SELECT {x} FROM {source} WHERE {' AND '.join(where)} ORDER BY {x} DESC LIMIT :most")
+    ids = db.session.execute(sql, {**values, "most": most + len(others or ())}).scalars().all()
+    return [id for id in ids if id not in others][:most] if others else list(ids)
+
+
+def _answers() -> str:
+    return "search_index MATCH :match" if is_sqlite() else "x.tsv @@ to_tsquery('simple', :match)"
+
+
+def _others(states: tuple[str, ...]) -> set[int] | None:
+    """Products the index holds in other states than these, when they are few."""
+    rest = [state.value for state in ProductState if state is not ProductState.merged and state.value not in states]
+    if not rest:
+        return set()
+    sql = f"SELECT id FROM product WHERE status IN ({', '.join(f':s{n}' for n in range(len(rest)))}) LIMIT {MOST_OTHERS + 1}"
+    found = set(db.session.execute(text(sql), {f"s{n}": state for n, state in enumerate(rest)}).scalars())
+    return found if len(found) <= MOST_OTHERS else None
+
+
+def _ranked(asked: Asked, ids: list[int], size: int) -> Found:
     """Few answers: those whose title says the words first, the shortest first. `after` is then the product the last page ended with."""
     wanted = set(words_of(asked.words))
-    rows = db.session.execute(text(f"SELECT id, title FROM product WHERE id IN ({hits})"), values).all()
+    rows = db.session.execute(text(f"SELECT id, title FROM product WHERE id {one_of('ids')}"), {"ids": listed(ids)}).all()
 
     def rank(row: Any) -> tuple[int, int, int]:
         said = words_of(row.title)
@@ -238,15 +267,7 @@ def _ranked(asked: Asked, hits: str, values: dict[str, Any], count: int, size: i
     order = [row.id for row in sorted(rows, key=rank)]
     start = order.index(asked.after) + 1 if asked.after in order else 0
     page = order[start : start + size]
-    return Found(page, count, page[-1] if start + size < len(order) else None)
-
-
-def _source(match: str) -> tuple[str, str]:
-    if not match:
-        return "p.", "product p"
-    if is_sqlite():
-        return "p.", "search_index x CROSS JOIN product p ON p.id = x.rowid AND search_index MATCH :match"
-    return "p.", "search_index x JOIN product p ON p.id = x.rowid AND x.tsv @@ to_tsquery('simple', :match)"
+    return Found(page, len(ids), page[-1] if start + size < len(order) else None)
 
 
 def _match(words: str) -> str | None:
@@ -337,12 +358,7 @@ def product_ids(words: str) -> list[int]:
     digits = re.sub(r"[\s.\-]", "", words)
     ids = _by_digits(digits, asked) if digits.isascii() and digits.isdigit() and len(digits) >= 6 else []
     match = None if ids else _match(words)
-    if match:
-        where, values = _where({}, asked.states)
-        source, join = _source(match)
-        sql = f"SELECT {source}id FROM {join} WHERE {' AND '.join(where)} ORDER BY {source}id DESC LIMIT {COUNT_CAP}"
-        ids = list(db.session.execute(text(sql), {**values, "match": match}).scalars())
-    return ids
+    return _newest(asked, match, COUNT_CAP) if match else ids
 
 
 # ── facets ──
@@ -353,15 +369,12 @@ def facets(asked: Asked, names: tuple[str, ...] = FACETS) -> dict[str, list[tupl
     match = _match(asked.words)
     if match is None:
         return {}
-    where, values = _where(asked.filters, asked.states)
-    source, join = _source(match)
-    if match:
-        values["match"] = match
-    hits = f"SELECT {source}id FROM {join} WHERE {' AND '.join(where)} ORDER BY {source}id DESC LIMIT {FACET_HITS}"
+    ids = _newest(asked, match, FACET_HITS)
+    hits, values = one_of("hits"), {"hits": listed(ids)}
     found: dict[str, Counter[str]] = {name: Counter() for name in names}
     products = text(
         "SELECT p.category, p.family, b.name AS brand, f.name AS platform FROM product p LEFT JOIN brand b ON b.id = p.brand_id "
-        f"LEFT JOIN platform f ON f.id = p.platform_id WHERE p.id IN ({hits})"
+        f"LEFT JOIN platform f ON f.id = p.platform_id WHERE p.id {hits}"
     )
     for row in db.session.execute(products, values):
         for name in ("category", "family", "brand", "platform"):
@@ -371,23 +384,21 @@ def facets(asked: Asked, names: tuple[str, ...] = FACETS) -> dict[str, list[tupl
         _count_details(found, hits, values)
     if "condition" in found:
         for name, table, live in (("new", "stock_level", "s.quantity > s.reserved"), ("used", "item", "s.status IN ('in_stock', 'listed')")):
-            sql = (
-                f"SELECT count(DISTINCT v.product_id) FROM variant v JOIN {table} s ON s.variant_id = v.id WHERE {live} AND v.product_id IN ({hits})"
-            )
+            sql = f"SELECT count(DISTINCT v.product_id) FROM variant v JOIN {table} s ON s.variant_id = v.id WHERE {live} AND v.product_id {hits}"
             if count := db.session.execute(text(sql), values).scalar_one():
                 found["condition"][name] = count
     if "store" in found:
         sql = (
             "SELECT s.name, count(DISTINCT v.product_id) FROM variant v JOIN stock_level l ON l.variant_id = v.id JOIN store s ON s.id = l.store_id "
-            f"WHERE l.quantity > l.reserved AND v.product_id IN ({hits.replace(str(FACET_HITS), '200')}) GROUP BY s.name"
+            f"WHERE l.quantity > l.reserved AND v.product_id {hits} GROUP BY s.name"
         )
-        found["store"].update(dict(db.session.execute(text(sql), values).tuples().all()))
+        found["store"].update(dict(db.session.execute(text(sql), {"hits": listed(ids[:200])}).tuples().all()))
     return {name: counts.most_common(20) for name, counts in found.items() if counts}
 
 
 def _count_details(found: dict[str, Counter[str]], hits: str, values: dict[str, Any]) -> None:
     seen: set[tuple[str, int, str]] = set()
-    sql = f"SELECT v.product_id, v.size, v.shoe_size, v.color, v.material, v.advised_cents FROM variant v WHERE v.product_id IN ({hits})"
+    sql = f"SELECT v.product_id, v.size, v.shoe_size, v.color, v.material, v.advised_cents FROM variant v WHERE v.product_id {hits}"
     for product, size, shoe_size, color, material, price in db.session.execute(text(sql), values):
         for name, value in (("size", size), ("shoe_size", shoe_size), ("color", color), ("material", material), ("price", _band(price))):
             if value and name in found and (name, product, value) not in seen:
