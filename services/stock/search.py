@@ -209,7 +209,7 @@ def _find(asked: Asked) -> Found:
     ids = _newest(asked, match, COUNT_CAP + 1)
     if match and len(ids) <= FEW:
         return _ranked(asked, ids, size)
-    if asked.after and len(ids) > COUNT_CAP and asked.after <= ids[-size]:  # a page beyond those that were counted
+    if asked.after and len(ids) > COUNT_CAP and asked.after <= ids[-size - 1]:  # its end is beyond those that were counted
         return replace(_page(_newest(asked, match, size + 1, asked.after), 0, size), count=len(ids))
     return _page(ids, asked.after, size)
 

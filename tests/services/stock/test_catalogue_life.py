@@ -7,7 +7,7 @@ import pytest
 from models import Brand, BrandAgreement, Movement, Product, ProductImage, ProductState, ProductText, Site, Variant
 from services import clock
 from services.finance import books
-from services.stock import catalogue, levels, listings, search
+from services.stock import catalogue, listings, search
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -130,71 +130,3 @@ def test_the_lowest_price_of_the_last_thirty_days_before_a_reduction(story, lowe
         with clock.at(now - timedelta(days=days)), unit_of_work() as session:
             catalogue.set_price(session.get_one(Variant, shoe.id), price, by=LEA)
     assert catalogue.lowest_of_30_days(shoe.id) == lowest
-
-
-# ── search ──
-
-
-def test_words_are_found_without_accents_plurals_or_order_and_while_being_typed():
-    a_shoe("Chaussures d’été Écru", brand="Pouldu"), a_shoe("Botte Aubrac", brand="Aubrac")
-    for words in ("chaussure ete", "ÉTÉ chaussures", "ecru pouldu", "poul", "botte"):
-        assert len(find(words)) == 1, words
-    assert find("botte été") == [] and find("!!!") == [] and find('"; DROP') == []
-
-
-def test_a_barcode_whole_or_begun_and_a_reference_find_in_the_same_box():
-    shoe = a_shoe(supplier_ref="LOR-100/B")
-    for words in (shoe.ean, shoe.ean[:8], f" {shoe.ean[:3]} {shoe.ean[3:]} ", "LOR-100/B", "lor100b", "lor 100"):
-        assert find(words) == ["Derby Lormont"], words
-
-
-def test_a_mistyped_word_is_corrected_when_nothing_answers():
-    a_shoe("Mocassin Pouldu", brand="Pouldu")
-    found = search.find(search.Asked("moccasin pouldou"))
-    assert found.count == 1 and found.corrected == "mocassin pouldu"
-    assert search.find(search.Asked("xyzzyx")).count == 0
-
-
-def test_facets_count_products_and_narrow_by_details_of_one_variant():
-    for size, color in (("41", "Noir"), ("42", "Brun")):
-        a_shoe(shoe_size=size, color=color)
-    a_shoe("Botte Aubrac", "42", "Noir", brand="Aubrac", price_cents=18900)
-    facets = search.facets(search.Asked(""))
-    assert dict(facets["shoe_size"]) == {"41": 1, "42": 2} and dict(facets["color"]) == {"Noir": 2, "Brun": 1}
-    assert dict(facets["brand"]) == {"Lormont": 1, "Aubrac": 1} and dict(facets["price"]) == {"5000-10000": 1, "10000-20000": 1}
-    assert find("", shoe_size="42", color="Noir") == ["Botte Aubrac"] and find("", brand="Lormont") == ["Derby Lormont"]
-    assert find("", price="10000-20000") == ["Botte Aubrac"] and find("", category="Chaussures", shoe_size="50") == []
-
-
-def test_condition_and_store_narrow_to_what_is_really_there():
-    new, used = a_shoe(), a_shoe("Botte Aubrac")
-    stocked(new, 1), factories.an_item(used)
-    assert find("", condition="new") == ["Derby Lormont"] and find("", condition="used") == ["Botte Aubrac"]
-    store = str(factories.the_store().id)
-    assert len(find("", store=store)) == 2 and find("", store="999") == []
-    with unit_of_work() as session:
-        levels.adjust(session.merge(db.session.scalars(db.select(levels.StockLevel)).one()), 0, by=LEA)
-    assert find("", condition="new") == []
-
-
-def test_pages_go_on_without_repeating_and_counts_stop_at_a_thousand():
-    with unit_of_work() as session:
-        for n in range(1205):
-            session.add(Product(title=f"Lacet {n}", created_at=clock.now()))
-    found = search.find(search.Asked("lacets", size=100))
-    assert found.count_words == "1 000+"
-    seen, after = set(found.ids), found.next
-    while after:
-        found = search.find(search.Asked("lacets", after=after, size=100))
-        assert not seen & set(found.ids)
-        seen |= set(found.ids)
-        after = found.next
-    assert len(seen) == 1205
-
-
-def test_a_renamed_brand_is_found_by_its_new_name_once_the_worker_passed():
-    a_shoe()
-    with unit_of_work() as session:
-        session.scalars(db.select(Brand)).one().name = "Bordelais"
-    search.catch_up()
-    assert find("bordelais") == ["Derby Lormont"] and find("derby") == ["Derby Lormont"]
