@@ -206,12 +206,12 @@ def _find(asked: Asked) -> Found:
     match = _match(asked.words)
     if match is None:
         return Found([], 0, None)
-    ids = _newest(asked, match, COUNT_CAP + 1)
-    if match and len(ids) <= FEW:
+    ids, count = _newest(asked, match, COUNT_CAP + 1, show=FEW + 1)
+    if match and count <= FEW:
         return _ranked(asked, ids, size)
-    if asked.after and len(ids) > COUNT_CAP and asked.after <= ids[-size - 1]:  # its end is beyond those that were counted
-        return replace(_page(_newest(asked, match, size + 1, asked.after), 0, size), count=len(ids))
-    return _page(ids, asked.after, size)
+    if asked.after and count > len(ids) and asked.after <= ids[-size - 1]:  # its end is beyond those we have
+        ids, _rest = _newest(asked, match, size + 1, after=asked.after)
+    return replace(_page(ids, asked.after, size), count=count)
 
 
 def _page(ids: list[int], after: int, size: int) -> Found:
@@ -219,12 +219,15 @@ def _page(ids: list[int], after: int, size: int) -> Found:
     return Found(page[:size], len(ids), page[size - 1] if len(page) > size else None)
 
 
-def _newest(asked: Asked, match: str, most: int, after: int = 0) -> list[int]:
-    """The first `most` products that answer, the newest first, from one on."""
+def _newest(asked: Asked, match: str, most: int, *, show: int = 0, after: int = 0) -> tuple[list[int], int]:
+    """Products that answer, the newest first, from one on: the first `show` (else all of `most`), and how many there are, at most `most`."""
     others = _others(asked.states) if match and not any(asked.filters.values()) else None
     if others is not None:  # the index alone knows: nearly all it holds is in a state that was asked for
         x, source, where = "x.rowid", "search_index x", [_answers()]
         values: dict[str, Any] = {"match": match}
+        if others:
+            where.append(f"NOT x.rowid {one_of('others')}")
+            values["others"] = listed(others)
     else:
         where, values = _where(asked.filters, asked.states)
         x, source = "p.id", "product p"
@@ -236,9 +239,10 @@ def _newest(asked: Asked, match: str, most: int, after: int = 0) -> list[int]:
     if after:
         where.append(f"{x} < :after")
         values["after"] = after
-    sql = text(f"SELECT {x} FROM {source} WHERE {' AND '.join(where)} ORDER BY {x} DESC LIMIT :most")
-    ids = db.session.execute(sql, {**values, "most": most + len(others or ())}).scalars().all()
-    return [id for id in ids if id not in others][:most] if others else list(ids)
+    hits = f"SELECT {x} AS id FROM {source} WHERE {' AND '.join(where)} ORDER BY {x} DESC LIMIT :most"
+    sql = text(f"SELECT id, count(*) OVER () FROM ({hits}) h ORDER BY id DESC LIMIT :show")
+    rows = db.session.execute(sql, {**values, "most": most, "show": show or most}).all()
+    return [id for id, _count in rows], rows[0][1] if rows else 0
 
 
 def _answers() -> str:
@@ -358,7 +362,7 @@ def product_ids(words: str) -> list[int]:
     digits = re.sub(r"[\s.\-]", "", words)
     ids = _by_digits(digits, asked) if digits.isascii() and digits.isdigit() and len(digits) >= 6 else []
     match = None if ids else _match(words)
-    return _newest(asked, match, COUNT_CAP) if match else ids
+    return _newest(asked, match, COUNT_CAP)[0] if match else ids
 
 
 # ── facets ──
@@ -369,7 +373,7 @@ def facets(asked: Asked, names: tuple[str, ...] = FACETS) -> dict[str, list[tupl
     match = _match(asked.words)
     if match is None:
         return {}
-    ids = _newest(asked, match, FACET_HITS)
+    ids, _count = _newest(asked, match, FACET_HITS)
     hits, values = one_of("hits"), {"hits": listed(ids)}
     found: dict[str, Counter[str]] = {name: Counter() for name in names}
     products = text(
