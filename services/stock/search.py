@@ -206,12 +206,13 @@ def _find(asked: Asked) -> Found:
     match = _match(asked.words)
     if match is None:
         return Found([], 0, None)
-    ids, count = _newest(asked, match, COUNT_CAP + 1, show=FEW + 1)
-    if match and count <= FEW:
+    hits = _Hits(asked, match)
+    ids = hits.some(COUNT_CAP + 1)
+    if match and len(ids) <= FEW:
         return _ranked(asked, ids, size)
-    if asked.after and count > len(ids) and asked.after <= ids[-size - 1]:  # its end is beyond those we have
-        ids, _rest = _newest(asked, match, size + 1, after=asked.after)
-    return replace(_page(ids, asked.after, size), count=count)
+    if len(ids) <= COUNT_CAP or (hits.order_is_free and not asked.after):
+        return _page(sorted(ids, reverse=True), asked.after, size)
+    return replace(_page(hits.newest(size + 1, asked.after), asked.after, size), count=len(ids))
 
 
 def _page(ids: list[int], after: int, size: int) -> Found:
@@ -219,34 +220,40 @@ def _page(ids: list[int], after: int, size: int) -> Found:
     return Found(page[:size], len(ids), page[size - 1] if len(page) > size else None)
 
 
-def _newest(asked: Asked, match: str, most: int, *, show: int = 0, after: int = 0) -> tuple[list[int], int]:
-    """Products that answer, the newest first, from one on: the first `show` (else all of `most`), and how many there are, at most `most`."""
-    others = _others(asked.states) if match and not any(asked.filters.values()) else None
-    if others is not None:  # the index alone knows: nearly all it holds is in a state that was asked for
-        x, source, where = "x.rowid", "search_index x", [_answers()]
-        values: dict[str, Any] = {"match": match}
-        if others:
-            where.append(f"NOT x.rowid {one_of('others')}")
-            values["others"] = listed(others)
-    else:
-        where, values = _where(asked.filters, asked.states)
-        x, source = "p.id", "product p"
-        if match:
-            # On SQLite the order of the index is the order wanted: nothing is sorted when it is said so.
-            x, source = "x.rowid", f"search_index x {'CROSS ' if is_sqlite() else ''}JOIN product p ON p.id = x.rowid"
-            where.append(_answers())
-            values["match"] = match
-    if after:
-        where.append(f"{x} < :after")
-        values["after"] = after
-    hits = f"SELECT {x} AS id FROM {source} WHERE {' AND '.join(where)} ORDER BY {x} DESC LIMIT :most"
-    sql = text(f"SELECT id, count(*) OVER () FROM ({hits}) h ORDER BY id DESC LIMIT :show")
-    rows = db.session.execute(sql, {**values, "most": most, "show": show or most}).all()
-    return [id for id, _count in rows], rows[0][1] if rows else 0
+class _Hits:
+    """The products that answer: all of them while they are few, and those of a page, in its order, when they are many."""
 
+    def __init__(self, asked: Asked, match: str) -> None:
+        others = _others(asked.states) if match and not any(asked.filters.values()) else None
+        answers = "search_index MATCH :match" if is_sqlite() else "x.tsv @@ to_tsquery('simple', :match)"
+        self.id, self.source, self.values = "x.rowid", "search_index x", {"match": match}
+        self.order_is_free = bool(match) and is_sqlite()  # FTS5 reads its lists from either end
+        if others is not None:  # the index alone knows: nearly all it holds is in a state that was asked for
+            self.where = [answers]
+            if others:
+                self.where.append(f"NOT x.rowid {one_of('others')}")
+                self.values["others"] = listed(others)
+            return
+        self.where, values = _where(asked.filters, asked.states)
+        if match:  # said by `x.rowid`, SQLite's index is in the order of a page already: nothing is sorted
+            self.source += f" {'CROSS ' if is_sqlite() else ''}JOIN product p ON p.id = x.rowid"
+            self.where.append(answers)
+            self.values |= values
+        else:
+            self.id, self.source, self.values = "p.id", "product p", values
 
-def _answers() -> str:
-    return "search_index MATCH :match" if is_sqlite() else "x.tsv @@ to_tsquery('simple', :match)"
+    def some(self, most: int) -> list[int]:
+        """As many as there are up to a number: the newest where that costs nothing, else those the engine finds first."""
+        if self.order_is_free:
+            return self.newest(most)
+        sql = f"SELECT {self.id} FROM {self.source} WHERE {' AND '.join(self.where)} LIMIT :most"
+        return list(db.session.execute(text(sql), {**self.values, "most": most}).scalars())
+
+    def newest(self, most: int, after: int = 0) -> list[int]:
+        """The newest first, from one on."""
+        where = [*self.where, f"{self.id} < :after"] if after else self.where
+        sql = f"SELECT {self.id} FROM {self.source} WHERE {' AND '.join(where)} ORDER BY {self.id} DESC LIMIT :most"
+        return list(db.session.execute(text(sql), {**self.values, "most": most, **({"after": after} if after else {})}).scalars())
 
 
 def _others(states: tuple[str, ...]) -> set[int] | None:
@@ -362,7 +369,7 @@ def product_ids(words: str) -> list[int]:
     digits = re.sub(r"[\s.\-]", "", words)
     ids = _by_digits(digits, asked) if digits.isascii() and digits.isdigit() and len(digits) >= 6 else []
     match = None if ids else _match(words)
-    return _newest(asked, match, COUNT_CAP)[0] if match else ids
+    return _Hits(asked, match).newest(COUNT_CAP) if match else ids
 
 
 # ── facets ──
@@ -373,7 +380,7 @@ def facets(asked: Asked, names: tuple[str, ...] = FACETS) -> dict[str, list[tupl
     match = _match(asked.words)
     if match is None:
         return {}
-    ids, _count = _newest(asked, match, FACET_HITS)
+    ids = _Hits(asked, match).newest(FACET_HITS)
     hits, values = one_of("hits"), {"hits": listed(ids)}
     found: dict[str, Counter[str]] = {name: Counter() for name in names}
     products = text(

@@ -83,7 +83,7 @@ def test_an_order_handed_over_takes_its_units_with_it():
 
 def test_the_counter_beats_the_newest_unpaid_carts_first_and_an_order_becomes_a_conflict():
     level = stocked(a_shoe(), 3)
-    order, old, new = a_reservation(level, 1, "1702-A", promised=True), a_reservation(level, 1, "panier 1"), a_reservation(level, 1, "panier 2")
+    old, new, order = a_reservation(level, 1, "panier 1"), a_reservation(level, 1, "panier 2"), a_reservation(level, 1, "1702-A", promised=True)
     key, _secret = factories.a_key()
     assert factories.told(key, 1, "sale", level.variant)["conflicts"] == 0
     assert [again(r).status.value for r in (order, old, new)] == ["promised", "held", "beaten"]
