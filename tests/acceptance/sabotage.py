@@ -113,7 +113,7 @@ FAULTS = (
     Fault("a reduction hides the lowest price", "services/stock/catalogue.py", "    earlier = points[:-1]\n", "    earlier = points\n", S + "stock/test_catalogue_life.py"),
     Fault("a sold unit stays on sale", "services/stock/items.py", "at=at, reference=reference)\n    _leave_channels(item)", "at=at, reference=reference)", S + "stock/test_listings.py"),
     Fault("any key opens any door", "api/door.py", 'if not set(scopes) & set(key.scopes.split()):', "if False:", "tests/test_routes.py"),
-    Fault("a key reaches every store", "api/door.py", "if len(found) != 1 or (key.store_id and found[0].id != key.store_id):", "if not found:", "tests/api/test_door.py " + A + "test_s07_access.py"),
+    Fault("a key of several stores takes the first", "api/door.py", "if len(found) != 1 or (key.store_id and found[0].id != key.store_id):", "if not found:", "tests/api/test_door.py " + A + "test_s07_access.py"),
     Fault("a revoked key still opens", "services/people/machine_keys.py", ", MachineKey.revoked_at.is_(None))", ")", "tests/api/test_door.py"),
     Fault("the same request is carried out again", "api/door.py", "    if known is not None:\n        return known\n", "", "tests/api/test_door.py"),
     Fault("new stock has no owner", "services/access.py", '    (StockLevel, "vendor_id"),\n', "", A + "test_s07_access.py"),

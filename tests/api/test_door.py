@@ -161,6 +161,8 @@ def test_a_key_of_one_store_or_vendor_reaches_no_other(client):
         assert answer.status_code == 422
     assert client.get("/api/v1/stock?store=N2", headers=by(wide)).json["results"][0]["quantity"] == 3
     assert client.get("/api/v1/stock?store=X1", headers=by(wide)).status_code == 422
+    assert client.get("/api/v1/stock", headers=by(wide)).status_code == 422  # which of the two is not guessed
+    assert client.put("/api/v1/stock", json={"lines": [{"ean": shoe.ean, "quantity": 9}]}, headers=by(wide)).status_code == 422
     assert [quantity(shoe, s) for s in (factories.the_store(), strange, second)] == [3, 3, 3]
     run = factories.given(factories.a_file(__import__("pathlib").Path("/tmp"), f"ean;quantite\n{shoe.ean};1\n"), store=strange, mode="delta")
     _k, imports = a_key("imports", name="fichiers")
