@@ -16,7 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import Flask, Response, abort, current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
-from flask_babel import get_locale
+from flask_babel import format_decimal, get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_migrate import Migrate
@@ -277,6 +277,7 @@ def _speak(app: Flask) -> None:
     filters["plain_money"] = money.plain
     filters["percent"] = money.percent
     filters["whole"] = lambda n: f"{int(n):,}".replace(",", money.THIN)
+    filters["tenths"] = lambda n: format_decimal(n, "0.0")
     filters["moment"] = _moment
     filters["moment_short"] = lambda m: (
         f"{clock.paris(m).day} {_MONTHS[clock.paris(m).month - 1]} {clock.paris(m):%H}{money.NBSP}h{money.NBSP}{clock.paris(m):%M}"

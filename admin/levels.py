@@ -272,7 +272,7 @@ class StockTransferView(ScopedView):
     search_columns = ["status"]
     filter_columns = ("status",)
     first_order = "-created_at"
-    tabs = ((_l("On its way"), "?status=on_its_way"),)
+    tabs = ((_l("Sent, not arrived"), "?status=on_its_way"),)
     links = ((_l("Prepare a transfer"), "TransferView.open", "plus"),)
     empty_sentence = _l("No transfer yet.")
 
@@ -406,7 +406,7 @@ class ListingView(ScopedView):
     find_columns = (Listing.sku,)
     find_hint = _l("Title, EAN, reference")
     first_order = "-updated_at"
-    tabs = ((_l("Offered"), "?status=active"), (_l("Withdrawn"), "?status=withdrawn"))
+    tabs = ((_l("On sale"), "?status=active"), (_l("Taken off sale"), "?status=withdrawn"))
     links = ((_l("Files of offers"), "ListingFileView.files", "download"), (_l("Give a file"), "ImportView.upload", "down"))
     show_partials = ("admin/_listing.html",)
     empty_sentence = _l("No sale offer yet: give an offers file, or put a unit on sale.")

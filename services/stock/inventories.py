@@ -33,7 +33,7 @@ workflow.name_states(
     (C.counted, _l("Validated"), "ok"),
     (C.dropped, _l("Abandoned"), "off"),
     (T.preparing, _l("Being prepared"), "info"),
-    (T.on_its_way, _l("On its way"), "warn"),
+    (T.on_its_way, _l("Sent, not arrived"), "warn"),
     (T.arrived, _l("Arrived"), "ok"),
     (T.dropped, _l("Abandoned"), "off"),
 )

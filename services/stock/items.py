@@ -71,7 +71,7 @@ LISTING = Workflow(
     Move("withdraw", _l("Withdraw"), {ListingState.active}, ListingState.withdrawn, by=_ANYBODY),
     Move("offer_again", _l("Offer again"), {ListingState.withdrawn}, ListingState.active),
 )
-workflow.name_states((ListingState.active, _l("Offered"), "ok"), (ListingState.withdrawn, _l("Withdrawn"), "off"))
+workflow.name_states((ListingState.active, _l("On sale"), "ok"), (ListingState.withdrawn, _l("Taken off sale"), "off"))
 workflow.VERBS.update(offer_again=_l("Offered again"))
 
 
