@@ -11,9 +11,9 @@ import urllib3
 from gateways import GatewayError
 
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
-_TRANSLATED = [
-    ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
-]  # IPv6 that carries any IPv4 address
+MOST_TRIED = 3
+# IPv6 addresses that carry an IPv4 one, whichever it is.
+_TRANSLATED = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -27,23 +27,30 @@ class HttpWebhooks:
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         """Deliver; returns the status (2xx or 410). Raises GatewayError for anything else."""
-        parts = urlsplit(url)
-        with self._pool(parts, self._address(parts)) as pool:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        parts, failed = urlsplit(url), ""
+        for address in self._addresses(parts)[:MOST_TRIED]:
             try:
-                answer = pool.urlopen(
-                    "POST", target, body=body, headers={**headers, "host": parts.netloc}, redirect=False, retries=False, timeout=TIMEOUT,
-                    preload_content=False,
-                )  # fmt: skip
-                answer.close()
+                status = self._told(parts, address, headers, body)
+            except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
+                failed = type(error).__name__  # nothing was said yet: the next address may answer
             except urllib3.exceptions.HTTPError as error:
                 raise GatewayError(type(error).__name__) from error
-        if answer.status == 410 or 200 <= answer.status < 300:
-            return answer.status
-        raise GatewayError(f"HTTP {answer.status}")
+            else:
+                if status == 410 or 200 <= status < 300:
+                    return status
+                raise GatewayError(f"HTTP {status}")
+        raise GatewayError(failed or "this name has no address")
 
-    def _address(self, parts: SplitResult) -> str:
-        """The address to call. A name is asked once: what was looked at is what is called, whatever the name says a moment later."""
+    def _told(self, parts: SplitResult, address: str, headers: dict[str, str], body: bytes) -> int:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        with self._pool(parts, address) as pool:
+            answer = pool.urlopen("POST", target, body=body, headers={**headers, "host": parts.netloc}, redirect=False, retries=False, timeout=TIMEOUT,
+                                  preload_content=False)  # fmt: skip
+            answer.close()
+            return answer.status
+
+    def _addresses(self, parts: SplitResult) -> list[str]:
+        """The addresses that may be called. A name is asked once: what was looked at is what is called, whatever the name says a moment later."""
         if parts.scheme != "https" and not self._allow_private:
             raise GatewayError("only https addresses of the public Internet are called", permanent=True)
         try:
@@ -52,7 +59,7 @@ class HttpWebhooks:
             raise GatewayError("this name has no address") from error
         if not self._allow_private and not all(_is_public(address) for address in found):
             raise GatewayError("only https addresses of the public Internet are called", permanent=True)
-        return found[0]
+        return list(dict.fromkeys(found))
 
     def _pool(self, parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
         """A connection to that address, its certificate held against the name."""

@@ -201,6 +201,16 @@ def test_a_name_is_asked_once_and_its_certificate_must_bear_it(tmp_path):
     assert len(seen) == 1
 
 
+def test_the_next_address_of_a_name_is_called_when_the_first_is_silent():
+    seen: list = []
+    server = a_listener(seen)
+    caller = HttpWebhooks(allow_private=True, resolve=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])
+    with pytest.raises(GatewayError, match="NewConnectionError"):
+        HttpWebhooks(allow_private=True, resolve=lambda _host, _port: ["127.0.0.2"]).post(f"http://x.example:{server.server_port}/ok", {}, b"{}")
+    assert caller.post(f"http://x.example:{server.server_port}/ok", {"webhook-id": "m1"}, b"{}") == 204 and len(seen) == 1
+    server.shutdown()
+
+
 def test_a_name_that_changes_its_mind_never_leads_into_our_network():
     """DNS rebinding: public when it is looked at, ours when it is called. It is looked at and called as one."""
     answers = [["127.0.0.1"], ["1.1.1.1", "127.0.0.1"], ["192.168.1.4"]]
