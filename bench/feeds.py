@@ -31,6 +31,7 @@ def prepare(app) -> tuple[int, list[int]]:
             insert_many(connection, "variant", ("id", "product_id", "ean", "color", "material", "size", "shoe_size", "edition", "active", "updated_at"),
                         [(n, n, ean(n), "", "", "", "", "", True, now) for n in range(1, REFERENCES + 1)])  # fmt: skip
         with unit_of_work() as session:
+            session.connection().exec_driver_sql("ANALYZE")  # as the référencier's import leaves it
             vendor = session.scalars(db.select(Vendor)).first()
             stores = [Store(vendor_id=vendor.id, name=f"Magasin {n}", code=f"S{n}") for n in range(SHOPS)]
             session.add_all(stores)

@@ -1,8 +1,11 @@
 """S13: files of a million lines in five encodings, killed at random moments by a real SIGKILL, started again: nothing lost, nothing twice."""
 
+import contextlib
+import csv
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -49,6 +52,18 @@ def load(env: dict[str, str], path: Path) -> subprocess.Popen:
                             text=True, start_new_session=True)  # fmt: skip
 
 
+def plain(path: Path) -> float:
+    """Seconds a short script takes to bring the same lines into one table with one index: no check, no report, no search."""
+    began = time.monotonic()
+    with contextlib.closing(sqlite3.connect(path.with_suffix(".plain"))) as database, path.open(encoding="utf-8") as file:
+        database.execute("CREATE TABLE line (ref TEXT, ean TEXT UNIQUE, title TEXT, brand TEXT, category TEXT, color TEXT, size TEXT, price TEXT)")
+        names = HEADER.strip().split(";")
+        lines = ([row[name].strip() for name in names] for row in csv.DictReader(file, delimiter=";"))
+        database.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
+        database.commit()
+    return time.monotonic() - began
+
+
 def count(engine, sql: str) -> int:
     with engine.connect() as connection:
         return connection.execute(text(sql)).scalar()
@@ -69,7 +84,9 @@ def test_a_long_file_killed_at_random_moments_is_loaded_whole_once(place, tmp_pa
     said, _nothing = first.communicate(timeout=600)
     seconds = time.monotonic() - began
     assert first.returncode == 0 and count(engine, "SELECT count(*) FROM variant") == LINES, said
-    figure("seconds for the whole file", round(seconds, 1), at_most=60 if LINES == 1_000_000 and is_sqlite() else None)
+    figure("seconds for the whole file", round(seconds, 1))
+    # 60 s where such a script takes 12: machines differ, what one does beside the other less.
+    figure("times a plain load of it", round(seconds / plain(path), 1), at_most=5 if LINES == 1_000_000 and is_sqlite() else None)
     again = load(env, path)
     said, _nothing = again.communicate(timeout=600)
     assert f"0 créés, 0 modifiés, {LINES} inchangés" in said.replace("\u202f", "").replace("\u00a0", " ") or f"{LINES} " in said, said
