@@ -388,7 +388,6 @@ class ListingView(ScopedView):
         "condition_words",
         "price_cents",
         "discount_cents",
-        "delay_days",
         "status",
         "updated_at",
     ]

