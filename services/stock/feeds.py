@@ -53,24 +53,20 @@ class Line(NamedTuple):
 class _Reader:
     """Turns lines into quantities. What is fanciful or below zero is ignored, with its reason (AN-042)."""
 
-    def __init__(self, loading: runs.Loading) -> None:
-        at = loading.at
+    def __init__(self, at: dict[str, int], only: int | None, stores: dict[str, int], most: int) -> None:
+        """`at`: where columns stand; `only`: the store the file is for; `stores`: those it may name; `most`: a quantity beyond is fanciful."""
         if "ean" not in at and "sku" not in at:
             raise Refused(_("The column « ean » or « offer-sku » is missing: nothing says which reference a line counts."))
-        self.most, self.only = settings.value("stock_most_quantity"), loading.store_id
-        if self.only is None and "store" not in at:
+        if only is None and "store" not in at:
             raise Refused(_("Which store is this the stock of? Choose it, or name it in a column « warehouse-code »."))
+        self.most, self.only, self.stores = most, only, stores
         self.width = 1 + max(at.values())
         # A column the file lacks is read from the empty cell behind its last one.
         self.ean, self.sku, self.quantity, self.store, self.title, self.brand, self.ref, self.delete = (
             at.get(name, self.width) for name in ("ean", "sku", "quantity", "store", "title", "brand", "supplier_ref", "delete")
         )
         self.is_named = any(name in at for name in ("title", "brand", "supplier_ref"))
-        self.stores: dict[str, int] = {}
-        if "store" in at:
-            stores = db.session.scalars(select(Store).where(Store.vendor_id == loading.vendor_id)).all()
-            self.stores = {code.lower(): store.id for store in stores for code in (store.code, store.name) if code}
-        db.session.rollback()
+        self.has_store = "store" in at
         self.plain: dict[str, int] = {str(n): n for n in range(min(self.most, 1000) + 1)}  # what nearly every line says
 
     def row(self, line: int, cells: list[str]) -> Line:
@@ -94,7 +90,7 @@ class _Reader:
             quantity = self._quantity(words)
         if cells[self.delete].strip().lower() == "delete":
             quantity = 0
-        store_id = self._store(cells[self.store]) if self.stores or self.only is None else self.only
+        store_id = self._store(cells[self.store]) if self.has_store or self.only is None else self.only
         if not self.is_named:
             return Line(line, sku, ean, quantity, store_id)
         return Line(
@@ -139,7 +135,8 @@ def _load(loading: runs.Loading) -> None:
     if _is_the_last_one_again(loading, dated_at):
         _nothing_new(loading)
         return
-    reader = _Reader(loading)
+    reader = _Reader(loading.at, loading.store_id, _stores_named(loading), settings.value("stock_most_quantity"))
+    db.session.rollback()
     chosen: dict[tuple[int, str], Line] = {}
     torn: dict[int, str] = {}
     for line in loading.rows(reader.row):
@@ -156,6 +153,14 @@ def _load(loading: runs.Loading) -> None:
     if loading.read >= runs.PROGRESS_EVERY:
         loading.progress()
     apply(loading, lines, dated_at)
+
+
+def _stores_named(loading: runs.Loading) -> dict[str, int]:
+    """The vendor's stores by code and by name, when the file says which one a line counts."""
+    if "store" not in loading.at:
+        return {}
+    stores = db.session.scalars(select(Store).where(Store.vendor_id == loading.vendor_id)).all()
+    return {code.lower(): store.id for store in stores for code in (store.code, store.name) if code}
 
 
 def _date(loading: runs.Loading) -> datetime:
