@@ -119,7 +119,10 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss):
     from sqlalchemy import event
 
     counted = []
-    count = lambda conn, cursor, statement, *_: counted.append(statement)  # noqa: E731
+
+    def count(_connection, _cursor, statement, *_rest):
+        if "alembic_version" not in statement:  # asked every few seconds, whatever the page
+            counted.append(statement)
 
     def statements(address):
         counted.clear()

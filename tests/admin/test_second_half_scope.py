@@ -107,7 +107,8 @@ def test_a_page_costs_the_same_statements_whatever_its_rows(app, as_staff, addre
         return len(counted)
 
     def note(_connection, _cursor, statement, *_rest):
-        counted.append(statement)
+        if "alembic_version" not in statement:  # asked every few seconds, whatever the page
+            counted.append(statement)
 
     factories.a_received_offer(), factories.a_parcel("delivered")
     event.listen(db.engine, "before_cursor_execute", note)
