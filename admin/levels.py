@@ -390,6 +390,7 @@ class ListingView(ScopedView):
         "discount_cents",
         "status",
         "updated_at",
+        "delay_days",
     ]
     show_columns = ["variant.product.title", "sku", "variant.ean", "vendor", "condition_words", "price_cents", "discount_cents", "discount_from", "discount_to",
                     "available_from", "available_to", "delay_days", "logistic_class", "description", "status", "created_at", "updated_at"]  # fmt: skip

@@ -192,8 +192,8 @@ def find(asked: Asked) -> Found:
     return replace(found, corrected=other) if found.count else found
 
 
-FEW = 200
-MOST_OTHERS = 500
+FEW = 200  # up to so many answers are ranked by their titles
+MOST_OTHERS = 500  # up to so many products of other states are left out by number; beyond, each hit is looked up
 
 
 def _find(asked: Asked) -> Found:
