@@ -175,7 +175,7 @@ function guess() {
 
 // ── keys ──
 
-let burst = "", last = 0, single = 0, before = "";
+let burst = "", last = 0, single = 0, before = "", told = 0;   // told: how many keys of the burst were already done as commands
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const field = event.target, area = field.tagName === "TEXTAREA";
@@ -185,7 +185,7 @@ document.addEventListener("keydown", (event) => {
   last = now;
   if (event.key === "Enter") {
     clearTimeout(single);
-    const code = burst;
+    const code = burst, commands = burst.slice(told);
     burst = "";
     if (code.length >= BURST && fast) {
       event.preventDefault();
@@ -203,19 +203,21 @@ document.addEventListener("keydown", (event) => {
     }
     if (typing || (field.matches("a, button, summary"))) return;
     event.preventDefault();
-    keys(code);                              // a quick hand: the grade just typed counts before « Envoyer »
+    keys(commands);                          // a quick hand: the grade just typed counts before « Envoyer »
     return command("enter");
   }
   if (event.key === "Escape") { event.stopImmediatePropagation(); if (typing) return field.blur(); return command("escape"); }
   if (event.key.length !== 1) return;
   if (!fast || !burst) before = field.value ?? "";
   clearTimeout(single);
-  if (!fast && burst && !typing) keys(burst);
-  burst = fast ? burst + event.key : event.key;
+  if (!fast && burst && !typing) keys(burst.slice(told));
+  if (!fast || !burst) { burst = ""; told = 0; }
+  burst += event.key;
   if (typing) return;
   if (event.key === " " && field.matches("button, summary, a")) return;
   if (bench || document.getElementById("open-parcel")) { event.preventDefault(); event.stopImmediatePropagation(); }
-  single = setTimeout(() => { const code = burst; burst = ""; keys(code); }, GAP + 5);
+  single = setTimeout(() => { const late = burst.slice(told); told = burst.length; keys(late); },
+    GAP + 5 + Math.max(0, performance.now() - now));   // a key handed on late: the next may be as late, and the burst is kept for it
 }, true);
 
 function keys(code) {
