@@ -940,6 +940,7 @@ class ImportRun(Model):
     errors_path: Mapped[str] = mapped_column(String(80), default="")
     error: Mapped[str] = mapped_column(Text, default="")
     by_name: Mapped[label]
+    received_at: Mapped[moment]  # long before it is loaded, when a person looks at it first or must confirm it
     started_at: Mapped[moment]
     ended_at: Mapped[moment | None]
     vendor: Mapped[Optional["Vendor"]] = relationship()

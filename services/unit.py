@@ -134,16 +134,16 @@ def insert_many(connection: Connection, table: str, columns: Sequence[str], rows
 
 
 def insert_alike(connection: Connection, table: str, alike: dict[str, Any], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """As `insert_many`, for some hundred rows that share most of their values: those go once, the others as one array a column."""
+    """As `insert_many`, for some hundred rows that share most of their values: those go once, the others (numbers and words) as one value for all."""
+    if not rows:
+        return
     names, shared = ", ".join((*alike, *columns)), tuple(alike.values())
     if is_sqlite():
-        marks = ", ".join("?" * (len(alike) + len(columns)))
-        _executed_for_each(connection, f"INSERT INTO {table} ({names}) VALUES ({marks})", [(*shared, *row) for row in rows])
-    elif rows:
-        arrays = ", ".join(["%s"] * len(columns))
-        connection.exec_driver_sql(
-            f"INSERT INTO {table} ({names}) SELECT {', '.join(['%s'] * len(alike))}, u.* FROM unnest({arrays}) u", (*shared, *_turned(rows))
-        )
+        once, others = ", ".join("?" * len(alike)), ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(columns)))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {once}, {others} FROM json_each(?)", (*shared, json.dumps(rows)))
+    else:
+        once, others = ", ".join(["%s"] * len(alike)), ", ".join(["%s"] * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {once}, u.* FROM unnest({others}) u", (*shared, *_turned(rows)))
 
 
 def update_alike(
@@ -171,8 +171,14 @@ def update_alike(
         )
 
 
-def _turned(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _turned(rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """Rows as columns, each an array of PostgreSQL's. Whole numbers are written out here: the driver looks at each one of them."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return [f"{{{','.join(map(str, column))}}}" if all(type(value) is int for value in column) else column for column in columns]
+
+
+def _arrays(rows: Sequence[Sequence[Any]]) -> str:
+    return ", ".join("%s::int[]" if all(type(value) is int for value in column) else "%s" for column in zip(*rows, strict=True))
 
 
 def _executed_for_each(connection: Connection, sql: str, rows: list[Any]) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from gateways import GatewayError, live
 from models import DeliveryState, Vendor, Webhook, WebhookDelivery, WebhookState
@@ -106,13 +106,16 @@ def resume(row: Webhook, *, by: Actor) -> None:
     WEBHOOK.fire(row, "resume", by=by)
 
 
+_LISTENING = select(Webhook).where(Webhook.vendor_id == bindparam("vendor"), Webhook.status == S.active)
+
+
 def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
     """Leave a delivery for each address of a vendor that listens to this event; what still waits with the same words is not said twice."""
-    body = json.dumps({"type": event, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data}, separators=(",", ":"), sort_keys=True)
     told = 0
-    for row in db.session.scalars(select(Webhook).where(Webhook.vendor_id == vendor_id, Webhook.status == S.active)):
+    for row in db.session.scalars(_LISTENING, {"vendor": vendor_id}):
         if event not in row.events.split():
             continue
+        body = json.dumps({"type": event, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data}, separators=(",", ":"), sort_keys=True)
         waiting = db.session.scalars(
             select(WebhookDelivery.body).where(
                 WebhookDelivery.webhook_id == row.id, WebhookDelivery.event == event, WebhookDelivery.status == D.to_deliver, WebhookDelivery.tries == 0

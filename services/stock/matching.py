@@ -84,9 +84,8 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
     return found
 
 
-def _pairs(sql: str, keys: set[str], **values: Any) -> list[tuple[str, int]]:
-    found = db.session.connection().execute(text(f"{sql} {one_of('keys')}"), {"keys": listed(sorted(keys)), **values})
-    return [(key, id) for key, id in found]
+def _pairs(sql: str, keys: set[str], **values: Any) -> Iterable[tuple[str, int]]:
+    return db.session.connection().execute(text(f"{sql} {one_of('keys')}"), {"keys": listed(sorted(keys)), **values}).tuples().all()
 
 
 def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], int]:

@@ -17,9 +17,9 @@ from typing import IO, Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
-from models import ColumnMapping, Event, ImportRun, ImportState, Store, Vendor
+from models import ColumnMapping, ImportRun, ImportState, Store, Vendor
 from services import clock, files, outbox, retention, webhooks, words, workflow
 from services.stock import imports
 from services.unit import db, unit_of_work
@@ -113,24 +113,28 @@ def receive(
     vendor = vendor or (store.vendor if store else None)
     if store is not None and vendor is not None and store.vendor_id != vendor.id:
         raise Refused(_("This store belongs to another vendor."))
-    owner = vendor.id if vendor else None
-    same = select(ImportRun).where(
-        ImportRun.sha256 == file.sha256, ImportRun.kind == kind, ImportRun.state.in_(UNDER_WAY), ImportRun.vendor_id.is_not_distinct_from(owner),
-        ImportRun.store_id.is_not_distinct_from(store.id if store else None),
-    )  # fmt: skip
-    under_way = None if draft else db.session.scalar(same)
+    owner, now = vendor.id if vendor else None, clock.now()
+    under_way = None if draft else db.session.scalar(_SAME_FILE, {"sha256": file.sha256, "kind": kind, "vendor": owner, "store": store.id if store else None})
     if under_way:
         return under_way
     run = ImportRun(
         kind=kind, vendor_id=owner, store_id=store.id if store else None, mode=mode, dated_at=dated_at, file_name=file.name, file_path=file.stored,
-        sha256=file.sha256, by_name=by.name, started_at=clock.now(), report={}, mapping={}, state=S.draft if draft else S.waiting,
+        sha256=file.sha256, by_name=by.name, received_at=now, started_at=now, report={}, mapping={}, state=S.draft if draft else S.waiting,
     )  # fmt: skip
+    if not draft:
+        run.mapping = remembered(run)
     db.session.add(run)
     workflow.record(run, "import_file", by=by)
     if not draft:
-        run.mapping = remembered(run)
         _queue(run)
     return run
+
+
+_SAME_FILE = select(ImportRun).where(
+    ImportRun.sha256 == bindparam("sha256"), ImportRun.kind == bindparam("kind"), ImportRun.state.in_(UNDER_WAY),
+    ImportRun.vendor_id.is_not_distinct_from(bindparam("vendor")), ImportRun.store_id.is_not_distinct_from(bindparam("store")),
+)  # fmt: skip
+_REMEMBERED = select(ColumnMapping).where(ColumnMapping.owner == bindparam("owner"), ColumnMapping.kind == bindparam("kind"))
 
 
 def date_in_name(name: str) -> datetime | None:
@@ -184,7 +188,7 @@ def preview(run: ImportRun) -> Preview:
 
 def remembered(run: ImportRun) -> dict[str, str]:
     """How this vendor's files of this kind name our columns, when a person said so once."""
-    known = db.session.scalar(select(ColumnMapping).where(ColumnMapping.owner == _owner(run), ColumnMapping.kind == run.kind))
+    known = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
     return dict(known.columns) if known else {}
 
 
@@ -196,7 +200,7 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     run.mapping = {name: title[:200] for name, title in mapping.items() if name in what.columns and title}
     if mode in what.modes:
         run.mode = mode
-    known = db.session.scalar(select(ColumnMapping).where(ColumnMapping.owner == _owner(run), ColumnMapping.kind == run.kind))
+    known = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
     if known:
         known.columns = run.mapping
     elif run.mapping:
@@ -240,31 +244,27 @@ def _owner(run: ImportRun) -> str:
 
 def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
     """Read, compare, apply. Everything that can go wrong with the file becomes the run's sentence. Loading twice changes nothing."""
-    with unit_of_work() as session:
-        run = session.get_one(ImportRun, run_id)
-        if run.state not in UNDER_WAY:
-            return
-        run.state, run.started_at, run.lines_read = S.running, clock.now(), 0
-        loading = Loading(run, alive)
-        what = KINDS[run.kind]
+    db.session.rollback()
+    run = db.session.get_one(ImportRun, run_id)
+    if run.state not in UNDER_WAY:
+        return
+    loading, what = Loading(run, alive), KINDS[run.kind]
+    db.session.rollback()
     try:
+        if loading.is_long:
+            loading.begin()
         imports.check_name(loading.source, loading.name)
         what.load(loading)
     except Cancelled:
-        _end(run_id, S.cancelled, "")
+        loading.forget_errors()
+        _end(loading, S.cancelled, "")
     except Refused as refusal:
-        _end(run_id, S.failed, str(refusal))
+        _end(loading, S.failed, str(refusal))
     except UnicodeError:
-        _end(run_id, S.failed, _("This file's letters cannot be read: save it as « CSV UTF-8 »."))
+        _end(loading, S.failed, _("This file's letters cannot be read: save it as « CSV UTF-8 »."))
     except BaseException:
         loading.forget_errors()
         raise
-
-
-def _received_at(run: ImportRun) -> datetime:
-    """When it came, which may be long before it is loaded: a person looks at it first, or must confirm it."""
-    given = select(Event.at).where(Event.subject == run.__tablename__, Event.subject_id == run.id, Event.verb == "import_file").limit(1)
-    return db.session.scalar(given) or run.started_at
 
 
 @dataclass
@@ -287,8 +287,7 @@ class Loading:
         self.run_id, self.kind, self.name, self.mode, self.sha256 = run.id, KINDS[run.kind], run.file_name, run.mode, run.sha256
         self.vendor_id, self.store_id, self.confirmed, self.dated_at = run.vendor_id, run.store_id, run.confirmed, run.dated_at
         self.by_name, self.mapping, self.source = run.by_name, dict(run.mapping), files.path(run.file_path)
-        self.received_at = _received_at(run)
-        self.told_at = time.monotonic()
+        self.received_at, self.started_at, self.told_at = run.received_at, clock.now(), time.monotonic()
         self._aside: IO[str] | None = None
         self._writer: Any = None
 
@@ -297,11 +296,19 @@ class Loading:
         self.table = imports.open_table(self.source)
         found = imports.columns(self.table.header, self.kind.columns, self.kind.required, self.mapping)
         self.at, self.unknown = found.at, found.unknown
-        db.session.rollback()
-        if self.source.stat().st_size > WORTH_COUNTING:
-            with unit_of_work() as session:
-                session.execute(update(ImportRun).where(ImportRun.id == self.run_id).values(lines_total=_count_lines(self.source)))
         return self.at
+
+    @property
+    def is_long(self) -> bool:
+        return self.source.stat().st_size > WORTH_COUNTING
+
+    def begin(self) -> None:
+        """Say that it runs, and how many lines there are. A short file is over before anybody looks: it goes from waiting to its end in one unit."""
+        total = _count_lines(self.source)
+        with unit_of_work() as session:
+            begun = {"state": S.running, "started_at": self.started_at, "lines_read": 0, "lines_total": total}
+            if session.execute(_STILL_UNDER_WAY, {"run": self.run_id, **begun}).rowcount != 1:  # type: ignore[attr-defined]
+                raise Cancelled
 
     def rows(self, read_row: Callable[[int, list[str]], Any]) -> Iterator[Any]:
         """What `read_row` makes of each line; a refused or ignored line goes to the file of refused lines with its sentence."""
@@ -385,7 +392,6 @@ class Loading:
         self.told_at = time.monotonic()
         self.alive()
         if asked:
-            self.forget_errors()
             raise Cancelled
 
     def ended(
@@ -399,18 +405,21 @@ class Loading:
         state: ImportState = S.complete,
         dated_at: datetime | None = None,
     ) -> None:
-        """Write the report into the unit that applies the file: both or neither. `dated_at`: the moment the file speaks of, when it has one."""
+        """Write the report into the unit that applies the file: both or neither. `dated_at`: the moment the file speaks of, when it has one.
+
+        Raises Cancelled when somebody was quicker.
+        """
         self._close_errors()
         if not self.refused and not self.ignored:
             self.forget_errors()
-        connection.execute(
-            update(ImportRun).where(ImportRun.id == self.run_id).values(
-                state=state, errors_path=self.errors_name, encoding=self.table.encoding, separator=self.table.separator, lines_read=self.read,
-                refused=self.refused, ignored=self.ignored, repeated=self.repeated, created=created, updated=updated, unchanged=unchanged,
-                removed=removed, ended_at=clock.now(), dated_at=dated_at or self.dated_at,
-                report={"repeated": self.repeat_lines, "refused": self.refused_lines, "unknown_columns": self.unknown[:20], **self.facts},
-            )
-        )  # fmt: skip
+        done = connection.execute(_STILL_UNDER_WAY, {
+            "run": self.run_id, "state": state, "errors_path": self.errors_name, "encoding": self.table.encoding, "separator": self.table.separator,
+            "lines_read": self.read, "refused": self.refused, "ignored": self.ignored, "repeated": self.repeated, "created": created, "updated": updated,
+            "unchanged": unchanged, "removed": removed, "started_at": self.started_at, "ended_at": clock.now(), "dated_at": dated_at or self.dated_at,
+            "report": {"repeated": self.repeat_lines, "refused": self.refused_lines, "unknown_columns": self.unknown[:20], **self.facts},
+        })  # fmt: skip
+        if done.rowcount != 1:
+            raise Cancelled
 
     def forget_errors(self) -> None:
         self._close_errors()
@@ -428,10 +437,13 @@ def _count_lines(path: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1
 
 
-def _end(run_id: int, state: ImportState, sentence: str) -> None:
+_STILL_UNDER_WAY = update(ImportRun.__table__).where(ImportRun.__table__.c.id == bindparam("run"), ImportRun.__table__.c.state.in_(UNDER_WAY))  # type: ignore[arg-type]
+
+
+def _end(loading: Loading, state: ImportState, sentence: str) -> None:
     with unit_of_work() as session:
-        run = session.get_one(ImportRun, run_id)
-        run.state, run.error, run.ended_at = state, sentence, clock.now()
+        ended = {"state": state, "error": sentence, "started_at": loading.started_at, "ended_at": clock.now()}
+        session.execute(_STILL_UNDER_WAY, {"run": loading.run_id, **ended})
 
 
 def import_file(path: Path, kind: str = "argus", *, by: Actor, **how: Any) -> ImportRun:
