@@ -142,8 +142,8 @@ def insert_alike(connection: Connection, table: str, alike: dict[str, Any], colu
         once, others = ", ".join("?" * len(alike)), ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(columns)))
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {once}, {others} FROM json_each(?)", (*shared, json.dumps(rows)))
     else:
-        once, others = ", ".join(["%s"] * len(alike)), ", ".join(["%s"] * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {once}, u.* FROM unnest({others}) u", (*shared, *_turned(rows)))
+        once, (unnested, arrays) = ", ".join(["%s"] * len(alike)), _unnested(rows)
+        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {once}, u.* FROM {unnested} u", (*shared, *arrays))
 
 
 def update_alike(
@@ -163,22 +163,22 @@ def update_alike(
         _executed_for_each(connection, f"UPDATE {table} SET {sets} WHERE {where}", [(*first, *row[:-1], *last, row[-1]) for row in rows])
     elif rows:
         sets = ", ".join([f"{name} = %s" for name in alike] + [f"{name} = u.{name}" for name in columns])
-        where = " AND ".join(f"t.{name} = %s" for name in among)
+        where, (unnested, arrays) = " AND ".join(f"t.{name} = %s" for name in among), _unnested(rows)
         connection.exec_driver_sql(
-            f"UPDATE {table} t SET {sets} FROM unnest({', '.join(['%s'] * (len(columns) + 1))}) AS u({', '.join(columns)}, found_by) "
-            f"WHERE {where} AND t.{by} = u.found_by",
-            (*alike.values(), *_turned(rows), *among.values()),
+            f"UPDATE {table} t SET {sets} FROM {unnested} AS u({', '.join((*columns, 'found_by'))}) WHERE {where} AND t.{by} = u.found_by",
+            (*alike.values(), *arrays, *among.values()),
         )
 
 
-def _turned(rows: Sequence[Sequence[Any]]) -> list[Any]:
-    """Rows as columns, each an array of PostgreSQL's. Whole numbers are written out here: the driver looks at each one of them."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return [f"{{{','.join(map(str, column))}}}" if all(type(value) is int for value in column) else column for column in columns]
+def _unnested(rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """Rows as PostgreSQL's `unnest` of an array a column, and these."""
+    arrays = [_array(column) for column in zip(*rows, strict=True)]
+    return f"unnest({', '.join('%s::int[]' if isinstance(array, str) else '%s' for array in arrays)})", arrays
 
 
-def _arrays(rows: Sequence[Sequence[Any]]) -> str:
-    return ", ".join("%s::int[]" if all(type(value) is int for value in column) else "%s" for column in zip(*rows, strict=True))
+def _array(values: Sequence[Any]) -> str | list[Any]:
+    """Values as PostgreSQL's driver takes an array. Whole numbers are written out here: it would look at each one of them."""
+    return f"{{{','.join(map(str, values))}}}" if all(type(value) is int for value in values) else list(values)
 
 
 def _executed_for_each(connection: Connection, sql: str, rows: list[Any]) -> None:

@@ -115,7 +115,9 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
     for row in db.session.scalars(_LISTENING, {"vendor": vendor_id}):
         if event not in row.events.split():
             continue
-        body = json.dumps({"type": event, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data}, separators=(",", ":"), sort_keys=True)
+        body = json.dumps(
+            {"type": event, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data}, separators=(",", ":"), sort_keys=True
+        )
         waiting = db.session.scalars(
             select(WebhookDelivery.body).where(
                 WebhookDelivery.webhook_id == row.id, WebhookDelivery.event == event, WebhookDelivery.status == D.to_deliver, WebhookDelivery.tries == 0

@@ -175,7 +175,6 @@ def _date(loading: runs.Loading) -> datetime:
 def _is_the_last_one_again(loading: runs.Loading, dated_at: datetime) -> bool:
     """The same bytes as the last file of this store, without a newer date of its own: sent twice, it changes nothing."""
     last = db.session.execute(_LAST_FILE, {"vendor": loading.vendor_id, "store": loading.store_id, "this": loading.run_id}).first()
-    db.session.rollback()
     own_date = loading.dated_at or runs.date_in_name(loading.name)
     return last is not None and last.sha256 == loading.sha256 and (own_date is None or last.dated_at is None or dated_at <= last.dated_at)
 

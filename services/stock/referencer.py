@@ -66,6 +66,7 @@ _VALUES = ("title", *_TEXTS, "buy", "advised", "vat", "active", "weight", "descr
 def _load(loading: runs.Loading) -> None:
     loading.open()
     reader = _Reader(loading)
+    db.session.rollback()
     with bulk() as connection:
         _make_stage(connection)
         for chunk in imports.chunks(loading.rows(reader.row), 2000):

@@ -110,11 +110,12 @@ def receive(
     what = KINDS[kind]
     if what.modes and mode not in what.modes:
         mode = what.modes[0]
-    vendor = vendor or (store.vendor if store else None)
     if store is not None and vendor is not None and store.vendor_id != vendor.id:
         raise Refused(_("This store belongs to another vendor."))
-    owner, now = vendor.id if vendor else None, clock.now()
-    under_way = None if draft else db.session.scalar(_SAME_FILE, {"sha256": file.sha256, "kind": kind, "vendor": owner, "store": store.id if store else None})
+    owner, now = store.vendor_id if store else vendor.id if vendor else None, clock.now()
+    under_way = (
+        None if draft else db.session.scalar(_SAME_FILE, {"sha256": file.sha256, "kind": kind, "vendor": owner, "store": store.id if store else None})
+    )
     if under_way:
         return under_way
     run = ImportRun(
@@ -231,7 +232,6 @@ def confirm(run: ImportRun, *, by: Actor) -> None:
 
 
 def _queue(run: ImportRun) -> None:
-    db.session.flush()
     outbox.add("import", f"import:{run.id}", run=run.id)
 
 
@@ -249,7 +249,6 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
     if run.state not in UNDER_WAY:
         return
     loading, what = Loading(run, alive), KINDS[run.kind]
-    db.session.rollback()
     try:
         if loading.is_long:
             loading.begin()

@@ -103,6 +103,10 @@ def catch_up(alive: Callable[[], None] = lambda: None) -> int:
         with unit_of_work() as session:
             ids = list(session.execute(text("SELECT product_id FROM search_todo ORDER BY product_id LIMIT :step"), {"step": STEP}).scalars())
             if not ids:
+                if (
+                    done and not is_sqlite()
+                ):  # what PostgreSQL keeps aside while it writes is read whole by each search (its manual, « GIN Fast Update Technique »)
+                    session.execute(text("SELECT gin_clean_pending_list('search_index_tsv')"))
                 return done
             refresh(session.connection(), ids)
         done += len(ids)
