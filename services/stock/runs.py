@@ -385,12 +385,11 @@ class Loading:
     def progress(self) -> None:
         """Say how far we are, and hear whether somebody cancelled. Raises Cancelled. Its own short unit."""
         with unit_of_work() as session:
-            asked = session.execute(
-                update(ImportRun).where(ImportRun.id == self.run_id).values(lines_read=self.read).returning(ImportRun.cancel_asked)
-            ).scalar_one()
+            so_far = {"run": self.run_id, "state": S.running, "lines_read": self.read}
+            asked = session.execute(_STILL_UNDER_WAY.returning(ImportRun.__table__.c.cancel_asked), so_far).scalar_one_or_none()
         self.told_at = time.monotonic()
         self.alive()
-        if asked:
+        if asked is not False:  # None: it was cancelled before it said that it runs
             raise Cancelled
 
     def ended(

@@ -104,6 +104,7 @@ FAULTS = (
     Fault("an old file is loaded over a new one", "services/stock/feeds.py", "    if last is not None and dated_at < last:\n", "    if False:\n", S + "stock/test_feeds.py"),
     Fault("stock below zero is taken for what it says", "services/stock/feeds.py", 'if whole.startswith("-") and quantity:', "if False:", S + "stock/test_feeds.py"),
     Fault("what was sold since the file comes back", "services/stock/feeds.py", "    later = _moved_since(connection, store_id, dated_at)\n", "    later: dict[int, int] = {}\n", S + "stock/test_feeds.py"),
+    Fault("a file cancelled at the last moment is applied", "services/stock/runs.py", "        if done.rowcount != 1:\n", "        if False:\n", S + "stock/test_feeds.py"),
     Fault("a file brings no movement", "services/stock/feeds.py", '("variant_id", "quantity"), movements)', '("variant_id", "quantity"), [])', S + "stock/test_feeds.py"),
     Fault("lines that contradict each other are believed", "services/stock/referencer.py", "    loading.put_aside(reasons)\n\n\ndef _merge", "    pass\n\n\ndef _merge", S + "stock/test_referencer.py"),
     Fault("a column left out empties what was there", "services/stock/referencer.py", "for name, column in _OF_VARIANT.items() if name in said}", "for name, column in _OF_VARIANT.items()}", S + "stock/test_referencer.py"),

@@ -196,6 +196,26 @@ def test_a_run_can_be_cancelled_while_it_is_read_and_nothing_of_it_is_loaded(tmp
     assert db.session.get(ImportRun, id).state is ImportState.cancelled and all(quantity(g) == 0 for g in games)
 
 
+def test_a_file_cancelled_after_it_was_read_is_not_applied(tmp_path, monkeypatch):
+    shoe = a_shoe()
+    stocked(shoe, 2)
+    with unit_of_work() as session:
+        path = a_file(tmp_path, f"ean;quantite\n{shoe.ean};7\n")
+        id = runs.receive(runs.keep(path, "stock.csv"), "stock", by=LEA, store=session.merge(factories.the_store()), mode="full").id
+    match = matching.match
+
+    def cancelled_meanwhile(*said):
+        with unit_of_work() as session:
+            runs.cancel(session.get_one(ImportRun, id), by=LEA)
+        return match(*said)
+
+    monkeypatch.setattr(matching, "match", cancelled_meanwhile)
+    runs.load(id)
+    db.session.expire_all()
+    run = db.session.get(ImportRun, id)
+    assert (run.state, run.updated, quantity(shoe)) == (ImportState.cancelled, 0, 2) and books.check() == []
+
+
 def test_a_draft_is_looked_at_its_columns_are_said_and_remembered_for_the_next_file(tmp_path):
     shoe = a_shoe()
     path = a_file(tmp_path, f"CODE;LIB;DISPO MAG\n{shoe.ean};Derby;4\n")
