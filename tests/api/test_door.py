@@ -287,3 +287,13 @@ def test_offers_say_what_keeps_them_from_being_shown(till):
     row = till("GET", "/listings").json["results"][0]
     assert (row["why_not_shown"], row["quantity"], row["price"], row["state"]) == (None, 2, "89.00", "11")
     assert till("GET", "/listings.csv?file=of01").text.count("SKU-1") == 1 and till("GET", "/listings.csv?file=x").status_code == 422
+
+
+# ── its manual ──
+
+
+def test_the_manual_speaks_french_to_people_and_to_who_reads_the_document(client, as_staff):
+    said = client.get("/api/v1/openapi.json").get_json()
+    assert said["paths"]["/api/v1/till/sales"]["post"]["summary"] == "Une caisse annonce une vente au comptoir"
+    page = as_staff("Administrateur").get("/gestion/api/").get_data(as_text=True)
+    assert "Une caisse annonce une vente au comptoir" in page and "Où la dernière page s’est arrêtée" in page
