@@ -325,7 +325,7 @@ class UnmatchedView(ScopedView):
     route_base = "/gestion/references-inconnues"
     base_permissions = [*ScopedView.base_permissions, "accept_proposal", "propose_product", "put_aside", "can_attach"]
     list_title = _l("Unknown references")
-    list_columns = ["title", "sku", "ean", "brand", "vendor", "times", "proposal.product.title", "score", "status", "last_at"]
+    list_columns = ["title", "proposal.product.title", "score", "status", "times", "sku", "ean", "brand", "vendor", "last_at"]
     show_columns = ["title", "sku", "ean", "brand", "supplier_ref", "vendor", "store", "times", "last_at", "proposal.product.title", "proposal.ean", "score",
                     "status"]  # fmt: skip
     label_columns = {"title": _l("Title in the file"), "sku": _l("Vendor's reference"), "ean": _l("EAN"), "brand": _l("Brand"), "vendor": _l("Vendor"),

@@ -38,7 +38,12 @@ class Suite:
 ACC = "tests/acceptance/"
 SUITES = (
     Suite("S3", "killed before every statement, commit and outside call", ACC + "test_s03_crash_sweep.py", (SQLITE, PG)),
-    Suite("S2", "sales lived in any order beside a picture of the shop", ACC + "test_s02_any_order.py", (SQLITE, PG)),
+    Suite(
+        "S2",
+        "sales, and stock, lived in any order beside a picture of the shop",
+        f"{ACC}test_s02_any_order.py {ACC}test_s02_stock_in_any_order.py",
+        (SQLITE, PG),
+    ),
     Suite("S4", "a day of kills and broken lines on real processes", ACC + "test_s04_chaos.py", (SQLITE, PG)),
     Suite("S5", "the same thing at once, by many; and the control that must fail", ACC + "test_s05_races.py", (SQLITE, PG)),
     Suite("S6", "answers of carrier and bank in any order, and forged ones", ACC + "test_s06_answers.py", (SQLITE, PG)),
