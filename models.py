@@ -1392,6 +1392,8 @@ class Listing(Model):
     available_from: Mapped[date | None] = mapped_column(Date)
     available_to: Mapped[date | None] = mapped_column(Date)
     delay_days: Mapped[int | None]  # promised: days before it leaves
+    # Used units that are no `Item`: how many, as their vendor's file says. New ones are counted by `StockLevel`, which never holds used ones.
+    quantity: Mapped[int | None]
     alert_under: Mapped[int | None]
     logistic_class: Mapped[str] = mapped_column(String(40), default="")
     description: Mapped[str] = mapped_column(Text, default="")
@@ -1413,6 +1415,7 @@ class Listing(Model):
         CheckConstraint("price_cents > 0", name="price_positive"),
         CheckConstraint("discount_cents IS NULL OR discount_cents BETWEEN 1 AND price_cents", name="discount_below_price"),
         CheckConstraint("delay_days IS NULL OR delay_days BETWEEN 0 AND 90", name="delay_in_bounds"),
+        CheckConstraint("quantity IS NULL OR (quantity >= 0 AND condition IS NOT NULL AND item_id IS NULL)", name="quantity_of_used_ones"),
     )  # fmt: skip
 
     def __str__(self) -> str:

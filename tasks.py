@@ -18,7 +18,7 @@ from services.buyback import offers, parcels, police_register, reception
 from services.finance import books, health
 from services.payments import seller_payments
 from services.people import customers, machine_keys
-from services.stock import folders, levels, search
+from services.stock import folders, levels, listings, search
 from services.unit import db, retried, unit_of_work
 from services.workflow import CLOCK, Refused
 
@@ -190,6 +190,13 @@ def free_carts() -> None:
     """Units kept for carts nobody paid in time are free again; products a file changed are found by their new words."""
     each(levels.over(), levels.Reservation, levels.lapse)
     search.catch_up()
+
+
+@daily("00:02")
+def turn_prices() -> None:
+    """Reductions that begin or end today, in the history of prices."""
+    with unit_of_work():
+        listings.turn_prices()
 
 
 @every("*/10 * * * *")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from flask import Response, abort, flash, make_response, redirect, render_template, request, stream_with_context, url_for
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.actions import ActionItem, action
 from flask_appbuilder.security.decorators import has_access
@@ -123,8 +123,7 @@ class ScopedView(ModelView):
         """The list as asked for, as a file."""
         rows = listing.statement(self, listing.read(self, request.args))
         if kind == "csv":
-            response = make_response("".join(listing.as_csv(self, rows)))
-            response.mimetype = "text/csv"
+            response = Response(stream_with_context(listing.as_csv(self, rows)), mimetype="text/csv")
         elif kind == "xlsx":
             response = make_response(listing.as_xlsx(self, rows))
             response.mimetype = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

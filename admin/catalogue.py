@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask import Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
@@ -396,7 +396,7 @@ class ReferencerView(BaseView):
             except (ValueError, OverflowError):
                 raise Refused(_("« %(words)s » is no date.", words=words[:20])) from None
         if kind == "csv":
-            answer = Response("".join(referencer.as_csv(since)), mimetype="text/csv")
+            answer = Response(stream_with_context(referencer.as_csv(since)), mimetype="text/csv")
         else:
             answer = Response(referencer.as_xlsx(since), mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
         answer.headers["Content-Disposition"] = f'attachment; filename="referencier-{clock.today():%Y%m%d}.{kind}"'

@@ -1,9 +1,10 @@
 """Who holds what, new: levels edited in place, movements, stock at a date, inventories, transfers, sale offers, conflicts with the counter."""
 
+from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
+from flask import Response, abort, flash, jsonify, redirect, render_template, request, stream_with_context, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
@@ -12,9 +13,9 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from admin.base import ScopedView, action_of, me
-from models import Item, Listing, Movement, StockConflict, StockCount, StockLevel, StockTransfer, Store, Variant, Vendor
+from models import Item, Listing, Movement, Product, StockConflict, StockCount, StockLevel, StockTransfer, Store, Variant, Vendor
 from services import access, clock, money, workflow
-from services.stock import inventories, levels, listings, search
+from services.stock import inventories, levels, listing_files, listings, search
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -151,12 +152,15 @@ class StockAtView(BaseView):
         _stores, store, moment, _sentence = self._asked()
         if store is None:
             abort(404)
-        lines, after = ["\ufeffean;designation;quantite\n"], 0
-        while held := levels.all_at(store.id, moment, after):
-            after = held[-1][0]
-            known = {v.id: v for v in db.session.scalars(select(Variant).where(Variant.id.in_([id for id, _q in held])))}
-            lines += [f'{known[id].ean};"{known[id].product.title.replace(chr(34), chr(39))}";{quantity}\n' for id, quantity in held]
-        answer = Response("".join(lines), mimetype="text/csv")
+
+        def rows() -> Iterator[list[Any]]:
+            after = 0
+            while held := levels.all_at(store.id, moment, after):
+                after, counts = held[-1][0], dict(held)
+                known = select(Variant.id, Variant.ean, Product.title).join(Product, Product.id == Variant.product_id).where(Variant.id.in_(counts))
+                yield from ([ean, title, counts[id]] for id, ean, title in db.session.execute(known.order_by(Variant.id)))
+
+        answer = Response(stream_with_context(listing_files.as_table(["ean", "designation", "quantite"], rows())), mimetype="text/csv")
         answer.headers["Content-Disposition"] = f'attachment; filename="stock-{store.code or store.id}-{clock.paris(moment):%Y%m%d}.csv"'
         return answer
 
@@ -442,8 +446,8 @@ class ListingFileView(BaseView):
     @has_access
     def take(self, kind: str) -> Any:
         vendor = db.session.scalar(select(Vendor).where(Vendor.id == _number(request.args.get("vendeur", "")))) or abort(404)
-        made = {"of01": listings.as_of01, "pri01": listings.as_pri01, "sto01": listings.as_sto01}[kind]
-        answer = Response("".join(made(vendor.id)), mimetype="text/csv")
+        made = {"of01": listing_files.as_of01, "pri01": listing_files.as_pri01, "sto01": listing_files.as_sto01}[kind]
+        answer = Response(stream_with_context(made(vendor.id)), mimetype="text/csv")
         answer.headers["Content-Disposition"] = f'attachment; filename="{kind}-{vendor.id}-{clock.today():%Y%m%d}.csv"'
         return answer
 
@@ -461,7 +465,7 @@ class PriceView(BaseView):
             row = session.scalar(select(Listing).where(Listing.id == id)) or abort(404)
             reduced = request.form.get("discount", "").strip()
             listings.price(row, _cents(request.form.get("price", "")), by=me(), discount_cents=_cents(reduced) if reduced else None,
-                           starts=listings.read_day(request.form.get("starts", "")), ends=listings.read_day(request.form.get("ends", "")))  # fmt: skip
+                           starts=listing_files.read_day(request.form.get("starts", "")), ends=listing_files.read_day(request.form.get("ends", "")))  # fmt: skip
         flash(_("Saved."), "success")
         return redirect(url_for("ListingView.show", pk=id))
 

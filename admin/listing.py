@@ -24,7 +24,8 @@ from services.words import xml_safe
 
 SIZES = (25, 50, 100)
 COUNT_CAP = 10_000
-MOST_PDF_ROWS, MOST_FILE_ROWS = 2_000, 100_000
+MOST_PDF_ROWS, MOST_FILE_ROWS = 2_000, 1_000_000  # a sheet of XLSX ends at 1,048,576
+MOST_CHOICES = 2_000
 
 
 @dataclass
@@ -128,7 +129,10 @@ def choices(view: Any, name: str) -> list[tuple[str, str]]:
         return [("1", _("Yes")), ("0", _("No"))]
     if view.datamodel.is_relation(name):
         target = getattr(model, name).property.mapper.class_
-        return [(str(row.id), str(row)) for row in db.session.scalars(select(target).limit(200))]
+        named = getattr(target, "name", None)
+        if named is not None:  # two words a row: a group has 1,600 stores
+            return [(str(id), name) for id, name in db.session.execute(select(target.id, named).order_by(named).limit(MOST_CHOICES))]
+        return [(str(row.id), str(row)) for row in db.session.scalars(select(target).limit(MOST_CHOICES))]
     return []
 
 
@@ -267,13 +271,12 @@ def as_pdf(view: Any, rows: Select[Any]) -> bytes:
 
 
 def _stream(rows: Select[Any], most: int) -> Iterator[Any]:
-    done = 0
-    while done < most:
-        chunk = list(db.session.scalars(rows.limit(min(1000, most - done)).offset(done)).unique())
-        yield from chunk
-        done += len(chunk)
-        if len(chunk) < 1000:
-            return
+    """All rows in their order, each once, whatever changes meanwhile: their numbers first, then the rows by the thousand."""
+    key = rows.column_descriptions[0]["entity"].id
+    numbers = list(db.session.scalars(rows.with_only_columns(key, maintain_column_froms=True).limit(most)))
+    for some in imports.chunks(numbers, 1000):
+        found = {row.id: row for row in db.session.scalars(rows.order_by(None).where(key.in_(some))).unique()}
+        yield from (found[number] for number in some if number in found)
 
 
 def _safe(cell: Any) -> Any:

@@ -12,7 +12,7 @@ from wtforms import EmailField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from admin.base import me
-from models import Item, Offer, OfferState, Site, Vendor
+from models import Condition, Item, Offer, OfferState, Site, Vendor
 from services import clock, money, settings, workflow
 from services.buyback import offers, parcels, pricing
 from services.finance import dashboards
@@ -218,12 +218,12 @@ class SearchView(BaseView):
     @has_access
     def search(self) -> Any:
         words = request.args.get("q", "").strip()[:100].replace("\0", "")
-        found = dashboards.search(words) if words else {}
-        hits = [(endpoint, row) for endpoint, rows in found.items() for row in rows if self.appbuilder.sm.has_access("can_show", endpoint)]
-        if len(hits) == 1:
+        found = dashboards.search(words) if words else dashboards.Found({})
+        hits = [(view, row) for view, rows in found.rows.items() if self.appbuilder.sm.has_access("can_show", view) for row in rows]
+        if len(hits) == 1 and not found.corrected:
             endpoint, row = hits[0]
             return redirect(url_for(f"{endpoint}.show", pk=row.id))
-        return render_template("admin/search.html", words=words, hits=hits)
+        return render_template("admin/search.html", words=words, hits=hits, corrected=found.corrected)
 
 
 class SellItemView(BaseView):
@@ -231,8 +231,21 @@ class SellItemView(BaseView):
 
     route_base = "/gestion/stock/vendre"
     class_permission_name = "ItemView"
-    method_permission_name = {"sell": "sell"}
+    method_permission_name = {"sell": "sell", "shelve": "sell"}
     base_permissions = ["can_sell"]
+
+    @expose("/<int:id>/rayon", methods=["POST"])
+    @has_access
+    def shelve(self, id: int) -> Any:
+        """In which condition it is sold, and where it lies."""
+        said = request.form.get("condition", "")
+        if said not in {"", *(one.value for one in Condition)}:
+            raise Refused(_("Choose a condition of the list."))
+        with unit_of_work():
+            item = db.session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
+            items.shelve(item, condition=Condition(said) if said else None, place=request.form.get("place", ""), by=me())
+        flash(_("Saved."), "success")
+        return redirect(url_for("ItemView.show", pk=id))
 
     @expose("/<int:id>", methods=["POST"])
     @has_access

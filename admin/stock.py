@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from admin.base import ReferenceView, ScopedView, action_of, me
-from models import Item, Platform, Product, UnknownDemand, Variant
+from models import Condition, Item, Platform, Product, UnknownDemand, Variant
 from services.stock import argus, items, search
 
 MOVE = {move.verb: move for move in items.ITEM.moves}
@@ -55,7 +55,17 @@ class ItemView(ScopedView):
     route_base = "/gestion/stock"
     base_permissions = [*ScopedView.base_permissions, "withdraw", "lose", "give_back", "can_sell"]
     list_title = _l("Second-hand stock")
-    list_columns = ["variant.product.title", "variant.product.platform", "variant.ean", "store", "cost_cents", "entered_at", "status"]
+    list_columns = [
+        "variant.product.title",
+        "variant.product.platform",
+        "condition",
+        "status",
+        "variant.ean",
+        "store",
+        "place",
+        "cost_cents",
+        "entered_at",
+    ]
     show_columns = ["variant.product.title", "variant.ean", "store", "place", "cost_cents", "vat_regime", "condition", "grade_article", "grade_box", "grade_manual",
                     "register_number", "entered_at", "status", "comment"]  # fmt: skip
     label_columns = {"variant.product.title": _l("Title"), "variant.product.platform": _l("Platform"), "variant.ean": _l("EAN"),
@@ -65,7 +75,7 @@ class ItemView(ScopedView):
                      "register_number": _l("Register no.")}  # fmt: skip
     order_columns = ["cost_cents", "entered_at"]
     search_columns = ["status"]
-    filter_columns = ("status", "store", "entered_at")
+    filter_columns = ("status", "condition", "store", "entered_at")
     find_columns = (Variant.ean, Product.title)
     find_through = (Item.variant, Variant.product)
     find_hint = _l("Title, EAN")
@@ -77,6 +87,9 @@ class ItemView(ScopedView):
 
     def find_condition(self, words: str) -> Any:
         return Item.variant_id.in_(select(Variant.id).where(Variant.product_id.in_(search.product_ids(words))))
+
+    def show_more(self, row: Item) -> dict[str, Any]:
+        return {"conditions": list(Condition)}
 
     withdraw_item = action_of(MOVE["withdraw"], items.withdraw)
     lose_item = action_of(MOVE["lose"], items.lose)

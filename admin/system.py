@@ -20,6 +20,7 @@ from admin.words import facts_words
 from models import Event, Membership, Message, Site, Store, Vendor
 from services import audit, clock, messages, workflow
 from services.people import customers, second_factor, sessions, sites, staff
+from services.unit import db
 from services.workflow import Refused
 
 SUBJECTS = {
@@ -129,18 +130,30 @@ class StoreView(ReferenceView):
     datamodel = SQLAInterface(Store)
     route_base = "/gestion/magasins"
     list_title, noun = _l("Stores"), _l("New store")
-    list_columns = ["name", "vendor", "postcode", "city", "phone"]
-    show_columns = ["name", "vendor", "address", "postcode", "city", "phone", "opening_hours"]
-    add_columns = edit_columns = ["name", "vendor", "address", "postcode", "city", "phone", "opening_hours"]
-    label_columns = {"name": _l("Store"), "vendor": _l("Vendor"), "address": _l("Address"), "postcode": _l("Postcode"), "city": _l("Town"),
+    list_columns = ["name", "code", "vendor", "postcode", "city", "phone"]
+    show_columns = ["name", "code", "vendor", "address", "postcode", "city", "phone", "opening_hours", "latitude", "longitude", "last_feed_at"]
+    add_columns = edit_columns = ["name", "code", "vendor", "address", "postcode", "city", "phone", "opening_hours", "latitude", "longitude"]
+    description_columns = {
+        "code": _l("What its files, its till and its watched folder call it: N1, 0042… Letters, digits, dashes."),
+        "latitude": _l("Degrees (WGS 84), such as 47.2184. Empty: its postcode says where it is."),
+    }
+    label_columns = {"code": _l("Code"), "latitude": _l("Latitude"), "longitude": _l("Longitude"), "last_feed_at": _l("Last full stock file"),
+                     "name": _l("Store"), "vendor": _l("Vendor"), "address": _l("Address"), "postcode": _l("Postcode"), "city": _l("Town"),
                      "phone": _l("Phone"), "opening_hours": _l("Opening hours")}  # fmt: skip
     order_columns = ["name", "city"]
     search_columns = ["name"]
     filter_columns = ("vendor",)
-    find_columns = (Store.name, Store.city, Store.postcode)
+    find_columns = (Store.name, Store.code, Store.city, Store.postcode)
     first_order = "name"
 
     def check(self, row: Store) -> None:
+        row.code = (row.code or "").strip() or None
+        if row.code and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}", row.code):
+            raise Refused(_("The code of a store has letters, digits and dashes, 20 at most."))
+        if row.code and db.session.scalar(db.select(Store.id).where(db.func.lower(Store.code) == row.code.lower(), Store.id != (row.id or 0))):
+            raise Refused(_("Another store already has the code « %(code)s ».", code=row.code))
+        if (row.latitude is None) != (row.longitude is None) or not -90 <= (row.latitude or 0) <= 90 or not -180 <= (row.longitude or 0) <= 180:
+            raise Refused(_("Give latitude and longitude together, in degrees, or neither."))
         if row.postcode and not re.fullmatch(r"(0[1-9]|[1-8]\d|9[0-8])\d{3}", row.postcode):
             raise Refused(_("This is no French postcode: 5 digits, such as 44000."))
         if row.phone:

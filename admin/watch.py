@@ -27,7 +27,7 @@ KINDS = {
 
 JOBS = {
     "remind": _l("Remind what waits"), "seal_registers": _l("Seal the police registers"), "back_up": _l("Back up"), "check_everything": _l("Check the accounts"),
-    "tidy": _l("Tidy up"), "forget": _l("Forget what is over its time"),
+    "turn_prices": _l("Reductions that begin or end"), "tidy": _l("Tidy up"), "forget": _l("Forget what is over its time"),
 }  # fmt: skip
 
 

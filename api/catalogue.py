@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, jsonify, url_for
+from flask import Response, jsonify, stream_with_context, url_for
 from flask_babel import gettext as _
 
 from api import bp, problem
@@ -89,7 +89,14 @@ def whole_catalogue(key: MachineKey) -> Any:
 @opens("catalogue")
 def catalogue_file(key: MachineKey) -> Any:
     """The référencier as a file, whole or since a moment (header of the association)."""
-    return Response("".join(referencer.as_csv(Asked.moment("since"))), mimetype="text/csv")
+    return Response(stream_with_context(referencer.as_csv(Asked.moment("since"))), mimetype="text/csv")
+
+
+@bp.get("/catalogue.xlsx")
+@opens("catalogue")
+def catalogue_sheet(key: MachineKey) -> Any:
+    """The same as a spreadsheet."""
+    return Response(referencer.as_xlsx(Asked.moment("since")), mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 
 
 @bp.get("/stores/nearest")

@@ -164,9 +164,9 @@ class Given:
         self.where = where
         self.body: dict[str, Any] = body if isinstance(body, dict) else {}
         if not isinstance(body, dict):
-            self._wrong("", "object", _("Send a JSON object."))
+            self.wrong("", "object", _("Send a JSON object."))
 
-    def _wrong(self, name: str, code: str, message: str) -> None:
+    def wrong(self, name: str, code: str, message: str) -> None:
         self.errors.append({"field": f"{self.where}{name}", "code": code, "message": message})
 
     def check(self) -> None:
@@ -179,7 +179,7 @@ class Given:
             return ""
         if not isinstance(value, str) or not value.strip() or len(value) > most or "\0" in value:
             if needed or value not in (None, ""):
-                self._wrong(name, "text", _("Give a text of 1 to %(most)s characters.", most=most))
+                self.wrong(name, "text", _("Give a text of 1 to %(most)s characters.", most=most))
             return ""
         return words.visible(value).strip()
 
@@ -188,13 +188,13 @@ class Given:
         try:
             return catalogue.read_ean(value) if value else ""
         except catalogue.BadEan as bad:
-            self._wrong(name, "bad_ean", str(bad))
+            self.wrong(name, "bad_ean", str(bad))
             return ""
 
     def whole(self, name: str, low: int, high: int, default: int | None = None) -> int:
         value = self.body.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            self._wrong(name, "whole_number", _("Give a whole number from %(low)s to %(high)s.", low=low, high=high))
+            self.wrong(name, "whole_number", _("Give a whole number from %(low)s to %(high)s.", low=low, high=high))
             return low
         return value
 
@@ -211,7 +211,7 @@ class Given:
         except ValueError:
             amount = -1
         if amount < 0:
-            self._wrong(name, "amount", _('Give an amount as a text: "23.42".'))
+            self.wrong(name, "amount", _('Give an amount as a text: "23.42".'))
             return None
         return amount
 
@@ -221,20 +221,20 @@ class Given:
             return None
         found = read_moment(value) if isinstance(value, str) else None
         if found is None:
-            self._wrong(name, "moment", _("Give a moment with its offset: 2026-11-25T10:30:00+01:00."))
+            self.wrong(name, "moment", _("Give a moment with its offset: 2026-11-25T10:30:00+01:00."))
         return found
 
     def flag(self, name: str) -> bool:
         value = self.body.get(name, False)
         if not isinstance(value, bool):
-            self._wrong(name, "boolean", _("Give true or false."))
+            self.wrong(name, "boolean", _("Give true or false."))
             return False
         return value
 
     def list(self, name: str, most: int) -> list[Any]:
         value = self.body.get(name)
         if not isinstance(value, list) or not 0 < len(value) <= most:
-            self._wrong(name, "list", _("Give a list of 1 to %(most)s.", most=most))
+            self.wrong(name, "list", _("Give a list of 1 to %(most)s.", most=most))
             return []
         return value
 

@@ -26,7 +26,8 @@ KINDS = ("stock", "offers", "prices", "catalogue")
 @opens("imports")
 def give_file(key: MachineKey) -> Any:
     """Give a file (multipart: `file`, `kind`, perhaps `store`, `mode`, `dated_at`). 202 with its number; the same file on its way keeps its own."""
-    given, kind, mode = request.files.get("file"), request.form.get("kind", ""), request.form.get("mode", "")
+    given, kind = request.files.get("file"), request.form.get("kind", "")
+    mode = (request.form.get("import_mode") or request.form.get("mode", "")).lower()
     errors = []
     if given is None or not given.filename:
         errors.append({"field": "file", "code": "file", "message": _("Choose a file.")})
@@ -89,9 +90,12 @@ def _nothing() -> Any:
 
 
 def _told(run: ImportRun) -> dict[str, Any]:
+    is_offers = run.kind == "offers"
     return {
         "import_id": run.id, "kind": run.kind, "status": STATES[run.state], "mode": run.mode, "lines_read": run.lines_read,
-        "lines_in_success": run.created + run.updated + run.unchanged, "lines_in_error": run.refused + run.ignored, "created": run.created,
+        "lines_in_success": run.created + run.updated + run.unchanged, "lines_in_error": run.refused + run.ignored,
+        "lines_in_pending": max(0, run.lines_total - run.lines_read) if run.ended_at is None else 0, "offer_inserted": run.created if is_offers else 0,
+        "offer_updated": run.updated if is_offers else 0, "offer_deleted": run.removed if is_offers else 0, "created": run.created,
         "updated": run.updated, "unchanged": run.unchanged, "removed": run.removed, "has_error_report": bool(run.errors_path),
         "reason_status": run.error or None, "date_created": iso(run.started_at),
     }  # fmt: skip

@@ -91,7 +91,7 @@ _VARIANT: dict[str, dict[str, Any]] = {
 _FACET = _list(_object(value=_TEXT, count=_WHOLE, count_is_capped=_YES))
 _IMPORT = _object(
     import_id=_WHOLE, kind=_TEXT, status={"enum": ["WAITING", "RUNNING", "TO_CONFIRM", "COMPLETE", "FAILED", "CANCELLED"]}, mode=_TEXT, lines_read=_WHOLE,
-    lines_in_success=_WHOLE, lines_in_error=_WHOLE, created=_WHOLE, updated=_WHOLE, unchanged=_WHOLE, removed=_WHOLE, has_error_report=_YES,
+    lines_in_success=_WHOLE, lines_in_error=_WHOLE, lines_in_pending=_WHOLE, offer_inserted=_WHOLE, offer_updated=_WHOLE, offer_deleted=_WHOLE, created=_WHOLE, updated=_WHOLE, unchanged=_WHOLE, removed=_WHOLE, has_error_report=_YES,
     reason_status=_PERHAPS, date_created=_MOMENT,
 )  # fmt: skip
 
@@ -104,6 +104,10 @@ _EVENT: dict[str, dict[str, Any]] = {
     "price": {**_MONEY, "description": _l("What was asked for one unit (sale), or given (trade-in).")},
     "reference": {**_TEXT, "minLength": 1, "maxLength": 60, "description": _l("Your ticket.")},
     "item": {**_WHOLE, "minimum": 1, "maximum": 2_147_483_647, "description": _l("Our number of a second-hand unit (on its label).")},
+    "condition": {
+        "enum": ["like_new", "very_good", "good", "acceptable"],
+        "description": _l("As it will be sold; without it somebody grades it before it is offered."),
+    },
     "used": {**_YES, "description": _l("A second-hand unit of this barcode, the oldest.")},
     "includes": {
         **_WHOLE,
@@ -201,6 +205,12 @@ DOCUMENT: dict[str, Any] = {
                           _keyed(_200={"description": _l("CSV, « ; », UTF-8."), "content": {"text/csv": {"schema": _TEXT}}}, _422=_INVALID),
                           parameters=[_query("since", _MOMENT)])
         },
+        "/api/v1/catalogue.xlsx": {
+            "get": _route(_l("The référencier as a spreadsheet"), ["catalogue"],
+                          _keyed(_200={"description": "XLSX", "content": {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
+                              "schema": {"type": "string", "format": "binary"}}}}, _422=_INVALID),
+                          parameters=[_query("since", _MOMENT)])
+        },
         "/api/v1/stores/nearest": {
             "get": _route(_l("Your stores from a French postal code on"), ["catalogue", "stock"],
                           _keyed(_200=_answers(_object(results=_list(_object(store=_TEXT, name=_TEXT, postcode=_TEXT, city=_TEXT, km=_WHOLE))), _l("The nearest first.")),
@@ -237,10 +247,10 @@ DOCUMENT: dict[str, Any] = {
             "get": _route(_l("Where this till stands with us"), ["till"], _keyed(_200=_answers(_object(
                 name=_TEXT, last_number=_WHOLE, missing=_list(_WHOLE), counts=_YES), _l("Its last number, and the ones that never came."))))
         },
-        "/api/v1/till/sales": _event(_l("A till tells a sale over the counter"), ["number", "at", "price"], "includes"),
-        "/api/v1/till/returns": _event(_l("A till tells an article brought back"), ["number", "at"], "includes"),
+        "/api/v1/till/sales": _event(_l("A till tells a sale over the counter"), ["number", "at", "price"], "includes", "condition"),
+        "/api/v1/till/returns": _event(_l("A till tells an article brought back"), ["number", "at"], "includes", "condition"),
         "/api/v1/till/trade-ins": _event(_l("A till tells second-hand units taken in"), ["number", "at", "ean", "price"], "includes", "item", "used"),
-        "/api/v1/till/counts": _event(_l("A till tells a count of one barcode (absolute)"), ["number", "at", "ean", "quantity"], "item", "used", "price",
+        "/api/v1/till/counts": _event(_l("A till tells a count of one barcode (absolute)"), ["number", "at", "ean", "quantity"], "item", "used", "price", "condition",
                                       quantity={**_WHOLE, "minimum": 0, "maximum": 1_000_000}),
         "/api/v1/till/events": {
             "post": _route(
@@ -261,7 +271,7 @@ DOCUMENT: dict[str, Any] = {
                 parameters=[_IDEMPOTENT],
                 requestBody={"required": True, "content": {"multipart/form-data": {"schema": _object(
                     ["file", "kind"], file={"type": "string", "format": "binary"}, kind={"enum": ["stock", "offers", "prices", "catalogue"]},
-                    store={**_TEXT, "maxLength": 20}, mode={"enum": ["full", "delta", "normal", "replace"]}, dated_at=_MOMENT)}}},
+                    store={**_TEXT, "maxLength": 20}, mode={"enum": ["full", "delta", "normal", "replace"]}, import_mode={"enum": ["NORMAL", "REPLACE"]}, dated_at=_MOMENT)}}},
             )
         },
         "/api/v1/imports/{id}": {
@@ -270,7 +280,7 @@ DOCUMENT: dict[str, Any] = {
         },
         "/api/v1/imports/{id}/error_report": {
             "get": _route(_l("Its refused and ignored lines, to correct and give again"), ["imports"],
-                          _keyed(_200={"description": _l("CSV with « ligne » and « motif »."), "content": {"text/csv": {"schema": _TEXT}}}, _404=_NOTHING),
+                          _keyed(_200={"description": _l("CSV with « error-line » and « error-message »."), "content": {"text/csv": {"schema": _TEXT}}}, _404=_NOTHING),
                           parameters=[{"name": "id", "in": "path", "required": True, "schema": {**_WHOLE, "minimum": 1, "maximum": 2_147_483_647}}])
         },
         "/api/v1/listings": {

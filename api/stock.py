@@ -11,7 +11,7 @@ from api.door import Asked, Given, Invalid, body, iso, opens, store_of
 from models import Listing, MachineKey, StockLevel, Variant
 from services import clock, money
 from services.people import machine_keys
-from services.stock import feeds, levels, listings
+from services.stock import feeds, levels, listing_files, listings
 from services.unit import db, retried, unit_of_work
 
 MOST_LINES = 1_000
@@ -68,7 +68,7 @@ def publish(key: MachineKey) -> Any:
         one = Given(line, f"lines[{number}].")
         ean, quantity = one.ean(), one.whole("quantity", 0, levels.MOST)
         if ean in counts and counts[ean] != quantity:
-            one._wrong("ean", "named_twice", _("This barcode is named twice with two quantities."))
+            one.wrong("ean", "named_twice", _("This barcode is named twice with two quantities."))
         counts[ean] = quantity
         given.errors += one.errors
     given.check()
@@ -94,7 +94,7 @@ def offers(key: MachineKey) -> Any:
     ).all()
     today = clock.today()
     return jsonify(
-        results=[{"id": row.id, "sku": row.sku, "ean": row.variant.ean, "state": listings.CODES[row.condition], "price": money.dotted(row.price_cents),
+        results=[{"id": row.id, "sku": row.sku, "ean": row.variant.ean, "state": listing_files.CODES[row.condition], "price": money.dotted(row.price_cents),
                   "price_today": money.dotted(listings.price_on(row, today)), "quantity": listings.stock_of(row), "leadtime_to_ship": row.delay_days,
                   "why_not_shown": listings.why_not_shown(row, today), "updated_at": iso(row.updated_at)} for row in rows],
         next=rows[-1].id if len(rows) == limit else None,
@@ -105,7 +105,9 @@ def offers(key: MachineKey) -> Any:
 @opens("listings")
 def offers_file(key: MachineKey) -> Any:
     """The same as a file: `file=of01` (default), `pri01` or `sto01`."""
-    made = {"of01": listings.as_of01, "pri01": listings.as_pri01, "sto01": listings.as_sto01}.get(Asked.text("file", 10).lower() or "of01")
+    made = {"of01": listing_files.as_of01, "pri01": listing_files.as_pri01, "sto01": listing_files.as_sto01}.get(
+        Asked.text("file", 10).lower() or "of01"
+    )
     if made is None:
         raise Invalid([{"field": "file", "code": "choice", "message": _("Give of01, pri01 or sto01.")}])
     return Response("".join(made(key.vendor_id)), mimetype="text/csv")

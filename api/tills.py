@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from api import bp, problem
 from api.door import Given, body, opens
-from models import MachineKey, TillEventKind
+from models import Condition, MachineKey, TillEventKind
 from services import clock
 from services.stock import tills
 from services.unit import db, retried, unit_of_work
@@ -55,7 +55,7 @@ def tell_many(key: MachineKey) -> Any:
         kinds = {kind.value: kind for kind in TillEventKind}
         kind = kinds.get(one.text("kind", 20, needed=True))
         if kind is None and not one.errors:
-            one._wrong("kind", "choice", _("Give one of: %(choices)s.", choices=", ".join(kinds)))
+            one.wrong("kind", "choice", _("Give one of: %(choices)s.", choices=", ".join(kinds)))
         told = _read(one, kind or TillEventKind.sale)
         number = row.get("number") if isinstance(row, dict) and isinstance(row.get("number"), int) else None
         if one.errors or told is None:
@@ -72,6 +72,9 @@ def tell_many(key: MachineKey) -> Any:
     return jsonify(results=answers)
 
 
+CONDITIONS = {condition.value.removesuffix("_unit"): condition for condition in Condition}
+
+
 def _read(given: Given, kind: TillEventKind) -> tills.Told | None:
     number = given.whole("number", 1, tills.MOST_NUMBER)
     ean = given.ean() if given.body.get("item") is None or given.body.get("ean") is not None else ""
@@ -80,9 +83,13 @@ def _read(given: Given, kind: TillEventKind) -> tills.Told | None:
     price = given.cents("price", needed=kind in (TillEventKind.sale, TillEventKind.trade_in))
     reference, used = given.text("reference", 60), given.flag("used")
     item, includes = given.perhaps_whole("item", 1, 2_147_483_647), given.perhaps_whole("includes", 0, tills.MOST_NUMBER)
+    said = given.text("condition", 20)
+    condition = CONDITIONS.get(said)
+    if said and condition is None:
+        given.wrong("condition", "choice", _("Give one of: %(choices)s.", choices=", ".join(CONDITIONS)))
     if given.errors or at is None:
         return None
-    return tills.Told(number, kind, ean, quantity, at, price, reference, item, used, includes)
+    return tills.Told(number, kind, ean, quantity, at, price, reference, item, used, includes, condition)
 
 
 def _take(key: MachineKey, told: tills.Told, drift: timedelta) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 from sqlalchemy.orm.attributes import flag_modified
 
 from models import Event
@@ -142,6 +142,20 @@ def _event(row: Any, verb: str, by: Actor, before: StrEnum | None, after: StrEnu
         facts=facts,
         at=clock.now(),
     )
+
+
+def record_many(
+    subject: str, vendor_id: int | None, happened: list[tuple[int, str, StrEnum | None, StrEnum | None, dict[str, Any]]], *, by: Actor
+) -> None:
+    """As `record`, for what a file did to many rows of one vendor: (row, verb, state before, state after, facts) of each."""
+    now = clock.now()
+    rows = [
+        {"subject": subject, "subject_id": id, "vendor_id": vendor_id, "verb": verb, "from_state": before, "to_state": after, "actor_kind": by.kind,
+         "actor_id": by.id, "actor_name": by.name, "facts": facts, "at": now}
+        for id, verb, before, after, facts in happened
+    ]  # fmt: skip
+    if rows:
+        db.session.execute(insert(Event.__table__), rows)  # type: ignore[arg-type]
 
 
 def history(row: Any, limit: int = 100) -> list[Event]:

@@ -6,6 +6,7 @@ from itertools import count
 from models import (
     BuyingRule,
     CarrierContract,
+    Condition,
     Customer,
     MachineKey,
     Offer,
@@ -148,7 +149,8 @@ def a_second_chance(**kwargs) -> Offer:
 
 def an_item(variant: Variant, cost_cents: int = 500, store: Store | None = None):
     with unit_of_work() as session:
-        item = items.enter(session.merge(variant), session.merge(store) if store else the_store(), cost_cents=cost_cents, by=COMMAND)
+        place = session.merge(store) if store else the_store()
+        item = items.enter(session.merge(variant), place, cost_cents=cost_cents, by=COMMAND, condition=Condition.good_unit)
         id = item.id
     from models import Item
 

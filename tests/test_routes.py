@@ -26,7 +26,7 @@ CUSTOMER = {
 }  # fmt: skip
 # For machines that show a key.
 MACHINE = {
-    "api.product", "api.products", "api.suggestions", "api.whole_catalogue", "api.catalogue_file", "api.nearest", "api.stock", "api.changes", "api.publish",
+    "api.product", "api.products", "api.suggestions", "api.whole_catalogue", "api.catalogue_file", "api.catalogue_sheet", "api.nearest", "api.stock", "api.changes", "api.publish",
     "api.offers", "api.offers_file", "api.till", "api.tell", "api.tell_many", "api.give_file", "api.file_status", "api.file_errors",
 }  # fmt: skip
 TABLE = Path(__file__).parent / "roles.txt"

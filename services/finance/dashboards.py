@@ -16,15 +16,14 @@ from models import (
     Parcel,
     ParcelState,
     PaymentState,
-    Product,
     UnknownDemand,
-    Variant,
     VisitDay,
 )
 from services import clock, settings
 from services.buyback import parcels
 from services.payments import seller_payments
 from services.stock import catalogue
+from services.stock import search as catalogue_search
 from services.unit import db
 
 DAYS = 60
@@ -139,17 +138,25 @@ def past_sales(customer_id: int | None) -> int:
     return db.session.scalar(select(func.count(Offer.id)).where(Offer.customer_id == customer_id, Offer.status.in_(done))) or 0
 
 
-def search(words: str, limit: int = 20) -> dict[str, list[Any]]:
-    """Rows by the view that shows them: an exact CDE or EAN alone, else sellers and offers that match."""
+@dataclass(frozen=True)
+class Found:
+    """Rows by the view that shows them; the words used instead of words nothing answered."""
+
+    rows: dict[str, list[Any]]
+    corrected: str = ""
+
+
+def search(words: str, limit: int = 20) -> Found:
+    """An exact CDE, label or EAN alone, else sellers and products that match."""
     upper = words.upper().replace(" ", "")
     if upper.startswith("CDE"):
         found = db.session.scalars(select(Offer).where(Offer.number.like(_like(upper), escape="\\"), Offer.status != OfferState.deleted).limit(limit))
-        return {"OfferView": list(found)}
+        return Found({"OfferView": list(found)})
     if upper.isdigit() and len(upper) == 8 and (by_label := db.session.scalars(select(Parcel).where(Parcel.label_number == upper)).all()):
-        return {"ParcelView": list(by_label)}
+        return Found({"ParcelView": list(by_label)})
     try:
         variant = catalogue.by_ean(catalogue.read_ean(words))
-        return {"ArgusView": [variant] if variant else []}
+        return Found({"ProductView": [variant.product] if variant else []})
     except catalogue.BadEan:
         pass
     like = _like(words)
@@ -164,8 +171,13 @@ def search(words: str, limit: int = 20) -> dict[str, list[Any]]:
             Customer.id.in_(select(BankDetails.customer_id).where(BankDetails.iban_tail == digits)) if len(digits) == 4 else false(),
         ),
     )
-    titles = select(Variant).join(Product).where(Product.title.ilike("%" + like, escape="\\")).order_by(Variant.id)
-    return {"SellerView": list(db.session.scalars(people.limit(limit))), "ArgusView": list(db.session.scalars(titles.limit(limit)))}
+    sellers = list(db.session.scalars(people.limit(limit)))
+    if "@" in words:
+        return Found({"SellerView": sellers})
+    found = catalogue_search.find(catalogue_search.Asked(words, size=limit, states=catalogue_search.LIVING))
+    if found.corrected and sellers:
+        return Found({"SellerView": sellers})
+    return Found({"SellerView": sellers, "ProductView": catalogue_search.products(found.ids)}, found.corrected)
 
 
 def _like(words: str) -> str:

@@ -27,6 +27,7 @@ from models import (
     Vendor,
 )
 from services import clock, files, numbering, webhooks, workflow
+from services.stock import imports
 from services.unit import db
 from services.words import visible, xml_safe
 from services.workflow import Actor, Move, Refused, Workflow
@@ -408,6 +409,26 @@ def why_not_sold_by(vendor_id: int, product: Product) -> str | None:
     if product.brand.needs_agreement and not agreement:
         return _("The brand %(brand)s asks for its agreement, and has not given it.", brand=product.brand.name)
     return None
+
+
+def why_not_sold(vendor_id: int, variant_ids: set[int]) -> dict[int, str]:
+    """Of many references at once, those a vendor may not sell, each with its sentence, as `why_not_sold_by` says it."""
+    closed = set(db.session.scalars(closed_brands(vendor_id)))
+    excluded = set(db.session.scalars(select(BrandAgreement.brand_id).where(BrandAgreement.vendor_id == vendor_id, ~BrandAgreement.allowed)))
+    found: dict[int, str] = {}
+    for some in imports.chunks(sorted(variant_ids), 500):
+        rows = select(Variant.id, Product.title, Product.status, Product.brand_id, Brand.name).join(Product, Product.id == Variant.product_id)
+        not_sold = Product.status.is_distinct_from(S.validated) | Product.brand_id.in_(closed)
+        for id, title, state, brand_id, brand in db.session.execute(
+            rows.outerjoin(Brand, Brand.id == Product.brand_id).where(Variant.id.in_(some), not_sold)
+        ):
+            if state is not S.validated:
+                found[id] = _("« %(title)s » is not validated for sale yet.", title=title)
+            elif brand_id in excluded:
+                found[id] = _("The brand %(brand)s excluded this vendor.", brand=brand)
+            else:
+                found[id] = _("The brand %(brand)s asks for its agreement, and has not given it.", brand=brand)
+    return found
 
 
 def closed_brands(vendor_id: int) -> Select[Any]:

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select, text
 
 from models import ImportRun, ImportState, StockLevel, Store
 from services import clock, settings
-from services.stock import catalogue, levels, matching, runs
+from services.stock import catalogue, imports, levels, matching, runs
 from services.unit import db, insert_alike, listed, one_at_a_time, one_of, raw, read_moment, retried, unit_of_work, update_alike
 from services.workflow import Actor, Refused
 
@@ -153,6 +153,12 @@ def _load(loading: runs.Loading) -> None:
     if loading.read >= runs.PROGRESS_EVERY:
         loading.progress()
     apply(loading, lines, dated_at)
+
+
+def _mode_of(header: list[str]) -> str:
+    """STO01 tells changes, one line an offer and store (conventions of Mirakl); any other list of a shop's stock tells all there is."""
+    names = {imports.fold(title) for title in header}
+    return DELTA if {"offersku", "quantity"} <= names and names & {"warehousecode", "updatedelete"} else FULL
 
 
 def _stores_named(loading: runs.Loading) -> dict[str, int]:
@@ -407,6 +413,15 @@ def _moved_since(connection: Any, store_id: int, moment: datetime) -> dict[int, 
     return {variant: (int(total), int(lowest)) for variant, total, lowest in rows}
 
 
+def count(store: Store, lines: dict[int, Line], *, dated_at: datetime, reference: str, cause: str, by: Actor) -> dict[int, str]:
+    """How many there are of some references, said by something else than a stock file, in the caller's unit. Returns the lines not believed, and why."""
+    levels.lock_store(store.id)
+    written, store_id, vendor_id = _Written(), store.id, store.vendor_id
+    _apply_to(db.session.connection(), _Source(DELTA, reference, by.name), store_id, lines, dated_at, written)
+    _settle(written, cause, vendor_id, by)
+    return written.ignored
+
+
 def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: datetime | None = None) -> dict[str, Any]:
     """A vendor's software says how many there are of some barcodes (a partial statement, without a file). Returns what became of them."""
     dated_at = dated_at or clock.now()
@@ -433,5 +448,5 @@ def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: dateti
     }
 
 
-runs.kind("stock", _l("Stock of a store"), COLUMNS, ("quantity",), _load, needs_store=True, modes=(FULL, DELTA),
+runs.kind("stock", _l("Stock of a store"), COLUMNS, ("quantity",), _load, needs_store=True, modes=(FULL, DELTA), mode_of=_mode_of,
           help=_l("Columns: ean (or offer-sku) and quantity; warehouse-code when the file holds several stores."))  # fmt: skip

@@ -63,7 +63,7 @@ ITEM = Workflow(
 )
 workflow.VERBS.update(enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock"),
                       undo_entry=_l("Given back to its seller"), put_on_sale=_l("Put on sale"), take_off_sale=_l("Taken off sale"),
-                      reserve=_l("Reserved"))  # fmt: skip
+                      reserve=_l("Reserved"), shelve=_l("Condition and place"))  # fmt: skip
 
 
 LISTING = Workflow(
@@ -77,12 +77,15 @@ workflow.VERBS.update(offer_again=_l("Offered again"))
 
 def enter(
     variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: str = "", line: OfferLine | None = None, reference: str = "",
-    at: datetime | None = None,
+    at: datetime | None = None, condition: Condition | None = None,
 ) -> Item:  # fmt: skip
-    """One unit enters a store at what it cost us; bought from a person it brings its grades, and its margin is what is taxed."""
+    """One unit enters a store at what it cost us; bought from a person it brings its grades, and its margin is what is taxed.
+
+    `condition`: as it is sold, when somebody said it already; without it somebody must, before it is offered.
+    """
     item = Item(
         vendor_id=store.vendor_id, store=store, variant=variant, cost_cents=cost_cents, place=place, status=S.in_stock, vat_regime=VatRegime.margin,
-        entered_at=clock.now(),
+        entered_at=clock.now(), condition=condition,
     )  # fmt: skip
     if line is not None:
         item.offer_line_id, item.comment = line.id, line.comment
@@ -92,6 +95,20 @@ def enter(
     workflow.record(item, "enter", by=by)
     _move(item, K.entry, +1, by=by, reference=reference, at=at)
     return item
+
+
+def shelve(item: Item, *, condition: Condition | None, place: str, by: Actor) -> None:
+    """In which condition a unit is sold, and where it lies, by hand (domain 2.13). Raises Refused when it is no longer here, or is offered already."""
+    if item.status not in ON_HAND:
+        raise Refused(_("This unit is no longer in stock."))
+    place = " ".join(place.split())[:60]
+    if condition is not item.condition and item.status is not S.in_stock:
+        raise Refused(_("It is offered as « %(condition)s »: take it off sale first.", condition=workflow.words_of(item.condition)))
+    if (condition, place) == (item.condition, item.place):
+        return
+    before = item.condition
+    item.condition, item.place = condition, place
+    workflow.record(item, "shelve", by=by, before=before, after=condition, place=place)
 
 
 _CONDITIONS = {Grade.like_new: Condition.like_new_unit, Grade.very_good: Condition.very_good_unit, Grade.good: Condition.good_unit}

@@ -3,6 +3,7 @@
 A close title is only ever a proposal, with its score; what nobody knows waits in a queue where one click makes a catalogue proposal.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -66,13 +67,15 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
             rest.append(line)
     if not rest:
         return found
-    names = {key for line in rest for key in (line.sku, line.ean) if key}
+    names = {key for line in rest for key in (line.sku, line.ean, _other_name(line)) if key}
     by_name = dict(_pairs("SELECT sku, variant_id FROM listing WHERE vendor_id = :vendor AND sku", names, vendor=vendor_id))
     by_name |= dict(_pairs("SELECT sku, variant_id FROM vendor_reference WHERE vendor_id = :vendor AND sku", names, vendor=vendor_id))
     learnt = []
-    by_ref = _by_supplier_ref({(line.supplier_ref or line.sku) for line in rest if line.supplier_ref or line.sku})
+    by_ref = _by_supplier_ref({key for line in rest for key in (line.supplier_ref or line.sku, _other_name(line)) if key})
+    makers = Counter(ref for ref, _brand in by_ref)
+    alone = {ref: id for (ref, _brand), id in by_ref.items() if makers[ref] == 1}
     for line in rest:
-        id = by_name.get(line.sku) or by_name.get(line.ean)
+        id = by_name.get(line.sku) or by_name.get(line.ean) or by_name.get(_other_name(line)) or alone.get(_other_name(line))
         if id is None:
             id = by_ref.get((line.supplier_ref or line.sku, imports.fold(line.brand))) if line.brand else None
             if id is not None:
@@ -84,6 +87,11 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
     return found
 
 
+def _other_name(line: Any) -> str:
+    """What an offer says of its product when it is no barcode (`product-id-type` SKU): the vendor's own name, else a supplier reference only one maker uses."""
+    return getattr(line, "other_name", "")
+
+
 def _pairs(sql: str, keys: set[str], **values: Any) -> Iterable[tuple[str, int]]:
     return db.session.connection().execute(text(f"{sql} {one_of('keys')}"), {"keys": listed(sorted(keys)), **values}).tuples().all()
 
@@ -91,8 +99,8 @@ def _pairs(sql: str, keys: set[str], **values: Any) -> Iterable[tuple[str, int]]
 def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], int]:
     """(supplier reference, folded brand) -> the only variant of that model; a model of several sizes needs a barcode."""
     sql = (
-        "SELECT p.supplier_ref, b.name, min(v.id) FROM product p JOIN brand b ON b.id = p.brand_id JOIN variant v ON v.product_id = p.id "
-        f"WHERE p.supplier_ref {one_of('keys')} AND p.supplier_ref <> '' AND p.status <> 'merged' GROUP BY p.supplier_ref, b.name HAVING count(*) = 1"
+        "SELECT p.supplier_ref, b.name, min(v.id) FROM product p JOIN brand b ON b.id = p.brand_id JOIN variant v ON v.product_id = coalesce(p.merged_into_id, p.id) "
+        f"WHERE p.supplier_ref {one_of('keys')} AND p.supplier_ref <> '' GROUP BY p.supplier_ref, b.name HAVING count(*) = 1"
     )
     found = db.session.connection().execute(text(sql), {"keys": listed(sorted(refs))})
     return {(ref, imports.fold(brand)): id for ref, brand, id in found}

@@ -304,8 +304,8 @@ def _find_sheets(run: Any, has_brands: bool, vendor: int | None) -> None:
         run(f"UPDATE sheet SET product_id = NULL WHERE NOT EXISTS (SELECT 1 FROM product p WHERE p.id = sheet.product_id {own})", vendor=vendor)
     same_brand = "AND p.brand_id IS NOT DISTINCT FROM sheet.brand_id " if has_brands else ""
     run(
-        "UPDATE sheet SET product_id = (SELECT min(p.id) FROM product p WHERE p.supplier_ref = sheet.supplier_ref AND p.supplier_ref <> '' "
-        f"{same_brand}{own}AND p.status <> 'merged') WHERE product_id IS NULL AND supplier_ref <> '' AND EXISTS (SELECT 1 FROM product WHERE supplier_ref <> '')",
+        "UPDATE sheet SET product_id = (SELECT min(coalesce(p.merged_into_id, p.id)) FROM product p WHERE p.supplier_ref = sheet.supplier_ref AND p.supplier_ref <> '' "
+        f"{same_brand}{own}) WHERE product_id IS NULL AND supplier_ref <> '' AND EXISTS (SELECT 1 FROM product WHERE supplier_ref <> '')",
         **({"vendor": vendor} if vendor else {}),
     )
     new_id = "(SELECT coalesce(max(id), 0) FROM product) + line" if is_sqlite() else "nextval('product_id_seq')"

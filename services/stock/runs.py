@@ -46,6 +46,16 @@ MOST_TOLD = 200
 WORTH_COUNTING = 500_000  # bytes: below, the file is read before anybody looks
 
 
+ERROR_COLUMNS = ("error-line", "error-message")  # what a file of refused lines adds to their columns
+
+
+def meant(kind: "Kind", header: list[str], said: str) -> str:
+    """How a file is to be taken: refused lines that come back corrected are never all there is; else as it was said; else as its header says."""
+    if set(ERROR_COLUMNS) <= set(header) and "delta" in kind.modes:
+        return "delta"
+    return said or kind.mode_of(header) or (kind.modes[0] if kind.modes else "")
+
+
 class Ignored(Refused):
     """A line that is right in itself and says nothing we can use (an unknown reference, a fanciful quantity): counted apart."""
 
@@ -67,6 +77,7 @@ class Kind:
     needs_store: bool = False
     for_vendors: bool = True  # a vendor may give one; else only the operator
     modes: tuple[str, ...] = ()
+    mode_of: Callable[[list[str]], str] = lambda _header: ""  # how a file is meant, by its header, when nobody said it
 
 
 KINDS: dict[str, Kind] = {}
@@ -108,8 +119,11 @@ def receive(
 ) -> ImportRun:  # fmt: skip
     """Take a file in. Unless it is a draft, which a person looks at first, the worker loads it. The same file already on its way is not taken twice."""
     what = KINDS[kind]
-    if what.modes and mode not in what.modes:
-        mode = what.modes[0]
+    if mode not in what.modes:  # the file itself says it, when it is loaded
+        mode = ""
+    if what.needs_store and store is None and vendor is not None:
+        stores = db.session.scalars(select(Store).where(Store.vendor_id == vendor.id).limit(2)).all()
+        store = stores[0] if len(stores) == 1 else None  # a vendor's only store need not be named
     if store is not None and vendor is not None and store.vendor_id != vendor.id:
         raise Refused(_("This store belongs to another vendor."))
     owner, now = store.vendor_id if store else vendor.id if vendor else None, clock.now()
@@ -167,6 +181,7 @@ class Preview:
     rows: list[tuple[int, list[str]]]
     mapping: dict[str, str]
     missing: list[str]
+    mode: str = ""
     sentence: str = ""
 
 
@@ -178,13 +193,14 @@ def preview(run: ImportRun) -> Preview:
         table = imports.open_table(files.path(run.file_path))
         rows = list(islice(table.rows, PREVIEW_LINES))
     except Refused as refusal:
-        return Preview("", "", [], [], {}, list(what.required), str(refusal))
+        return Preview("", "", [], [], {}, list(what.required), sentence=str(refusal))
     except UnicodeError:
-        return Preview("", "", [], [], {}, list(what.required), _("This file's letters cannot be read: save it as « CSV UTF-8 »."))
+        return Preview("", "", [], [], {}, list(what.required), sentence=_("This file's letters cannot be read: save it as « CSV UTF-8 »."))
     mapping = run.mapping or remembered(run)
     found = imports.columns(table.header, what.columns, (), mapping)
     named = {name: table.header[position] for name, position in found.at.items()}
-    return Preview(table.encoding, table.separator, table.header, rows, named, [c for c in what.required if c not in named])
+    missing = [c for c in what.required if c not in named]
+    return Preview(table.encoding, table.separator, table.header, rows, named, missing, meant(what, table.header, run.mode))
 
 
 def remembered(run: ImportRun) -> dict[str, str]:
@@ -294,7 +310,8 @@ class Loading:
         """Open the file; where each of our columns stands in it. Raises Refused when it is no table or lacks one."""
         self.table = imports.open_table(self.source)
         found = imports.columns(self.table.header, self.kind.columns, self.kind.required, self.mapping)
-        self.at, self.unknown = found.at, found.unknown
+        self.at, self.unknown = found.at, [title for title in found.unknown if title not in ERROR_COLUMNS]
+        self.mode = meant(self.kind, self.table.header, self.mode)
         return self.at
 
     @property
@@ -345,7 +362,7 @@ class Loading:
             self.refused_lines.append([line, " ; ".join(cells)[:120], reason])
         if self._aside is None:
             self._open_errors()
-        width = len(self.table.header)
+        width = len(_without_errors(self.table.header))
         cells = [*cells[:width], *[""] * (width - len(cells))]
         self._writer.writerow([*(imports.neutral(c) for c in cells), line, reason])
 
@@ -356,7 +373,7 @@ class Loading:
         self._aside = files.path(self.errors_name).open("a", encoding="utf-8-sig" if is_new else "utf-8", newline="")
         self._writer = csv.writer(self._aside, delimiter=";")
         if is_new:
-            self._writer.writerow([*self.table.header, "ligne", "motif"])
+            self._writer.writerow([*_without_errors(self.table.header), *ERROR_COLUMNS])
 
     def _close_errors(self) -> None:
         if self._aside is not None:
@@ -411,7 +428,7 @@ class Loading:
         if not self.refused and not self.ignored:
             self.forget_errors()
         done = connection.execute(_STILL_UNDER_WAY, {
-            "run": self.run_id, "state": state, "errors_path": self.errors_name, "encoding": self.table.encoding, "separator": self.table.separator,
+            "run": self.run_id, "state": state, "mode": self.mode, "errors_path": self.errors_name, "encoding": self.table.encoding, "separator": self.table.separator,
             "lines_read": self.read, "refused": self.refused, "ignored": self.ignored, "repeated": self.repeated, "created": created, "updated": updated,
             "unchanged": unchanged, "removed": removed, "started_at": self.started_at, "ended_at": clock.now(), "dated_at": dated_at or self.dated_at,
             "report": {"repeated": self.repeat_lines, "refused": self.refused_lines, "unknown_columns": self.unknown[:20], **self.facts},
@@ -424,6 +441,11 @@ class Loading:
         if self.errors_name:
             files.drop(self.errors_name)
             self.errors_name = ""
+
+
+def _without_errors(header: list[str]) -> list[str]:
+    """A file of refused lines given again, and refused again, does not grow."""
+    return header[: -len(ERROR_COLUMNS)] if tuple(header[-len(ERROR_COLUMNS) :]) == ERROR_COLUMNS else header
 
 
 def _count_lines(path: Path) -> int:

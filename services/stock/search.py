@@ -156,6 +156,9 @@ BANDS = ((0, 2000), (2000, 5000), (5000, 10000), (10000, 20000), (20000, None))
 FACETS = ("category", "family", "brand", "platform", "size", "shoe_size", "color", "material", "price", "condition")
 
 
+LIVING = tuple(state.value for state in ProductState if state is not ProductState.merged)
+
+
 @dataclass(frozen=True)
 class Asked:
     """What somebody looks for: words, a barcode or a reference; what he narrows by; after which row the page begins."""
@@ -368,12 +371,16 @@ def _narrow_by_condition(words: str, of_variant: list[str], store: str, values: 
 
 
 def product_ids(words: str) -> list[int]:
-    """The same search for a list that has filters of its own, whatever the state of a sheet: at most a thousand products answer."""
-    asked = Asked(words, states=tuple(state.value for state in ProductState if state is not ProductState.merged))
+    """The same search, mistyped words corrected, for a list that has filters of its own, whatever the state of a sheet: at most a thousand products answer."""
+    asked = Asked(words, states=LIVING)
     digits = re.sub(r"[\s.\-]", "", words)
     ids = _by_digits(digits, asked) if digits.isascii() and digits.isdigit() and len(digits) >= 6 else []
-    match = None if ids else _match(words)
-    return _Hits(asked, match).newest(COUNT_CAP) if match else ids
+    if ids:
+        return ids
+    for said in (words, correct(words)):
+        if (match := _match(said)) and (found := _Hits(asked, match).newest(COUNT_CAP)):
+            return found
+    return []
 
 
 # ── facets ──

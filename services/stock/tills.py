@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from models import Item, ItemState, MachineKey, MovementKind, StockLevel, Store, TillEvent, TillEventKind, Variant
+from models import Condition, Item, ItemState, MachineKey, MovementKind, StockLevel, Store, TillEvent, TillEventKind, Variant
 from services import clock, settings, workflow
 from services.people import machine_keys
 from services.stock import catalogue, items, levels, matching
@@ -41,7 +41,8 @@ class NumberReused(Refused):
 
 @dataclass(frozen=True)
 class Told:
-    """One event as a till tells it. `at` is the till's own clock; `includes` (of a count) the last of its own events the count already knows."""
+    """One event as a till tells it. `at` is the till's own clock; `includes` (of a count) the last of its own events the count already knows;
+    `condition` (of a trade-in) as what was taken in will be sold."""
 
     number: int
     kind: TillEventKind
@@ -53,20 +54,13 @@ class Told:
     item: int | None = None
     used: bool = False
     includes: int | None = None
+    condition: Condition | None = None
 
     def sha256(self) -> str:
-        facts = [
-            self.number,
-            self.kind.value,
-            self.ean,
-            self.quantity,
-            self.at.isoformat(),
-            self.price_cents,
-            self.reference,
-            self.item,
-            self.used,
-            self.includes,
-        ]
+        facts = [self.number, self.kind.value, self.ean, self.quantity, self.at.isoformat(), self.price_cents, self.reference, self.item, self.used,
+                 self.includes]  # fmt: skip
+        if self.condition is not None:  # events kept before it existed stay what they were
+            facts.append(self.condition.value)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -158,7 +152,8 @@ def _item(store: Store, told: Told) -> Item | None:
 def _effect(event: TillEvent, told: Told, key: MachineKey, store: Store, variant: Variant, item: Item | None, by: Actor) -> dict[str, Any]:
     reference = told.reference or f"{key.name} {told.number}"
     if told.kind is E.trade_in:
-        made = [items.enter(variant, store, cost_cents=told.price_cents or 0, by=by, reference=reference, at=event.at) for _n in range(told.quantity)]
+        made = [items.enter(variant, store, cost_cents=told.price_cents or 0, by=by, reference=reference, at=event.at, condition=told.condition)
+                for _n in range(told.quantity)]  # fmt: skip
         db.session.flush()
         event.item_id = made[0].id
         return {"status": "ok", "items": [unit.id for unit in made], "quantity": None}

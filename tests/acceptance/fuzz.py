@@ -21,7 +21,7 @@ from portal.access import inside
 from services import csp, files, logs, money, webhooks, words
 from services.payments import bank_details
 from services.people import customers, passwords
-from services.stock import catalogue, feeds, imports, listings, referencer, runs, search
+from services.stock import catalogue, feeds, imports, listing_files, referencer, runs, search
 from services.workflow import Refused
 from tests.gateways.test_mondial_relay import EMPTY, RELAY, soap
 
@@ -208,12 +208,12 @@ def feed_line(data: bytes) -> None:
 
 def offer_line(data: bytes) -> None:
     cells = _text(data).split(";")
-    at = {name: n for n, name in enumerate(listings.OFFERS)}
+    at = {name: n for n, name in enumerate(listing_files.OFFERS)}
     try:
-        row = listings._Row(1, cells, at)
+        row = listing_files.Line(1, cells, at)
     except Refused:
         return
-    assert row.sku and (row.price is None or row.price > 0) and (row.delay is None or row.delay <= 90)
+    assert row.sku and (row.price is None or row.price > 0) and (row.says["delay_days"] is None or row.says["delay_days"] <= 90)
 
 
 def vat_and_yes(data: bytes) -> None:

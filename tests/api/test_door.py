@@ -264,7 +264,7 @@ def test_a_file_is_given_followed_and_its_errors_fetched(till, client):
     done = till("GET", f"/imports/{first.json['import_id']}").json
     assert (done["status"], done["lines_in_success"], done["lines_in_error"], done["has_error_report"]) == ("COMPLETE", 1, 2, True)
     report = till("GET", f"/imports/{first.json['import_id']}/error_report")
-    assert report.text.splitlines()[0].endswith("ligne;motif") and quantity(shoe) == 4
+    assert report.text.splitlines()[0].endswith("error-line;error-message") and quantity(shoe) == 4
 
 
 @pytest.mark.parametrize("data", [{}, {"kind": "argus"}, {"kind": "stock", "mode": "replace"}, {"kind": "stock", "dated_at": "hier"}])

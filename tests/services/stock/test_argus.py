@@ -71,7 +71,7 @@ def test_good_lines_are_loaded_and_bad_ones_come_back_with_their_sentence(app, t
 def test_refused_lines_can_be_corrected_and_loaded_again(app, tmp_path):
     run = load(tmp_path, GOOD + "5060327534394;Corrigible;Switch;10,00;;\n")
     returned = files.path(run.errors_path).read_text("utf-8-sig")
-    assert returned.splitlines()[0].endswith(";ligne;motif")
+    assert returned.splitlines()[0].endswith(";error-line;error-message")
     again = load(tmp_path, returned.replace("5060327534394", "9782070612758"), "corrigee.csv")
     assert (again.lines_read, again.created, again.refused) == (1, 1, 0)
 

@@ -172,7 +172,7 @@ def test_the_refused_lines_are_a_file_that_can_be_corrected_and_sent_back(tmp_pa
     shoe, boot = a_shoe(), a_shoe("Botte Aubrac")
     run = a_feed(tmp_path, {shoe: -1, boot: 2}, mode="delta")
     text = files.read(run.errors_path).decode("utf-8-sig")
-    assert text.splitlines()[0] == "ean;quantite;ligne;motif"
+    assert text.splitlines()[0] == "ean;quantite;error-line;error-message"
     run = given(a_file(tmp_path, text.replace(";-1;", ";4;"), "corrige.csv"), mode="delta")
     assert run.error == "" and quantity(shoe) == 4
 

@@ -7,7 +7,7 @@ import pytest
 from models import Condition, Item, Listing, ListingState
 from services import clock
 from services.finance import books
-from services.stock import catalogue, items, listings
+from services.stock import catalogue, items, listing_files, listings
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -74,11 +74,11 @@ def test_what_goes_out_comes_back_in_unchanged(tmp_path):
     stocked(shoe, 4)
     given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89,00;3;79.00;2026-11-01;2026-12-31;2026-10-01;2027-01-01;2;;\n"), "offers")
     vendor = factories.the_vendor().id
-    run = given(a_file(tmp_path, "".join(listings.as_of01(vendor)), "of01.csv"), "offers")
+    run = given(a_file(tmp_path, "".join(listing_files.as_of01(vendor)), "of01.csv"), "offers")
     assert (run.created, run.updated, run.refused) == (0, 0, 0) or run.refused == 0
-    assert "S1;89.00;79.00;2026-11-01;2026-12-31" in "".join(listings.as_pri01(vendor))
-    assert f"{shoe.ean};4;" in "".join(listings.as_sto01(vendor))
-    run = given(a_file(tmp_path, "".join(listings.as_sto01(vendor)), "sto01.csv"), vendor=factories.the_vendor(), mode="delta")
+    assert "S1;89.00;79.00;2026-11-01;2026-12-31" in "".join(listing_files.as_pri01(vendor))
+    assert f"{shoe.ean};4;" in "".join(listing_files.as_sto01(vendor))
+    run = given(a_file(tmp_path, "".join(listing_files.as_sto01(vendor)), "sto01.csv"), vendor=factories.the_vendor(), mode="delta")
     assert (run.updated, run.unchanged) == (0, 1)
 
 
