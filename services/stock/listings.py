@@ -78,7 +78,7 @@ def turn_prices() -> int:
     today = clock.today()
     since = today - TURNED_WITHIN
     turned = Listing.discount_from.between(since, today) | Listing.discount_to.between(since, today - timedelta(days=1))
-    last = select(func.max(PricePoint.id)).where(PricePoint.listing_id == Listing.id).scalar_subquery()
+    last = select(func.max(PricePoint.id)).where(PricePoint.listing_id == Listing.id).correlate(Listing).scalar_subquery()
     rows = db.session.execute(
         select(Listing, PricePoint).join(PricePoint, PricePoint.id == last).where(Listing.discount_cents.is_not(None), turned)
     ).tuples().all()  # fmt: skip

@@ -298,3 +298,40 @@ def test_two_names_of_one_reference_that_contradict_each_other_are_both_put_asid
         session.add(VendorReference(vendor_id=factories.the_vendor().id, sku="ABC", variant_id=shoe.id, how="by hand"))
     run = given(a_file(tmp_path, f"ean;offer-sku;quantite\n{shoe.ean};;5\n;ABC;3\n"), mode="delta")
     assert quantity(shoe) == 7 and run.refused == 2 and all("deux fois" in why for why in reasons(run).values())
+
+
+# ── how a file is meant, when nobody said it ──
+
+
+def test_sto01_tells_changes_and_any_other_stock_file_all_there_is(tmp_path):
+    shoe, others = a_shoe(), [a_game(f"Jeu {n}") for n in range(3)]
+    for game in others:
+        stocked(game, 1)
+    run = given(a_file(tmp_path, f"offer-sku;quantity;warehouse-code;update-delete\n{shoe.ean};4;M1;\n"))
+    assert (run.mode, run.removed, quantity(shoe), quantity(others[0])) == ("delta", 0, 4, 1)
+    run = given(a_file(tmp_path, "ean;quantite\n" + "".join(f"{g.ean};1\n" for g in (*others, shoe)), "b.csv"))
+    assert (run.mode, quantity(shoe)) == ("full", 1)
+
+
+def test_corrected_lines_sent_back_never_empty_what_they_do_not_name(tmp_path):
+    shoe, others = a_shoe(), [a_game(f"Jeu {n}") for n in range(3)]
+    run = a_feed(tmp_path, {**{g: 1 for g in others}, shoe: -4}, mode="full")
+    text = files.path(run.errors_path).read_text("utf-8-sig")
+    run = given(a_file(tmp_path, text.replace(";-4;", ";4;"), "corrige.csv"), mode="full")
+    assert (run.mode, run.removed, quantity(shoe), quantity(others[0])) == ("delta", 0, 4, 1)
+    run = given(a_file(tmp_path, text.replace(";-4;", ";-5;"), "encore.csv"), mode="full")
+    assert files.path(run.errors_path).read_text("utf-8-sig").splitlines()[0] == "ean;quantite;error-line;error-message"
+
+
+def test_the_only_store_of_a_vendor_need_not_be_named(tmp_path):
+    shoe = a_shoe()
+    run = given(a_file(tmp_path, f"ean;quantite\n{shoe.ean};4\n"), vendor=factories.the_vendor())
+    assert run.store_id == factories.the_store().id and quantity(shoe) == 4
+
+
+def test_a_supplier_reference_of_a_merged_sheet_is_still_known(tmp_path):
+    kept, double = a_shoe("Derby Ploumanach", supplier_ref="NEW-1"), a_shoe("Derby Ploumanach bis", supplier_ref="OLD-1")
+    with unit_of_work() as session:
+        catalogue.merge(session.merge(double).product, session.merge(kept).product, by=LEA)
+    run = given(a_file(tmp_path, "reference-fournisseur;designation;marque;ean\nOLD-1;Derby;Lormont;" + ean(977) + "\n", "ref.csv"), "catalogue")
+    assert run.created == 1 and catalogue.by_ean(ean(977)).product_id == kept.product_id
