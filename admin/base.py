@@ -12,6 +12,7 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.actions import ActionItem, action
 from flask_appbuilder.security.decorators import has_access
+from flask_appbuilder.validators import Unique
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -250,6 +251,9 @@ class ReferenceView(ScopedView):
         for chosen in form:
             if hasattr(chosen, "blank_text"):
                 chosen.blank_text = "—"
+            for validator in chosen.validators:
+                if isinstance(validator, Unique):  # the generator's own word for it is English
+                    validator.message = _("Another one has this already.")
         if request.method == "POST":
             form._id = int(pk) if pk else None  # what the generator compares when a name must be unique
             if form.validate():

@@ -68,7 +68,7 @@ class ProductView(ReferenceView):
     first_order = "title"
     hidden_states = ("merged",)
     tabs = ((_l("To validate"), "?status=proposed"), (_l("Taken off sale"), "?status=disabled"))
-    links = ((_l("Référencier"), "ReferencerView.out", "download"), (_l("Give a file"), "ImportView.upload", "down"))
+    links = ((_l("Référencier"), "ReferencerView.out", "download"), (_l("Give a file"), "ImportView.upload?kind=catalogue", "download"))
     empty_sentence = _l("The catalogue is empty: give a référencier or an argus.")
     show_partials = ("admin/_product.html",)
     flow = catalogue.PRODUCT
@@ -98,6 +98,9 @@ class ProductView(ReferenceView):
         form.attributes_typed.data = "\n".join(f"{name} : {value}" for name, value in row.attributes.items())
 
     def check(self, row: Product) -> None:
+        row.title = " ".join((row.title or "").split())
+        if not row.title:
+            raise Refused(_("A product needs a title."))
         for name in ("category", "family", "subfamily", "maker", "supplier_ref", "season", "description"):
             setattr(row, name, (getattr(row, name) or "").strip())
         row.vat_bp = 2000 if row.vat_bp is None else row.vat_bp
@@ -251,7 +254,7 @@ class VariantView(ReferenceView):
     find_hint = _l("Title, EAN, reference")
     first_order = "-updated_at"
     show_partials = ("admin/_prices.html",)
-    links = ((_l("Give a file"), "ImportView.upload", "down"),)
+    links = ((_l("Give a file"), "ImportView.upload?kind=catalogue", "download"),)
 
     def find_condition(self, words: str) -> Any:
         return Variant.product_id.in_(search.product_ids(words))
@@ -325,12 +328,12 @@ class UnmatchedView(ScopedView):
     route_base = "/gestion/references-inconnues"
     base_permissions = [*ScopedView.base_permissions, "accept_proposal", "propose_product", "put_aside", "can_attach"]
     list_title = _l("Unknown references")
-    list_columns = ["title", "proposal.product.title", "score", "status", "times", "sku", "ean", "brand", "vendor", "last_at"]
-    show_columns = ["title", "sku", "ean", "brand", "supplier_ref", "vendor", "store", "times", "last_at", "proposal.product.title", "proposal.ean", "score",
+    list_columns = ["title", "proposal.product.title", "proposal.details", "score", "status", "times", "sku", "ean", "brand", "vendor", "last_at"]
+    show_columns = ["title", "sku", "ean", "brand", "supplier_ref", "vendor", "store", "times", "last_at", "proposal.product.title", "proposal.details", "proposal.ean", "score",
                     "status"]  # fmt: skip
     label_columns = {"title": _l("Title in the file"), "sku": _l("Vendor's reference"), "ean": _l("EAN"), "brand": _l("Brand"), "vendor": _l("Vendor"),
                      "supplier_ref": _l("Supplier reference"), "store": _l("Store"), "times": _l("Times"), "proposal.product.title": _l("Closest in the catalogue"),
-                     "proposal.ean": _l("Its barcode"), "score": _l("Likeness (%)"), "status": _l("Status"), "last_at": _l("Last seen")}  # fmt: skip
+                     "proposal.details": _l("Size, colour"), "proposal.ean": _l("Its barcode"), "score": _l("Likeness (%)"), "status": _l("Status"), "last_at": _l("Last seen")}  # fmt: skip
     order_columns = ["times", "score", "last_at"]
     search_columns = ["sku"]
     filter_columns = ("status", "vendor")

@@ -56,7 +56,7 @@ class ImportRunView(ScopedView):
     find_columns = (ImportRun.file_name,)
     first_order = "-started_at"
     tabs = ((_l("To confirm"), "?state=to_confirm"), (_l("Failed"), "?state=failed"))
-    links = ((_l("Give a file"), "ImportView.upload", "down"),)
+    links = ((_l("Give a file"), "ImportView.upload", "download"),)
     show_partials = ("admin/_import_report.html",)
 
     def open_url(self, run: ImportRun) -> str:  # type: ignore[override]
@@ -80,6 +80,8 @@ COLUMN_WORDS = {
 
 def kinds() -> list[runs.Kind]:
     """The kinds of file this person may give."""
+    if access.tied_stores() is not None:
+        return [runs.KINDS["stock"]]
     everybody = [kind for kind in runs.KINDS.values() if kind.for_vendors]
     return list(runs.KINDS.values()) if staff.sees_all(current_user) else everybody
 
@@ -111,6 +113,8 @@ class ImportView(BaseView):
         """Keep the file and open a draft: nothing is loaded before somebody looked at its columns."""
         given, kind = request.files.get("file"), request.form.get("kind", "")
         if kind not in {one.name for one in kinds()}:
+            if access.tied_stores() is not None:
+                raise Refused(_("You work in one store: you give its stock files, and no others."))
             raise Refused(_("Choose what this file holds."))
         if not given or not given.filename:
             raise Refused(_("Choose a file."))
@@ -119,6 +123,7 @@ class ImportView(BaseView):
             given.save(kept)
             kept.flush()
             imports.check_name(Path(kept.name), given.filename)
+            imports.open_table(Path(kept.name))  # what is no table is refused before anything is kept
             stored = runs.keep(Path(kept.name), given.filename)
         with unit_of_work() as session:
             return runs.receive(

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from admin.base import ScopedView, action_of, me
 from models import Item, Listing, Movement, Product, StockConflict, StockCount, StockLevel, StockTransfer, Store, Variant, Vendor
 from services import access, clock, money, workflow
-from services.stock import inventories, levels, listing_files, listings, search
+from services.stock import catalogue, inventories, levels, listing_files, listings, search
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -26,6 +26,11 @@ CONFLICT_MOVE = {move.verb: move for move in levels.CONFLICT.moves}
 
 
 def _of_products(column: Any, words: str) -> Any:
+    try:  # a whole barcode means one size, not its model
+        if (variant := catalogue.by_ean(catalogue.read_ean(words))) is not None:
+            return column == variant.id
+    except catalogue.BadEan:
+        pass
     return column.in_(select(Variant.id).where(Variant.product_id.in_(search.product_ids(words))))
 
 
@@ -51,7 +56,7 @@ class StockLevelView(ScopedView):
     tabs = ((_l("To order again"), "?niveau=bas"),)
     kept_args = ("niveau",)
     links = (
-        (_l("Give a file"), "ImportView.upload", "down"),
+        (_l("Give a file"), "ImportView.upload?kind=stock", "download"),
         (_l("Stock at a date"), "StockAtView.at", "clock"),
         (_l("Inventories"), "StockCountView.list", "check"),
     )
@@ -86,6 +91,7 @@ class AdjustView(BaseView):
         with unit_of_work() as session:
             level = session.scalar(select(StockLevel).where(StockLevel.id == id)) or abort(404)
             before = {"quantity": level.quantity, "alert_under": level.alert_under, "place": level.place}
+            _not_changed_meanwhile(before)
             if "quantity" in request.form:
                 levels.adjust(level, _count(request.form["quantity"]), by=me(), reason=request.form.get("reason", ""))
             if "alert_under" in request.form:
@@ -97,6 +103,14 @@ class AdjustView(BaseView):
             return jsonify(before=before, after=after)
         flash(_("Saved."), "success")
         return redirect(url_for("StockLevelView.show", pk=id))
+
+
+def _not_changed_meanwhile(now: dict[str, Any]) -> None:
+    """What the page showed (`was`) is still what is there; else somebody else's correction would be lost. Raises Refused."""
+    name = next((name for name in now if name in request.form), "")
+    was, shown = request.form.get("was"), "" if now.get(name) is None else str(now.get(name))
+    if was is not None and was.strip() != shown:
+        raise Refused(_("It changed meanwhile: it is now « %(now)s ». Load the page again before you correct it.", now=shown or "–"))
 
 
 def _count(words: str) -> int:
@@ -232,7 +246,8 @@ class CountView(BaseView):
     def _page(self, id: int, sentence: str = "", typed: str = "") -> str:
         count = self._count(id)
         gaps = inventories.differences(count) if request.args.get("ecarts") else []
-        return render_template("admin/count.html", count=count, lines=inventories.counted_lines(count), total=inventories.counted_total(count), gaps=gaps,
+        forecast = inventories.forecast(count) if count.status is inventories.C.counting else None
+        return render_template("admin/count.html", count=count, lines=inventories.counted_lines(count), total=inventories.counted_total(count), gaps=gaps, forecast=forecast,
                                flow=inventories.COUNT, sentence=sentence, typed=typed, showing=bool(request.args.get("ecarts")),
                                history=workflow.history(count, 20))  # fmt: skip
 
@@ -256,7 +271,8 @@ class CountView(BaseView):
     def decide(self, id: int, verb: str) -> Any:
         with unit_of_work():
             count = self._count(id)
-            changed = inventories.validate(count, by=me()) if verb == "validate" else inventories.drop(count, by=me())
+            sure = request.form.get("sure") == "1"
+            changed = inventories.validate(count, by=me(), sure=sure) if verb == "validate" else inventories.drop(count, by=me())
         flash(_("Validated: %(count)s references corrected.", count=changed) if verb == "validate" else _("Abandoned: nothing changed."), "success")
         return redirect(url_for("CountView.count", id=id))
 
@@ -327,12 +343,11 @@ class TransferView(BaseView):
     @expose("/<int:id>/article", methods=["POST"])
     @has_access
     def put(self, id: int) -> Any:
+        words = request.form.get("quantity", "").strip()
         try:
             self._stands_in(id, "put")
             with access.limited_to(None), unit_of_work() as session:
-                inventories.put_in(
-                    session.get_one(StockTransfer, id), request.form.get("ean", ""), _count(request.form.get("quantity", "1")), by=me()
-                )
+                inventories.put_in(session.get_one(StockTransfer, id), request.form.get("ean", ""), _count(words) if words else None, by=me())
         except Refused as refusal:
             return self._page(id, str(refusal)), 422
         return redirect(url_for("TransferView.transfer", id=id))
@@ -411,7 +426,7 @@ class ListingView(ScopedView):
     find_hint = _l("Title, EAN, reference")
     first_order = "-updated_at"
     tabs = ((_l("On sale"), "?status=active"), (_l("Taken off sale"), "?status=withdrawn"))
-    links = ((_l("Files of offers"), "ListingFileView.files", "download"), (_l("Give a file"), "ImportView.upload", "down"))
+    links = ((_l("Files of offers"), "ListingFileView.files", "download"), (_l("Give a file"), "ImportView.upload?kind=offers", "download"))
     show_partials = ("admin/_listing.html",)
     empty_sentence = _l("No sale offer yet: give an offers file, or put a unit on sale.")
     flow = listings.LISTING
@@ -423,8 +438,6 @@ class ListingView(ScopedView):
         return _of_products(Listing.variant_id, words) | (Listing.sku == words)
 
     def show_more(self, row: Listing) -> dict[str, Any]:
-        from services.stock import catalogue
-
         return {"stock": listings.stock_of(row), "why": listings.why_not_shown(row, clock.today()),
                 "lowest": catalogue.lowest_of_30_days(row.variant_id, row.id), "today": listings.price_on(row, clock.today())}  # fmt: skip
 

@@ -1,8 +1,10 @@
 """Machines: the keys of tills and software, the addresses told what happens, what was told, what tills said, and the door's own manual."""
 
+import secrets
 from typing import Any
 
-from flask import current_app, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import session as browser
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
@@ -63,6 +65,8 @@ class NewKeyView(BaseView):
     def make(self) -> Any:
         sentence, secret, made = "", "", None
         if request.method == "POST":
+            if _made_before():
+                return redirect(url_for("MachineKeyView.list"))
             try:
                 with unit_of_work() as session:
                     store = session.scalar(select(Store).where(Store.id == _id("store"))) if _id("store") else None
@@ -72,13 +76,33 @@ class NewKeyView(BaseView):
                     made, secret = machine_keys.make(vendor, request.form.get("name", ""), request.form.getlist("scopes"), by=me(), store=store,
                                                      per_minute=_id("per_minute") or 600)  # fmt: skip
                     name = made.name
+                _remember_made()
                 return render_template("admin/key_made.html", secret=secret, name=name)
             except Refused as refusal:
                 sentence = str(refusal)
         page = render_template(
-            "admin/key_new.html", sentence=sentence, typed=request.form, scopes=machine_keys.SCOPES, stores=_stores(), vendors=_vendors()
+            "admin/key_new.html",
+            sentence=sentence,
+            typed=request.form,
+            scopes=machine_keys.SCOPES,
+            stores=_stores(),
+            vendors=_vendors(),
+            once=secrets.token_hex(8),
         )
         return page, 422 if sentence else 200
+
+
+def _made_before() -> bool:
+    """The page that shows a secret once was loaded again: a second key would be made, which nobody wants."""
+    once = request.form.get("once", "")
+    if not once or once != browser.get("made_once"):
+        return False
+    flash(_("It was made already; its secret is not shown again."), "warning")
+    return True
+
+
+def _remember_made() -> None:
+    browser["made_once"] = request.form.get("once", "")
 
 
 def _id(name: str) -> int:
@@ -130,6 +154,8 @@ class NewHookView(BaseView):
     def open(self) -> Any:
         sentence = ""
         if request.method == "POST":
+            if _made_before():
+                return redirect(url_for("WebhookView.list"))
             try:
                 with unit_of_work() as session:
                     vendor = session.scalar(select(Vendor).where(Vendor.id == _id("vendor"))) if _id("vendor") else None
@@ -139,10 +165,12 @@ class NewHookView(BaseView):
                         raise Refused(_("Choose the vendor this address belongs to."))
                     row, secret = webhooks.open_for(vendor, request.form.get("url", ""), request.form.getlist("events"), by=me())
                     url = row.url
+                _remember_made()
                 return render_template("admin/key_made.html", secret=secret, name=url)
             except Refused as refusal:
                 sentence = str(refusal)
-        page = render_template("admin/webhook_new.html", sentence=sentence, typed=request.form, events=webhooks.EVENTS, vendors=_vendors())
+        page = render_template("admin/webhook_new.html", sentence=sentence, typed=request.form, events=webhooks.EVENTS, vendors=_vendors(),
+                               once=secrets.token_hex(8))  # fmt: skip
         return page, 422 if sentence else 200
 
     @expose("/<int:id>/secret", methods=["POST"])
@@ -163,7 +191,7 @@ class DeliveryView(ScopedView):
     list_title = _l("What software was told")
     list_columns = ["event", "webhook", "status", "tries", "answer", "created_at", "told_at"]
     show_columns = [*list_columns, "message_id", "body"]
-    label_columns = {"event": _l("Event"), "webhook": _l("Address"), "status": _l("Status"), "tries": _l("Tries"), "answer": _l("Answer"),
+    label_columns = {"event": _l("Event"), "webhook": _l("Address"), "status": _l("Status"), "tries": _l("Tries"), "answer": _l("Its answer"),
                      "created_at": _l("When"), "told_at": _l("Delivered"), "message_id": _l("webhook-id"), "body": _l("Body")}  # fmt: skip
     order_columns = ["created_at"]
     search_columns = ["event"]

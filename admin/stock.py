@@ -32,7 +32,7 @@ class ArgusView(ReferenceView):
     find_through = (Variant.product,)
     find_hint = _l("Title, EAN")
     first_order = "-argus_cents"
-    links = ((_l("Import an argus"), "ImportView.upload", "down"), (_l("Simulate"), "SimulateView.simulate", "search"))
+    links = ((_l("Import an argus"), "ImportView.upload?kind=argus", "download"), (_l("Simulate"), "SimulateView.simulate", "search"))
     show_partials = ("admin/_argus_history.html",)
     empty_sentence = _l("No reference has a value yet: import an argus.")
 

@@ -22,10 +22,10 @@ from services.workflow import Actor, Refused
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "sku": ("offer-sku", "sku", "reference", "ref", "code-article", "article"),
-    "ean": ("ean", "code-barres", "gtin", "barcode", "ean13", "product-id"),
+    "ean": ("ean", "code-barres", "gtin", "gencod", "gencode", "barcode", "ean13", "product-id"),
     "quantity": ("quantity", "quantite", "qte", "stock", "stock-reel", "dispo"),
     "store": ("warehouse-code", "magasin", "point-de-vente", "store", "code-magasin", "depot"),
-    "title": ("designation", "libelle", "titre", "title", "nom"),
+    "title": ("designation", "libelle", "libelle-produit", "titre", "title", "nom"),
     "brand": ("marque", "brand"),
     "supplier_ref": ("reference-fournisseur", "ref-fournisseur", "supplier-reference"),
     "delete": ("update-delete",),
@@ -50,15 +50,22 @@ class Line(NamedTuple):
 # ── lines ──
 
 
+def _lack(at: dict[str, int], store_id: int | None) -> str:
+    """What keeps a stock file from being understood, in words; empty when nothing does."""
+    if "ean" not in at and "sku" not in at:
+        return _("The column « ean » or « offer-sku » is missing: nothing says which reference a line counts.")
+    if store_id is None and "store" not in at:
+        return _("Which store is this the stock of? Give the file again and choose it, or name it in a column « warehouse-code ».")
+    return ""
+
+
 class _Reader:
     """Turns lines into quantities. What is fanciful or below zero is ignored, with its reason (AN-042)."""
 
     def __init__(self, at: dict[str, int], only: int | None, stores: dict[str, int], most: int) -> None:
         """`at`: where columns stand; `only`: the store the file is for; `stores`: those it may name; `most`: a quantity beyond is fanciful."""
-        if "ean" not in at and "sku" not in at:
-            raise Refused(_("The column « ean » or « offer-sku » is missing: nothing says which reference a line counts."))
-        if only is None and "store" not in at:
-            raise Refused(_("Which store is this the stock of? Choose it, or name it in a column « warehouse-code »."))
+        if lack := _lack(at, only):
+            raise Refused(lack)
         self.most, self.only, self.stores = most, only, stores
         self.width = 1 + max(at.values())
         # A column the file lacks is read from the empty cell behind its last one.
@@ -98,6 +105,8 @@ class _Reader:
         )
 
     def _quantity(self, words: str) -> int:
+        if not words.strip():
+            raise runs.Ignored(_("This line gives no quantity."))
         bare = words.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
         whole, _dot, rest = bare.replace(",", ".").partition(".")
         digits = whole.removeprefix("+").removeprefix("-")
@@ -448,5 +457,5 @@ def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: dateti
     }
 
 
-runs.kind("stock", _l("Stock of a store"), COLUMNS, ("quantity",), _load, needs_store=True, modes=(FULL, DELTA), mode_of=_mode_of,
+runs.kind("stock", _l("Stock of a store"), COLUMNS, ("quantity",), _load, needs_store=True, modes=(FULL, DELTA), mode_of=_mode_of, lack=lambda run, at: _lack(at, run.store_id),
           help=_l("Columns: ean (or offer-sku) and quantity; warehouse-code when the file holds several stores."))  # fmt: skip

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from models import (
     CountState,
+    Movement,
     MovementKind,
     StockCount,
     StockCountLine,
@@ -22,7 +23,7 @@ from models import (
     Store,
     Variant,
 )
-from services import clock, workflow
+from services import clock, settings, workflow
 from services.stock import catalogue, levels
 from services.unit import db
 from services.workflow import Actor, Move, Refused, Workflow
@@ -119,7 +120,9 @@ class Difference:
 
 
 def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> list[Difference]:
-    """What was counted beside what was thought, the widest gaps first; of a whole count also what nobody counted."""
+    """What was counted beside what was thought, the widest gaps first; of a whole count also what nobody counted. Of one that was validated, what it changed."""
+    if count.status is C.counted:
+        return _changed_by(count, limit)
     rows = db.session.execute(
         select(StockCountLine, Variant, StockLevel.quantity)
         .join(Variant, Variant.id == StockCountLine.variant_id)
@@ -140,15 +143,56 @@ def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> 
     return sorted(found, key=lambda d: (-abs(d.gap), d.variant.ean))[:limit]
 
 
+def _changed_by(count: StockCount, limit: int) -> list[Difference]:
+    rows = db.session.execute(
+        select(Variant, func.sum(Movement.quantity), StockCountLine.counted)
+        .join(Variant, Variant.id == Movement.variant_id)
+        .outerjoin(StockCountLine, (StockCountLine.count_id == count.id) & (StockCountLine.variant_id == Variant.id))
+        .where(Movement.store_id == count.store_id, Movement.reference == _reference(count), Movement.kind == K.count)
+        .group_by(Variant, StockCountLine.counted)
+    ).all()
+    found = [Difference(variant, (counted or 0) - int(moved), counted) for variant, moved, counted in rows]
+    return sorted(found, key=lambda d: (-abs(d.gap), d.variant.ean))[:limit]
+
+
+def _reference(count: StockCount) -> str:
+    return f"inventaire {count.id}"
+
+
 def _since(count: StockCount, line: StockCountLine) -> int:
     """What moved between the moment a line was counted and now."""
     level = db.session.scalar(select(StockLevel).where(StockLevel.store_id == count.store_id, StockLevel.variant_id == line.variant_id))
     return level.quantity - levels.at(count.store_id, line.variant_id, line.at) if level else 0
 
 
-def validate(count: StockCount, *, by: Actor) -> int:
-    """The count is right: stock follows it, what moved meanwhile on top. Returns how many references changed."""
+@dataclass(frozen=True)
+class Forecast:
+    """What validating a count would do: references corrected; of them those nobody counted, that go to zero, and their units; whether these are most of the store."""
+
+    corrected: int
+    emptied: int
+    units: int
+    is_most: bool
+
+
+def forecast(count: StockCount) -> Forecast:
+    gaps = differences(count, limit=MOST_GAPS)
+    emptied = [gap for gap in gaps if gap.counted is None]
+    held = db.session.scalar(select(func.count(StockLevel.id)).where(StockLevel.store_id == count.store_id, StockLevel.quantity > 0)) or 0
+    return Forecast(len(gaps), len(emptied), sum(gap.thought for gap in emptied), len(emptied) * 100 > held * settings.value("feed_empty_percent"))
+
+
+MOST_GAPS = 1_000_000
+
+
+def validate(count: StockCount, *, by: Actor, sure: bool = True) -> int:
+    """The count is right: stock follows it, what moved meanwhile on top. Returns how many references changed.
+
+    Raises Refused when it would empty most of the store and nobody said that he is `sure`.
+    """
     levels.lock_store(count.store_id)
+    if not sure and forecast(count).is_most:
+        raise Refused(_("This would take most of the store away: say that these references are no longer there."))
     COUNT.fire(count, "validate_count", by=by)
     count.ended_at = clock.now()
     store, changed = db.session.get_one(Store, count.store_id), 0
@@ -168,7 +212,7 @@ def _follow(level: StockLevel, counted: int, at: datetime, count: StockCount, by
     if level.counted_at is not None and level.counted_at > at:  # a newer statement is known
         return False
     before = level.quantity
-    levels.state(level, counted, K.count, by=by, at=at, reference=f"inventaire {count.id}")
+    levels.state(level, counted, K.count, by=by, at=at, reference=_reference(count))
     levels.settle(level, cause=_("inventory « %(name)s »", name=count.name), by=by)
     return level.quantity != before
 
@@ -216,8 +260,8 @@ def open_transfer(here: Store, there: Store, *, by: Actor) -> StockTransfer:
     return transfer
 
 
-def put_in(transfer: StockTransfer, ean: str, quantity: int, *, by: Actor) -> None:
-    """So many units of a barcode travel; zero takes the line out. Raises Refused when the store has not that many free."""
+def put_in(transfer: StockTransfer, ean: str, quantity: int | None, *, by: Actor) -> None:
+    """So many units of a barcode travel, one more without a quantity; zero takes the line out. Raises Refused when the store has not that many free."""
     _alone_with(transfer)
     if transfer.status is not T.preparing:
         raise Refused(_("This transfer already left: prepare another one."))
@@ -228,6 +272,8 @@ def put_in(transfer: StockTransfer, ean: str, quantity: int, *, by: Actor) -> No
     if variant is None or level is None:
         raise Refused(_("%(store)s does not have %(ean)s.", store=transfer.from_store.name, ean=ean[:20]))
     line = next((one for one in transfer.lines if one.variant_id == variant.id), None)
+    if quantity is None:
+        quantity = (line.quantity if line is not None else 0) + 1
     if quantity == 0 and line is not None:
         transfer.lines.remove(line)
         return
@@ -268,10 +314,11 @@ def arrive(transfer: StockTransfer, arrived: dict[int, int] | None = None, *, by
     for store_id in sorted((transfer.from_store_id, transfer.to_store_id)):
         levels.lock_store(store_id)
     for line in sorted(transfer.lines, key=lambda one: one.variant_id):
-        line.arrived = (arrived or {}).get(line.id, line.quantity)
-        if not 0 <= line.arrived <= line.quantity:
+        came = (arrived or {}).get(line.id, line.quantity)
+        if not 0 <= came <= line.quantity:
             raise Refused(_("At most %(count)s units of « %(title)s » can arrive.", count=line.quantity, title=line.variant.product.title))
-        levels.move(levels.of(transfer.to_store, line.variant), line.arrived, K.transfer, by=by, reference=f"transfert {transfer.id}")
+        line.arrived = came
+        levels.move(levels.of(transfer.to_store, line.variant), came, K.transfer, by=by, reference=f"transfert {transfer.id}")
     levels.changed(transfer.to_store_id, transfer.vendor_id)
 
 

@@ -27,7 +27,7 @@ workflow.name_states(
     (K.loss, _l("Loss"), "bad"),
     (K.return_, _l("Return"), "warn"),
     (K.feed, _l("Stock file"), "info"),
-    (K.count, _l("Count"), "info"),
+    (K.count, _l("Counting"), "info"),
     (K.transfer, _l("Transfer between stores"), "info"),
     (K.adjustment, _l("Correction"), "info"),
     (Grade.like_new, _l("Like new"), "ok"),
@@ -68,7 +68,7 @@ workflow.VERBS.update(enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_
 
 LISTING = Workflow(
     "listing",
-    Move("withdraw", _l("Withdraw"), {ListingState.active}, ListingState.withdrawn, by=_ANYBODY),
+    Move("withdraw", _l("Take off sale"), {ListingState.active}, ListingState.withdrawn, by=_ANYBODY),
     Move("offer_again", _l("Offer again"), {ListingState.withdrawn}, ListingState.active),
 )
 workflow.name_states((ListingState.active, _l("On sale"), "ok"), (ListingState.withdrawn, _l("Taken off sale"), "off"))

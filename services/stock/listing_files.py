@@ -457,7 +457,9 @@ def as_of01(vendor_id: int) -> Iterator[str]:
                     select(StockLevel.variant_id, func.sum(StockLevel.quantity))
                     .where(StockLevel.vendor_id == vendor_id, StockLevel.variant_id.in_({variant.id for _row, variant in page}))
                     .group_by(StockLevel.variant_id)
-                ).tuples().all()
+                )
+                .tuples()
+                .all()
             )
             for row, variant in page:
                 there = listings.stock_of(row) if row.item_id is not None or row.condition is not None else int(held.get(variant.id) or 0)

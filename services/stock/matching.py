@@ -187,7 +187,9 @@ def closest(title: str, brand: str = "") -> tuple[int | None, int]:
         best = max(best, (round(fuzz.token_sort_ratio(wanted, " ".join(search.words_of(other)))), id), key=lambda b: b[0])
     if best[1] is None or best[0] < CLOSE_ENOUGH:
         return None, best[0]
-    return db.session.scalar(select(Variant.id).where(Variant.product_id == best[1]).order_by(Variant.id).limit(1)), best[0]
+    said, sisters = set(words), db.session.scalars(select(Variant).where(Variant.product_id == best[1]).order_by(Variant.id)).all()
+    nearest = max(sisters, key=lambda one: len(said & set(search.words_of(one.details))), default=None)  # the size and the colour it names
+    return nearest.id if nearest is not None else None, best[0]
 
 
 def accept_proposal(row: UnmatchedReference, *, by: Actor) -> None:

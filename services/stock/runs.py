@@ -77,6 +77,7 @@ class Kind:
     needs_store: bool = False
     for_vendors: bool = True  # a vendor may give one; else only the operator
     modes: tuple[str, ...] = ()
+    lack: Callable[[ImportRun, dict[str, int]], str] = lambda _run, _at: ""  # what its columns do not say, though none of them alone is required
     mode_of: Callable[[list[str]], str] = lambda _header: ""  # how a file is meant, by its header, when nobody said it
 
 
@@ -182,6 +183,7 @@ class Preview:
     mapping: dict[str, str]
     missing: list[str]
     mode: str = ""
+    lack: str = ""
     sentence: str = ""
 
 
@@ -200,7 +202,8 @@ def preview(run: ImportRun) -> Preview:
     found = imports.columns(table.header, what.columns, (), mapping)
     named = {name: table.header[position] for name, position in found.at.items()}
     missing = [c for c in what.required if c not in named]
-    return Preview(table.encoding, table.separator, table.header, rows, named, missing, meant(what, table.header, run.mode))
+    lack = "" if missing else what.lack(run, found.at)
+    return Preview(table.encoding, table.separator, table.header, rows, named, missing, meant(what, table.header, run.mode), lack)
 
 
 def remembered(run: ImportRun) -> dict[str, str]:
@@ -214,6 +217,12 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     if run.state is not S.draft:
         raise Refused(_("This file was already started."))
     what = KINDS[run.kind]
+    try:
+        found = imports.columns(imports.open_table(files.path(run.file_path)).header, what.columns, what.required, mapping)
+    except UnicodeError:
+        raise Refused(_("This file's letters cannot be read: save it as « CSV UTF-8 ».")) from None
+    if lack := what.lack(run, found.at):
+        raise Refused(lack)
     run.mapping = {name: title[:200] for name, title in mapping.items() if name in what.columns and title}
     if mode in what.modes:
         run.mode = mode

@@ -28,7 +28,7 @@ workflow.name_states(
     (E.sale, _l("Sale"), "info"),
     (E.return_, _l("Return"), "warn"),
     (E.trade_in, _l("Trade-in"), "ok"),
-    (E.count, _l("Count"), "info"),
+    (E.count, _l("Counting"), "info"),
 )
 MOST_NUMBER = 2_147_483_647
 MOST_UNITS = 9_999

@@ -49,6 +49,19 @@ document.addEventListener("click", (event) => {
   if (cell && !event.target.closest("a, button, input, label, summary")) cell.parentElement.querySelector("a[href]")?.click();
 });
 
+// A field that waits for a scanner: what is in it is chosen, so that the next scan takes its place; and digits typed nowhere go there.
+const waits = document.querySelector("[data-scan]");
+if (waits) {
+  waits.focus();
+  waits.select();
+  document.addEventListener("keydown", (event) => {
+    if (typing() || event.ctrlKey || event.metaKey || event.altKey || !/^\d$/.test(event.key) || document.querySelector("dialog[open]")) return;
+    waits.focus();
+    waits.select();
+  }, true);
+}
+document.querySelector(".bo-item[aria-current]")?.scrollIntoView({ block: "nearest" });
+
 async function refresh(part) {
   try {
     const page = new DOMParser().parseFromString(await (await fetch(location.href, { headers: { "X-Refresh": "1" } })).text(), "text/html");

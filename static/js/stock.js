@@ -29,18 +29,20 @@ async function save(field, value, isUndo = false) {
   const before = field.dataset.was;
   if (value === before) return;
   field.dataset.was = value;                       // optimistic: the next field is already being typed in
-  const body = new URLSearchParams({ csrf_token: token, [field.name]: value });
+  const body = new URLSearchParams({ csrf_token: token, [field.name]: value, was: before });
   try {
     const answer = await fetch(field.dataset.adjust, { method: "POST", body, headers: { "X-Fragment": "1" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") throw new Error(words.away);   // signed out, or no longer allowed: nothing was written
     if (!answer.ok) throw new Error(new DOMParser().parseFromString(await answer.text(), "text/html").body.textContent.trim());
     field.classList.remove("field-bad");
+    field.removeAttribute("aria-invalid");
     const title = field.closest("tr").querySelector("a")?.textContent.trim() ?? "";
     if (!isUndo) say(`${title} : ${before || "–"} → ${value || "–"}`, () => { field.value = before; save(field, before, true); });
     else toast?.remove();
   } catch (error) {
     field.dataset.was = before;
     field.classList.add("field-bad");
+    field.setAttribute("aria-invalid", "true");
     say(error instanceof TypeError ? words.offline : error.message);
   }
 }
