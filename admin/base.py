@@ -107,9 +107,12 @@ class ScopedView(ModelView):
     def list(self) -> Any:
         asked = listing.read(self, request.args)
         rows = listing.statement(self, asked)
+        found = listing.page(rows, asked)
+        if not found and asked.page > 1:  # an old link, or rows that went meanwhile
+            return redirect(url_for(f"{self.endpoint}.list", **{**request.args.to_dict(), "page": 1}))
         return render_template(
             self.list_template,
-            view=self, asked=asked, rows=listing.page(rows, asked), total=listing.count(rows), cap=listing.COUNT_CAP, sizes=listing.SIZES,
+            view=self, asked=asked, rows=found, total=listing.count(rows), cap=listing.COUNT_CAP, sizes=listing.SIZES,
             filters=[(name, self.label_columns[name.partition(".")[0]], self._choices(name)) for name in listing.filter_names(self)],
             bulk=[a for a in self.actions.values() if a.multiple and self.allowed_action(a.name)],
             saved=db.session.scalars(db.select(SavedView).where(SavedView.user_id == current_user.id, SavedView.view == self.endpoint)).all(),

@@ -156,8 +156,8 @@ class StockAtView(BaseView):
         rows = []
         if store is not None:
             held = levels.all_at(store.id, moment, _number(request.args.get("apres", "")), 100)
-            known = {v.id: v for v in db.session.scalars(select(Variant).where(Variant.id.in_([id for id, _q in held])))}
-            rows = [(known[id], quantity) for id, quantity in held]
+            known = {v.id: v for v in db.session.scalars(select(Variant).where(Variant.id.in_([id for id, _new, _used in held])))}
+            rows = [(known[id], new, used) for id, new, used in held]
         return render_template("admin/stock_at.html", stores=stores, store=store, moment=moment, rows=rows, sentence=sentence, size=100)
 
     @expose("/stock.csv")
@@ -170,11 +170,11 @@ class StockAtView(BaseView):
         def rows() -> Iterator[list[Any]]:
             after = 0
             while held := levels.all_at(store.id, moment, after):
-                after, counts = held[-1][0], dict(held)
+                after, counts = held[-1][0], {id: (new, used) for id, new, used in held}
                 known = select(Variant.id, Variant.ean, Product.title).join(Product, Product.id == Variant.product_id).where(Variant.id.in_(counts))
-                yield from ([ean, title, counts[id]] for id, ean, title in db.session.execute(known.order_by(Variant.id)))
+                yield from ([ean, title, *counts[id]] for id, ean, title in db.session.execute(known.order_by(Variant.id)))
 
-        answer = Response(stream_with_context(listing_files.as_table(["ean", "designation", "quantite"], rows())), mimetype="text/csv")
+        answer = Response(stream_with_context(listing_files.as_table(["ean", "designation", "quantite", "occasion"], rows())), mimetype="text/csv")
         answer.headers["Content-Disposition"] = f'attachment; filename="stock-{store.code or store.id}-{clock.paris(moment):%Y%m%d}.csv"'
         return answer
 
@@ -479,6 +479,10 @@ class PriceView(BaseView):
             reduced = request.form.get("discount", "").strip()
             listings.price(row, _cents(request.form.get("price", "")), by=me(), discount_cents=_cents(reduced) if reduced else None,
                            starts=listing_files.read_day(request.form.get("starts", "")), ends=listing_files.read_day(request.form.get("ends", "")))  # fmt: skip
+            if "delay" in request.form:
+                first, last = (listing_files.read_day(request.form.get(name, "")) for name in ("available_from", "available_to"))
+                delay = request.form["delay"].strip()
+                listings.set_terms(row, available_from=first, available_to=last, delay_days=_count(delay) if delay else None, by=me())
         flash(_("Saved."), "success")
         return redirect(url_for("ListingView.show", pk=id))
 

@@ -238,36 +238,62 @@ def as_pdf(view: Any, rows: Select[Any]) -> bytes:
     pdf.set_font("helvetica", "", 9)
     pdf.cell(0, 6, latin(clock.paris(clock.now()).strftime("%d/%m/%Y %H:%M")), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     columns = [c for c in view.list_columns if c != "cover"]
-    wide = {c: 2.0 if "title" in c or "subject" in c or "email" in c or c == "recipient" else 1.0 for c in columns}
-    unit = pdf.epw / sum(wide.values())
+    heads = [latin(str(view.label_columns[c])) for c in columns]
+    table = view.datamodel.obj.__table__.columns
+    sides = ["R" if c.endswith(("_cents", "_bp")) or (c in table and table[c].type.python_type is int) else "L" for c in columns]
+    lines = [
+        [latin(str(plain(row, c)) + (" €" if c.endswith("_cents") and value(row, c) is not None else "")) for c in columns]
+        for row in _stream(rows, MOST_PDF_ROWS)
+    ]
+    pdf.set_font("helvetica", "B", 8)
+    widths = _shared_out(pdf, [heads, *lines[:300]])
 
-    def is_amount(c: str) -> bool:
-        column = view.datamodel.obj.__table__.columns.get(c)
-        return c.endswith(("_cents", "_bp")) or (column is not None and column.type.python_type is int)
+    def print_line(cells: list[str], height: float) -> None:
+        for words, width, side in zip(cells, widths, sides, strict=True):
+            pdf.cell(width, height, _cut(pdf, words, width), align=side, border="B")
+        pdf.ln()
 
     def header() -> None:
         pdf.set_font("helvetica", "B", 8)
-        for c in columns:
-            pdf.cell(
-                unit * wide[c], 7, latin(str(view.label_columns[c]))[: int(unit * wide[c] / 1.7)], align="R" if is_amount(c) else "L", border="B"
-            )
-        pdf.ln()
+        print_line(heads, 7)
         pdf.set_font("helvetica", "", 8)
 
     header()
-    printed = 0
-    for row in _stream(rows, MOST_PDF_ROWS):
+    for cells in lines:
         if pdf.will_page_break(6):
             pdf.add_page()
             header()
-        for c in columns:
-            words = str(plain(row, c)) + (" €" if c.endswith("_cents") and value(row, c) is not None else "")
-            pdf.cell(unit * wide[c], 6, latin(words)[: int(unit * wide[c] / 1.7)], align="R" if is_amount(c) else "L", border="B")
-        pdf.ln()
-        printed += 1
-    if printed == MOST_PDF_ROWS:
+        print_line(cells, 6)
+    if len(lines) == MOST_PDF_ROWS:
         pdf.cell(0, 8, latin(_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_PDF_ROWS)))
     return bytes(pdf.output())
+
+
+PADDING = 2.5  # mm a cell keeps on its two sides together
+
+
+def _shared_out(pdf: documents.Page, lines: list[list[str]]) -> list[float]:
+    """Widths of columns in mm: each what its words need; when that is more than the page, the widest give way."""
+    needs = [max(pdf.get_string_width(cell) for cell in column) + PADDING for column in zip(*lines, strict=True)]
+    if sum(needs) <= pdf.epw:
+        spare = pdf.epw - sum(needs)
+        return [need + spare * need / sum(needs) for need in needs]
+    left, widths = pdf.epw, dict.fromkeys(range(len(needs)), 0.0)
+    for rank, number in enumerate(sorted(widths, key=lambda n: needs[n])):  # the narrow ones first: what they leave is shared by the wide
+        widths[number] = min(needs[number], left / (len(needs) - rank))
+        left -= widths[number]
+    return list(widths.values())
+
+
+def _cut(pdf: documents.Page, words: str, width: float) -> str:
+    """Words as they fit; what is left out is said by two dots."""
+    room = width - PADDING / 2
+    if len(words) * 2.7 < room or (long := pdf.get_string_width(words)) <= room:  # no letter of this size is wider than 2.7 mm
+        return words
+    kept = words[: max(1, int(len(words) * room / long) - 2)]
+    while len(kept) > 1 and pdf.get_string_width(kept + "..") > room:
+        kept = kept[:-1]
+    return kept.rstrip() + ".."
 
 
 def _stream(rows: Select[Any], most: int) -> Iterator[Any]:

@@ -12,8 +12,8 @@ from wtforms import EmailField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from admin.base import me
-from models import Condition, Item, Offer, OfferState, Site, Vendor
-from services import clock, money, settings, workflow
+from models import Condition, Item, Offer, OfferState, Site, Store, Vendor
+from services import access, clock, money, settings, workflow
 from services.buyback import offers, parcels, pricing
 from services.finance import dashboards
 from services.people import staff
@@ -231,8 +231,22 @@ class SellItemView(BaseView):
 
     route_base = "/gestion/stock/vendre"
     class_permission_name = "ItemView"
-    method_permission_name = {"sell": "sell", "shelve": "sell"}
+    method_permission_name = {"sell": "sell", "shelve": "sell", "send_to": "sell"}
     base_permissions = ["can_sell"]
+
+    @expose("/<int:id>/magasin", methods=["POST"])
+    @has_access
+    def send_to(self, id: int) -> Any:
+        """It goes to another store of the same vendor, which need not be one this person works in."""
+        words = request.form.get("store", "")
+        number = int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
+        with unit_of_work() as session:
+            item = session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
+            with access.limited_to(None):
+                store = session.scalar(db.select(Store).where(Store.id == number, Store.vendor_id == item.vendor_id)) or abort(404)
+                items.send_to(item, store, by=me())
+        flash(_("Sent to %(store)s.", store=store.name), "success")
+        return redirect(url_for("ItemView.list"))
 
     @expose("/<int:id>/rayon", methods=["POST"])
     @has_access

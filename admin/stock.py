@@ -7,8 +7,10 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from admin.base import ReferenceView, ScopedView, action_of, me
-from models import Condition, Item, Platform, Product, UnknownDemand, Variant
+from models import Condition, Item, Platform, Product, Store, UnknownDemand, Variant
+from services import access
 from services.stock import argus, items, search
+from services.unit import db
 
 MOVE = {move.verb: move for move in items.ITEM.moves}
 
@@ -89,7 +91,11 @@ class ItemView(ScopedView):
         return Item.variant_id.in_(select(Variant.id).where(Variant.product_id.in_(search.product_ids(words))))
 
     def show_more(self, row: Item) -> dict[str, Any]:
-        return {"conditions": list(Condition)}
+        with access.limited_to(None):
+            others = db.session.scalars(
+                select(Store).where(Store.vendor_id == row.vendor_id, Store.id != row.store_id).order_by(Store.name).limit(2000)
+            )
+            return {"conditions": list(Condition), "others": others.all()}
 
     withdraw_item = action_of(MOVE["withdraw"], items.withdraw)
     lose_item = action_of(MOVE["lose"], items.lose)

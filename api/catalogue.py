@@ -6,14 +6,14 @@ from flask import Response, jsonify, stream_with_context, url_for
 from flask_babel import gettext as _
 
 from api import bp, problem
-from api.door import Asked, iso, opens
+from api.door import Asked, iso, opens, store_of
 from models import MachineKey, Product, Variant
 from services import money
 from services.buyback import pricing
 from services.people import places, sites
 from services.stock import catalogue, levels, referencer, search
 
-FILTERS = ("category", "family", "brand", "platform", "size", "shoe_size", "color", "material", "price", "condition")
+FILTERS = ("category", "family", "brand", "platform", "size", "shoe_size", "color", "material", "price", "condition", "store")
 
 
 @bp.get("/products/<ean>")
@@ -42,8 +42,11 @@ def product(key: MachineKey, ean: str) -> Any:
 @opens("catalogue")
 def products(key: MachineKey) -> Any:
     """Products by words, barcode or reference, narrowed by facets, in pages; `facets=1` counts the values of each facet."""
+    filters = {name: value for name in FILTERS if (value := Asked.text(name, 100))}
+    if code := filters.pop("store", ""):
+        filters["store"] = str(store_of(key, code).id)
     asked = search.Asked(
-        Asked.text("q"), {name: value for name in FILTERS if (value := Asked.text(name, 100))}, Asked.whole("cursor", 0, 2_147_483_647, 0),
+        Asked.text("q"), filters, Asked.whole("cursor", 0, 2_147_483_647, 0),
         Asked.whole("limit", 1, search.MOST_PAGE, search.PAGE),
     )  # fmt: skip
     found = search.find(asked)
@@ -54,7 +57,7 @@ def products(key: MachineKey) -> Any:
     if Asked.text("facets", 1) == "1":
         answer["facets"] = {
             name: [{"value": value, "count": min(count, search.COUNT_CAP), "count_is_capped": count > search.COUNT_CAP} for value, count in values]
-            for name, values in search.facets(asked).items()
+            for name, values in search.facets(asked, (*search.FACETS, "store"), of_vendor=key.vendor_id).items()
         }
     return jsonify(answer)
 

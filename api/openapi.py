@@ -180,7 +180,7 @@ DOCUMENT: dict[str, Any] = {
                             *(_query(name, {**_TEXT, "maxLength": 100}, words) for name, words in (
                                 ("category", _l("Department.")), ("family", _l("Family.")), ("brand", _l("Its name.")), ("platform", _l("Its name.")), ("size", _l("Size.")),
                                 ("shoe_size", _l("Shoe size.")), ("color", _l("Colour.")), ("material", _l("Material.")), ("price", _l("Cents: 2000-5000, or 5000-.")),
-                                ("condition", _l("new or used: in stock so."))))],
+                                ("condition", _l("new or used: in stock so.")), ("store", _l("Code of one of your stores: in stock there."))))],
             )
         },
         "/api/v1/suggestions": {

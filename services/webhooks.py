@@ -57,7 +57,12 @@ EVENTS = {
     "import.completed": _l("A file was loaded or refused"),
     "stock.conflicted": _l("A shop sold what an order had been promised"),
     "product.validated": _l("A product you proposed may be sold"),
-    "listing.withdrawn": _l("One of your listings no longer sells"),
+    "offer.delisted": _l("One of your sale offers is no longer shown"),
+    "buyback.submitted": _l("A seller finished an offer"),
+    "buyback.validated": _l("An offer was accepted"),
+    "buyback.received": _l("A parcel was controlled to its end"),
+    "buyback.item_rejected": _l("An article was refused at the bench"),
+    "buyback.paid": _l("A seller was paid"),
 }
 
 
@@ -107,6 +112,11 @@ def resume(row: Webhook, *, by: Actor) -> None:
 
 
 _LISTENING = select(Webhook).where(Webhook.vendor_id == bindparam("vendor"), Webhook.status == S.active)
+
+
+def is_heard(vendor_id: int, event: str) -> bool:
+    """Whether anybody listens: asked once before many are told."""
+    return any(event in row.events.split() for row in db.session.scalars(_LISTENING, {"vendor": vendor_id}))
 
 
 def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:

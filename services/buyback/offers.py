@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
 from models import Customer, Event, Offer, OfferLine, OfferState, ParcelState, Site, ValidationMode
-from services import clock, messages, money, numbering, settings, workflow
+from services import clock, messages, money, numbering, settings, webhooks, workflow
 from services.buyback import letters, parcels, pricing
 from services.people import sites
 from services.unit import db
@@ -233,6 +233,7 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
     else:
         messages.tell(customer, "offer_received", site=cart.site, offer=cart, **letters.facts(cart))
     messages.tell_shop("new_offer", site=cart.site, offer=cart, seller=customer.name, **letters.facts(cart))
+    webhooks.tell(cart.vendor_id, "buyback.submitted", {"number": cart.number})
 
 
 # ── the seller, afterwards ──
@@ -338,6 +339,7 @@ def accept(offer: Offer, insurance: int = 0, *, by: Actor) -> None:
         raise Refused(reason)
     offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
     OFFER.fire(offer, "accept", by=by, total_cents=offer.total_cents)
+    webhooks.tell(offer.vendor_id, "buyback.validated", {"number": offer.number})
     parcels.request(offer, insurance, by=by)
 
 

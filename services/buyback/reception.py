@@ -29,7 +29,7 @@ from models import (
     SellerPayment,
     Store,
 )
-from services import clock, files, messages, money, retention, settings, workflow
+from services import clock, files, messages, money, retention, settings, webhooks, workflow
 from services.buyback import letters, offers, parcels, police_register, pricing
 from services.payments import ledger, seller_payments
 from services.payments.ledger import Side
@@ -206,6 +206,7 @@ def refuse(line: OfferLine, grades: dict[str, str], comment: str, motive: str, *
         raise Refused(_("Write why it is refused: the seller reads it."))
     line.bench_cents, line.bench_motive = None, motive.strip()[:2000]
     _control(line, "refuse", by, motive=line.bench_motive)
+    webhooks.tell(line.offer.vendor_id, "buyback.item_rejected", {"number": line.offer.number, "ean": line.ean})
 
 
 def miss(line: OfferLine, *, by: Actor) -> None:
@@ -376,6 +377,7 @@ def end(offer: Offer, *, by: Actor) -> None:
     if pending(offer):
         offer.reception_answer_by = clock.days_later(settings.value("answer_days"))
     offers.OFFER.fire(offer, "receive", by=by, accepted_cents=accepted_cents(offer))
+    webhooks.tell(offer.vendor_id, "buyback.received", {"number": offer.number})
     total = accepted_cents(offer)
     if total:
         _owe(offer, "purchase", str(offer.number), total, by)

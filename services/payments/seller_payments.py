@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload
 
 from models import BankDetails, Customer, Offer, OfferState, PaymentMeans, PaymentState, SellerPayment, TransferBatch, TransferLine, TransferState
-from services import clock, messages, sealing, workflow
+from services import clock, messages, sealing, webhooks, workflow
 from services.payments import bank_details, store_credit
 from services.people import sites
 from services.unit import db
@@ -204,6 +204,8 @@ def executed(payments: list[SellerPayment], *, by: Actor) -> None:
     for payment in payments:
         payment.paid_at = now
     PAYMENT.fire_all(payments, "execute", by=by)
+    for payment in payments if payments and webhooks.is_heard(payments[0].vendor_id, "buyback.paid") else ():  # a batch is of one vendor
+        webhooks.tell(payment.vendor_id, "buyback.paid", {"number": payment.offer.number})
     open_offers = [p.offer for p in payments if p.offer.status is OfferState.received]
     if open_offers:
         workflow.flow_of(open_offers[0]).fire_all(open_offers, "settle", by=by)
@@ -214,6 +216,7 @@ def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
     given = store_credit.pay_out(payment.vendor_id, payment.customer, payment.amount_cents, f"{offer.number}", by=by)
     payment.paid_at = payment.told_at = clock.now()
     PAYMENT.fire(payment, "credit", by=by, amount_cents=given)
+    webhooks.tell(payment.vendor_id, "buyback.paid", {"number": offer.number})
     workflow.flow_of(offer).fire(offer, "settle", by=by)
     messages.tell(
         payment.customer, "credit_given", site=offer.site, offer=offer, amount=payment.amount_cents, given=given,

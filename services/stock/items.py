@@ -63,7 +63,7 @@ ITEM = Workflow(
 )
 workflow.VERBS.update(enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock"),
                       undo_entry=_l("Given back to its seller"), put_on_sale=_l("Put on sale"), take_off_sale=_l("Taken off sale"),
-                      reserve=_l("Reserved"), shelve=_l("Condition and place"))  # fmt: skip
+                      reserve=_l("Reserved"), shelve=_l("Condition and place"), send_to=_l("Sent to another store"))  # fmt: skip
 
 
 LISTING = Workflow(
@@ -141,7 +141,23 @@ def _leave_channels(item: Item) -> None:
     for listing in db.session.scalars(select(Listing).where(Listing.item_id == item.id, Listing.status == ListingState.active)):
         LISTING.fire(listing, "withdraw", by=workflow.CLOCK)
         listing.updated_at = clock.now()
-        webhooks.tell(listing.vendor_id, "listing.withdrawn", {"sku": listing.sku, "reason": "SOLD"})
+        webhooks.tell(listing.vendor_id, "offer.delisted", {"sku": listing.sku, "reason": "SOLD"})
+
+
+def send_to(item: Item, store: Store, *, by: Actor) -> None:
+    """The unit goes to another store of its vendor, at once: it leaves one and enters the other. Raises Refused when it is offered, kept for somebody, or gone."""
+    if item.status is not S.in_stock:
+        raise Refused(_("Take it off sale first: what is offered or kept for somebody stays where it is.") if item.status in ON_HAND
+                      else _("This unit is no longer in stock."))  # fmt: skip
+    if store.vendor_id != item.vendor_id:
+        raise Refused(_("Stock is transferred between the stores of one vendor."))
+    if store.id == item.store_id:
+        raise Refused(_("Choose two different stores."))
+    before = item.store.name
+    _move(item, K.transfer, -1, by=by, reference=f"article {item.id}")
+    item.store, item.store_id, item.place = store, store.id, ""
+    _move(item, K.transfer, +1, by=by, reference=f"article {item.id}")
+    workflow.record(item, "send_to", by=by, was=before, now=store.name)
 
 
 def withdraw(item: Item, *, by: Actor) -> None:

@@ -402,17 +402,19 @@ def at(store_id: int, variant_id: int, moment: datetime) -> int:
     return db.session.scalar(_until(moment).where(Movement.store_id == store_id, Movement.variant_id == variant_id)) or 0
 
 
-def all_at(store_id: int, moment: datetime, after: int = 0, size: int = 1000) -> list[tuple[int, int]]:
-    """The stock of a store at a moment: reference and quantity, those not at zero, in pages."""
+def all_at(store_id: int, moment: datetime, after: int = 0, size: int = 1000) -> list[tuple[int, int, int]]:
+    """The stock of a store at a moment: reference, new units and second-hand ones (MG-019), those not at zero, in pages."""
+    new = func.coalesce(func.sum(case((Movement.item_id.is_(None), Movement.quantity))), 0)
+    used = func.coalesce(func.sum(case((Movement.item_id.is_not(None), Movement.quantity))), 0)
     rows = db.session.execute(
-        select(Movement.variant_id, func.sum(Movement.quantity))
-        .where(Movement.store_id == store_id, Movement.item_id.is_(None), Movement.at <= moment, Movement.variant_id > after)
+        select(Movement.variant_id, new, used)
+        .where(Movement.store_id == store_id, Movement.at <= moment, Movement.variant_id > after)
         .group_by(Movement.variant_id)
-        .having(func.sum(Movement.quantity) != 0)
+        .having(or_(new != 0, used != 0))
         .order_by(Movement.variant_id)
         .limit(size)
     ).all()
-    return [(variant, int(quantity)) for variant, quantity in rows]
+    return [(variant, int(news), int(useds)) for variant, news, useds in rows]
 
 
 def _until(moment: datetime) -> Select[Any]:

@@ -11,14 +11,14 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
 from models import Condition, Item, Listing, ListingState, PricePoint, StockLevel, Variant, Vendor
-from services import clock, workflow
+from services import clock, webhooks, workflow
 from services.stock import catalogue, items
 from services.stock.items import LISTING
 from services.unit import db
 from services.workflow import Actor, Refused
 
 L = ListingState
-workflow.VERBS.update(price_listing=_l("Price changed"))
+workflow.VERBS.update(price_listing=_l("Price changed"), set_terms=_l("Dates and delay"))
 
 
 def offer(
@@ -98,6 +98,7 @@ def withdraw(row: Listing, *, by: Actor) -> None:
     """No longer offered; a unit goes back to the shelf."""
     LISTING.fire(row, "withdraw", by=by)
     row.updated_at = clock.now()
+    webhooks.tell(row.vendor_id, "offer.delisted", {"sku": row.sku, "reason": "WITHDRAWN"})
     if row.item is not None and row.item.status is items.S.listed:
         items.ITEM.fire(row.item, "take_off_sale", by=by)
 
@@ -107,6 +108,18 @@ def offer_again(row: Listing, *, by: Actor) -> None:
         items.ITEM.fire(row.item, "put_on_sale", by=by)
     LISTING.fire(row, "offer_again", by=by)
     row.updated_at = clock.now()
+
+
+def set_terms(row: Listing, *, available_from: date | None, available_to: date | None, delay_days: int | None, by: Actor) -> None:
+    """From when to when it is offered, and within how many days it leaves, by hand (AN-017). Raises Refused."""
+    if available_from and available_to and available_from > available_to:
+        raise Refused(_("It would end before it begins."))
+    if delay_days is not None and not 0 <= delay_days <= 90:
+        raise Refused(_("It leaves within 0 to 90 days."))
+    if (row.available_from, row.available_to, row.delay_days) == (available_from, available_to, delay_days):
+        return
+    row.available_from, row.available_to, row.delay_days, row.updated_at = available_from, available_to, delay_days, clock.now()
+    workflow.record(row, "set_terms", by=by)
 
 
 def _check_price(price_cents: int) -> None:

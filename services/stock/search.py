@@ -386,8 +386,11 @@ def product_ids(words: str) -> list[int]:
 # ── facets ──
 
 
-def facets(asked: Asked, names: tuple[str, ...] = FACETS) -> dict[str, list[tuple[str, int]]]:
-    """For each facet its commonest values with how many products have them, among the first 3 000 that answer; never counted beyond 1 001."""
+def facets(asked: Asked, names: tuple[str, ...] = FACETS, *, of_vendor: int = 0) -> dict[str, list[tuple[str, int]]]:
+    """For each facet its commonest values with how many products have them, among the first 3 000 that answer; never counted beyond 1 001.
+
+    `store`: those of one vendor, among the first 200 that answer.
+    """
     match = _match(asked.words)
     if match is None:
         return {}
@@ -412,9 +415,9 @@ def facets(asked: Asked, names: tuple[str, ...] = FACETS) -> dict[str, list[tupl
     if "store" in found:
         sql = (
             "SELECT s.name, count(DISTINCT v.product_id) FROM variant v JOIN stock_level l ON l.variant_id = v.id JOIN store s ON s.id = l.store_id "
-            f"WHERE l.quantity > l.reserved AND v.product_id {hits} GROUP BY s.name"
+            f"WHERE l.quantity > l.reserved AND v.product_id {hits} AND s.vendor_id = :vendor GROUP BY s.name"
         )
-        found["store"].update(dict(db.session.execute(text(sql), {"hits": listed(ids[:200])}).tuples().all()))
+        found["store"].update(dict(db.session.execute(text(sql), {"hits": listed(ids[:200]), "vendor": of_vendor}).tuples().all()))
     return {name: counts.most_common(20) for name, counts in found.items() if counts}
 
 

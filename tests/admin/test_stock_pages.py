@@ -2,11 +2,14 @@
 
 import io
 import re
+from datetime import date, timedelta
 
 import pytest
 
-from models import ImportRun, MachineKey, Membership, StockCount, StockTransfer, Webhook
+from models import ImportRun, Listing, MachineKey, Membership, StockCount, StockTransfer, Webhook
+from services import clock
 from services.finance import books
+from services.stock import levels, listings
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import a_game, a_shoe, quantity, stocked
@@ -28,9 +31,10 @@ def level_id() -> int:
 def test_a_correction_made_on_an_old_page_does_not_undo_another(seller):
     shoe = a_shoe()
     stocked(shoe, 31)
-    save = lambda value, was: seller.post(
-        f"/gestion/stock-neuf/corriger/{level_id()}", data={"quantity": value, "was": was}, headers={"X-Fragment": "1"}
-    )
+
+    def save(value, was):
+        return seller.post(f"/gestion/stock-neuf/corriger/{level_id()}", data={"quantity": value, "was": was}, headers={"X-Fragment": "1"})
+
     assert save("40", "31").status_code == 200
     refused = save("9", "31")
     assert refused.status_code == 409 and "maintenant «\u00a040" in refused.text and quantity(shoe) == 40
@@ -163,3 +167,29 @@ def test_a_store_has_a_code_that_is_its_own(as_staff):
     for code, why in (("N2", "déjà"), ("n2", "déjà"), ("a b", "tirets")):
         page = boss.post("/gestion/magasins/add", data={**data, "name": "Autre", "code": code})
         assert page.status_code == 422 and why in page.text, (code, page.text[page.text.index('<form method="post" enctype') :][:2500])
+
+
+# ── second-hand units ──
+
+
+def test_a_unit_goes_to_another_store_and_the_past_knows_where_it_was(seller):
+    shoe, there = a_shoe(), factories.a_store()
+    item = factories.an_item(shoe)
+    evening = clock.now()
+    with clock.at(evening + timedelta(days=2)):
+        seller.post(f"/gestion/stock/vendre/{item.id}/magasin", data={"store": there.id})
+    held = [levels.all_at(store.id, evening + timedelta(days=days)) for store in (factories.the_store(), there) for days in (1, 3)]
+    assert held == [[(shoe.id, 0, 1)], [], [], [(shoe.id, 0, 1)]] and books.check() == []
+    _vendor, _site, strange = factories.another_vendor()
+    assert seller.post(f"/gestion/stock/vendre/{item.id}/magasin", data={"store": strange.id}).status_code == 404
+
+
+def test_an_offer_is_given_its_dates_and_its_delay_by_hand(seller):
+    with unit_of_work() as session:
+        row = listings.offer(session.merge(factories.the_vendor()), "S1", session.merge(a_shoe()), 8900, by=factories.LEA).id
+    data = {"price": "89,00", "available_from": "2026-12-01", "available_to": "2026-12-31", "delay": "3"}
+    seller.post(f"/gestion/offres-de-vente/prix/{row}", data=data)
+    found = db.session.get(Listing, row)
+    assert (found.available_from, found.available_to, found.delay_days) == (date(2026, 12, 1), date(2026, 12, 31), 3)
+    refused = seller.post(f"/gestion/offres-de-vente/prix/{row}", data={**data, "available_to": "2026-11-01"}, follow_redirects=True)
+    assert "avant le début" in refused.text

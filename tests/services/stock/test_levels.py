@@ -56,7 +56,7 @@ def test_stock_at_a_date_is_what_had_moved_by_then():
             stocked(variant, count)
     store = factories.the_store()
     assert [levels.at(store.id, variant.id, start - timedelta(days=d)) for d in (11, 7, 3, 0)] == [0, 4, 9, 2]
-    assert levels.all_at(store.id, start - timedelta(days=7)) == [(variant.id, 4)]
+    assert levels.all_at(store.id, start - timedelta(days=7)) == [(variant.id, 4, 0)]
 
 
 def test_a_cart_keeps_units_and_frees_them_when_its_time_is_over():
