@@ -73,7 +73,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         Entry("StockCountView.list", _l("Inventories"), "check"),
         Entry("StockTransferView.list", _l("Transfers between stores"), "truck"),
         Entry("MovementView.list", _l("Movements"), "arrow"),
-        Entry("ImportRunView.list", _l("Imports"), "down", lambda: stock_counts().to_confirm),
+        Entry("ImportRunView.list", _l("Imports"), "download", lambda: stock_counts().to_confirm),
     )),
     (_l("Catalogue"), (
         Entry("ProductView.list", _l("Products"), "pad", lambda: stock_counts().to_validate),

@@ -13,7 +13,7 @@ import openpyxl
 import sqlalchemy
 from flask_babel import gettext as _
 from fpdf import XPos, YPos
-from sqlalchemy import Boolean, Date, Enum, Select, func, or_, select
+from sqlalchemy import Boolean, Date, Enum, Select, func, inspect, or_, select
 from sqlalchemy.orm import selectinload
 
 from services import clock, documents, money, workflow
@@ -298,10 +298,11 @@ def _cut(pdf: documents.Page, words: str, width: float) -> str:
 
 def _stream(rows: Select[Any], most: int) -> Iterator[Any]:
     """All rows in their order, each once, whatever changes meanwhile: their numbers first, then the rows by the thousand."""
-    key = rows.column_descriptions[0]["entity"].id
+    model = rows.column_descriptions[0]["entity"]
+    key = getattr(model, inspect(model).get_property_by_column(inspect(model).primary_key[0]).key)
     numbers = list(db.session.scalars(rows.with_only_columns(key, maintain_column_froms=True).limit(most)))
     for some in imports.chunks(numbers, 1000):
-        found = {row.id: row for row in db.session.scalars(rows.order_by(None).where(key.in_(some))).unique()}
+        found = {getattr(row, key.key): row for row in db.session.scalars(rows.order_by(None).where(key.in_(some))).unique()}
         yield from (found[number] for number in some if number in found)
 
 

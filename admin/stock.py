@@ -57,17 +57,8 @@ class ItemView(ScopedView):
     route_base = "/gestion/stock"
     base_permissions = [*ScopedView.base_permissions, "withdraw", "lose", "give_back", "can_sell"]
     list_title = _l("Second-hand stock")
-    list_columns = [
-        "variant.product.title",
-        "variant.product.platform",
-        "condition",
-        "status",
-        "variant.ean",
-        "store",
-        "place",
-        "cost_cents",
-        "entered_at",
-    ]
+    list_columns = ["variant.product.title", "variant.product.platform", "condition", "status", "store", "place", "cost_cents", "entered_at",
+                    "variant.ean"]  # fmt: skip
     show_columns = ["variant.product.title", "variant.ean", "store", "place", "cost_cents", "vat_regime", "condition", "grade_article", "grade_box", "grade_manual",
                     "register_number", "entered_at", "status", "comment"]  # fmt: skip
     label_columns = {"variant.product.title": _l("Title"), "variant.product.platform": _l("Platform"), "variant.ean": _l("EAN"),

@@ -174,19 +174,20 @@ def test_a_store_has_a_code_that_is_its_own(as_staff):
 
 def test_a_unit_goes_to_another_store_and_the_past_knows_where_it_was(seller):
     shoe, there = a_shoe(), factories.a_store()
-    item = factories.an_item(shoe)
-    evening = clock.now()
-    with clock.at(evening + timedelta(days=2)):
-        seller.post(f"/gestion/stock/vendre/{item.id}/magasin", data={"store": there.id})
-    held = [levels.all_at(store.id, evening + timedelta(days=days)) for store in (factories.the_store(), there) for days in (1, 3)]
+    with clock.at(clock.now() - timedelta(days=2)):
+        item = factories.an_item(shoe)
+    seller.post(f"/gestion/stock/vendre/{item.id}/magasin", data={"store": there.id})
+    now = clock.now()
+    held = [levels.all_at(store.id, moment) for store in (factories.the_store(), there) for moment in (now - timedelta(days=1), now)]
     assert held == [[(shoe.id, 0, 1)], [], [], [(shoe.id, 0, 1)]] and books.check() == []
     _vendor, _site, strange = factories.another_vendor()
     assert seller.post(f"/gestion/stock/vendre/{item.id}/magasin", data={"store": strange.id}).status_code == 404
 
 
 def test_an_offer_is_given_its_dates_and_its_delay_by_hand(seller):
+    shoe = a_shoe()
     with unit_of_work() as session:
-        row = listings.offer(session.merge(factories.the_vendor()), "S1", session.merge(a_shoe()), 8900, by=factories.LEA).id
+        row = listings.offer(session.merge(factories.the_vendor()), "S1", session.merge(shoe), 8900, by=factories.LEA).id
     data = {"price": "89,00", "available_from": "2026-12-01", "available_to": "2026-12-31", "delay": "3"}
     seller.post(f"/gestion/offres-de-vente/prix/{row}", data=data)
     found = db.session.get(Listing, row)
