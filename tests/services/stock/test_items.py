@@ -1,6 +1,7 @@
 import pytest
 
-from models import ItemState, Movement
+from models import Item, ItemState, Movement
+from services.finance import books
 from services.stock import items
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -57,3 +58,18 @@ def test_one_vendor_does_not_count_the_stock_of_another(app):
     factories.an_item(game, store=store)
     assert items.stock_of(factories.the_vendor().id, [game.id]) == {}
     assert items.stock_of(vendor.id, [game.id]) == {game.id: 1}
+
+
+def test_a_unit_is_sent_to_a_store_of_its_vendor_only_and_not_while_it_is_offered():
+    item, there = factories.an_item(factories.a_game()), factories.a_store()
+    _vendor, _site, strange = factories.another_vendor()
+    for store in (strange, factories.the_store()):
+        with pytest.raises(Refused), unit_of_work() as session:
+            items.send_to(session.get_one(Item, item.id), session.merge(store), by=MARC)
+    with unit_of_work() as session:
+        items.send_to(session.get_one(Item, item.id), session.merge(there), by=MARC)
+    assert db.session.get(Item, item.id).store_id == there.id and books.check() == []
+    with unit_of_work() as session:
+        items.ITEM.fire(session.get_one(Item, item.id), "put_on_sale", by=MARC)
+    with pytest.raises(Refused), unit_of_work() as session:
+        items.send_to(session.get_one(Item, item.id), session.merge(factories.the_store()), by=MARC)
