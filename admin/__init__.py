@@ -104,6 +104,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         Entry("SiteView.list", _l("Sites"), "market"),
         Entry("VendorView.list", _l("Vendors"), "bank"),
         Entry("StoreView.list", _l("Stores"), "store"),
+        Entry("MyVendorView.open", _l("My company"), "store"),
         Entry("StaffView.list", _l("Staff"), "id"),
         Entry("MembershipView.list", _l("Who works where"), "keys"),
         Entry("MessageView.list", _l("Messages"), "mail"),
@@ -121,7 +122,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 VIEWS = (
     buyback.OfferView, buyback.SellerView, buyback.RuleView, parcels.ParcelView, parcels.ParcelActionsView, bench.BenchView, register.RegisterView,
     payments.PaymentsView, payments.SellerPaymentView, payments.PayingAccountView, carriers.CarrierView, carriers.CarrierTestView,
-    stock.ItemView, stock.ArgusView, *catalogue.VIEWS, *levels.VIEWS, *machines.VIEWS, stock.PlatformView, stock.UnknownDemandView, imports.ImportRunView, imports.ImportView,
+    stock.ItemView, system.MyVendorView, stock.ArgusView, *catalogue.VIEWS, *levels.VIEWS, *machines.VIEWS, stock.PlatformView, stock.UnknownDemandView, imports.ImportRunView, imports.ImportView,
     system.SiteView, system.VendorView, system.StoreView, system.StaffView, system.MembershipView, system.MessageView, system.EventView,
     account.MyPasswordView, account.MyAccountView, *watch.VIEWS, *pages.PAGES,
 )  # fmt: skip

@@ -24,7 +24,7 @@ from services.words import xml_safe
 
 SIZES = (25, 50, 100)
 COUNT_CAP = 10_000
-MOST_PDF_ROWS, MOST_FILE_ROWS = 2_000, 1_000_000  # a sheet of XLSX ends at 1,048,576
+MOST_PDF_ROWS, MOST_XLSX_ROWS, MOST_FILE_ROWS = 2_000, 100_000, 1_000_000  # the sheet is made whole before it leaves; the CSV leaves as it is made
 MOST_CHOICES = 2_000
 
 
@@ -222,8 +222,11 @@ def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(str(view.list_title)[:31].translate(str.maketrans("", "", "[]:*?/\\")))
     sheet.append([str(view.label_columns[c]) for c in view.list_columns])
-    for row in _stream(rows, MOST_FILE_ROWS):
+    written = 0
+    for written, row in enumerate(_stream(rows, MOST_XLSX_ROWS), 1):
         sheet.append([imports.neutral(xml_safe(v)) if isinstance(v := _typed(row, c), str) else v for c in view.list_columns])
+    if written == MOST_XLSX_ROWS:
+        sheet.append([_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_XLSX_ROWS)])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -1,26 +1,24 @@
 """The installation: sites, vendors, stores, staff, messages, events."""
 
-import re
 from typing import Any
 
-from flask import abort, flash, make_response
-from flask_appbuilder import expose
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from flask_appbuilder import BaseView, expose
 from flask_appbuilder.actions import action
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.sqla.models import User
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
-from stdnum.fr import siren
 from wtforms import TextAreaField
 from wtforms.validators import Optional
 
 from admin.base import ReferenceView, ScopedView, has_access, me, uploaded
 from admin.words import facts_words
 from models import Event, Membership, Message, Site, Store, Vendor
-from services import audit, clock, messages, workflow
-from services.people import customers, second_factor, sessions, sites, staff
-from services.unit import db
+from services import audit, messages, workflow
+from services.people import customers, second_factor, sessions, sites, staff, vendors
+from services.unit import db, unit_of_work
 from services.workflow import Refused
 
 SUBJECTS = {
@@ -115,15 +113,7 @@ class VendorView(ReferenceView):
     first_order = "name"
 
     def check(self, row: Vendor) -> None:
-        row.siren = re.sub(r"\s", "", row.siren or "")
-        if row.siren and not siren.is_valid(row.siren):
-            raise Refused(_("This SIREN is wrong: 9 digits, as on the Kbis."))
-        if row.email:
-            row.email = customers.clean_email(row.email)
-        if row.phone:
-            row.phone = customers.clean_phone(row.phone)
-        if row.created_at is None:
-            row.created_at = clock.now()
+        vendors.check(row)
 
 
 class StoreView(ReferenceView):
@@ -147,17 +137,50 @@ class StoreView(ReferenceView):
     first_order = "name"
 
     def check(self, row: Store) -> None:
-        row.code = (row.code or "").strip() or None
-        if row.code and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}", row.code):
-            raise Refused(_("The code of a store has letters, digits and dashes, 20 at most."))
-        if row.code and db.session.scalar(db.select(Store.id).where(db.func.lower(Store.code) == row.code.lower(), Store.id != (row.id or 0))):
-            raise Refused(_("Another store already has the code « %(code)s ».", code=row.code))
-        if (row.latitude is None) != (row.longitude is None) or not -90 <= (row.latitude or 0) <= 90 or not -180 <= (row.longitude or 0) <= 180:
-            raise Refused(_("Give latitude and longitude together, in degrees, or neither."))
-        if row.postcode and not re.fullmatch(r"(0[1-9]|[1-8]\d|9[0-8])\d{3}", row.postcode):
-            raise Refused(_("This is no French postcode: 5 digits, such as 44000."))
-        if row.phone:
-            row.phone = customers.clean_phone(row.phone, row.postcode)
+        vendors.check_store(row)
+
+
+class MyVendorView(BaseView):
+    """« Mon enseigne »: what a vendor keeps up by himself, and each of his stores."""
+
+    route_base = "/gestion/mon-enseigne"
+    default_view = "open"
+    base_permissions = ["can_open", "can_contact", "can_store"]
+
+    @expose("/")
+    @has_access
+    def open(self) -> Any:
+        return self._page()
+
+    def _page(self, sentence: str = "", at: str = "") -> Any:
+        mine = db.session.scalars(db.select(Vendor).order_by(Vendor.name).limit(20)).all()
+        stores = db.session.scalars(db.select(Store).order_by(Store.name).limit(2000)).all()
+        page = render_template("admin/my_vendor.html", mine=mine, stores=stores, sentence=sentence, at=at, typed=request.form)
+        return page, 422 if sentence else 200
+
+    @expose("/<int:id>", methods=["POST"])
+    @has_access
+    def contact(self, id: int) -> Any:
+        return self._keep(f"v{id}", Vendor, id, lambda row: vendors.keep_contact(row, **_said("email", "phone", "address"), by=me()))
+
+    @expose("/magasin/<int:id>", methods=["POST"])
+    @has_access
+    def store(self, id: int) -> Any:
+        fields = _said("address", "postcode", "city", "phone", "opening_hours")
+        return self._keep(f"s{id}", Store, id, lambda row: vendors.keep_store(row, **fields, by=me()))
+
+    def _keep(self, at: str, model: Any, id: int, verb: Any) -> Any:
+        try:
+            with unit_of_work() as session:
+                verb(session.scalar(db.select(model).where(model.id == id)) or abort(404))
+        except Refused as refusal:
+            return self._page(str(refusal), at)
+        flash(_("Saved."), "success")
+        return redirect(url_for("MyVendorView.open"))
+
+
+def _said(*names: str) -> dict[str, str]:
+    return {name: request.form.get(name, "") for name in names}
 
 
 class StaffView(ScopedView):

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from models import ImportRun, Listing, MachineKey, Membership, StockCount, StockTransfer, Webhook
+from models import ImportRun, Listing, MachineKey, Membership, StockCount, StockTransfer, Store, Webhook
 from services import clock
 from services.finance import books
 from services.stock import levels, listings
@@ -194,3 +194,22 @@ def test_an_offer_is_given_its_dates_and_its_delay_by_hand(seller):
     assert (found.available_from, found.available_to, found.delay_days) == (date(2026, 12, 1), date(2026, 12, 31), 3)
     refused = seller.post(f"/gestion/offres-de-vente/prix/{row}", data={**data, "available_to": "2026-11-01"}, follow_redirects=True)
     assert "avant le début" in refused.text
+
+
+# ── a vendor's own account ──
+
+
+def test_a_vendor_keeps_up_how_to_reach_him_and_his_stores_and_nobody_else_s(seller):
+    vendor, store = factories.the_vendor(), factories.the_store()
+    theirs, _site, strange = factories.another_vendor()
+    page = seller.get("/gestion/mon-enseigne/").text
+    assert vendor.name in page and theirs.name not in page
+    seller.post(f"/gestion/mon-enseigne/{vendor.id}", data={"email": "contact@boutique.example", "phone": "02 40 00 00 00", "address": "1 quai"})
+    seller.post(f"/gestion/mon-enseigne/magasin/{store.id}", data={"postcode": "44000", "city": "Nantes", "opening_hours": "10 h – 19 h"})
+    db.session.expire_all()
+    assert (vendor.email, store.city, store.opening_hours) == ("contact@boutique.example", "Nantes", "10 h – 19 h")
+    for address in (f"/gestion/mon-enseigne/{theirs.id}", f"/gestion/mon-enseigne/magasin/{strange.id}"):
+        assert seller.post(address, data={"email": "x@y.example"}).status_code == 404
+    wrong = seller.post(f"/gestion/mon-enseigne/magasin/{store.id}", data={"postcode": "ABC", "city": "Rezé"})
+    assert wrong.status_code == 422 and "code postal" in wrong.text and 'value="Rezé"' in wrong.text
+    assert db.session.get(Store, store.id).city == "Nantes"
