@@ -62,6 +62,9 @@ class ImportRunView(ScopedView):
     def open_url(self, run: ImportRun) -> str:  # type: ignore[override]
         return url_for("ImportView.follow", id=run.id)
 
+    def show_more(self, row: ImportRun) -> dict[str, Any]:
+        return {"refusals": runs.refusals(row, request.args.get("q", ""))}
+
 
 MODES = {"full": _l("full: what it does not name is no longer there"), "delta": _l("partial: the rest stays as it is"),
          "normal": _l("changes what it names"), "replace": _l("replaces all offers")}  # fmt: skip
@@ -74,7 +77,9 @@ COLUMN_WORDS = {
     "cash": _l("Cash price"), "maker": _l("Maker"), "category": _l("Department"), "family": _l("Family"), "subfamily": _l("Subfamily"), "color": _l("Colour"),
     "material": _l("Material"), "size": _l("Size"), "shoe_size": _l("Shoe size"), "buy": _l("Supplier's price"), "advised": _l("Advised price"), "vat": _l("VAT"),
     "season": _l("Season"), "active": _l("Active"), "description": _l("Description"), "weight": _l("Weight (g)"), "edition": _l("Edition"), "price": _l("Price"),
-    "discount": _l("Reduced price"), "state": _l("Condition"), "product_id": _l("Barcode (EAN)"),
+    "discount": _l("Reduced price"), "state": _l("Condition"), "product_id": _l("Barcode (EAN)"), "id_type": _l("Kind of that code"),
+    "alert": _l("Alert under"), "available_from": _l("Available from"), "available_to": _l("Available until"), "logistic": _l("Logistic class"),
+    "discount_from": _l("Reduced from"), "discount_to": _l("Reduced until"), "delay": _l("Leaves within (days)"), "what": _l("update-delete"),
 }  # fmt: skip
 
 
@@ -164,7 +169,7 @@ class ImportView(BaseView):
             kind = runs.KINDS[run.kind]
             return render_template("admin/import_preview.html", run=run, kind=kind, preview=runs.preview(run), modes=MODES, words=COLUMN_WORDS)
         return render_template("admin/import_run.html", run=run, kind=runs.KINDS.get(run.kind), pace=runs.pace(run), modes=MODES, now=clock.now(),
-                               history=workflow.history(run))  # fmt: skip
+                               history=workflow.history(run), refusals=runs.refusals(run, request.args.get("q", "")))  # fmt: skip
 
     @expose("/<int:id>/<any(start,cancel,confirm):verb>", methods=["POST"])
     @has_access

@@ -223,7 +223,8 @@ def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
     sheet = book.create_sheet(str(view.list_title)[:31].translate(str.maketrans("", "", "[]:*?/\\")))
     sheet.append([str(view.label_columns[c]) for c in view.list_columns])
     written = 0
-    for written, row in enumerate(_stream(rows, MOST_XLSX_ROWS), 1):
+    for row in _stream(rows, MOST_XLSX_ROWS):
+        written += 1
         sheet.append([imports.neutral(xml_safe(v)) if isinstance(v := _typed(row, c), str) else v for c in view.list_columns])
     if written == MOST_XLSX_ROWS:
         sheet.append([_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_XLSX_ROWS)])

@@ -508,6 +508,30 @@ def to_confirm_count() -> int:
 
 
 @dataclass(frozen=True)
+class Refusals:
+    """Refused and ignored lines in their order: number, what was read, why; those shown, and how many answer."""
+
+    rows: list[tuple[int, str, str]]
+    count: int
+
+
+def refusals(run: ImportRun, words: str = "", most: int = MOST_TOLD) -> Refusals:
+    """The lines a run put aside, those that hold some words, from the file of refused lines itself: all of them are looked at."""
+    if not run.errors_path:
+        return Refusals([], 0)
+    wanted, found = words.strip().lower(), []
+    with files.path(run.errors_path).open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file, delimiter=";")
+        next(lines, None)
+        for *cells, number, why in lines:
+            read = " ; ".join(cells)
+            if wanted in f"{number} {read} {why}".lower():
+                found.append((int(number) if number.isdigit() else 0, read[:120], why))
+    found.sort()
+    return Refusals(found[:most], len(found))
+
+
+@dataclass(frozen=True)
 class Pace:
     """How fast a run is read, and how long it still takes, from its own file's size; None where nobody can know."""
 

@@ -335,3 +335,13 @@ def test_a_supplier_reference_of_a_merged_sheet_is_still_known(tmp_path):
         catalogue.merge(session.merge(double).product, session.merge(kept).product, by=LEA)
     run = given(a_file(tmp_path, "reference-fournisseur;designation;marque;ean\nOLD-1;Derby;Lormont;" + ean(977) + "\n", "ref.csv"), "catalogue")
     assert run.created == 1 and catalogue.by_ean(ean(977)).product_id == kept.product_id
+
+
+def test_the_lines_put_aside_are_told_in_their_order_and_filtered(tmp_path, as_staff):
+    games = [a_game(f"Jeu {n}") for n in range(4)]
+    rows = "".join(f"{g.ean};{q}\n" for g, q in zip(games, ("-1", "2", "beaucoup", "-3"), strict=True))
+    run = given(a_file(tmp_path, "ean;quantite\n" + rows + f"{ean(988)};4\n"), mode="delta")
+    assert [line for line, _words, _why in runs.refusals(run).rows] == [2, 4, 5, 6]
+    assert [line for line, _words, _why in runs.refusals(run, "dessous").rows] == [2, 5] and runs.refusals(run, "dessous", 1).count == 2
+    page = as_staff("Administrateur").get(f"/gestion/imports/fichier/{run.id}?q=beaucoup").text
+    assert "1 ligne mise de côté" in page and games[2].ean in page and games[0].ean not in page
