@@ -20,6 +20,7 @@ from models import (
     BrandAgreement,
     BuyingRule,
     CarrierContract,
+    Condition,
     CarrierService,
     Customer,
     LineState,
@@ -196,13 +197,21 @@ def ean_of(number: int) -> str:
 
 def fill_the_stock(at: datetime, dice: random.Random) -> None:
     """Second-hand units bought before, and those sold since."""
+    conditions = random.Random(11)  # of its own: the rest of the demonstration stays what it was
     with unit_of_work() as session:
         store = session.scalars(db.select(Store).where(Store.name == "Nantes Bouffay")).one()
         for variant in session.scalars(db.select(Variant).order_by(Variant.id)).all():
             for _n in range(dice.choice((0, 1, 2, 2, 3, 7))):
                 value = variant.argus_cents or 0
                 with clock.at(at + timedelta(days=dice.randint(0, 20))):
-                    item = items.enter(variant, store, cost_cents=value * 2 // 5, by=TELLER, place=f"R{dice.randint(1, 9)}")
+                    item = items.enter(
+                        variant,
+                        store,
+                        cost_cents=value * 2 // 5,
+                        by=TELLER,
+                        place=f"R{dice.randint(1, 9)}",
+                        condition=conditions.choice(list(Condition)),
+                    )
                 if dice.random() < 0.55:
                     with clock.at(at + timedelta(days=dice.randint(21, 58))):
                         items.sell(item, value * dice.randint(95, 130) // 100, channel=dice.choice(("boutique", "site")), by=TELLER)
