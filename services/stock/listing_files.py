@@ -141,12 +141,17 @@ class Line:
         return self.ean, self.other_name, self.is_deleted, self.price, self.reduction, tuple(self.says.values()), self.quantity
 
 
-def _one_of_each(loading: runs.Loading) -> list[Line]:
-    """The lines of a file, one for each offer: said again it is a repeat; said otherwise, neither of the two is believed."""
-    at = loading.at
+def _one_of_each(loading: runs.Loading) -> tuple[list[Line], set[str]]:
+    """The lines of a file, one for each offer: said again it is a repeat; said otherwise, neither of the two is believed. And all it names, refused or not."""
+    at, named = loading.at, set()
     first: dict[str, Line] = {}
     torn: dict[int, str] = {}
-    for line in loading.rows(lambda number, cells: Line(number, cells, at)):
+
+    def read(number: int, cells: list[str]) -> Line:
+        named.add(cells[at["sku"]].strip()[:60] if at["sku"] < len(cells) else "")
+        return Line(number, cells, at)
+
+    for line in loading.rows(read):
         known = first.setdefault(line.sku, line)
         if known is line:
             continue
@@ -157,7 +162,7 @@ def _one_of_each(loading: runs.Loading) -> list[Line]:
                 "« %(sku)s » is said twice, differently, on lines %(a)s and %(b)s: keep the right one.", sku=line.sku, a=known.line, b=line.line
             )
     loading.put_aside(torn)
-    return [line for line in first.values() if line.line not in torn]
+    return [line for line in first.values() if line.line not in torn], named
 
 
 # ── a file ──
@@ -165,7 +170,7 @@ def _one_of_each(loading: runs.Loading) -> list[Line]:
 
 def _load_offers(loading: runs.Loading) -> None:
     loading.open()
-    lines = _one_of_each(loading)
+    lines, named = _one_of_each(loading)
     loading.progress()
     matched = matching.match(loading.vendor_id or 0, lines)
     mark = loading.mark()
@@ -173,14 +178,14 @@ def _load_offers(loading: runs.Loading) -> None:
     def work() -> None:
         loading.back_to(mark)
         with unit_of_work() as session:
-            _Change(loading, session).offers(lines, matched)
+            _Change(loading, session).offers(lines, matched, named)
 
     retried(work)
 
 
 def _load_prices(loading: runs.Loading) -> None:
     loading.open()
-    lines = _one_of_each(loading)
+    lines, _named = _one_of_each(loading)
     loading.progress()
     mark = loading.mark()
 
@@ -216,7 +221,7 @@ class _Change:
 
     # ── what each line says ──
 
-    def offers(self, lines: list[Line], matched: dict[int, int]) -> None:
+    def offers(self, lines: list[Line], matched: dict[int, int], named: set[str]) -> None:
         variants = {line.line: self._variant(line, matched) for line in lines}
         new = {variants[line.line] for line in lines if line.sku not in self.known} - {0}
         closed = catalogue.why_not_sold(self.vendor.id, new)
@@ -239,7 +244,6 @@ class _Change:
                 self.wrong[line.line] = str(refusal)
                 self._forget(line.sku)
         if self.loading.mode == "replace":
-            named = {line.sku for line in lines}
             for sku, row in self.known.items():
                 if sku not in named and row.item_id is None:
                     self._take_off(sku)

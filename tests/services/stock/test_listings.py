@@ -61,6 +61,15 @@ def test_an_unknown_product_waits_in_the_queue_and_replace_takes_the_rest_off(tm
     assert (run.ignored, run.removed) == (1, 1) and rows()["S2"].status is ListingState.withdrawn
 
 
+def test_a_file_that_replaces_takes_off_only_what_it_does_not_name_however_wrong_the_line(tmp_path):
+    shoes = [a_shoe(f"Botte {n}") for n in range(4)]
+    given(a_file(tmp_path, OF01 + "".join(f"S{n};{shoe.ean};EAN;89;11;;;;;;;;\n" for n, shoe in enumerate(shoes))), "offers")
+    wrong = f"S0;{shoes[0].ean};EAN;gratuit;11;;;;;;;;\nS1;{shoes[1].ean};EAN;5;11;;;;;;;;\nS1;{shoes[1].ean};EAN;6;11;;;;;;;;\n"
+    run = given(a_file(tmp_path, OF01 + wrong + f"S2;{shoes[2].ean};EAN;89;11;;;;;;;;\n", "b.csv"), "offers", mode="replace")
+    assert (run.refused, run.removed) == (3, 1)
+    assert [row.status.value for row in rows().values()] == ["active", "active", "active", "withdrawn"]
+
+
 def test_prices_alone_change_what_is_offered_and_say_what_is_not(tmp_path):
     shoe = a_shoe()
     given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\n"), "offers")
