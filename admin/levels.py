@@ -120,6 +120,9 @@ def _count(words: str) -> int:
     return int(bare)
 
 
+CHANNELS = {"till": _l("till"), "web": _l("on line")}
+
+
 class MovementView(ScopedView):
     datamodel = SQLAInterface(Movement)
     route_base = "/gestion/mouvements"
@@ -129,6 +132,7 @@ class MovementView(ScopedView):
     label_columns = {"variant.product.title": _l("Title"), "variant.ean": _l("EAN"), "store": _l("Store"), "kind": _l("Cause"), "quantity": _l("Quantity"),
                      "price_cents": _l("Price"), "channel": _l("Channel"), "reference": _l("Reference"), "by_name": _l("By"), "at": _l("When"),
                      "recorded_at": _l("Learnt"), "item_id": _l("Second-hand unit")}  # fmt: skip
+    formatters_columns = {"channel": lambda channel: str(CHANNELS.get(channel, channel)) or "–"}
     order_columns = ["id"]
     search_columns = ["reference"]
     filter_columns = ("store",)

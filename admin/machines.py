@@ -33,6 +33,7 @@ class MachineKeyView(ScopedView):
     label_columns = {"name": _l("Till or software"), "start": _l("Begins with"), "vendor": _l("Vendor"), "store": _l("Store"), "scopes": _l("Opens"),
                      "counts": _l("Its counts are believed"), "per_minute": _l("Requests a minute"), "used_at": _l("Last used"),
                      "revoked_at": _l("Revoked"), "created_at": _l("Since")}  # fmt: skip
+    formatters_columns = {"scopes": lambda scopes: ", ".join(str(machine_keys.SCOPES.get(name, name)) for name in scopes.split())}
     order_columns = ["created_at"]
     search_columns = ["name"]
     filter_columns = ("vendor", "store")
@@ -125,6 +126,7 @@ class WebhookView(ScopedView):
     list_title = _l("Addresses told what happens")
     list_columns = show_columns = ["url", "vendor", "events", "status", "created_at"]
     label_columns = {"url": _l("Address"), "vendor": _l("Vendor"), "events": _l("Is told"), "status": _l("Status"), "created_at": _l("Since")}
+    formatters_columns = {"events": lambda events: ", ".join(str(webhooks.EVENTS.get(name, name)) for name in events.split())}
     order_columns = ["created_at"]
     search_columns = ["url"]
     filter_columns = ("vendor", "status")
@@ -193,6 +195,7 @@ class DeliveryView(ScopedView):
     show_columns = [*list_columns, "message_id", "body"]
     label_columns = {"event": _l("Event"), "webhook": _l("Address"), "status": _l("Status"), "tries": _l("Tries"), "answer": _l("Its answer"),
                      "created_at": _l("When"), "told_at": _l("Delivered"), "message_id": _l("webhook-id"), "body": _l("Body")}  # fmt: skip
+    formatters_columns = {"event": lambda event: str(webhooks.EVENTS.get(event, event))}
     order_columns = ["created_at"]
     search_columns = ["event"]
     filter_columns = ("status",)

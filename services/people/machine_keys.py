@@ -20,7 +20,7 @@ SCOPES = {
     "stock": _l("Read the stock and publish it"),
     "till": _l("Sales, returns and counts of a till"),
     "imports": _l("Give files and follow them"),
-    "listings": _l("Read and change sale offers"),
+    "listings": _l("Read the sale offers"),
 }
 START = "cpt_"
 USED_EVERY = timedelta(minutes=10)
