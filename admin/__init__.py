@@ -43,12 +43,13 @@ from services.unit import db, unit_of_work
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the menu: the view it opens (endpoint), its label, its icon, and how many wait there."""
+    """A line of the menu: the view it opens (endpoint), its label, its icon, how many wait there, and whether the operator's own people need it."""
 
     endpoint: str
     label: Any
     icon: str
     count: Any = None
+    for_operator: bool = True
 
 
 # The five modules of the product, of which those that work are shown (VX-004), then the settings.
@@ -104,7 +105,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         Entry("SiteView.list", _l("Sites"), "market"),
         Entry("VendorView.list", _l("Vendors"), "bank"),
         Entry("StoreView.list", _l("Stores"), "store"),
-        Entry("MyVendorView.open", _l("My company"), "store"),
+        Entry("MyVendorView.open", _l("My company"), "store", for_operator=False),
         Entry("StaffView.list", _l("Staff"), "id"),
         Entry("MembershipView.list", _l("Who works where"), "keys"),
         Entry("MessageView.list", _l("Messages"), "mail"),
@@ -237,7 +238,7 @@ def menu() -> list[tuple[Any, list[dict[str, Any]]]]:
     """The chapters and entries this person may open, with their counters."""
     chapters = []
     for chapter, entries in MENU:
-        shown = [_shown(entry) for entry in entries if may_open(entry.endpoint)]
+        shown = [_shown(entry) for entry in entries if may_open(entry.endpoint) and (entry.for_operator or not staff.sees_all(current_user))]
         if shown:
             chapters.append((chapter, shown))
     return chapters

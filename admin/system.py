@@ -9,6 +9,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.sqla.models import User
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from flask_wtf.file import FileField
 from wtforms import TextAreaField
 from wtforms.validators import Optional
@@ -150,6 +151,8 @@ class MyVendorView(BaseView):
     @expose("/")
     @has_access
     def open(self) -> Any:
+        if staff.sees_all(current_user):  # who keeps up all of them has their lists
+            return redirect(url_for("VendorView.list"))
         return self._page()
 
     def _page(self, sentence: str = "", at: str = "") -> Any:

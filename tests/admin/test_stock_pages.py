@@ -199,6 +199,11 @@ def test_an_offer_is_given_its_dates_and_its_delay_by_hand(seller):
 # ── a vendor's own account ──
 
 
+def test_the_operator_has_the_lists_instead(as_staff):
+    boss = as_staff("Administrateur")
+    assert boss.get("/gestion/mon-enseigne/").location.endswith("/gestion/enseignes/list/") and "Mon enseigne" not in boss.get("/gestion/").text
+
+
 def test_a_vendor_keeps_up_how_to_reach_him_and_his_stores_and_nobody_else_s(seller):
     vendor, store = factories.the_vendor(), factories.the_store()
     theirs, _site, strange = factories.another_vendor()
