@@ -100,7 +100,7 @@ def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], int]:
     """(supplier reference, folded brand) -> the only variant of that model; a model of several sizes needs a barcode."""
     sql = (
         "SELECT p.supplier_ref, b.name, min(v.id) FROM product p JOIN brand b ON b.id = p.brand_id JOIN variant v ON v.product_id = coalesce(p.merged_into_id, p.id) "
-        f"WHERE p.supplier_ref {one_of('keys')} AND p.supplier_ref <> '' GROUP BY p.supplier_ref, b.name HAVING count(*) = 1"
+        f"WHERE p.supplier_ref {one_of('keys')} AND p.supplier_ref <> '' GROUP BY p.supplier_ref, b.name HAVING count(DISTINCT v.id) = 1"
     )
     found = db.session.connection().execute(text(sql), {"keys": listed(sorted(refs))})
     return {(ref, imports.fold(brand)): id for ref, brand, id in found}

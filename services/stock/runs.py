@@ -517,7 +517,7 @@ class Refusals:
 
 def refusals(run: ImportRun, words: str = "", most: int = MOST_TOLD) -> Refusals:
     """The lines a run put aside, those that hold some words, from the file of refused lines itself: all of them are looked at."""
-    if not run.errors_path:
+    if not run.errors_path or not files.path(run.errors_path).exists():
         return Refusals([], 0)
     wanted, found = words.strip().lower(), []
     with files.path(run.errors_path).open(encoding="utf-8-sig", newline="") as file:

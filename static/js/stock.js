@@ -34,10 +34,13 @@ async function save(field, value, isUndo = false) {
     const answer = await fetch(field.dataset.adjust, { method: "POST", body, headers: { "X-Fragment": "1" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") throw new Error(words.away);   // signed out, or no longer allowed: nothing was written
     if (!answer.ok) throw new Error(new DOMParser().parseFromString(await answer.text(), "text/html").body.textContent.trim());
+    const said = await answer.json(), kept = (row) => String(row[field.name] ?? "");   // « 007 » is kept as 7, a place without its double spaces
+    if (field.value.trim() === value) field.value = kept(said.after);
+    field.dataset.was = kept(said.after);
     field.classList.remove("field-bad");
     field.removeAttribute("aria-invalid");
     const title = field.closest("tr").querySelector("a")?.textContent.trim() ?? "";
-    if (!isUndo) say(`${title} : ${before || "–"} → ${value || "–"}`, () => { field.value = before; save(field, before, true); });
+    if (!isUndo) say(`${title} : ${before || "–"} → ${kept(said.after) || "–"}`, () => { field.value = before; save(field, before, true); });
     else toast?.remove();
   } catch (error) {
     field.dataset.was = before;

@@ -50,6 +50,11 @@ def test_stock_is_typed_in_the_list_enter_goes_on_and_a_click_undoes(visit, sign
     page.locator("input[name=place]").nth(2).fill("R3-B2")
     page.locator("input[name=place]").nth(2).press("Tab")
     expect(page.locator(".toast")).to_contain_text("R3-B2")
+    for typed, kept in (("007", "7"), ("3", "3")):  # what was kept otherwise than typed is no change by somebody else
+        fields.nth(0).fill(typed)
+        fields.nth(0).press("Tab")
+        expect(fields.nth(0)).to_have_value(kept)
+        expect(page.locator(".toast")).to_contain_text(f"→ {kept}")
     db.session.rollback()
     assert [db.session.get(StockLevel, level.id).quantity for level in levels] == [1, 2, 3]
     assert db.session.get(StockLevel, levels[0].id).place == "R3-B2"

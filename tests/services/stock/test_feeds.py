@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import ImportRun, ImportState, Movement, StockConflict, StockLevel, UnmatchedReference, UnmatchedState, VendorReference
+from models import ImportRun, ImportState, Movement, Product, StockConflict, StockLevel, UnmatchedReference, UnmatchedState, VendorReference
 from services import clock, files, outbox, settings
 from services.finance import books
 from services.stock import catalogue, feeds, matching, runs
@@ -335,6 +335,18 @@ def test_a_supplier_reference_of_a_merged_sheet_is_still_known(tmp_path):
         catalogue.merge(session.merge(double).product, session.merge(kept).product, by=LEA)
     run = given(a_file(tmp_path, "reference-fournisseur;designation;marque;ean\nOLD-1;Derby;Lormont;" + ean(977) + "\n", "ref.csv"), "catalogue")
     assert run.created == 1 and catalogue.by_ean(ean(977)).product_id == kept.product_id
+
+
+def test_a_sheet_without_a_barcode_merged_into_its_twin_leaves_the_supplier_reference_known(tmp_path):
+    shoe = a_shoe("Derby Ploumanach", supplier_ref="P-1")
+    with unit_of_work() as session:
+        kept = session.merge(shoe).product
+        double = Product(title="Derby Ploumanac’h", supplier_ref="P-1", brand_id=kept.brand_id, category="", created_at=clock.now())
+        session.add(double)
+        session.flush()
+        catalogue.merge(double, kept, by=LEA)
+    given(a_file(tmp_path, "sku;reference-fournisseur;marque;quantite\nC-7;P-1;Lormont;3\n"), mode="delta")
+    assert quantity(shoe) == 3
 
 
 def test_the_lines_put_aside_are_told_in_their_order_and_filtered(tmp_path, as_staff):
