@@ -1,4 +1,6 @@
-"""Builds the application: configuration, database, back office, sites, api, error pages, commands."""
+"""Builds the application: configuration, database, back office, sites, api, error pages,
+commands.
+"""
 
 import hashlib
 import logging
@@ -14,7 +16,20 @@ from urllib.parse import urlsplit
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import Flask, Response, abort, current_app, flash, g, jsonify, redirect, render_template, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    current_app,
+    flash,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import format_decimal, get_locale
 from flask_babel import gettext as _
@@ -49,7 +64,8 @@ ROOT = Path(__file__).parent
 csrf = CSRFProtect()
 
 
-# HMAC-SHA-256 for everything that is signed: links, cookies, tokens of forms (the libraries' default is SHA-1).
+# HMAC-SHA-256 for everything that is signed: links, cookies, tokens of forms (the libraries'
+# default is SHA-1).
 Signer.default_digest_method = staticmethod(hashlib.sha256)
 
 
@@ -66,8 +82,12 @@ class _RowNumber(IntegerConverter):
         super().__init__(map, *args, max=2_147_483_647, **kwargs)
 
 
-def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | str | None = "queue") -> Flask:
-    """The whole application. `bell` is what to ring after a commit that left something to send: the queue, unless told otherwise."""
+def create_app(
+    machine: config.Config | None = None, bell: Callable[[], Any] | str | None = "queue"
+) -> Flask:
+    """The whole application. `bell` is what to ring after a commit that left something to send: the
+    queue, unless told otherwise.
+    """
     machine = machine or config.read()
     logs.plug(machine.log_file, always=machine.is_production)
     _compile_words()  # first of all: views read their labels while they are built
@@ -76,12 +96,25 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     app.extensions["comptoir"] = machine
     app.session_interface = _Sessions()
     app.url_map.converters["int"] = _RowNumber
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1) if machine.is_production else app.wsgi_app  # type: ignore[method-assign]
+    app.wsgi_app = (
+        ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)
+        if machine.is_production
+        else app.wsgi_app
+    )  # type: ignore[method-assign]
     db.init_app(app)
-    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True, compare_server_default=True, render_as_batch=True,
-            render_item=_render_item)  # fmt: skip
+    Migrate(
+        app,
+        db,
+        directory=str(ROOT / "migrations"),
+        compare_type=True,
+        compare_server_default=True,
+        render_as_batch=True,
+        render_item=_render_item,
+    )
     app.before_request(_trace)
-    app.before_request(_which_face)  # before CSRFProtect, whose refusal is a page of the right face too
+    app.before_request(
+        _which_face
+    )  # before CSRFProtect, whose refusal is a page of the right face too
     csrf.init_app(app)
     for plugged in (files.plug, visits.plug):
         plugged(machine.data_dir)
@@ -91,7 +124,11 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
     health.plug(machine.data_dir, _program_version())
     live.mail = SmtpMail(machine.smtp_url) if machine.smtp_url else None
     live.sms = HttpSms(machine.sms_url) if machine.sms_url else None
-    live.carrier = MondialRelay(machine.mondial_relay_url) if machine.mondial_relay_url or machine.is_production else None
+    live.carrier = (
+        MondialRelay(machine.mondial_relay_url)
+        if machine.mondial_relay_url or machine.is_production
+        else None
+    )
     live.webhooks = HttpWebhooks(allow_private=not machine.is_production)
     unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
     with app.app_context():
@@ -112,7 +149,9 @@ def create_app(machine: config.Config | None = None, bell: Callable[[], Any] | s
 def _flask_settings(machine: config.Config) -> dict[str, Any]:
     return {
         "SECRET_KEY": machine.secret_key,
-        "SECRET_KEY_FALLBACKS": [key.strip() for key in machine.old_secret_keys.split(",") if key.strip()],
+        "SECRET_KEY_FALLBACKS": [
+            key.strip() for key in machine.old_secret_keys.split(",") if key.strip()
+        ],
         "SQLALCHEMY_DATABASE_URI": machine.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(machine.database_url),
         "MAX_CONTENT_LENGTH": 60_000_000,
@@ -125,8 +164,15 @@ def _flask_settings(machine: config.Config) -> dict[str, Any]:
         "BABEL_DEFAULT_LOCALE": "fr",
         "BABEL_DEFAULT_TIMEZONE": "Europe/Paris",
         "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
-        "LANGUAGES": {"fr": {"flag": "fr", "name": "Français"}, "en": {"flag": "gb", "name": "English"}},
-        "MAIL_DOMAIN": machine.base_host if "." in machine.base_host and not machine.base_host[0].isdigit() else "comptoir.localhost",
+        "LANGUAGES": {
+            "fr": {"flag": "fr", "name": "Français"},
+            "en": {"flag": "gb", "name": "English"},
+        },
+        "MAIL_DOMAIN": (
+            machine.base_host
+            if "." in machine.base_host and not machine.base_host[0].isdigit()
+            else "comptoir.localhost"
+        ),
         "BASE_URL": machine.base_url,
     }
 
@@ -134,9 +180,16 @@ def _flask_settings(machine: config.Config) -> dict[str, Any]:
 def _engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {}
-    # 4 connections a process: on 2 cores, more is slower. Waits are bounded, so that a page never hangs on a lock.
-    return {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True,
-            "connect_args": {"options": "-c lock_timeout=5000 -c statement_timeout=60000 -c timezone=UTC"}}  # fmt: skip
+    # 4 connections a process: on 2 cores, more is slower. Waits are bounded, so that a page never
+    # hangs on a lock.
+    return {
+        "pool_size": 4,
+        "max_overflow": 4,
+        "pool_pre_ping": True,
+        "connect_args": {
+            "options": "-c lock_timeout=5000 -c statement_timeout=60000 -c timezone=UTC"
+        },
+    }
 
 
 def _render_item(kind: str, item: Any, _context: Any) -> Any:
@@ -153,33 +206,49 @@ def _queue_bell() -> None:
     try:
         tasks.ring()
     except Exception:
-        logging.getLogger("app").warning("the queue does not answer; the sweep will find what waits", exc_info=True)
+        logging.getLogger("app").warning(
+            "the queue does not answer; the sweep will find what waits", exc_info=True
+        )
 
 
 def _program_version() -> str:
     """The version of the database this program was written for: the last migration beside it."""
-    return max(path.name.partition("_")[0] for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"))
+    return max(
+        path.name.partition("_")[0] for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py")
+    )
 
 
 # ── before and after each request ──
 
 
 def _trace() -> None:
-    """Each request has an id: its proxy's, else ours; the logs, the audit log and the answer carry it."""
+    """Each request has an id: its proxy's, else ours; the logs, the audit log and the answer carry
+    it.
+    """
     trusted = request.headers.get("X-Request-Id", "") if _machine().is_production else ""
     trace.begin(trusted, request.remote_addr or "")
     g.began = time.perf_counter()
 
 
 def _log(response: Response) -> Response:
-    """One line a request: what was asked by its route, never by its address, which may hold a name or a link."""
+    """One line a request: what was asked by its route, never by its address, which may hold a name
+    or a link.
+    """
     response.headers["X-Request-Id"] = trace.here().id
     if not request.path.startswith("/static/"):
         logging.getLogger("access").info(
-            "%s %s %s", request.method, request.url_rule or "—", response.status_code,
-            extra={"method": request.method, "route": str(request.url_rule or ""), "status": response.status_code,
-                   "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1), "bytes": response.calculate_content_length() or 0},
-        )  # fmt: skip
+            "%s %s %s",
+            request.method,
+            request.url_rule or "—",
+            response.status_code,
+            extra={
+                "method": request.method,
+                "route": str(request.url_rule or ""),
+                "status": response.status_code,
+                "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
+                "bytes": response.calculate_content_length() or 0,
+            },
+        )
     return response
 
 
@@ -187,13 +256,19 @@ _right_version_until = 0.0
 
 
 def _refuse_another_version() -> Any:
-    """A program and a database of different versions do not work together: a page says so until one of them was brought up to date.
-    Looked at once a minute: the database may be migrated under a process that runs."""
+    """A program and a database of different versions do not work together: a page says so until one
+    of them was brought up to date.
+    Looked at once a minute: the database may be migrated under a process that runs.
+    """
     global _right_version_until
     if time.monotonic() < _right_version_until:
         return None
     if health.is_another_version():
-        return _bare(503, _("Comptoir is being updated: come back in a minute.")), 503, {"Retry-After": "60"}
+        return (
+            _bare(503, _("Comptoir is being updated: come back in a minute.")),
+            503,
+            {"Retry-After": "60"},
+        )
     _right_version_until = time.monotonic() + 60
     return None
 
@@ -202,10 +277,13 @@ def _which_face() -> Any:
     """The site and the face a Host header asks for; a stranger's host is refused."""
     host = (urlsplit(f"//{request.host}").hostname or "").lower()
     machine = _machine()
-    g.is_back_office = host == machine.base_host or (not machine.is_production and sites.is_loopback(host))
+    g.is_back_office = host == machine.base_host or (
+        not machine.is_production and sites.is_loopback(host)
+    )
     # Only lists are large, and only from who is signed in or shows a key.
     if not (
-        (request.endpoint == "ImportView.upload" and "key" in session) or (request.endpoint == "api.give_file" and "Authorization" in request.headers)
+        (request.endpoint == "ImportView.upload" and "key" in session)
+        or (request.endpoint == "api.give_file" and "Authorization" in request.headers)
     ):
         request.max_content_length = 13_000_000
     if request.path.startswith("/static/"):
@@ -226,14 +304,16 @@ def _machine() -> config.Config:
 
 
 PUBLIC_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: mediastream:; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'; "
-    "report-uri /api/v1/csp; report-to csp"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src"
+    " 'self' blob: mediastream:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri"
+    " 'none'; frame-ancestors 'none'; manifest-src 'self'; report-uri /api/v1/csp; report-to csp"
 )
 
 
 def _guard(response: Response) -> Response:
-    """The headers of every answer; a picture or a mail may have set a stricter policy of its own."""
+    """The headers of every answer; a picture or a mail may have set a stricter policy of its
+    own.
+    """
     headers = response.headers
     headers.setdefault("Content-Security-Policy", PUBLIC_POLICY)
     headers["X-Content-Type-Options"] = "nosniff"
@@ -246,7 +326,9 @@ def _guard(response: Response) -> Response:
     if _machine().is_https:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.path.startswith("/static/"):
-        headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "public, max-age=3600"
+        headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if "v" in request.args else "public, max-age=3600"
+        )
     elif "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     return response
@@ -256,19 +338,50 @@ def _guard(response: Response) -> Response:
 
 
 def _compile_words() -> None:
-    """The catalogues people edit (.po) become those machines read (.mo) when they are newer; no build step to forget."""
+    """The catalogues people edit (.po) become those machines read (.mo) when they are newer; no
+    build step to forget.
+    """
     for source in (ROOT / "translations").glob("*/LC_MESSAGES/messages.po"):
         target = source.with_suffix(".mo")
         if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
             continue
-        with source.open("rb") as words, tempfile.NamedTemporaryFile(dir=source.parent, delete=False) as made:
+        with (
+            source.open("rb") as words,
+            tempfile.NamedTemporaryFile(dir=source.parent, delete=False) as made,
+        ):
             write_mo(made, read_po(words))
         os.chmod(made.name, 0o644)
         os.replace(made.name, target)
 
 
-_MONTHS = ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
-_LONG_MONTHS = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre")
+_MONTHS = (
+    "janv.",
+    "févr.",
+    "mars",
+    "avr.",
+    "mai",
+    "juin",
+    "juil.",
+    "août",
+    "sept.",
+    "oct.",
+    "nov.",
+    "déc.",
+)
+_LONG_MONTHS = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
 
 
 def _speak(app: Flask) -> None:
@@ -280,7 +393,8 @@ def _speak(app: Flask) -> None:
     filters["tenths"] = lambda n: format_decimal(n, "0.0")
     filters["moment"] = _moment
     filters["moment_short"] = lambda m: (
-        f"{clock.paris(m).day} {_MONTHS[clock.paris(m).month - 1]} {clock.paris(m):%H}{money.NBSP}h{money.NBSP}{clock.paris(m):%M}"
+        f"{clock.paris(m).day} {_MONTHS[clock.paris(m).month - 1]}"
+        f" {clock.paris(m):%H}{money.NBSP}h{money.NBSP}{clock.paris(m):%M}"
     )
     filters["day"] = _day
     filters["ago"] = _ago
@@ -333,7 +447,9 @@ def _ago(value: datetime) -> str:
     if days == 1:
         return _("yesterday")
     local = clock.paris(value)
-    return f"{local.day} {_MONTHS[local.month - 1]}" + (f" {local.year}" if local.year != clock.today().year else "")
+    return f"{local.day} {_MONTHS[local.month - 1]}" + (
+        f" {local.year}" if local.year != clock.today().year else ""
+    )
 
 
 # ── what goes wrong ──
@@ -351,7 +467,11 @@ def _errors(app: Flask) -> None:
         if already := _sent_before():
             return redirect(already)
         if request.method == "GET":
-            return _page(429 if seconds else 409, str(error), {"Retry-After": str(seconds)} if seconds else {})
+            return _page(
+                429 if seconds else 409,
+                str(error),
+                {"Retry-After": str(seconds)} if seconds else {},
+            )
         flash(str(error), "danger")
         return redirect(_back())
 
@@ -359,8 +479,15 @@ def _errors(app: Flask) -> None:
     def stale_form(error: CSRFError) -> Any:
         """The session ended under a form: say so, and show again what was typed."""
         view = app.view_functions.get(request.endpoint or "")
-        if request.path.startswith("/compte/") and view is not None and request.endpoint in KEEPS_WHAT_IS_TYPED:
-            flash(_("This page had been open for too long: check what you typed and send it again."), "warning")
+        if (
+            request.path.startswith("/compte/")
+            and view is not None
+            and request.endpoint in KEEPS_WHAT_IS_TYPED
+        ):
+            flash(
+                _("This page had been open for too long: check what you typed and send it again."),
+                "warning",
+            )
             return view(**(request.view_args or {}))
         if "X-Fragment" in request.headers or request.path == "/scanner":
             return _page(400, _("This page had been open for too long: reload it."))
@@ -375,22 +502,41 @@ def _errors(app: Flask) -> None:
         if isinstance(error, DataError):  # a NUL byte, a number no column can hold
             return _page(400, _sentence(400))
         if isinstance(error, IntegrityError):
-            return refused(Refused(_("Somebody did the same at the same moment, or this already exists: look at it again.")))
+            return refused(
+                Refused(
+                    _(
+                        "Somebody did the same at the same moment, or this already exists: look at"
+                        " it again."
+                    )
+                )
+            )
         if unit.is_lock(error):
-            return _page(503, _("Many people are at work: try again in a few seconds. Nothing was lost."), {"Retry-After": "3"})
+            return _page(
+                503,
+                _("Many people are at work: try again in a few seconds. Nothing was lost."),
+                {"Retry-After": "3"},
+            )
         return crashed(error)
 
     @app.errorhandler(FileNotFoundError)
     def lost(error: FileNotFoundError) -> Any:
-        """A stored file that is no longer there (forgotten, or a disk lost): the page says so, the log says which."""
+        """A stored file that is no longer there (forgotten, or a disk lost): the page says so, the
+        log says which.
+        """
         db.session.rollback()
-        logging.getLogger("app").error("a stored file is missing: %s", Path(error.filename or "").name)
+        logging.getLogger("app").error(
+            "a stored file is missing: %s", Path(error.filename or "").name
+        )
         return _page(404, _("This file is no longer kept."))
 
     @app.errorhandler(unit.StaleDataError)
     def faster(_error: Exception) -> Any:
         db.session.rollback()
-        return refused(Refused(_("Somebody changed this at the same moment: look at it again before you decide.")))
+        return refused(
+            Refused(
+                _("Somebody changed this at the same moment: look at it again before you decide.")
+            )
+        )
 
     @app.errorhandler(HTTPException)
     def known(error: HTTPException) -> Any:
@@ -399,22 +545,42 @@ def _errors(app: Flask) -> None:
             return error
         if error.code == 401 and request.path.startswith("/gestion"):
             return redirect(url_for("AuthView.login"))
-        said = error.description if error.code == 400 and not isinstance(error, CSRFError) and "site" in str(error.description) else None
+        said = (
+            error.description
+            if error.code == 400
+            and not isinstance(error, CSRFError)
+            and "site" in str(error.description)
+            else None
+        )
         return _page(error.code, said or _sentence(error.code))
 
     @app.errorhandler(Exception)
     def crashed(error: Exception) -> Any:
         db.session.rollback()
         reference = secrets.token_hex(4)
-        logging.getLogger("app").exception("error %s on %s %s", reference, request.method, request.path)
+        logging.getLogger("app").exception(
+            "error %s on %s %s", reference, request.method, request.path
+        )
         return _page(
-            500, _("Something broke on our side: nothing was kept. Try again; if it comes back, give us this reference: %(ref)s.", ref=reference)
+            500,
+            _(
+                "Something broke on our side: nothing was kept. Try again; if it comes back, give"
+                " us this reference: %(ref)s.",
+                ref=reference,
+            ),
         )
 
 
 # Pages whose form checks its own token: they can be shown again with what was typed.
-KEEPS_WHAT_IS_TYPED = {"portal.open_account", "portal.sign_in", "portal.forgotten", "portal.new_password", "portal.correct", "portal.change_email",
-                       "portal.change_password"}  # fmt: skip
+KEEPS_WHAT_IS_TYPED = {
+    "portal.open_account",
+    "portal.sign_in",
+    "portal.forgotten",
+    "portal.new_password",
+    "portal.correct",
+    "portal.change_email",
+    "portal.change_password",
+}
 
 
 def _sentence(code: int) -> str:
@@ -435,7 +601,11 @@ def _page(code: int, sentence: str, headers: dict[str, str] | None = None) -> An
     if request.path == "/scanner":
         return jsonify(code=str(code), message=sentence), code, headers or {}
     try:
-        staff_face = request.path.startswith("/gestion") and g.get("is_back_office") and current_user.is_authenticated
+        staff_face = (
+            request.path.startswith("/gestion")
+            and g.get("is_back_office")
+            and current_user.is_authenticated
+        )
         if not staff_face and (not g.get("site_id") or code == 500):
             return _bare(code, sentence), code, headers or {}
         template = "errors/admin.html" if staff_face else "errors/portal.html"
@@ -449,11 +619,15 @@ def _page(code: int, sentence: str, headers: dict[str, str] | None = None) -> An
 
 def _bare(code: int, sentence: str) -> str:
     """A page that needs no site, no session and no database."""
-    return current_app.jinja_env.get_template("errors/bare.html").render(code=code, sentence=sentence)
+    return current_app.jinja_env.get_template("errors/bare.html").render(
+        code=code, sentence=sentence
+    )
 
 
 def _sent_before() -> str | None:
-    """Where the first sending of this very form led: the loser of a double click is shown the winner's page."""
+    """Where the first sending of this very form led: the loser of a double click is shown the
+    winner's page.
+    """
     token = request.form.get("form_token", "") if request.method == "POST" else ""
     return once.seen(token) if token else None
 
@@ -467,4 +641,8 @@ def _back() -> str:
     came_from = urlsplit(request.referrer or "")
     if came_from.netloc == request.host and came_from.path:
         return came_from.path + (f"?{came_from.query}" if came_from.query else "")
-    return url_for("DashboardView.index") if request.path.startswith("/gestion") else url_for("portal.sell")
+    return (
+        url_for("DashboardView.index")
+        if request.path.startswith("/gestion")
+        else url_for("portal.sell")
+    )

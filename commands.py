@@ -1,4 +1,6 @@
-"""What an administrator types: `flask --app app init`, `staff add`, `demo`, `argus import`, `worker`."""
+"""What an administrator types: `flask --app app init`, `staff add`, `demo`, `argus import`,
+`worker`.
+"""
 
 import shutil
 import sys
@@ -13,7 +15,19 @@ from flask_babel import gettext as _
 from flask_migrate import upgrade
 
 from models import Counter, ImportRun, Store, Vendor
-from services import audit, backups, clock, days, files, keys, limits, outbox, retention, sealing, workflow
+from services import (
+    audit,
+    backups,
+    clock,
+    days,
+    files,
+    keys,
+    limits,
+    outbox,
+    retention,
+    sealing,
+    workflow,
+)
 from services.buyback import pricing
 from services.finance import books, restores
 from services.people import sites, staff
@@ -32,13 +46,17 @@ def register(app: Flask) -> None:
 
     @app.cli.command("init")
     def init() -> None:
-        """Bring an empty or older database up to date; a new one gets a vendor, a store, a site and a rule."""
+        """Bring an empty or older database up to date; a new one gets a vendor, a store, a site and
+        a rule.
+        """
         upgrade(directory=str(Path(app.root_path) / "migrations"))
         click.echo(bring_to_life())
 
     @staff_group.command("add")
     @click.argument("email")
-    @click.option("--role", default=staff.ADMINISTRATOR, show_default=True, help=", ".join(staff.ROLES))
+    @click.option(
+        "--role", default=staff.ADMINISTRATOR, show_default=True, help=", ".join(staff.ROLES)
+    )
     @click.option("--vendor", default="", help="Name of the vendor he works for.")
     def staff_add(email: str, role: str, vendor: str) -> None:
         """Give somebody access; prints a one-time password to change at the first sign-in."""
@@ -46,7 +64,11 @@ def register(app: Flask) -> None:
             staff.make_roles()
             user, password = staff.add(email, role, by=COMMAND)
             if role not in staff.SEE_ALL:
-                found = session.scalars(db.select(Vendor).where(Vendor.name == vendor) if vendor else db.select(Vendor).order_by(Vendor.id)).first()
+                found = session.scalars(
+                    db.select(Vendor).where(Vendor.name == vendor)
+                    if vendor
+                    else db.select(Vendor).order_by(Vendor.id)
+                ).first()
                 if found is None:
                     raise Refused(_("There is no vendor « %(name)s ».", name=vendor))
                 staff.belongs_to(user, found)
@@ -54,23 +76,39 @@ def register(app: Flask) -> None:
 
     @argus_group.command("import")
     @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--refused", type=click.Path(path_type=Path), help="Where to write the refused lines.")
+    @click.option(
+        "--refused", type=click.Path(path_type=Path), help="Where to write the refused lines."
+    )
     def argus_import(path: Path, refused: Path | None) -> None:
         """Load a price list (CSV or XLSX); prints what became of its lines."""
         with _sentences():
             run = runs.import_file(path, "argus", by=COMMAND)
-            _tell(run, path, refused or files.folder().parent / "imports" / f"{path.stem}-refusees.csv")
+            _tell(
+                run,
+                path,
+                refused or files.folder().parent / "imports" / f"{path.stem}-refusees.csv",
+            )
 
     @catalogue_group.command("import")
     @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     def catalogue_import(path: Path) -> None:
-        """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside it."""
+        """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside
+        it.
+        """
         with _sentences():
-            _tell(runs.import_file(path, "catalogue", by=COMMAND), path, path.with_name(f"{path.stem}-refusees.csv"))
+            _tell(
+                runs.import_file(path, "catalogue", by=COMMAND),
+                path,
+                path.with_name(f"{path.stem}-refusees.csv"),
+            )
 
     @catalogue_group.command("export")
     @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-    @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Only what changed since then (Paris).")
+    @click.option(
+        "--since",
+        type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+        help="Only what changed since then (Paris).",
+    )
     def catalogue_export(path: Path, since: datetime | None) -> None:
         """Write the référencier, whole or since a moment; .xlsx or .csv by its name."""
         with _sentences():
@@ -93,11 +131,20 @@ def register(app: Flask) -> None:
             store = db.session.scalar(db.select(Store).where(Store.code == code))
             if store is None:
                 raise Refused(_("There is no store « %(code)s ».", code=code))
-            run = runs.import_file(path, "stock", by=COMMAND, store=store, mode=feeds.FULL if full else feeds.DELTA)
+            run = runs.import_file(
+                path, "stock", by=COMMAND, store=store, mode=feeds.FULL if full else feeds.DELTA
+            )
             if run.state is runs.S.to_confirm:
                 for name, emptied, held in run.report["would_empty"]:
-                    click.echo(_("%(store)s: this file would take the stock of %(emptied)s references of %(held)s away. Nothing was changed yet.",
-                                 store=name, emptied=emptied, held=held))  # fmt: skip
+                    click.echo(
+                        _(
+                            "%(store)s: this file would take the stock of %(emptied)s references of"
+                            " %(held)s away. Nothing was changed yet.",
+                            store=name,
+                            emptied=emptied,
+                            held=held,
+                        )
+                    )
                 if not confirm:
                     raise Refused(_("Say --confirm, or confirm it under « Imports »."))
                 with unit_of_work() as session:
@@ -109,9 +156,13 @@ def register(app: Flask) -> None:
 
     @app.cli.command("demo")
     def demo() -> None:
-        """Add the demonstration: a month in the life of a shop. Does nothing when it is already there."""
+        """Add the demonstration: a month in the life of a shop. Does nothing when it is already
+        there.
+        """
         if app.extensions["comptoir"].is_production:
-            raise click.ClickException("The demonstration has public passwords: it is closed in production.")
+            raise click.ClickException(
+                "The demonstration has public passwords: it is closed in production."
+            )
         import demo as story
 
         with force_locale("fr"):
@@ -119,58 +170,121 @@ def register(app: Flask) -> None:
 
     @app.cli.command("check-invariants")
     def check_invariants() -> None:
-        """Recompute everything that must agree (totals, stock, ledger, payments, files, registers) and say so in words."""
+        """Recompute everything that must agree (totals, stock, ledger, payments, files, registers)
+        and say so in words.
+        """
         with force_locale("fr"):
             found = books.check()
             for sentence in found:
                 click.echo(sentence)
-            click.echo(_("Everything agrees.") if not found else _("%(count)s things do not agree.", count=len(found)))
+            click.echo(
+                _("Everything agrees.")
+                if not found
+                else _("%(count)s things do not agree.", count=len(found))
+            )
         if found:
             sys.exit(1)
 
     @app.cli.command("backup")
     @click.option(
-        "--to", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where to write it (COMPTOIR_BACKUP_DIR, else under the data)."
+        "--to",
+        "folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where to write it (COMPTOIR_BACKUP_DIR, else under the data).",
     )
     def backup(folder: Path | None) -> None:
-        """Write one encrypted file with the database, every stored file and a manifest; safe while people work."""
+        """Write one encrypted file with the database, every stored file and a manifest; safe while
+        people work.
+        """
         machine = app.extensions["comptoir"]
         with _sentences():
             made = backups.make(machine.database_url, machine.data_dir, folder or machine.backups)
             with unit_of_work():
                 days.beat("backup", file=made.path.name, bytes=made.size, files=made.files)
                 audit.note("backup_made", by=COMMAND, subject=made.path.name)
-        click.echo(_("%(path)s: %(size)s MB, %(files)s files.", path=made.path, size=round(made.size / 1e6, 1), files=made.files))
+        click.echo(
+            _(
+                "%(path)s: %(size)s MB, %(files)s files.",
+                path=made.path,
+                size=round(made.size / 1e6, 1),
+                files=made.files,
+            )
+        )
 
     @app.cli.command("restore")
     @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--verify", is_flag=True, help="Restore into a place of its own, check everything, and leave this installation as it is.")
+    @click.option(
+        "--verify",
+        is_flag=True,
+        help=(
+            "Restore into a place of its own, check everything, and leave this installation as"
+            " it is."
+        ),
+    )
     def restore(path: Path, verify: bool) -> None:
-        """Restore a backup into this empty installation, check everything, and hold all sendings; or only --verify it."""
+        """Restore a backup into this empty installation, check everything, and hold all sendings;
+        or only --verify it.
+        """
         with _sentences():
-            report = restores.verify(app, path) if verify else restores.into_here(app, path, by=COMMAND)
+            report = (
+                restores.verify(app, path) if verify else restores.into_here(app, path, by=COMMAND)
+            )
         for sentence in report.troubles:
             click.echo(sentence)
         click.echo(
-            _("Backup of %(day)s (version %(revision)s): %(files)s files, %(rows)s rows.", day=clock.paris(report.made_at).strftime("%d/%m/%Y %H:%M"),
-              revision=report.revision, files=report.files, rows=report.rows)
-        )  # fmt: skip
-        click.echo(_("Everything agrees.") if not report.troubles else _("%(count)s things do not agree.", count=len(report.troubles)))
+            _(
+                "Backup of %(day)s (version %(revision)s): %(files)s files, %(rows)s rows.",
+                day=clock.paris(report.made_at).strftime("%d/%m/%Y %H:%M"),
+                revision=report.revision,
+                files=report.files,
+                rows=report.rows,
+            )
+        )
+        click.echo(
+            _("Everything agrees.")
+            if not report.troubles
+            else _("%(count)s things do not agree.", count=len(report.troubles))
+        )
         if not verify:
-            click.echo(_("Sendings are held: look at « Tâches » before you resume them, then start the worker."))
+            click.echo(
+                _(
+                    "Sendings are held: look at « Tâches » before you resume them, then start the"
+                    " worker."
+                )
+            )
         if report.troubles:
             sys.exit(1)
 
     @app.cli.command("rotate-keys")
     def rotate_keys() -> None:
-        """Seal again, with the first key of COMPTOIR_SEALING_KEYS, what older keys sealed. May be stopped and started again."""
+        """Seal again, with the first key of COMPTOIR_SEALING_KEYS, what older keys sealed. May be
+        stopped and started again.
+        """
         with _sentences():
             report = keys.rotate(by=COMMAND, step=lambda done: click.echo(f"{done}…", nl=False))
             click.echo("")
-            click.echo(_("%(count)s texts and files sealed again with the key « %(name)s ».", count=report.sealed, name=sealing.current()))
+            click.echo(
+                _(
+                    "%(count)s texts and files sealed again with the key « %(name)s ».",
+                    count=report.sealed,
+                    name=sealing.current(),
+                )
+            )
             for name, count in report.still_needed.items():
-                click.echo(_("The key « %(name)s » must stay: %(count)s entries of the register hang on it, ten years.", name=name, count=count))
-            click.echo(_("Backups made before hang on the key that sealed them: keep it apart as long as you keep them."))
+                click.echo(
+                    _(
+                        "The key « %(name)s » must stay: %(count)s entries of the register hang on"
+                        " it, ten years.",
+                        name=name,
+                        count=count,
+                    )
+                )
+            click.echo(
+                _(
+                    "Backups made before hang on the key that sealed them: keep it apart as long as"
+                    " you keep them."
+                )
+            )
             for place in report.unreadable:
                 click.echo(_("Cannot be opened by any key: %(place)s.", place=place), err=True)
         if report.unreadable or keys.left():
@@ -178,11 +292,16 @@ def register(app: Flask) -> None:
 
     @app.cli.command("forget")
     def forget() -> None:
-        """Forget now what is over its time, and print the report (the worker does it each night)."""
+        """Forget now what is over its time, and print the report (the worker does it each
+        night).
+        """
         with _sentences():
             report = retention.run(by=COMMAND)
         for name, counts in report.counts.items():
-            click.echo(f"{name}: {counts['forgotten']}" + (f" ({counts['kept']})" if counts["kept"] else ""))
+            click.echo(
+                f"{name}: {counts['forgotten']}"
+                + (f" ({counts['kept']})" if counts["kept"] else "")
+            )
 
     @staff_group.command("unlock")
     @click.argument("email")
@@ -205,17 +324,38 @@ def register(app: Flask) -> None:
 
 
 def _tell(run: ImportRun, path: Path, refused: Path) -> None:
-    """What became of a file: its counters, the first lines that were wrong, and where all of them are."""
+    """What became of a file: its counters, the first lines that were wrong, and where all of them
+    are.
+    """
     if run.error:
         raise click.ClickException(run.error)
     click.echo(
-        _("%(read)s lines read, %(created)s created, %(updated)s updated, %(unchanged)s unchanged, %(refused)s refused.",
-          read=run.lines_read, created=run.created, updated=run.updated, unchanged=run.unchanged, refused=run.refused)
-    )  # fmt: skip
+        _(
+            "%(read)s lines read, %(created)s created, %(updated)s updated, %(unchanged)s"
+            " unchanged, %(refused)s refused.",
+            read=run.lines_read,
+            created=run.created,
+            updated=run.updated,
+            unchanged=run.unchanged,
+            refused=run.refused,
+        )
+    )
     if run.ignored or run.removed:
-        click.echo(_("%(ignored)s ignored, %(removed)s taken off.", ignored=run.ignored, removed=run.removed))
+        click.echo(
+            _(
+                "%(ignored)s ignored, %(removed)s taken off.",
+                ignored=run.ignored,
+                removed=run.removed,
+            )
+        )
     for line, ean in run.report["repeated"]:
-        click.echo(_("Line %(line)s: %(ean)s was already named in this file; the last line counts.", line=line, ean=ean))
+        click.echo(
+            _(
+                "Line %(line)s: %(ean)s was already named in this file; the last line counts.",
+                line=line,
+                ean=ean,
+            )
+        )
     for line, _words, sentence in run.report["refused"][:50]:
         click.echo(_("Line %(line)s refused: %(sentence)s", line=line, sentence=sentence))
     if run.errors_path:
@@ -225,7 +365,9 @@ def _tell(run: ImportRun, path: Path, refused: Path) -> None:
 
 
 def bring_to_life() -> str:
-    """One vendor, one store, one site, one rule « 40 % de l'argus » in a new database, and nothing in another."""
+    """One vendor, one store, one site, one rule « 40 % de l'argus » in a new database, and nothing
+    in another.
+    """
     with force_locale("fr"), unit_of_work() as session:
         staff.make_roles()
         if session.scalar(db.select(Vendor.id).limit(1)):
@@ -234,11 +376,18 @@ def bring_to_life() -> str:
         session.add(vendor)
         session.flush()
         session.add(Store(vendor=vendor, name="Magasin", code="M1"))
-        sites.open_site(vendor, "Ma boutique", by=COMMAND, is_default=True, short_conditions="Boîte et notice requises\nPas de jeux import")
+        sites.open_site(
+            vendor,
+            "Ma boutique",
+            by=COMMAND,
+            is_default=True,
+            short_conditions="Boîte et notice requises\nPas de jeux import",
+        )
         pricing.first_rule(vendor.id)
         session.add(Counter(name="CDE", value=0))
     return _(
-        "The database is ready: one vendor, one store, one site, one rule « 40 % de l'argus ». Give yourself access: flask --app app staff add E-MAIL"
+        "The database is ready: one vendor, one store, one site, one rule « 40 % de l'argus ». Give"
+        " yourself access: flask --app app staff add E-MAIL"
     )
 
 

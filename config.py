@@ -1,4 +1,6 @@
-"""Every setting a machine gives, read from the environment; what a shop changes lives in services/settings.py."""
+"""Every setting a machine gives, read from the environment; what a shop changes lives in
+services/settings.py.
+"""
 
 import base64
 import contextlib
@@ -39,7 +41,9 @@ class Config:
 
     @property
     def backups(self) -> Path:
-        """Where backups are written: beside the data unless told otherwise (another disk is better)."""
+        """Where backups are written: beside the data unless told otherwise (another disk is
+        better).
+        """
         return Path(self.backup_dir) if self.backup_dir else self.data_dir / "backups"
 
     @property
@@ -56,9 +60,12 @@ class Config:
 
 
 def read(env: dict[str, str] | None = None) -> Config:
-    """Read the settings; raises ConfigError with a sentence when production lacks one or reaches a simulator."""
+    """Read the settings; raises ConfigError with a sentence when production lacks one or reaches a
+    simulator.
+    """
     env = dict(os.environ) if env is None else env
-    # COMPTOIR_ENV: "trial" (default: simulators, demo accounts) or "production" (neither can be reached).
+    # COMPTOIR_ENV: "trial" (default: simulators, demo accounts) or "production" (neither can be
+    # reached).
     mode = env.get("COMPTOIR_ENV", "trial")
     # COMPTOIR_DATA_DIR: where files, the embedded databases and the trial's secret live.
     data_dir = Path(env.get("COMPTOIR_DATA_DIR") or Path(__file__).parent / "var").resolve()
@@ -73,39 +80,62 @@ def read(env: dict[str, str] | None = None) -> Config:
         database_url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
     # COMPTOIR_REDIS_URL: queue, limits and locks in Redis; a SQLite file when absent.
     redis_url = env.get("COMPTOIR_REDIS_URL", "")
-    # COMPTOIR_SMTP_URL: smtp://user:password@host:587 (smtps:// for TLS from the first byte); absent: mails wait.
+    # COMPTOIR_SMTP_URL: smtp://user:password@host:587 (smtps:// for TLS from the first byte);
+    # absent: mails wait.
     smtp_url = env.get("COMPTOIR_SMTP_URL", "")
-    # COMPTOIR_SMS_URL: where the SMS gateway takes POST {"to", "text", "reference"}; absent: messages wait.
+    # COMPTOIR_SMS_URL: where the SMS gateway takes POST {"to", "text", "reference"}; absent:
+    # messages wait.
     sms_url = env.get("COMPTOIR_SMS_URL", "")
-    # COMPTOIR_MONDIAL_RELAY_URL: one host instead of the carrier's own (its simulator); absent: his services in production, none in a trial.
+    # COMPTOIR_MONDIAL_RELAY_URL: one host instead of the carrier's own (its simulator); absent: his
+    # services in production, none in a trial.
     mondial_relay_url = env.get("COMPTOIR_MONDIAL_RELAY_URL", "")
-    # COMPTOIR_SEALING_KEYS: « id:base64 of 32 bytes », newest first; seals IBANs, document numbers, the register, carrier keys.
-    # An old key stays in the list as long as something it sealed lives. Made once under the data directory for a trial.
+    # COMPTOIR_SEALING_KEYS: « id:base64 of 32 bytes », newest first; seals IBANs, document numbers,
+    # the register, carrier keys.
+    # An old key stays in the list as long as something it sealed lives. Made once under the data
+    # directory for a trial.
     sealing_keys = env.get("COMPTOIR_SEALING_KEYS", "")
     # COMPTOIR_SECRET_KEY: signs cookies and links; made once under the data directory for a trial.
     secret_key = env.get("COMPTOIR_SECRET_KEY", "")
-    # COMPTOIR_OLD_SECRET_KEYS: earlier secrets, newest first, comma-separated: what they signed stays readable until it expires.
+    # COMPTOIR_OLD_SECRET_KEYS: earlier secrets, newest first, comma-separated: what they signed
+    # stays readable until it expires.
     old_secret_keys = env.get("COMPTOIR_OLD_SECRET_KEYS", "")
-    # COMPTOIR_METRICS_TOKEN: what a monitoring program sends (« Authorization: Bearer … ») to read /api/v1/metrics; absent: closed.
+    # COMPTOIR_METRICS_TOKEN: what a monitoring program sends (« Authorization: Bearer … ») to read
+    # /api/v1/metrics; absent: closed.
     metrics_token = env.get("COMPTOIR_METRICS_TOKEN", "")
-    # COMPTOIR_BACKUP_DIR: where the night's backup goes; under the data directory when absent, another disk is better.
+    # COMPTOIR_BACKUP_DIR: where the night's backup goes; under the data directory when absent,
+    # another disk is better.
     backup_dir = env.get("COMPTOIR_BACKUP_DIR", "")
     # COMPTOIR_LOG_FILE: where logs go, as lines of JSON; absent: the error output.
     log_file = env.get("COMPTOIR_LOG_FILE", "")
-    # COMPTOIR_FEEDS_DIR: the watched folder, where shops or their tills drop stock files (FOLDER/STORE CODE/file.csv); absent: none.
+    # COMPTOIR_FEEDS_DIR: the watched folder, where shops or their tills drop stock files
+    # (FOLDER/STORE CODE/file.csv); absent: none.
     feeds_dir = env.get("COMPTOIR_FEEDS_DIR", "")
     if mode == "production":
         if metrics_token and len(metrics_token) < 20:
-            raise ConfigError("COMPTOIR_METRICS_TOKEN is too short: at least 20 random characters, or none at all.")
+            raise ConfigError(
+                "COMPTOIR_METRICS_TOKEN is too short: at least 20 random characters, or none at"
+                " all."
+            )
         if len(secret_key) < 32:
-            raise ConfigError("COMPTOIR_SECRET_KEY is compulsory in production: at least 32 random characters.")
+            raise ConfigError(
+                "COMPTOIR_SECRET_KEY is compulsory in production: at least 32 random characters."
+            )
         if not re.fullmatch(r"\w+:[A-Za-z0-9+/]{43}=(,\w+:[A-Za-z0-9+/]{43}=)*", sealing_keys):
-            raise ConfigError("COMPTOIR_SEALING_KEYS is compulsory in production: « k1: » and 32 random bytes in base64 (openssl rand -base64 32).")
+            raise ConfigError(
+                "COMPTOIR_SEALING_KEYS is compulsory in production: « k1: » and 32 random bytes in"
+                " base64 (openssl rand -base64 32)."
+            )
         if not base_url.startswith("https://"):
             raise ConfigError("COMPTOIR_BASE_URL must be an https:// address in production.")
-        for name, url in (("SMTP", smtp_url), ("SMS", sms_url), ("MONDIAL_RELAY", mondial_relay_url)):
+        for name, url in (
+            ("SMTP", smtp_url),
+            ("SMS", sms_url),
+            ("MONDIAL_RELAY", mondial_relay_url),
+        ):
             if "simulator" in url or urlsplit(url).port in SIMULATOR_PORTS:
-                raise ConfigError(f"COMPTOIR_{name}_URL points at a simulator, which production may not reach.")
+                raise ConfigError(
+                    f"COMPTOIR_{name}_URL points at a simulator, which production may not reach."
+                )
     return Config(
         env=mode,
         data_dir=data_dir,
@@ -135,7 +165,10 @@ def _trial_secret(data_dir: Path) -> str:
 
 
 def trial_sealing_key(data_dir: Path) -> str:
-    return _made_once(data_dir / "sealing_key", lambda: "trial:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    return _made_once(
+        data_dir / "sealing_key",
+        lambda: "trial:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+    )
 
 
 def _made_once(path: Path, make: Callable[[], str]) -> str:

@@ -2,15 +2,19 @@
 
 The house    Event  AuditEntry  Message  Outbox  OutboxHold  DayRun  Pulse  RetentionRun  CspReport
              Setting  Counter  FormUse  SavedView  VisitDay  UnknownDemand
-People       Vendor  Store  ShippingRate  Site  SiteHost  Membership  StaffAccount  RecoveryCode  StaffSession  Customer  IdentityDocument
+People       Vendor  Store  ShippingRate  Site  SiteHost  Membership  StaffAccount  RecoveryCode
+StaffSession  Customer  IdentityDocument
              MachineKey  IdempotentRequest  Webhook  WebhookDelivery
-Stock        Platform  Brand  BrandAgreement  Product  ProductText  ProductImage  Variant  ArgusValue  PricePoint
+Stock        Platform  Brand  BrandAgreement  Product  ProductText  ProductImage  Variant
+ArgusValue  PricePoint
              ImportRun  ColumnMapping  VendorReference  UnmatchedReference
-             Item  StockLevel  Reservation  Movement  StockCount  StockCountLine  StockTransfer  StockTransferLine
+             Item  StockLevel  Reservation  Movement  StockCount  StockCountLine  StockTransfer
+             StockTransferLine
              TillEvent  StockConflict  Listing
 Buy-back     BuyingRule  Offer  OfferLine  Photo  CarrierContract  Parcel  ParcelEvent
              PoliceRecord  RegisterSeal  Consultation
-Payments     Account  LedgerTransaction  Entry  BankDetails  PayingAccount  SellerPayment  TransferBatch  TransferLine  BankAnswer
+Payments     Account  LedgerTransaction  Entry  BankDetails  PayingAccount  SellerPayment
+TransferBatch  TransferLine  BankAnswer
 """
 
 from datetime import UTC, date, datetime
@@ -39,7 +43,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-# Named constraints, so that Alembic can find them again on both engines. Before any class, FAB's included.
+# Named constraints, so that Alembic can find them again on both engines. Before any class, FAB's
+# included.
 Model.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -48,7 +53,8 @@ Model.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
-from flask_appbuilder.security.sqla.models import User  # noqa: E402  (after the naming convention, which must name its constraints)
+# After the naming convention, which must name its constraints.
+from flask_appbuilder.security.sqla.models import User  # noqa: E402
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -79,19 +85,28 @@ facts = Annotated[dict[str, Any], mapped_column(JSON)]
 
 def status(enum: type[StrEnum], default: StrEnum | None = None) -> Mapped[Any]:
     """A state column: stored by name, which equals the value."""
-    return mapped_column(Enum(enum, native_enum=False, length=24, create_constraint=False), default=default, index=True)
+    return mapped_column(
+        Enum(enum, native_enum=False, length=24, create_constraint=False),
+        default=default,
+        index=True,
+    )
 
 
 def choice(enum: type[StrEnum], default: StrEnum | None = None) -> Mapped[Any]:
     """A coded column that is no state: stored the same way, without an index."""
-    return mapped_column(Enum(enum, native_enum=False, length=24, create_constraint=False), default=default)
+    return mapped_column(
+        Enum(enum, native_enum=False, length=24, create_constraint=False), default=default
+    )
 
 
-# ───────────────────────────────────────────── The house ─────────────────────────────────────────────
+# ───────────────────────────────────────────── The house
+# ─────────────────────────────────────────────
 
 
 class Event(Model):
-    """Something happened to a row: who moved it, from where to where, with which facts. Only ever added."""
+    """Something happened to a row: who moved it, from where to where, with which facts. Only ever
+    added.
+    """
 
     __tablename__ = "event"
     id: Mapped[pk]
@@ -113,7 +128,9 @@ class Event(Model):
 
 
 class AuditEntry(Model):
-    """Somebody signed in, read what is sealed, or changed who may do what: chained, only ever added, kept a year."""
+    """Somebody signed in, read what is sealed, or changed who may do what: chained, only ever
+    added, kept a year.
+    """
 
     __tablename__ = "audit_entry"
     id: Mapped[pk]
@@ -168,7 +185,9 @@ class Message(Model):
     sends: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[moment] = mapped_column(index=True)
     sent_at: Mapped[moment | None]
-    __table_args__ = (CheckConstraint("state != 'sent' OR sent_at IS NOT NULL", name="sent_has_a_date"),)
+    __table_args__ = (
+        CheckConstraint("state != 'sent' OR sent_at IS NOT NULL", name="sent_has_a_date"),
+    )
 
     def __str__(self) -> str:
         return self.subject
@@ -183,7 +202,9 @@ class OutboxState(StrEnum):
 
 
 class Outbox(Model):
-    """What must still be told to the outside, written with the fact that caused it; a worker claims it by lease."""
+    """What must still be told to the outside, written with the fact that caused it; a worker claims
+    it by lease.
+    """
 
     __tablename__ = "outbox"
     id: Mapped[pk]
@@ -209,7 +230,9 @@ class Outbox(Model):
 
 
 class OutboxHold(Model):
-    """Nothing leaves any more, since when and why (a restored backup must not send twice what had left), until somebody lifts it."""
+    """Nothing leaves any more, since when and why (a restored backup must not send twice what had
+    left), until somebody lifts it.
+    """
 
     __tablename__ = "outbox_hold"
     id: Mapped[pk]
@@ -221,7 +244,9 @@ class OutboxHold(Model):
 
 
 class DayRun(Model):
-    """A job of the day, run once for a Paris day whoever rings and however often: its key is the promise."""
+    """A job of the day, run once for a Paris day whoever rings and however often: its key is the
+    promise.
+    """
 
     __tablename__ = "day_run"
     id: Mapped[pk]
@@ -237,7 +262,9 @@ class DayRun(Model):
 
 
 class Pulse(Model):
-    """The last time something that must keep happening happened (the worker, a backup, the check of everything), and what came of it."""
+    """The last time something that must keep happening happened (the worker, a backup, the check of
+    everything), and what came of it.
+    """
 
     __tablename__ = "pulse"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -257,7 +284,9 @@ class RetentionRun(Model):
 
 
 class CspReport(Model):
-    """A browser refused to load or run something on one of our pages: what, on which page, how often."""
+    """A browser refused to load or run something on one of our pages: what, on which page, how
+    often.
+    """
 
     __tablename__ = "csp_report"
     id: Mapped[pk]
@@ -274,7 +303,9 @@ class CspReport(Model):
 
 
 class Setting(Model):
-    """What a shop decided under « Paramétrages divers », from a moment on; the newest row of a key is in force."""
+    """What a shop decided under « Paramétrages divers », from a moment on; the newest row of a key
+    is in force.
+    """
 
     __tablename__ = "setting"
     id: Mapped[pk]
@@ -303,7 +334,9 @@ class FormUse(Model):
 
 
 class SavedView(Model):
-    """A list as one member of staff likes to see it: its search, filters and order, under a name."""
+    """A list as one member of staff likes to see it: its search, filters and order, under a
+    name.
+    """
 
     __tablename__ = "saved_view"
     id: Mapped[pk]
@@ -315,7 +348,9 @@ class SavedView(Model):
 
 
 class VisitDay(Model):
-    """How many different visitors a site had on one Paris day (a daily count: days cannot be summed into people)."""
+    """How many different visitors a site had on one Paris day (a daily count: days cannot be summed
+    into people).
+    """
 
     __tablename__ = "visit_day"
     id: Mapped[pk]
@@ -340,11 +375,14 @@ class UnknownDemand(Model):
         return self.ean
 
 
-# ───────────────────────────────────────────── People ────────────────────────────────────────────────
+# ───────────────────────────────────────────── People
+# ────────────────────────────────────────────────
 
 
 class Vendor(Model):
-    """A legal entity that buys back and sells (« enseigne »); the operator's own company is number 1."""
+    """A legal entity that buys back and sells (« enseigne »); the operator's own company is number
+    1.
+    """
 
     __tablename__ = "vendor"
     id: Mapped[pk]
@@ -355,7 +393,8 @@ class Vendor(Model):
     email: Mapped[str] = mapped_column(String(320), default="")
     phone: Mapped[str] = mapped_column(String(20), default="")
     address: Mapped[str] = mapped_column(Text, default="")
-    # Option « Livre de police », and the declaration at the préfecture that goes with it (art. R321-1 c. pén.).
+    # Option « Livre de police », and the declaration at the préfecture that goes with it (art.
+    # R321-1 c. pén.).
     police_register: Mapped[yes_no] = mapped_column(default=False)
     declaration_number: Mapped[str] = mapped_column(String(60), default="")
     declaration_on: Mapped[date | None] = mapped_column(Date)
@@ -393,7 +432,9 @@ class Store(Model):
 
 
 class ShippingRate(Model):
-    """What a vendor asks for sending a parcel up to a weight; nothing from an amount on, when he says so."""
+    """What a vendor asks for sending a parcel up to a weight; nothing from an amount on, when he
+    says so.
+    """
 
     __tablename__ = "shipping_rate"
     id: Mapped[pk]
@@ -407,7 +448,9 @@ class ShippingRate(Model):
         UniqueConstraint("vendor_id", "name", "up_to_grams"),
         CheckConstraint("up_to_grams > 0", name="weight_positive"),
         CheckConstraint("price_cents >= 0", name="price_not_negative"),
-        CheckConstraint("free_from_cents IS NULL OR free_from_cents > 0", name="free_from_positive"),
+        CheckConstraint(
+            "free_from_cents IS NULL OR free_from_cents > 0", name="free_from_positive"
+        ),
     )
 
     def __str__(self) -> str:
@@ -456,13 +499,25 @@ class Site(Model):
     copies_per_seller: Mapped[int | None]
     stock_cap: Mapped[int | None]
     vendor: Mapped["Vendor"] = relationship()
-    hosts: Mapped[list["SiteHost"]] = relationship(back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.id")
+    hosts: Mapped[list["SiteHost"]] = relationship(
+        back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.id"
+    )
     __table_args__ = (
         CheckConstraint("threshold_cents >= 0", name="threshold_not_negative"),
-        CheckConstraint("copies_per_cart IS NULL OR copies_per_cart > 0", name="copies_per_cart_positive"),
-        CheckConstraint("copies_per_seller IS NULL OR copies_per_seller > 0", name="copies_per_seller_positive"),
+        CheckConstraint(
+            "copies_per_cart IS NULL OR copies_per_cart > 0", name="copies_per_cart_positive"
+        ),
+        CheckConstraint(
+            "copies_per_seller IS NULL OR copies_per_seller > 0", name="copies_per_seller_positive"
+        ),
         CheckConstraint("stock_cap IS NULL OR stock_cap > 0", name="stock_cap_positive"),
-        Index("ix_site_one_default", "is_default", unique=True, sqlite_where=text("is_default"), postgresql_where=text("is_default")),
+        Index(
+            "ix_site_one_default",
+            "is_default",
+            unique=True,
+            sqlite_where=text("is_default"),
+            postgresql_where=text("is_default"),
+        ),
     )
 
     def __str__(self) -> str:
@@ -500,20 +555,27 @@ class Membership(Model):
 
 
 class StaffAccount(Model):
-    """What we add to a staff user: whether his password is still the first one, and his second factor."""
+    """What we add to a staff user: whether his password is still the first one, and his second
+    factor.
+    """
 
     __tablename__ = "staff_account"
-    user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("ab_user.id", ondelete="CASCADE"), primary_key=True
+    )
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
     password_given_at: Mapped[moment | None]  # a one-time password opens three days long
-    # The secret of his authenticator application (TOTP, RFC 6238), sealed; a code is used once: `totp_step` is the last step accepted.
+    # The secret of his authenticator application (TOTP, RFC 6238), sealed; a code is used once:
+    # `totp_step` is the last step accepted.
     totp_sealed: Mapped[str] = mapped_column(Text, default="")
     totp_step: Mapped[int] = mapped_column(default=0)
     totp_since: Mapped[moment | None]
 
 
 class RecoveryCode(Model):
-    """One of the ten codes that open an account once when the telephone is lost; only its fingerprint is kept."""
+    """One of the ten codes that open an account once when the telephone is lost; only its
+    fingerprint is kept.
+    """
 
     __tablename__ = "recovery_code"
     id: Mapped[pk]
@@ -523,7 +585,9 @@ class RecoveryCode(Model):
 
 
 class StaffSession(Model):
-    """A browser a member of staff is signed in with: seen, listed, and ended from any other one. Only a fingerprint of its key is kept."""
+    """A browser a member of staff is signed in with: seen, listed, and ended from any other one.
+    Only a fingerprint of its key is kept.
+    """
 
     __tablename__ = "staff_session"
     id: Mapped[pk]
@@ -559,7 +623,9 @@ class Customer(Model):
     session_epoch: Mapped[int] = mapped_column(default=0)
     conditions_sha256: Mapped[str] = mapped_column(String(64), default="")
     created_at: Mapped[moment] = mapped_column(index=True)
-    seen_at: Mapped[moment | None] = mapped_column(index=True)  # the last sign-in: an account nobody uses is erased after three years
+    seen_at: Mapped[moment | None] = mapped_column(
+        index=True
+    )  # the last sign-in: an account nobody uses is erased after three years
     leaving_told_at: Mapped[moment | None]  # the mail that says so, a month before
     erased_at: Mapped[moment | None]
     offers: Mapped[list["Offer"]] = relationship(back_populates="customer", viewonly=True)
@@ -580,12 +646,16 @@ class DocumentKind(StrEnum):
 
 
 class IdentityDocument(Model):
-    """The references of the document a seller showed a vendor at his first sale: never a scan (CNIL SAN-2020-008)."""
+    """The references of the document a seller showed a vendor at his first sale: never a scan (CNIL
+    SAN-2020-008).
+    """
 
     __tablename__ = "identity_document"
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"), index=True)
+    customer_id: Mapped[int] = mapped_column(
+        ForeignKey("customer.id", ondelete="CASCADE"), index=True
+    )
     kind: Mapped[DocumentKind] = choice(DocumentKind)
     number_sealed: Mapped[words]
     number_tail: Mapped[str] = mapped_column(String(4))
@@ -602,32 +672,47 @@ class IdentityDocument(Model):
 
 
 class MachineKey(Model):
-    """What a till or a vendor's software shows at the door for machines. Its secret was shown once; only its fingerprint is kept."""
+    """What a till or a vendor's software shows at the door for machines. Its secret was shown once;
+    only its fingerprint is kept.
+    """
 
     __tablename__ = "machine_key"
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
-    store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"), index=True)  # None: all stores of the vendor
+    store_id: Mapped[int | None] = mapped_column(
+        ForeignKey("store.id"), index=True
+    )  # None: all stores of the vendor
     name: Mapped[label]
     start: Mapped[str] = mapped_column(String(12))  # its first letters, to recognise it in a list
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[str] = mapped_column(String(200))  # words separated by spaces
     per_minute: Mapped[int] = mapped_column(default=600)
-    # The one till of a store whose absolute counts are believed: two would each count their own half of the day.
+    # The one till of a store whose absolute counts are believed: two would each count their own
+    # half of the day.
     counts: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[moment]
     used_at: Mapped[moment | None]
     revoked_at: Mapped[moment | None]
     vendor: Mapped["Vendor"] = relationship()
     store: Mapped[Optional["Store"]] = relationship()
-    __table_args__ = (Index("uq_machine_key_counts", "store_id", unique=True, sqlite_where=text("counts"), postgresql_where=text("counts")),)
+    __table_args__ = (
+        Index(
+            "uq_machine_key_counts",
+            "store_id",
+            unique=True,
+            sqlite_where=text("counts"),
+            postgresql_where=text("counts"),
+        ),
+    )
 
     def __str__(self) -> str:
         return self.name
 
 
 class IdempotentRequest(Model):
-    """A request of a machine under its Idempotency-Key: the second one gets the first one's answer, for a day."""
+    """A request of a machine under its Idempotency-Key: the second one gets the first one's answer,
+    for a day.
+    """
 
     __tablename__ = "idempotent_request"
     id: Mapped[pk]
@@ -656,7 +741,9 @@ class Webhook(Model):
     events: Mapped[str] = mapped_column(String(500))  # names separated by spaces; « * »: all
     status: Mapped[WebhookState] = status(WebhookState, WebhookState.active)
     secret_sealed: Mapped[words]
-    previous_sealed: Mapped[str] = mapped_column(Text, default="")  # the secret before the last change, signed with too until it is forgotten
+    previous_sealed: Mapped[str] = mapped_column(
+        Text, default=""
+    )  # the secret before the last change, signed with too until it is forgotten
     created_at: Mapped[moment]
     vendor: Mapped["Vendor"] = relationship()
 
@@ -671,13 +758,19 @@ class DeliveryState(StrEnum):
 
 
 class WebhookDelivery(Model):
-    """One thing told, or to be told, to one address: what, how often it was tried, what it answered."""
+    """One thing told, or to be told, to one address: what, how often it was tried, what it
+    answered.
+    """
 
     __tablename__ = "webhook_delivery"
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
-    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhook.id", ondelete="CASCADE"), index=True)
-    message_id: Mapped[code] = mapped_column(index=True)  # the same for each try and each replay: « webhook-id »
+    webhook_id: Mapped[int] = mapped_column(
+        ForeignKey("webhook.id", ondelete="CASCADE"), index=True
+    )
+    message_id: Mapped[code] = mapped_column(
+        index=True
+    )  # the same for each try and each replay: « webhook-id »
     event: Mapped[code]
     body: Mapped[words]
     status: Mapped[DeliveryState] = status(DeliveryState, DeliveryState.to_deliver)
@@ -692,7 +785,8 @@ class WebhookDelivery(Model):
         return f"{self.event} · {self.id}"
 
 
-# ───────────────────────────────────────────── Stock ─────────────────────────────────────────────────
+# ───────────────────────────────────────────── Stock
+# ─────────────────────────────────────────────────
 
 
 class Platform(Model):
@@ -709,7 +803,9 @@ class Platform(Model):
 
 
 class Brand(Model):
-    """A brand (« marque »). One that asks for its agreement is sold by nobody it did not accept (AN-018)."""
+    """A brand (« marque »). One that asks for its agreement is sold by nobody it did not accept
+    (AN-018).
+    """
 
     __tablename__ = "brand"
     id: Mapped[pk]
@@ -779,17 +875,30 @@ class Product(Model):
     brand: Mapped[Optional["Brand"]] = relationship()
     proposed_by: Mapped[Optional["Vendor"]] = relationship()
     merged_into: Mapped[Optional["Product"]] = relationship(remote_side="Product.id")
-    variants: Mapped[list["Variant"]] = relationship(back_populates="product", order_by="Variant.id")
-    texts: Mapped[list["ProductText"]] = relationship(back_populates="product", cascade="all, delete-orphan")
-    images: Mapped[list["ProductImage"]] = relationship(order_by="ProductImage.rank, ProductImage.id", cascade="all, delete-orphan")
+    variants: Mapped[list["Variant"]] = relationship(
+        back_populates="product", order_by="Variant.id"
+    )
+    texts: Mapped[list["ProductText"]] = relationship(
+        back_populates="product", cascade="all, delete-orphan"
+    )
+    images: Mapped[list["ProductImage"]] = relationship(
+        order_by="ProductImage.rank, ProductImage.id", cascade="all, delete-orphan"
+    )
     __table_args__ = (
-        Index("ix_product_supplier_ref_brand_id", "supplier_ref", "brand_id", sqlite_where=text("supplier_ref != ''"),
-              postgresql_where=text("supplier_ref != ''")),
+        Index(
+            "ix_product_supplier_ref_brand_id",
+            "supplier_ref",
+            "brand_id",
+            sqlite_where=text("supplier_ref != ''"),
+            postgresql_where=text("supplier_ref != ''"),
+        ),
         Index("ix_product_brand_id", "brand_id"),
         Index("ix_product_category_family", "category", "family"),
-        CheckConstraint("(status = 'merged') = (merged_into_id IS NOT NULL)", name="merged_into_another"),
+        CheckConstraint(
+            "(status = 'merged') = (merged_into_id IS NOT NULL)", name="merged_into_another"
+        ),
         CheckConstraint("vat_bp BETWEEN 0 AND 10000", name="vat_in_bounds"),
-    )  # fmt: skip
+    )
 
     @property
     def attribute_words(self) -> str:
@@ -819,13 +928,17 @@ class ProductImage(Model):
 
     __tablename__ = "product_image"
     id: Mapped[pk]
-    product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"), index=True)
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("product.id", ondelete="CASCADE"), index=True
+    )
     picture: Mapped[str] = mapped_column(String(80))
     rank: Mapped[int] = mapped_column(default=0)
 
 
 class Variant(Model):
-    """What carries a barcode (« référence »): one size, one colour, one edition; the argus in force is copied here so that a quote is one read."""
+    """What carries a barcode (« référence »): one size, one colour, one edition; the argus in force
+    is copied here so that a quote is one read.
+    """
 
     __tablename__ = "variant"
     id: Mapped[pk]
@@ -855,7 +968,11 @@ class Variant(Model):
     @property
     def details(self) -> str:
         """« Noir · cuir · 42 », what tells it from its sisters."""
-        return " · ".join(part for part in (self.color, self.material, self.size, self.shoe_size, self.edition) if part)
+        return " · ".join(
+            part
+            for part in (self.color, self.material, self.size, self.shoe_size, self.edition)
+            if part
+        )
 
     def __str__(self) -> str:
         return self.ean
@@ -883,7 +1000,9 @@ class ArgusValue(Model):
 
 
 class PricePoint(Model):
-    """What was asked for a reference from a moment on, by the catalogue or by a listing. Only ever added: it says the lowest price of 30 days."""
+    """What was asked for a reference from a moment on, by the catalogue or by a listing. Only ever
+    added: it says the lowest price of 30 days.
+    """
 
     __tablename__ = "price_point"
     id: Mapped[pk]
@@ -908,16 +1027,21 @@ class ImportState(StrEnum):
 
 
 class ImportRun(Model):
-    """One file given to us: what it was, what became of each line, and where its refused lines are."""
+    """One file given to us: what it was, what became of each line, and where its refused lines
+    are.
+    """
 
     __tablename__ = "import_run"
     id: Mapped[pk]
     kind: Mapped[code]
     vendor_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"), index=True)
     store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"), index=True)
-    # « full »: what the file does not name is no longer there; « delta »: it says nothing of what it does not name.
+    # « full »: what the file does not name is no longer there; « delta »: it says nothing of what
+    # it does not name.
     mode: Mapped[str] = mapped_column(String(10), default="")
-    mapping: Mapped[facts] = mapped_column(default=dict)  # our column -> the file's own name for it, where a person said so
+    mapping: Mapped[facts] = mapped_column(
+        default=dict
+    )  # our column -> the file's own name for it, where a person said so
     dated_at: Mapped[moment | None]  # when its counts were true, as the file says
     confirmed: Mapped[bool] = mapped_column(Boolean, default=False)
     cancel_asked: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -940,7 +1064,9 @@ class ImportRun(Model):
     errors_path: Mapped[str] = mapped_column(String(80), default="")
     error: Mapped[str] = mapped_column(Text, default="")
     by_name: Mapped[label]
-    received_at: Mapped[moment]  # long before it is loaded, when a person looks at it first or must confirm it
+    received_at: Mapped[
+        moment
+    ]  # long before it is loaded, when a person looks at it first or must confirm it
     started_at: Mapped[moment]
     ended_at: Mapped[moment | None]
     vendor: Mapped[Optional["Vendor"]] = relationship()
@@ -981,7 +1107,9 @@ class UnmatchedState(StrEnum):
 
 
 class UnmatchedReference(Model):
-    """A reference of a vendor's file that our catalogue does not know, with the closest title we have."""
+    """A reference of a vendor's file that our catalogue does not know, with the closest title we
+    have.
+    """
 
     __tablename__ = "unmatched_reference"
     id: Mapped[pk]
@@ -1000,7 +1128,10 @@ class UnmatchedReference(Model):
     vendor: Mapped["Vendor"] = relationship()
     store: Mapped[Optional["Store"]] = relationship()
     proposal: Mapped[Optional["Variant"]] = relationship()
-    __table_args__ = (UniqueConstraint("vendor_id", "sku"), Index("ix_unmatched_reference_vendor_id_status", "vendor_id", "status"))
+    __table_args__ = (
+        UniqueConstraint("vendor_id", "sku"),
+        Index("ix_unmatched_reference_vendor_id_status", "vendor_id", "status"),
+    )
 
     def __str__(self) -> str:
         return self.title or self.sku
@@ -1066,7 +1197,8 @@ class Item(Model):
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_item_vendor_id_variant_id_status", "vendor_id", "variant_id", "status"),
-        # One bought article is one unit in stock; only a unit given back may have been made before it.
+        # One bought article is one unit in stock; only a unit given back may have been made before
+        # it.
         Index(
             "uq_item_live_offer_line",
             "offer_line_id",
@@ -1082,7 +1214,9 @@ class Item(Model):
 
 
 class StockLevel(Model):
-    """How many new units of a reference a store holds, and how many of them are promised. Second-hand units are `Item` rows (MG-016)."""
+    """How many new units of a reference a store holds, and how many of them are promised.
+    Second-hand units are `Item` rows (MG-016).
+    """
 
     __tablename__ = "stock_level"
     id: Mapped[pk]
@@ -1090,12 +1224,15 @@ class StockLevel(Model):
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
     quantity: Mapped[int] = mapped_column(default=0)
-    # Promised to carts and orders. A shop that sells over its counter what the web had promised leaves it above `quantity`, until it is settled.
+    # Promised to carts and orders. A shop that sells over its counter what the web had promised
+    # leaves it above `quantity`, until it is settled.
     reserved: Mapped[int] = mapped_column(default=0)
     alert_under: Mapped[int | None]
     place: Mapped[str] = mapped_column(String(60), default="")
-    # The last absolute statement about it (a file, a till's count, a hand): how many, when, and for a till's count its number and
-    # the last event of that till it already knew. What moved since is applied on top, in whatever order it is told.
+    # The last absolute statement about it (a file, a till's count, a hand): how many, when, and for
+    # a till's count its number and
+    # the last event of that till it already knew. What moved since is applied on top, in whatever
+    # order it is told.
     counted: Mapped[int] = mapped_column(default=0)
     counted_at: Mapped[moment | None]
     counted_key_id: Mapped[int | None] = mapped_column(ForeignKey("machine_key.id"))
@@ -1107,7 +1244,12 @@ class StockLevel(Model):
     __table_args__ = (
         UniqueConstraint("store_id", "variant_id"),
         Index("ix_stock_level_vendor_id_id", "vendor_id", "id"),
-        Index("ix_stock_level_low", "vendor_id", sqlite_where=text("quantity < alert_under"), postgresql_where=text("quantity < alert_under")),
+        Index(
+            "ix_stock_level_low",
+            "vendor_id",
+            sqlite_where=text("quantity < alert_under"),
+            postgresql_where=text("quantity < alert_under"),
+        ),
         CheckConstraint("quantity >= 0", name="quantity_not_negative"),
         CheckConstraint("reserved >= 0", name="reserved_not_negative"),
         CheckConstraint("alert_under IS NULL OR alert_under > 0", name="alert_positive"),
@@ -1148,11 +1290,16 @@ class Reservation(Model):
     __table_args__ = (
         Index("ix_reservation_store_id_variant_id", "store_id", "variant_id"),
         # One second-hand unit is kept for one person.
-        Index("uq_reservation_live_item", "item_id", unique=True, sqlite_where=text("item_id IS NOT NULL AND status IN ('held', 'promised')"),
-              postgresql_where=text("item_id IS NOT NULL AND status IN ('held', 'promised')")),
+        Index(
+            "uq_reservation_live_item",
+            "item_id",
+            unique=True,
+            sqlite_where=text("item_id IS NOT NULL AND status IN ('held', 'promised')"),
+            postgresql_where=text("item_id IS NOT NULL AND status IN ('held', 'promised')"),
+        ),
         CheckConstraint("quantity > 0", name="keeps_something"),
         CheckConstraint("status != 'held' OR until IS NOT NULL", name="held_until"),
-    )  # fmt: skip
+    )
 
     def __str__(self) -> str:
         return f"{self.holder} · {self.variant}"
@@ -1165,13 +1312,16 @@ class MovementKind(StrEnum):
     loss = auto()
     return_ = "return"
     feed = auto()
-    count = auto()  # type: ignore[assignment]  # a word of the trade, and a method of texts nobody asks of it
+    # a word of the trade, and a method of texts nobody asks of it
+    count = auto()  # type: ignore[assignment]
     transfer = auto()
     adjustment = auto()
 
 
 class Movement(Model):
-    """A change of stock with its cause; a sale carries its price. Only ever added. Without an item it moves new units."""
+    """A change of stock with its cause; a sale carries its price. Only ever added. Without an item
+    it moves new units.
+    """
 
     __tablename__ = "movement"
     id: Mapped[pk]
@@ -1179,27 +1329,52 @@ class Movement(Model):
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
     item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
-    kind: Mapped[MovementKind] = mapped_column(Enum(MovementKind, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e]))
+    kind: Mapped[MovementKind] = mapped_column(
+        Enum(
+            MovementKind,
+            native_enum=False,
+            length=24,
+            values_callable=lambda e: [m.value for m in e],
+        )
+    )
     quantity: Mapped[int]
     price_cents: Mapped[cents | None]
     channel: Mapped[str] = mapped_column(String(60), default="")
-    reference: Mapped[str] = mapped_column(String(60), default="")  # the ticket, the import, the count, the order it comes from
+    reference: Mapped[str] = mapped_column(
+        String(60), default=""
+    )  # the ticket, the import, the count, the order it comes from
     by_name: Mapped[label]
     at: Mapped[moment]  # when it happened in the shop
     recorded_at: Mapped[moment]  # when we learnt of it
     variant: Mapped["Variant"] = relationship()
     store: Mapped["Store"] = relationship()
     __table_args__ = (
-        Index("ix_movement_sold", "vendor_id", "variant_id", sqlite_where=text("kind = 'sale'"), postgresql_where=text("kind = 'sale'")),
-        Index("ix_movement_item_id", "item_id", sqlite_where=text("item_id IS NOT NULL"), postgresql_where=text("item_id IS NOT NULL")),
+        Index(
+            "ix_movement_sold",
+            "vendor_id",
+            "variant_id",
+            sqlite_where=text("kind = 'sale'"),
+            postgresql_where=text("kind = 'sale'"),
+        ),
+        Index(
+            "ix_movement_item_id",
+            "item_id",
+            sqlite_where=text("item_id IS NOT NULL"),
+            postgresql_where=text("item_id IS NOT NULL"),
+        ),
         Index("ix_movement_store_id_variant_id_at", "store_id", "variant_id", "at"),
         Index("ix_movement_store_id_id", "store_id", "id"),
         # What a file must be corrected by: the few that are no statement themselves.
-        Index("ix_movement_since", "store_id", "at", sqlite_where=text("kind NOT IN ('feed', 'count', 'adjustment')"),
-              postgresql_where=text("kind NOT IN ('feed', 'count', 'adjustment')")),
+        Index(
+            "ix_movement_since",
+            "store_id",
+            "at",
+            sqlite_where=text("kind NOT IN ('feed', 'count', 'adjustment')"),
+            postgresql_where=text("kind NOT IN ('feed', 'count', 'adjustment')"),
+        ),
         CheckConstraint("kind != 'sale' OR price_cents IS NOT NULL", name="sale_has_a_price"),
         CheckConstraint("quantity != 0", name="moves_something"),
-    )  # fmt: skip
+    )
 
     def __str__(self) -> str:
         return f"{self.variant} · {self.quantity:+d}"
@@ -1231,7 +1406,9 @@ class StockCount(Model):
 
 
 class StockCountLine(Model):
-    """How many units of a reference were counted, and when: what is sold after that moment is no difference."""
+    """How many units of a reference were counted, and when: what is sold after that moment is no
+    difference.
+    """
 
     __tablename__ = "stock_count_line"
     id: Mapped[pk]
@@ -1240,7 +1417,10 @@ class StockCountLine(Model):
     counted: Mapped[int]
     at: Mapped[moment]
     variant: Mapped["Variant"] = relationship()
-    __table_args__ = (UniqueConstraint("count_id", "variant_id"), CheckConstraint("counted >= 0", name="counted_not_negative"))
+    __table_args__ = (
+        UniqueConstraint("count_id", "variant_id"),
+        CheckConstraint("counted >= 0", name="counted_not_negative"),
+    )
 
 
 class StockTransferState(StrEnum):
@@ -1265,10 +1445,19 @@ class StockTransfer(Model):
     arrived_at: Mapped[moment | None]
     from_store: Mapped["Store"] = relationship(foreign_keys=[from_store_id])
     to_store: Mapped["Store"] = relationship(foreign_keys=[to_store_id])
-    lines: Mapped[list["StockTransferLine"]] = relationship(order_by="StockTransferLine.id", cascade="all, delete-orphan")
-    # Both ends by name: who works in one store may not read the other, and still knows where things go.
-    from_name: Mapped[str] = column_property(select(Store.__table__.c.name).where(Store.__table__.c.id == from_store_id).scalar_subquery())
-    to_name: Mapped[str] = column_property(select(Store.__table__.c.name).where(Store.__table__.c.id == to_store_id).scalar_subquery())
+    lines: Mapped[list["StockTransferLine"]] = relationship(
+        order_by="StockTransferLine.id", cascade="all, delete-orphan"
+    )
+    # Both ends by name: who works in one store may not read the other, and still knows where things
+    # go.
+    from_name: Mapped[str] = column_property(
+        select(Store.__table__.c.name)
+        .where(Store.__table__.c.id == from_store_id)
+        .scalar_subquery()
+    )
+    to_name: Mapped[str] = column_property(
+        select(Store.__table__.c.name).where(Store.__table__.c.id == to_store_id).scalar_subquery()
+    )
     __table_args__ = (CheckConstraint("from_store_id != to_store_id", name="two_stores"),)
 
     def __str__(self) -> str:
@@ -1288,7 +1477,9 @@ class StockTransferLine(Model):
     __table_args__ = (
         UniqueConstraint("transfer_id", "variant_id"),
         CheckConstraint("quantity > 0", name="moves_something"),
-        CheckConstraint("arrived IS NULL OR arrived BETWEEN 0 AND quantity", name="arrived_in_bounds"),
+        CheckConstraint(
+            "arrived IS NULL OR arrived BETWEEN 0 AND quantity", name="arrived_in_bounds"
+        ),
     )
 
 
@@ -1296,11 +1487,14 @@ class TillEventKind(StrEnum):
     sale = auto()
     return_ = "return"
     trade_in = auto()
-    count = auto()  # type: ignore[assignment]  # a word of the trade, and a method of texts nobody asks of it
+    # a word of the trade, and a method of texts nobody asks of it
+    count = auto()  # type: ignore[assignment]
 
 
 class TillEvent(Model):
-    """What a till told us, under the number it gave it: told twice, it counts once, however late."""
+    """What a till told us, under the number it gave it: told twice, it counts once, however
+    late.
+    """
 
     __tablename__ = "till_event"
     id: Mapped[pk]
@@ -1308,7 +1502,14 @@ class TillEvent(Model):
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
     key_id: Mapped[int] = mapped_column(ForeignKey("machine_key.id"))
     number: Mapped[int]
-    kind: Mapped[TillEventKind] = mapped_column(Enum(TillEventKind, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e]))
+    kind: Mapped[TillEventKind] = mapped_column(
+        Enum(
+            TillEventKind,
+            native_enum=False,
+            length=24,
+            values_callable=lambda e: [m.value for m in e],
+        )
+    )
     variant_id: Mapped[int | None] = mapped_column(ForeignKey("variant.id"))
     item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
     ean: Mapped[str] = mapped_column(String(14), default="")
@@ -1346,7 +1547,9 @@ class ConflictState(StrEnum):
 
 
 class StockConflict(Model):
-    """The shop sold over its counter what an order had been promised: somebody finds a twin elsewhere, or says there is none."""
+    """The shop sold over its counter what an order had been promised: somebody finds a twin
+    elsewhere, or says there is none.
+    """
 
     __tablename__ = "stock_conflict"
     id: Mapped[pk]
@@ -1375,7 +1578,9 @@ class ListingState(StrEnum):
 
 
 class Listing(Model):
-    """A vendor's sale offer (never called offer in code): a reference or one unit, its condition, price, delay and dates."""
+    """A vendor's sale offer (never called offer in code): a reference or one unit, its condition,
+    price, delay and dates.
+    """
 
     __tablename__ = "listing"
     id: Mapped[pk]
@@ -1392,7 +1597,8 @@ class Listing(Model):
     available_from: Mapped[date | None] = mapped_column(Date)
     available_to: Mapped[date | None] = mapped_column(Date)
     delay_days: Mapped[int | None]  # promised: days before it leaves
-    # Used units that are no `Item`: how many, as their vendor's file says. New ones are counted by `StockLevel`, which never holds used ones.
+    # Used units that are no `Item`: how many, as their vendor's file says. New ones are counted by
+    # `StockLevel`, which never holds used ones.
     quantity: Mapped[int | None]
     alert_under: Mapped[int | None]
     logistic_class: Mapped[str] = mapped_column(String(40), default="")
@@ -1410,19 +1616,33 @@ class Listing(Model):
 
     __table_args__ = (
         UniqueConstraint("vendor_id", "sku"),
-        Index("uq_listing_active_item", "item_id", unique=True, sqlite_where=text("item_id IS NOT NULL AND status = 'active'"),
-              postgresql_where=text("item_id IS NOT NULL AND status = 'active'")),
+        Index(
+            "uq_listing_active_item",
+            "item_id",
+            unique=True,
+            sqlite_where=text("item_id IS NOT NULL AND status = 'active'"),
+            postgresql_where=text("item_id IS NOT NULL AND status = 'active'"),
+        ),
         CheckConstraint("price_cents > 0", name="price_positive"),
-        CheckConstraint("discount_cents IS NULL OR discount_cents BETWEEN 1 AND price_cents", name="discount_below_price"),
-        CheckConstraint("delay_days IS NULL OR delay_days BETWEEN 0 AND 90", name="delay_in_bounds"),
-        CheckConstraint("quantity IS NULL OR (quantity >= 0 AND condition IS NOT NULL AND item_id IS NULL)", name="quantity_of_used_ones"),
-    )  # fmt: skip
+        CheckConstraint(
+            "discount_cents IS NULL OR discount_cents BETWEEN 1 AND price_cents",
+            name="discount_below_price",
+        ),
+        CheckConstraint(
+            "delay_days IS NULL OR delay_days BETWEEN 0 AND 90", name="delay_in_bounds"
+        ),
+        CheckConstraint(
+            "quantity IS NULL OR (quantity >= 0 AND condition IS NOT NULL AND item_id IS NULL)",
+            name="quantity_of_used_ones",
+        ),
+    )
 
     def __str__(self) -> str:
         return self.sku
 
 
-# ───────────────────────────────────────────── Buy-back ──────────────────────────────────────────────
+# ───────────────────────────────────────────── Buy-back
+# ──────────────────────────────────────────────
 
 
 class RuleEffect(StrEnum):
@@ -1432,7 +1652,9 @@ class RuleEffect(StrEnum):
 
 
 class BuyingRule(Model):
-    """How a vendor prices what he buys: the first rule, by rank, that fits a reference answers; exclusions come first."""
+    """How a vendor prices what he buys: the first rule, by rank, that fits a reference answers;
+    exclusions come first.
+    """
 
     __tablename__ = "buying_rule"
     id: Mapped[pk]
@@ -1449,7 +1671,8 @@ class BuyingRule(Model):
     argus_to_cents: Mapped[cents | None]
     stock_from: Mapped[int | None]
     stock_to: Mapped[int | None]
-    # What it answers: basis points of the argus (4000 = 40 %), or a price, then bounded and rounded.
+    # What it answers: basis points of the argus (4000 = 40 %), or a price, then bounded and
+    # rounded.
     effect: Mapped[RuleEffect] = status(RuleEffect, RuleEffect.percentage)
     rate_bp: Mapped[int | None]
     fixed_cents: Mapped[cents | None]
@@ -1460,12 +1683,17 @@ class BuyingRule(Model):
     site: Mapped[Optional["Site"]] = relationship()
     platform: Mapped[Optional["Platform"]] = relationship()
     __table_args__ = (
-        CheckConstraint("effect != 'percentage' OR rate_bp IS NOT NULL", name="percentage_has_a_rate"),
+        CheckConstraint(
+            "effect != 'percentage' OR rate_bp IS NOT NULL", name="percentage_has_a_rate"
+        ),
         CheckConstraint("effect != 'fixed' OR fixed_cents IS NOT NULL", name="fixed_has_a_price"),
         CheckConstraint("rate_bp IS NULL OR rate_bp BETWEEN 0 AND 20000", name="rate_in_bounds"),
         CheckConstraint("fixed_cents IS NULL OR fixed_cents >= 0", name="fixed_not_negative"),
         CheckConstraint("step_cents IS NULL OR step_cents > 0", name="step_positive"),
-        CheckConstraint("floor_cents IS NULL OR ceiling_cents IS NULL OR floor_cents <= ceiling_cents", name="floor_under_ceiling"),
+        CheckConstraint(
+            "floor_cents IS NULL OR ceiling_cents IS NULL OR floor_cents <= ceiling_cents",
+            name="floor_under_ceiling",
+        ),
     )
 
     def __str__(self) -> str:
@@ -1503,7 +1731,8 @@ class Offer(Model):
     status: Mapped[OfferState] = status(OfferState, OfferState.draft)
     remark: Mapped[str] = mapped_column(Text, default="")
     motive: Mapped[str] = mapped_column(Text, default="")
-    # Sums of the lines that are kept, written by services/buyback/offers.py so that lists need no join.
+    # Sums of the lines that are kept, written by services/buyback/offers.py so that lists need no
+    # join.
     articles: Mapped[int] = mapped_column(default=0)
     total_cents: Mapped[cents] = mapped_column(default=0)
     proposed_cents: Mapped[cents] = mapped_column(default=0)
@@ -1533,12 +1762,21 @@ class Offer(Model):
         Index("ix_offer_finalised_at", "finalised_at"),
         Index("ix_offer_customer_id_status", "customer_id", "status"),
         CheckConstraint(
-            "status IN ('draft', 'deleted') OR (number IS NOT NULL AND customer_id IS NOT NULL AND finalised_at IS NOT NULL)",
+            "status IN ('draft', 'deleted') OR (number IS NOT NULL AND customer_id IS NOT NULL AND"
+            " finalised_at IS NOT NULL)",
             name="finalised_has_number_and_seller",
         ),
-        CheckConstraint("status != 'second_chance' OR answer_by IS NOT NULL", name="second_chance_has_a_deadline"),
-        CheckConstraint("status != 'accepted' OR drop_off_by IS NOT NULL", name="accepted_has_a_deadline"),
-        CheckConstraint("status NOT IN ('received', 'settled') OR received_at IS NOT NULL", name="received_has_a_date"),
+        CheckConstraint(
+            "status != 'second_chance' OR answer_by IS NOT NULL",
+            name="second_chance_has_a_deadline",
+        ),
+        CheckConstraint(
+            "status != 'accepted' OR drop_off_by IS NOT NULL", name="accepted_has_a_deadline"
+        ),
+        CheckConstraint(
+            "status NOT IN ('received', 'settled') OR received_at IS NOT NULL",
+            name="received_has_a_date",
+        ),
         CheckConstraint("total_cents >= 0", name="total_not_negative"),
     )
 
@@ -1560,7 +1798,9 @@ class LineState(StrEnum):
 
 
 class OfferLine(Model):
-    """One article of an offer: the price promised and everything it was computed from, frozen; then what the bench found."""
+    """One article of an offer: the price promised and everything it was computed from, frozen; then
+    what the bench found.
+    """
 
     __tablename__ = "offer_line"
     id: Mapped[pk]
@@ -1579,7 +1819,8 @@ class OfferLine(Model):
     removed_at: Mapped[moment | None]
     removed_reason: Mapped[str] = mapped_column(String(300), default="")
     removed_by: Mapped[str] = mapped_column(String(200), default="")
-    # The bench. `bench_cents` is the price proposed after control, `paid_cents` the one agreed in the end.
+    # The bench. `bench_cents` is the price proposed after control, `paid_cents` the one agreed in
+    # the end.
     status: Mapped[LineState] = status(LineState, LineState.expected)
     is_surplus: Mapped[yes_no] = mapped_column(default=False)
     grade_article: Mapped[Grade | None] = choice(Grade)
@@ -1606,8 +1847,13 @@ class OfferLine(Model):
         CheckConstraint("price_cents > 0 OR is_surplus", name="price_positive"),
         CheckConstraint("counter_cents IS NULL OR counter_cents >= 0", name="counter_not_negative"),
         CheckConstraint("bench_cents IS NULL OR bench_cents >= 0", name="bench_not_negative"),
-        CheckConstraint("status != 'accepted' OR paid_cents IS NOT NULL", name="accepted_has_a_price"),
-        CheckConstraint("status != 'countered' OR (bench_cents IS NOT NULL AND bench_motive != '')", name="countered_says_why"),
+        CheckConstraint(
+            "status != 'accepted' OR paid_cents IS NOT NULL", name="accepted_has_a_price"
+        ),
+        CheckConstraint(
+            "status != 'countered' OR (bench_cents IS NOT NULL AND bench_motive != '')",
+            name="countered_says_why",
+        ),
         CheckConstraint("status != 'refused' OR bench_motive != ''", name="refused_says_why"),
     )
 
@@ -1635,7 +1881,9 @@ class CarrierService(StrEnum):
 
 
 class CarrierContract(Model):
-    """A vendor's contract with Mondial Relay: who he is there, where parcels go, how far they may be insured."""
+    """A vendor's contract with Mondial Relay: who he is there, where parcels go, how far they may
+    be insured.
+    """
 
     __tablename__ = "carrier_contract"
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
@@ -1690,7 +1938,9 @@ class ParcelState(StrEnum):
 
 
 class Parcel(Model):
-    """What travels for an offer: the games on their way to us, or refused articles on their way back."""
+    """What travels for an offer: the games on their way to us, or refused articles on their way
+    back.
+    """
 
     __tablename__ = "parcel"
     id: Mapped[pk]
@@ -1698,7 +1948,9 @@ class Parcel(Model):
     offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), index=True)
     is_return: Mapped[yes_no] = mapped_column(default=False)
     status: Mapped[ParcelState] = status(ParcelState)
-    carrier: Mapped[str] = mapped_column(String(20), default="")  # « mondial_relay », or empty: by his own means
+    carrier: Mapped[str] = mapped_column(
+        String(20), default=""
+    )  # « mondial_relay », or empty: by his own means
     insurance: Mapped[int] = mapped_column(default=0)
     weight_grams: Mapped[int] = mapped_column(default=0)
     store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"))
@@ -1708,8 +1960,12 @@ class Parcel(Model):
     label_files: Mapped[facts] = mapped_column(default=dict)
     label_error: Mapped[str] = mapped_column(Text, default="")
     label_is_test: Mapped[yes_no] = mapped_column(default=False)
-    relays: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # near the seller, for his mail and his page
-    relay_number: Mapped[str] = mapped_column(String(6), default="")  # where a return goes, chosen by the seller
+    relays: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSON, default=list
+    )  # near the seller, for his mail and his page
+    relay_number: Mapped[str] = mapped_column(
+        String(6), default=""
+    )  # where a return goes, chosen by the seller
     fee_cents: Mapped[cents] = mapped_column(default=0)
     created_at: Mapped[moment]
     label_at: Mapped[moment | None]
@@ -1728,7 +1984,9 @@ class Parcel(Model):
     version: Mapped[int] = mapped_column(default=1)
     offer: Mapped["Offer"] = relationship(back_populates="parcels")
     vendor: Mapped["Vendor"] = relationship()
-    events: Mapped[list["ParcelEvent"]] = relationship(back_populates="parcel", order_by="ParcelEvent.at, ParcelEvent.id")
+    events: Mapped[list["ParcelEvent"]] = relationship(
+        back_populates="parcel", order_by="ParcelEvent.at, ParcelEvent.id"
+    )
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_parcel_vendor_id_status_created_at", "vendor_id", "status", "created_at"),
@@ -1775,7 +2033,9 @@ class RecordKind(StrEnum):
 
 
 class PoliceRecord(Model):
-    """An entry of a vendor's « livre de police » (art. R321-3 to R321-6-1 c. pén.): a frozen copy, sealed, chained. Only ever added."""
+    """An entry of a vendor's « livre de police » (art. R321-3 to R321-6-1 c. pén.): a frozen copy,
+    sealed, chained. Only ever added.
+    """
 
     __tablename__ = "police_record"
     id: Mapped[pk]
@@ -1795,14 +2055,19 @@ class PoliceRecord(Model):
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
     recorded_at: Mapped[moment]
-    __table_args__ = (UniqueConstraint("vendor_id", "number"), Index("ix_police_record_vendor_id_recorded_at", "vendor_id", "recorded_at"))
+    __table_args__ = (
+        UniqueConstraint("vendor_id", "number"),
+        Index("ix_police_record_vendor_id_recorded_at", "vendor_id", "recorded_at"),
+    )
 
     def __str__(self) -> str:
         return str(self.number)
 
 
 class RegisterSeal(Model):
-    """The state of a register at the end of a Paris day, told elsewhere too: what was sealed cannot be rewritten unseen."""
+    """The state of a register at the end of a Paris day, told elsewhere too: what was sealed cannot
+    be rewritten unseen.
+    """
 
     __tablename__ = "register_seal"
     id: Mapped[pk]
@@ -1817,7 +2082,9 @@ class RegisterSeal(Model):
 
 
 class Consultation(Model):
-    """Somebody looked into the register: who, when, why (arrêté du 15 mai 2020, art. 3, 2°). Kept a year."""
+    """Somebody looked into the register: who, when, why (arrêté du 15 mai 2020, art. 3, 2°). Kept a
+    year.
+    """
 
     __tablename__ = "consultation"
     id: Mapped[pk]
@@ -1832,11 +2099,14 @@ class Consultation(Model):
     at: Mapped[moment] = mapped_column(index=True)
 
 
-# ───────────────────────────────────────────── Payments ──────────────────────────────────────────────
+# ───────────────────────────────────────────── Payments
+# ──────────────────────────────────────────────
 
 
 class AccountKind(StrEnum):
-    """Accounts of the ledger; a positive balance is a debit (we own, we spent), a negative one a credit (we owe)."""
+    """Accounts of the ledger; a positive balance is a debit (we own, we spent), a negative one a
+    credit (we owe).
+    """
 
     purchases = auto()
     seller = auto()
@@ -1854,12 +2124,19 @@ class Account(Model):
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     kind: Mapped[AccountKind] = choice(AccountKind)
-    customer_id: Mapped[int] = mapped_column(default=0)  # 0: nobody's in particular (a NULL would escape the unique key)
-    __table_args__ = (UniqueConstraint("vendor_id", "kind", "customer_id"), Index("ix_account_customer_id", "customer_id"))
+    customer_id: Mapped[int] = mapped_column(
+        default=0
+    )  # 0: nobody's in particular (a NULL would escape the unique key)
+    __table_args__ = (
+        UniqueConstraint("vendor_id", "kind", "customer_id"),
+        Index("ix_account_customer_id", "customer_id"),
+    )
 
 
 class LedgerTransaction(Model):
-    """Something that moved money, once: the same business fact (kind and reference) cannot be written twice. Only ever added."""
+    """Something that moved money, once: the same business fact (kind and reference) cannot be
+    written twice. Only ever added.
+    """
 
     __tablename__ = "ledger_transaction"
     id: Mapped[pk]
@@ -1874,7 +2151,9 @@ class LedgerTransaction(Model):
 
 
 class Entry(Model):
-    """One side of a transaction, in cents: positive is a debit, negative a credit; the sides sum to zero. Only ever added."""
+    """One side of a transaction, in cents: positive is a debit, negative a credit; the sides sum to
+    zero. Only ever added.
+    """
 
     __tablename__ = "entry"
     id: Mapped[pk]
@@ -1890,14 +2169,20 @@ class BankDetails(Model):
     """Where a customer wants his money: sealed, shown by its last four digits only."""
 
     __tablename__ = "bank_details"
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
+    customer_id: Mapped[int] = mapped_column(
+        ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True
+    )
     holder: Mapped[str] = mapped_column(String(70))
     iban_sealed: Mapped[words]
     iban_tail: Mapped[str] = mapped_column(String(4), index=True)
     country: Mapped[str] = mapped_column(String(2))
     bic: Mapped[str] = mapped_column(String(11), default="")
     changed_at: Mapped[moment]
-    held_until: Mapped[moment | None]  # an IBAN that replaced another one is not paid to before: the seller is told, and may protest
+    held_until: Mapped[
+        moment | None
+        # an IBAN that replaced another one is not paid to before: the seller is told, and may
+        # protest
+    ]
     refused_at: Mapped[moment | None]  # the bank sent a transfer back: it waits for another one
 
 
@@ -1916,7 +2201,13 @@ class PayingAccount(Model):
     iban_tail: Mapped[str] = mapped_column(String(4), default="")
     bic: Mapped[str] = mapped_column(String(11), default="")
     schema: Mapped[SepaSchema] = mapped_column(
-        Enum(SepaSchema, native_enum=False, length=24, create_constraint=False, values_callable=lambda e: [m.value for m in e]),
+        Enum(
+            SepaSchema,
+            native_enum=False,
+            length=24,
+            create_constraint=False,
+            values_callable=lambda e: [m.value for m in e],
+        ),
         default=SepaSchema.pain_09,
     )
     version: Mapped[int] = mapped_column(default=1)
@@ -1952,8 +2243,12 @@ class SellerPayment(Model):
     amount_cents: Mapped[cents] = mapped_column(default=0)
     means: Mapped[PaymentMeans] = choice(PaymentMeans, PaymentMeans.transfer)
     held_reason: Mapped[str] = mapped_column(Text, default="")
-    held_by: Mapped[str] = mapped_column(String(200), default="")  # a person keeps it back: neither the clock nor the seller lets it go on
-    iban_wait: Mapped[str] = mapped_column(String(300), default="")  # the IBAN was replaced: why, and until when
+    held_by: Mapped[str] = mapped_column(
+        String(200), default=""
+    )  # a person keeps it back: neither the clock nor the seller lets it go on
+    iban_wait: Mapped[str] = mapped_column(
+        String(300), default=""
+    )  # the IBAN was replaced: why, and until when
     attempts: Mapped[int] = mapped_column(default=0)
     reject_reason: Mapped[str] = mapped_column(Text, default="")
     received_at: Mapped[moment]
@@ -1963,10 +2258,14 @@ class SellerPayment(Model):
     offer: Mapped["Offer"] = relationship(back_populates="payment")
     customer: Mapped["Customer"] = relationship()
     vendor: Mapped["Vendor"] = relationship()
-    batch_lines: Mapped[list["TransferLine"]] = relationship(back_populates="payment", order_by="TransferLine.id")
+    batch_lines: Mapped[list["TransferLine"]] = relationship(
+        back_populates="payment", order_by="TransferLine.id"
+    )
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
-        Index("ix_seller_payment_vendor_id_status_received_at", "vendor_id", "status", "received_at"),
+        Index(
+            "ix_seller_payment_vendor_id_status_received_at", "vendor_id", "status", "received_at"
+        ),
         CheckConstraint("amount_cents >= 0", name="amount_not_negative"),
         CheckConstraint("status != 'paid' OR paid_at IS NOT NULL", name="paid_has_a_date"),
     )
@@ -2000,16 +2299,22 @@ class TransferBatch(Model):
     execution_on: Mapped[date] = mapped_column(Date)
     created_at: Mapped[moment] = mapped_column(index=True)
     by_name: Mapped[label]
-    file: Mapped[str] = mapped_column(String(80), default="")  # the bytes, sealed, under services/files.py
+    file: Mapped[str] = mapped_column(
+        String(80), default=""
+    )  # the bytes, sealed, under services/files.py
     sha256: Mapped[str] = mapped_column(String(64), default="")
     error: Mapped[str] = mapped_column(Text, default="")
     version: Mapped[int] = mapped_column(default=1)
     vendor: Mapped["Vendor"] = relationship()
-    lines: Mapped[list["TransferLine"]] = relationship(back_populates="batch", order_by="TransferLine.id")
+    lines: Mapped[list["TransferLine"]] = relationship(
+        back_populates="batch", order_by="TransferLine.id"
+    )
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_transfer_batch_vendor_id_created_at", "vendor_id", "created_at"),
-        CheckConstraint("status IN ('preparing', 'cancelled') OR sha256 != ''", name="ready_has_a_file"),
+        CheckConstraint(
+            "status IN ('preparing', 'cancelled') OR sha256 != ''", name="ready_has_a_file"
+        ),
         CheckConstraint("count > 0 AND total_cents > 0", name="pays_something"),
     )
 
@@ -2024,7 +2329,9 @@ class TransferState(StrEnum):
 
 
 class TransferLine(Model):
-    """One transfer of a file, with the account it went to, frozen. `end_to_end` is unique: a payment is never in two files at once."""
+    """One transfer of a file, with the account it went to, frozen. `end_to_end` is unique: a
+    payment is never in two files at once.
+    """
 
     __tablename__ = "transfer_line"
     id: Mapped[pk]

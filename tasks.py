@@ -1,4 +1,6 @@
-"""The clock: one line of schedule and one verb per task. Rows are the queue; Huey only rings and tells the time."""
+"""The clock: one line of schedule and one verb per task. Rows are the queue; Huey only rings and
+tells the time.
+"""
 
 import functools
 import logging
@@ -13,7 +15,20 @@ from huey import RedisHuey, SqliteHuey, crontab
 
 import config
 from models import SellerPayment, Vendor
-from services import audit, backups, csp, days, files, limits, once, outbox, retention, settings, trace, visits
+from services import (
+    audit,
+    backups,
+    csp,
+    days,
+    files,
+    limits,
+    once,
+    outbox,
+    retention,
+    settings,
+    trace,
+    visits,
+)
 from services.buyback import offers, parcels, police_register, reception
 from services.finance import books, health
 from services.payments import seller_payments
@@ -42,8 +57,13 @@ def _app() -> Any:
 
     app = create_app(machine=config.read(), bell=None)
     with app.app_context():
-        if health.is_another_version():  # an old worker must not write into a newer database, nor the other way round
-            raise SystemExit("The database is of another version than this worker: type « flask --app app init », or update the worker.")
+        if (
+            health.is_another_version()
+        ):  # an old worker must not write into a newer database, nor the other way round
+            raise SystemExit(
+                "The database is of another version than this worker: type « flask --app app init"
+                " », or update the worker."
+            )
     return app
 
 
@@ -57,7 +77,9 @@ def every(schedule: str) -> Callable[[Callable[[], Any]], Any]:
             with _app().app_context():
                 _told(work)
 
-        return huey.periodic_task(crontab(minute=minute, hour=hour, day=day, month=month, day_of_week=weekday))(run)
+        return huey.periodic_task(
+            crontab(minute=minute, hour=hour, day=day, month=month, day_of_week=weekday)
+        )(run)
 
     return register
 
@@ -66,7 +88,9 @@ JOBS: list[days.Job] = []
 
 
 def daily(after: str) -> Callable[[Callable[[], Any]], Any]:
-    """A job of the day: once for each Paris day, from that hour on; a machine that was off catches it up."""
+    """A job of the day: once for each Paris day, from that hour on; a machine that was off catches
+    it up.
+    """
     hour, _colon, minute = after.partition(":")
 
     def register(work: Callable[[], Any]) -> Any:
@@ -106,7 +130,11 @@ def _told(work: Callable[[], Any]) -> None:
     trace.begin()
     start = time.perf_counter()
     work()
-    log.info("%s", work.__name__, extra={"job": work.__name__, "ms": round((time.perf_counter() - start) * 1000, 1)})
+    log.info(
+        "%s",
+        work.__name__,
+        extra={"job": work.__name__, "ms": round((time.perf_counter() - start) * 1000, 1)},
+    )
 
 
 def each(ids: Iterable[int], model: Any, verb: Callable[[Any], Any]) -> int:
@@ -140,12 +168,16 @@ def ring() -> None:
 
 @every("* * * * *")
 def sweep() -> None:
-    """What the bell missed, each minute; the sign that the worker lives; the jobs of the day whose hour has come."""
+    """What the bell missed, each minute; the sign that the worker lives; the jobs of the day whose
+    hour has come.
+    """
     settings.forget()
     retried(_beat)
     outbox.work()
     tell_paid()
-    if _one_day_at_a_time.acquire(blocking=False):  # beside the worker's own threads: a long backup keeps no letter waiting
+    if _one_day_at_a_time.acquire(
+        blocking=False
+    ):  # beside the worker's own threads: a long backup keeps no letter waiting
         threading.Thread(target=_run_days_aside, daemon=True).start()
 
 
@@ -187,7 +219,9 @@ _one_look_at_a_time = threading.Lock()
 
 @every("* * * * *")
 def free_carts() -> None:
-    """Units kept for carts nobody paid in time are free again; products a file changed are found by their new words."""
+    """Units kept for carts nobody paid in time are free again; products a file changed are found by
+    their new words.
+    """
     each(levels.over(), levels.Reservation, levels.lapse)
     search.catch_up()
 
@@ -219,11 +253,17 @@ _one_roll_at_a_time = threading.Lock()
 
 @every("5 * * * *")
 def lapse() -> None:
-    """What nobody answered in time, before and after the reception; recaps somebody forgot to send."""
+    """What nobody answered in time, before and after the reception; recaps somebody forgot to
+    send.
+    """
     each(offers.late(), offers.Offer, offers.lapse)
     each(reception.untold(), offers.Offer, reception.tell_by_clock)
     each(reception.unanswered(), offers.Offer, reception.lapse)
-    each(seller_payments.iban_wait_over(), offers.Offer, functools.partial(reception.review, by=CLOCK))
+    each(
+        seller_payments.iban_wait_over(),
+        offers.Offer,
+        functools.partial(reception.review, by=CLOCK),
+    )
 
 
 @every("*/10 * * * *")
@@ -238,7 +278,9 @@ _one_tour_at_a_time = threading.Lock()
 
 @daily("09:00")
 def remind() -> None:
-    """Parcels not dropped off: a mail after five days, an SMS after ten, given up after thirty (settings)."""
+    """Parcels not dropped off: a mail after five days, an SMS after ten, given up after thirty
+    (settings).
+    """
     each(parcels.to_remind(), parcels.Parcel, parcels.remind_by_clock)
     each(parcels.to_text(), parcels.Parcel, parcels.text_by_clock)
     each(parcels.given_up(), offers.Offer, offers.abandon_by_clock)
@@ -265,7 +307,8 @@ def back_up_into(database_url: str, data_dir: Any, folder: Any) -> backups.Made:
         before = files.named()
         db.session.rollback()
         made = backups.make(database_url, data_dir, folder)
-        # What was named before and after was named meanwhile: it must be in there. Older ones go only once this one was read back.
+        # What was named before and after was named meanwhile: it must be in there. Older ones go
+        # only once this one was read back.
         backups.read_back(made.path, before & files.named(), data_dir)
         db.session.rollback()
         backups.prune(folder, KEEP_BACKUPS)
@@ -299,7 +342,9 @@ def check_everything() -> None:
 
 @daily("03:35")
 def tidy() -> None:
-    """Carts nobody came back to, forms sent two days ago, told outbox rows, counters that ran out."""
+    """Carts nobody came back to, forms sent two days ago, told outbox rows, counters that ran
+    out.
+    """
     each(offers.stale_carts(), offers.Offer, offers.empty_if_stale)
     with unit_of_work():
         once.forget_old()

@@ -1,11 +1,24 @@
-"""The back office: its menu as one table, its gate, and how Flask-AppBuilder is told to build no more than we use."""
+"""The back office: its menu as one table, its gate, and how Flask-AppBuilder is told to build no
+more than we use.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-from flask import Flask, abort, current_app, flash, g, has_request_context, redirect, request, session, url_for
+from flask import (
+    Flask,
+    abort,
+    current_app,
+    flash,
+    g,
+    has_request_context,
+    redirect,
+    request,
+    session,
+    url_for,
+)
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_babel import lazy_gettext as _l
@@ -43,7 +56,9 @@ from services.unit import db, unit_of_work
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the menu: the view it opens (endpoint), its label, its icon, how many wait there, and whether the operator's own people need it."""
+    """A line of the menu: the view it opens (endpoint), its label, its icon, how many wait there,
+    and whether the operator's own people need it.
+    """
 
     endpoint: str
     label: Any
@@ -54,83 +69,143 @@ class Entry:
 
 # The five modules of the product, of which those that work are shown (VX-004), then the settings.
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
-    (_l("Web buy-back"), (
-        Entry("DashboardView.index", _l("Dashboard"), "home"),
-        Entry("ValidateView.first", _l("Purchase to validate"), "tag", offers.waiting_count),
-        Entry("ParcelView.list", _l("Purchases under way"), "truck", parcel_counts.troubles),
-        Entry("BenchView.scan", _l("Goods reception"), "scan", parcel_counts.to_receive_count),
-        Entry("PaymentsView.payments", _l("Pay the sellers"), "bank", seller_payments.to_pay_count),
-        Entry("RegisterView.index", _l("Police register"), "shield"),
-        Entry("OfferView.list", _l("Offers"), "doc"),
-        Entry("SellerPaymentView.list", _l("Payments to sellers"), "euro"),
-        Entry("SellerView.list", _l("Sellers"), "user"),
-        Entry("RuleView.list", _l("Buying rules"), "euro"),
-        Entry("SimulateView.simulate", _l("Simulate"), "search"),
-    )),
-    (_l("Stock management"), (
-        Entry("StockLevelView.list", _l("New stock"), "stock", lambda: stock_counts().low),
-        Entry("ItemView.list", _l("Second-hand stock"), "recycle"),
-        Entry("ConflictView.list", _l("Sold twice"), "alert", lambda: stock_counts().conflicts),
-        Entry("StockCountView.list", _l("Inventories"), "check"),
-        Entry("StockTransferView.list", _l("Transfers between stores"), "truck"),
-        Entry("MovementView.list", _l("Movements"), "arrow"),
-        Entry("ImportRunView.list", _l("Imports"), "download", lambda: stock_counts().to_confirm),
-    )),
-    (_l("Catalogue"), (
-        Entry("ProductView.list", _l("Products"), "pad", lambda: stock_counts().to_validate),
-        Entry("VariantView.list", _l("References"), "barcode"),
-        Entry("UnmatchedView.list", _l("Unknown references"), "search", lambda: stock_counts().unmatched),
-        Entry("BrandView.list", _l("Brands"), "tag"),
-        Entry("BrandAgreementView.list", _l("Brand agreements"), "keys"),
-        Entry("ReferencerView.out", _l("Référencier"), "book"),
-        Entry("ArgusView.list", _l("Argus"), "chart"),
-        Entry("PlatformView.list", _l("Platforms"), "box"),
-        Entry("UnknownDemandView.list", _l("Unknown barcodes"), "barcode"),
-    )),
-    (_l("Marketplaces & repricing"), (
-        Entry("ListingView.list", _l("Sale offers"), "market"),
-        Entry("ShippingRateView.list", _l("Shipping rates"), "parcel"),
-    )),
-    (_l("Tills and software"), (
-        Entry("MachineKeyView.list", _l("Keys"), "keys"),
-        Entry("TillEventView.list", _l("What tills told"), "euro"),
-        Entry("WebhookView.list", _l("Addresses told"), "mail"),
-        Entry("DeliveryView.list", _l("What was told"), "clock"),
-        Entry("ApiManualView.manual", _l("Manual"), "book"),
-    )),
-    (_l("Settings"), (
-        Entry("SettingsView.settings", _l("Miscellaneous settings"), "gear"),
-        Entry("CarrierView.list", _l("Carriers"), "truck"),
-        Entry("PayingAccountView.list", _l("Accounts that pay"), "bank"),
-        Entry("SiteView.list", _l("Sites"), "market"),
-        Entry("VendorView.list", _l("Vendors"), "bank"),
-        Entry("StoreView.list", _l("Stores"), "store"),
-        Entry("MyVendorView.open", _l("My company"), "store", for_operator=False),
-        Entry("StaffView.list", _l("Staff"), "id"),
-        Entry("MembershipView.list", _l("Who works where"), "keys"),
-        Entry("MessageView.list", _l("Messages"), "mail"),
-        Entry("EventView.list", _l("Events"), "clock"),
-    )),
-    (_l("Installation"), (
-        Entry("HealthView.health", _l("Health"), "chart"),
-        Entry("TaskView.list", _l("Tasks"), "clock", outbox.dead),
-        Entry("AuditView.list", _l("Audit log"), "shield"),
-        Entry("RetentionView.report", _l("Personal data"), "user"),
-        Entry("CspView.list", _l("Browser reports"), "alert"),
-    )),
-)  # fmt: skip
+    (
+        _l("Web buy-back"),
+        (
+            Entry("DashboardView.index", _l("Dashboard"), "home"),
+            Entry("ValidateView.first", _l("Purchase to validate"), "tag", offers.waiting_count),
+            Entry("ParcelView.list", _l("Purchases under way"), "truck", parcel_counts.troubles),
+            Entry("BenchView.scan", _l("Goods reception"), "scan", parcel_counts.to_receive_count),
+            Entry(
+                "PaymentsView.payments", _l("Pay the sellers"), "bank", seller_payments.to_pay_count
+            ),
+            Entry("RegisterView.index", _l("Police register"), "shield"),
+            Entry("OfferView.list", _l("Offers"), "doc"),
+            Entry("SellerPaymentView.list", _l("Payments to sellers"), "euro"),
+            Entry("SellerView.list", _l("Sellers"), "user"),
+            Entry("RuleView.list", _l("Buying rules"), "euro"),
+            Entry("SimulateView.simulate", _l("Simulate"), "search"),
+        ),
+    ),
+    (
+        _l("Stock management"),
+        (
+            Entry("StockLevelView.list", _l("New stock"), "stock", lambda: stock_counts().low),
+            Entry("ItemView.list", _l("Second-hand stock"), "recycle"),
+            Entry("ConflictView.list", _l("Sold twice"), "alert", lambda: stock_counts().conflicts),
+            Entry("StockCountView.list", _l("Inventories"), "check"),
+            Entry("StockTransferView.list", _l("Transfers between stores"), "truck"),
+            Entry("MovementView.list", _l("Movements"), "arrow"),
+            Entry(
+                "ImportRunView.list", _l("Imports"), "download", lambda: stock_counts().to_confirm
+            ),
+        ),
+    ),
+    (
+        _l("Catalogue"),
+        (
+            Entry("ProductView.list", _l("Products"), "pad", lambda: stock_counts().to_validate),
+            Entry("VariantView.list", _l("References"), "barcode"),
+            Entry(
+                "UnmatchedView.list",
+                _l("Unknown references"),
+                "search",
+                lambda: stock_counts().unmatched,
+            ),
+            Entry("BrandView.list", _l("Brands"), "tag"),
+            Entry("BrandAgreementView.list", _l("Brand agreements"), "keys"),
+            Entry("ReferencerView.out", _l("Référencier"), "book"),
+            Entry("ArgusView.list", _l("Argus"), "chart"),
+            Entry("PlatformView.list", _l("Platforms"), "box"),
+            Entry("UnknownDemandView.list", _l("Unknown barcodes"), "barcode"),
+        ),
+    ),
+    (
+        _l("Marketplaces & repricing"),
+        (
+            Entry("ListingView.list", _l("Sale offers"), "market"),
+            Entry("ShippingRateView.list", _l("Shipping rates"), "parcel"),
+        ),
+    ),
+    (
+        _l("Tills and software"),
+        (
+            Entry("MachineKeyView.list", _l("Keys"), "keys"),
+            Entry("TillEventView.list", _l("What tills told"), "euro"),
+            Entry("WebhookView.list", _l("Addresses told"), "mail"),
+            Entry("DeliveryView.list", _l("What was told"), "clock"),
+            Entry("ApiManualView.manual", _l("Manual"), "book"),
+        ),
+    ),
+    (
+        _l("Settings"),
+        (
+            Entry("SettingsView.settings", _l("Miscellaneous settings"), "gear"),
+            Entry("CarrierView.list", _l("Carriers"), "truck"),
+            Entry("PayingAccountView.list", _l("Accounts that pay"), "bank"),
+            Entry("SiteView.list", _l("Sites"), "market"),
+            Entry("VendorView.list", _l("Vendors"), "bank"),
+            Entry("StoreView.list", _l("Stores"), "store"),
+            Entry("MyVendorView.open", _l("My company"), "store", for_operator=False),
+            Entry("StaffView.list", _l("Staff"), "id"),
+            Entry("MembershipView.list", _l("Who works where"), "keys"),
+            Entry("MessageView.list", _l("Messages"), "mail"),
+            Entry("EventView.list", _l("Events"), "clock"),
+        ),
+    ),
+    (
+        _l("Installation"),
+        (
+            Entry("HealthView.health", _l("Health"), "chart"),
+            Entry("TaskView.list", _l("Tasks"), "clock", outbox.dead),
+            Entry("AuditView.list", _l("Audit log"), "shield"),
+            Entry("RetentionView.report", _l("Personal data"), "user"),
+            Entry("CspView.list", _l("Browser reports"), "alert"),
+        ),
+    ),
+)
 
 VIEWS = (
-    buyback.OfferView, buyback.SellerView, buyback.RuleView, parcels.ParcelView, parcels.ParcelActionsView, bench.BenchView, register.RegisterView,
-    payments.PaymentsView, payments.SellerPaymentView, payments.PayingAccountView, carriers.CarrierView, carriers.CarrierTestView,
-    stock.ItemView, system.MyVendorView, stock.ArgusView, *catalogue.VIEWS, *levels.VIEWS, *machines.VIEWS, stock.PlatformView, stock.UnknownDemandView, imports.ImportRunView, imports.ImportView,
-    system.SiteView, system.VendorView, system.StoreView, system.StaffView, system.MembershipView, system.MessageView, system.EventView,
-    account.MyPasswordView, account.MyAccountView, *watch.VIEWS, *pages.PAGES,
-)  # fmt: skip
+    buyback.OfferView,
+    buyback.SellerView,
+    buyback.RuleView,
+    parcels.ParcelView,
+    parcels.ParcelActionsView,
+    bench.BenchView,
+    register.RegisterView,
+    payments.PaymentsView,
+    payments.SellerPaymentView,
+    payments.PayingAccountView,
+    carriers.CarrierView,
+    carriers.CarrierTestView,
+    stock.ItemView,
+    system.MyVendorView,
+    stock.ArgusView,
+    *catalogue.VIEWS,
+    *levels.VIEWS,
+    *machines.VIEWS,
+    stock.PlatformView,
+    stock.UnknownDemandView,
+    imports.ImportRunView,
+    imports.ImportView,
+    system.SiteView,
+    system.VendorView,
+    system.StoreView,
+    system.StaffView,
+    system.MembershipView,
+    system.MessageView,
+    system.EventView,
+    account.MyPasswordView,
+    account.MyAccountView,
+    *watch.VIEWS,
+    *pages.PAGES,
+)
 
 
 class StaffSecurity(SecurityManager):
-    """The generator's users and roles; sign-in and passwords are ours, its other security screens are not registered."""
+    """The generator's users and roles; sign-in and passwords are ours, its other security screens
+    are not registered.
+    """
 
     def register_views(self) -> None:
         self.auth_view = account.AuthView()
@@ -154,11 +229,19 @@ class BackOffice(AppBuilder):
 
 def build(app: Flask, database_session: Any) -> BackOffice:
     app.config.update(
-        FAB_ROLES=FAB_ROLES, FAB_CREATE_DB=False, FAB_UPDATE_PERMS=False, FAB_ADD_SECURITY_API=False, AUTH_ROLE_PUBLIC="Public",
-        FAB_BASE_TEMPLATE="admin/base.html", APP_NAME="Comptoir",
-    )  # fmt: skip
-    office = BackOffice(app, database_session, indexview=pages.DashboardView, security_manager_class=StaffSecurity)
-    # The generator's own selector writes the language into everybody's session, visitors of the API included.
+        FAB_ROLES=FAB_ROLES,
+        FAB_CREATE_DB=False,
+        FAB_UPDATE_PERMS=False,
+        FAB_ADD_SECURITY_API=False,
+        AUTH_ROLE_PUBLIC="Public",
+        FAB_BASE_TEMPLATE="admin/base.html",
+        APP_NAME="Comptoir",
+    )
+    office = BackOffice(
+        app, database_session, indexview=pages.DashboardView, security_manager_class=StaffSecurity
+    )
+    # The generator's own selector writes the language into everybody's session, visitors of the API
+    # included.
     app.extensions["babel"].locale_selector = _language
     for view in VIEWS:
         office.add_view_no_menu(view)
@@ -169,11 +252,17 @@ def build(app: Flask, database_session: Any) -> BackOffice:
 
 
 def _language() -> str:
-    return session.get("locale", "fr") if has_request_context() and not request.path.startswith("/api/") else "fr"
+    return (
+        session.get("locale", "fr")
+        if has_request_context() and not request.path.startswith("/api/")
+        else "fr"
+    )
 
 
 def gate() -> Any:
-    """Before anything of the back office: the right host, an open session, the vendors this person may see."""
+    """Before anything of the back office: the right host, an open session, the vendors this person
+    may see.
+    """
     if not request.path.startswith("/gestion"):
         return None
     if not g.is_back_office:
@@ -182,7 +271,12 @@ def gate() -> Any:
         access.begin(access.NOTHING)
         if request.endpoint in ("AuthView.login", "AuthView.code", "AuthView.logout"):
             return None
-        return redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+        return redirect(
+            url_for(
+                "AuthView.login",
+                next=request.full_path.rstrip("?") if request.method == "GET" else None,
+            )
+        )
     user, now = current_user._get_current_object(), int(clock.now().timestamp())
     standing = sessions.standing(session.get("key", ""), session.get("seen", 0))
     if standing is None or standing.user_id != user.id or standing.why_closed or not user.active:
@@ -191,12 +285,19 @@ def gate() -> Any:
         access.begin(access.NOTHING)
         if standing and standing.why_closed:
             flash(standing.why_closed, "warning")
-        out = redirect(url_for("AuthView.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+        out = redirect(
+            url_for(
+                "AuthView.login",
+                next=request.full_path.rstrip("?") if request.method == "GET" else None,
+            )
+        )
         out.headers["Clear-Site-Data"] = '"cache", "storage"'
         return out
     g.standing = standing
     if (
-        now - session["seen"] > 60 and not standing.is_leaving and "X-Refresh" not in request.headers
+        now - session["seen"] > 60
+        and not standing.is_leaving
+        and "X-Refresh" not in request.headers
     ):  # a page that refreshes itself is nobody's click
         session["seen"] = now
     if standing.is_stale:
@@ -211,7 +312,9 @@ def gate() -> Any:
 
 
 def _note_seen(id: int) -> None:
-    """The only thing a page that is looked at writes: when its browser was last used. Not worth an error."""
+    """The only thing a page that is looked at writes: when its browser was last used. Not worth an
+    error.
+    """
     try:
         with unit_of_work():
             sessions.note_seen(id)
@@ -223,8 +326,12 @@ def may_open(endpoint: str) -> bool:
     """Whether this person may open a page, by the same permission its view asks for."""
     view_name, _dot, method = endpoint.partition(".")
     manager = current_app.appbuilder.sm
-    view = next((v for v in current_app.appbuilder.baseviews if v.__class__.__name__ == view_name), None)
-    return view is not None and manager.has_access("can_" + view.get_method_permission(method), view.class_permission_name)
+    view = next(
+        (v for v in current_app.appbuilder.baseviews if v.__class__.__name__ == view_name), None
+    )
+    return view is not None and manager.has_access(
+        "can_" + view.get_method_permission(method), view.class_permission_name
+    )
 
 
 def stock_counts() -> todo.Counts:
@@ -238,7 +345,11 @@ def menu() -> list[tuple[Any, list[dict[str, Any]]]]:
     """The chapters and entries this person may open, with their counters."""
     chapters = []
     for chapter, entries in MENU:
-        shown = [_shown(entry) for entry in entries if may_open(entry.endpoint) and (entry.for_operator or not staff.sees_all(current_user))]
+        shown = [
+            _shown(entry)
+            for entry in entries
+            if may_open(entry.endpoint) and (entry.for_operator or not staff.sees_all(current_user))
+        ]
         if shown:
             chapters.append((chapter, shown))
     return chapters
@@ -248,27 +359,41 @@ def _shown(entry: Entry) -> dict[str, Any]:
     count = entry.count() if entry.count else 0
     here = request.endpoint or ""
     return {
-        "label": entry.label, "icon": entry.icon, "url": url_for(entry.endpoint), "count": count, "hot": bool(count),
+        "label": entry.label,
+        "icon": entry.icon,
+        "url": url_for(entry.endpoint),
+        "count": count,
+        "hot": bool(count),
         "current": here.partition(".")[0] == entry.endpoint.partition(".")[0],
-    }  # fmt: skip
+    }
 
 
 def _teach_templates(app: Flask) -> None:
     names = app.jinja_env.globals
     names.update(
-        menu=menu, may_open=may_open, value_of=listing.value,
+        menu=menu,
+        may_open=may_open,
+        value_of=listing.value,
         key_of=lambda view, row: getattr(row, view.datamodel.get_pk_name()),
-        is_number=_is_number, chosen=_chosen, facts_words=lambda event: facts_words(event.facts),
-        held=outbox.held, idle_minutes=lambda: settings.value("staff_idle_minutes"), verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
-    )  # fmt: skip
+        is_number=_is_number,
+        chosen=_chosen,
+        facts_words=lambda event: facts_words(event.facts),
+        held=outbox.held,
+        idle_minutes=lambda: settings.value("staff_idle_minutes"),
+        verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
+    )
     app.jinja_env.tests.update(
-        moment_value=lambda v: isinstance(v, datetime), day_value=lambda v: isinstance(v, date), state_value=lambda v: isinstance(v, Enum)
+        moment_value=lambda v: isinstance(v, datetime),
+        day_value=lambda v: isinstance(v, date),
+        state_value=lambda v: isinstance(v, Enum),
     )
 
 
 def _is_number(view: Any, name: str) -> bool:
     column = view.datamodel.obj.__table__.columns.get(name.rpartition(".")[2])
-    return name.endswith(("_cents", "_bp")) or (column is not None and column.type.python_type is int and not name.endswith("_id"))
+    return name.endswith(("_cents", "_bp")) or (
+        column is not None and column.type.python_type is int and not name.endswith("_id")
+    )
 
 
 def _chosen(choices: Any, words: str) -> str:

@@ -1,4 +1,6 @@
-"""Who is at the screen: sign-in in two steps, « Mon compte » (password, second factor, open sessions), and proof before what costs."""
+"""Who is at the screen: sign-in in two steps, « Mon compte » (password, second factor, open
+sessions), and proof before what costs.
+"""
 
 from typing import Any
 
@@ -22,31 +24,79 @@ from services.workflow import Refused
 HALF_SECONDS = 600  # between the password and the code
 PROOF_SECONDS = 600  # a confirmation counts that long
 
-# What asks who one is, again: IBANs, payments, rights, keys (endpoint, or endpoint and action). On POST; the last ones on GET too.
+# What asks who one is, again: IBANs, payments, rights, keys (endpoint, or endpoint and action). On
+# POST; the last ones on GET too.
 PROVED = {
-    "PaymentsView.validate", "PaymentsView.all_went_through", "PaymentsView.cancel", "PaymentsView.answer", "PaymentsView.try_again",
-    "PayingAccountView.add", "PayingAccountView.edit", "PayingAccountView.delete", "AddStaffView.add", "MembershipView.add", "MembershipView.edit",
-    "MembershipView.delete", "StaffView.action", "StaffView.action_post", "CarrierView.add", "CarrierView.edit", "CarrierView.delete",
-    "SettingsView.settings", "MyAccountView.enrol", "MyAccountView.codes", "MyAccountView.turn_off", "SellerView.action", "SellerView.action_post", "TaskView.resume",
-    "VendorView.edit", "NewKeyView.make", "NewHookView.renew", "NewHookView.open",
-}  # fmt: skip
+    "PaymentsView.validate",
+    "PaymentsView.all_went_through",
+    "PaymentsView.cancel",
+    "PaymentsView.answer",
+    "PaymentsView.try_again",
+    "PayingAccountView.add",
+    "PayingAccountView.edit",
+    "PayingAccountView.delete",
+    "AddStaffView.add",
+    "MembershipView.add",
+    "MembershipView.edit",
+    "MembershipView.delete",
+    "StaffView.action",
+    "StaffView.action_post",
+    "CarrierView.add",
+    "CarrierView.edit",
+    "CarrierView.delete",
+    "SettingsView.settings",
+    "MyAccountView.enrol",
+    "MyAccountView.codes",
+    "MyAccountView.turn_off",
+    "SellerView.action",
+    "SellerView.action_post",
+    "TaskView.resume",
+    "VendorView.edit",
+    "NewKeyView.make",
+    "NewHookView.renew",
+    "NewHookView.open",
+}
 PROVED_TO_READ = {"PaymentsView.download", "PaymentsView.iban", "SellerDataView.export"}
 
 
 class SignInForm(FlaskForm):
-    username = EmailField(_l("E-mail"), [InputRequired(_l("Type your e-mail address."))], render_kw={"autocomplete": "username"})
-    password = PasswordField(_l("Password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
+    username = EmailField(
+        _l("E-mail"),
+        [InputRequired(_l("Type your e-mail address."))],
+        render_kw={"autocomplete": "username"},
+    )
+    password = PasswordField(
+        _l("Password"),
+        [InputRequired(_l("Type your password."))],
+        render_kw={"autocomplete": "current-password"},
+    )
 
 
 class CodeForm(FlaskForm):
-    code = StringField(_l("Code"), [InputRequired(_l("Type the six digits of your application, or a recovery code."))],
-                       render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false", "autofocus": True})  # fmt: skip
+    code = StringField(
+        _l("Code"),
+        [InputRequired(_l("Type the six digits of your application, or a recovery code."))],
+        render_kw={
+            "autocomplete": "one-time-code",
+            "autocapitalize": "characters",
+            "spellcheck": "false",
+            "autofocus": True,
+        },
+    )
 
 
 class NewPasswordForm(FlaskForm):
-    current = PasswordField(_l("Current password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"})
-    password = PasswordField(_l("New password"), [InputRequired(_l("Choose a password."))], render_kw={"autocomplete": "new-password"},
-                             description=_l("12 characters at least: three or four words do well."))  # fmt: skip
+    current = PasswordField(
+        _l("Current password"),
+        [InputRequired(_l("Type your password."))],
+        render_kw={"autocomplete": "current-password"},
+    )
+    password = PasswordField(
+        _l("New password"),
+        [InputRequired(_l("Choose a password."))],
+        render_kw={"autocomplete": "new-password"},
+        description=_l("12 characters at least: three or four words do well."),
+    )
 
 
 class AuthView(BaseView):
@@ -60,12 +110,16 @@ class AuthView(BaseView):
         form = SignInForm()
         if form.validate_on_submit():
             try:
-                user = staff.sign_in(form.username.data, form.password.data, request.remote_addr or "")
+                user = staff.sign_in(
+                    form.username.data, form.password.data, request.remote_addr or ""
+                )
                 if user is None:
                     raise Refused(_("E-mail or password is wrong."))
                 if second_factor.is_on(user.id):
                     session.clear()
-                    session["half"] = sealing.seal(f"{user.id}:{int(clock.now().timestamp())}", "half-signed-in")
+                    session["half"] = sealing.seal(
+                        f"{user.id}:{int(clock.now().timestamp())}", "half-signed-in"
+                    )
                     return redirect(url_for("AuthView.code", next=request.args.get("next")))
                 sign_in(user)
                 return redirect(_after())
@@ -91,7 +145,9 @@ class AuthView(BaseView):
                 if not is_right:
                     second_factor.wrong(user_id)
                     audit.note_now("code_refused", by=staff.actor(user), subject=user.username)
-                    raise Refused(_("This code is wrong, or was used already: wait for the next one."))
+                    raise Refused(
+                        _("This code is wrong, or was used already: wait for the next one.")
+                    )
                 second_factor.right(user_id)
                 sign_in(user)
                 return redirect(_after())
@@ -117,7 +173,11 @@ def sign_in(user: User) -> None:
     """A fresh session of this browser, with a key of its own."""
     user_id = user.id
     with unit_of_work() as database:
-        key = sessions.open_for(database.get_one(User, user_id), address=request.remote_addr or "", agent=request.user_agent.string)
+        key = sessions.open_for(
+            database.get_one(User, user_id),
+            address=request.remote_addr or "",
+            agent=request.user_agent.string,
+        )
     session.clear()
     login_user(db.session.get_one(User, user_id))
     now = int(clock.now().timestamp())
@@ -126,13 +186,21 @@ def sign_in(user: User) -> None:
 
 def _after() -> str:
     after = request.args.get("next", "")
-    return after if after.startswith("/gestion/") and not any(c <= " " or c == "\\" for c in after) else url_for("DashboardView.index")
+    return (
+        after
+        if after.startswith("/gestion/") and not any(c <= " " or c == "\\" for c in after)
+        else url_for("DashboardView.index")
+    )
 
 
 def _half() -> int | None:
-    """Who gave the right password in this browser less than ten minutes ago, and still owes the code."""
+    """Who gave the right password in this browser less than ten minutes ago, and still owes the
+    code.
+    """
     try:
-        user_id, _colon, at = sealing.unseal(session.get("half", ""), "half-signed-in").partition(":")
+        user_id, _colon, at = sealing.unseal(session.get("half", ""), "half-signed-in").partition(
+            ":"
+        )
     except sealing.CannotOpen:
         return None
     return int(user_id) if clock.now().timestamp() - int(at) < HALF_SECONDS else None
@@ -142,7 +210,9 @@ def _half() -> int | None:
 
 
 def ask_for_proof() -> Any:
-    """Before what costs: the password again, unless it was given minutes ago. What was typed comes back and is sent on. None: go on."""
+    """Before what costs: the password again, unless it was given minutes ago. What was typed comes
+    back and is sent on. None: go on.
+    """
     endpoint = request.endpoint or ""
     if not (endpoint in PROVED_TO_READ or (request.method == "POST" and endpoint in PROVED)):
         return None
@@ -154,8 +224,18 @@ def ask_for_proof() -> Any:
         trouble = _("This is not your password.")
     elif clock.now().timestamp() - session.get("proved", 0) < PROOF_SECONDS:
         return None
-    typed = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", "proof_password")]
-    page = render_template("admin/proof.html", typed=typed, files=list(request.files), trouble=trouble, here=request.full_path.rstrip("?"))
+    typed = [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name not in ("csrf_token", "proof_password")
+    ]
+    page = render_template(
+        "admin/proof.html",
+        typed=typed,
+        files=list(request.files),
+        trouble=trouble,
+        here=request.full_path.rstrip("?"),
+    )
     return page, 422 if trouble else 200
 
 
@@ -186,7 +266,12 @@ class MyPasswordView(BaseView):
                 if form.password.data == form.current.data:
                     raise Refused(_("Choose another password than the current one."))
                 id = current_user.id
-                new = passwords.chosen(form.password.data, current_user.email, current_user.first_name, current_user.last_name)
+                new = passwords.chosen(
+                    form.password.data,
+                    current_user.email,
+                    current_user.first_name,
+                    current_user.last_name,
+                )
                 with unit_of_work() as database:
                     user = database.get_one(User, id)
                     staff.change_password(user, new)
@@ -195,7 +280,9 @@ class MyPasswordView(BaseView):
                 return redirect(url_for("DashboardView.index"))
             except Refused as refusal:
                 form.form_errors.append(str(refusal))
-        return render_template("admin/my_password.html", form=form, first=g.standing.must_change_password), 422 if form.errors else 200
+        return render_template(
+            "admin/my_password.html", form=form, first=g.standing.must_change_password
+        ), (422 if form.errors else 200)
 
 
 class MyAccountView(BaseView):
@@ -208,9 +295,14 @@ class MyAccountView(BaseView):
     @has_access
     def account(self) -> Any:
         return render_template(
-            "admin/my_account.html", sessions=sessions.live(current_user.id), here=g.standing.id, is_on=g.standing.has_second_factor,
-            left=second_factor.codes_left(current_user.id), asked=second_factor.is_asked_of(current_user), since=staff.second_factor_since(current_user.id),
-        )  # fmt: skip
+            "admin/my_account.html",
+            sessions=sessions.live(current_user.id),
+            here=g.standing.id,
+            is_on=g.standing.has_second_factor,
+            left=second_factor.codes_left(current_user.id),
+            asked=second_factor.is_asked_of(current_user),
+            since=staff.second_factor_since(current_user.id),
+        )
 
     @expose("/second-facteur", methods=["GET", "POST"])
     @has_access
@@ -238,7 +330,9 @@ class MyAccountView(BaseView):
                 form.form_errors.append(str(refusal))
         spaced = " ".join(secret[i : i + 4] for i in range(0, len(secret), 4))
         address = second_factor.address(current_user, secret)
-        return render_template("admin/second_factor.html", form=form, secret=spaced, address=address), 422 if form.errors else 200
+        return render_template(
+            "admin/second_factor.html", form=form, secret=spaced, address=address
+        ), (422 if form.errors else 200)
 
     @expose("/codes", methods=["POST"])
     @has_access
@@ -285,8 +379,16 @@ def gate_of_account() -> Any:
     """Before anything else: a first password to change, a second factor to turn on."""
     here = request.endpoint
     if g.standing.must_change_password:
-        return None if here in ("MyPasswordView.change", "AuthView.logout") else redirect(url_for("MyPasswordView.change"))
+        return (
+            None
+            if here in ("MyPasswordView.change", "AuthView.logout")
+            else redirect(url_for("MyPasswordView.change"))
+        )
     is_missing = not g.standing.has_second_factor and second_factor.is_asked_of(current_user)
-    if is_missing and here not in ("MyAccountView.enrol", "MyPasswordView.change", "AuthView.logout"):
+    if is_missing and here not in (
+        "MyAccountView.enrol",
+        "MyPasswordView.change",
+        "AuthView.logout",
+    ):
         return redirect(url_for("MyAccountView.enrol"))
     return None

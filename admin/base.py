@@ -1,6 +1,8 @@
-"""The generated back office's three bases. Scoped twice: the session (services/access.py), then each row re-read here.
+"""The generated back office's three bases. Scoped twice: the session (services/access.py), then
+each row re-read here.
 
-A view class is columns, labels, filters, order. Flask-AppBuilder gives routes, permissions and forms; the list, the
+A view class is columns, labels, filters, order. Flask-AppBuilder gives routes, permissions and
+forms; the list, the
 pages and the look are ours.
 """
 
@@ -8,7 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, abort, flash, make_response, redirect, render_template, request, stream_with_context, url_for
+from flask import (
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.actions import ActionItem, action
 from flask_appbuilder.security.decorators import has_access
@@ -67,8 +79,14 @@ class ScopedView(ModelView):
         super()._init_properties()
         for name in ("add", "edit"):
             columns = getattr(self, f"{name}_columns") if self.can_change else []
-            extra = fields.fields_for(self.datamodel.obj, columns, self.label_columns, self.description_columns)
-            setattr(self, f"{name}_form_extra_fields", {**extra, **getattr(self, f"{name}_form_extra_fields")})
+            extra = fields.fields_for(
+                self.datamodel.obj, columns, self.label_columns, self.description_columns
+            )
+            setattr(
+                self,
+                f"{name}_form_extra_fields",
+                {**extra, **getattr(self, f"{name}_form_extra_fields")},
+            )
             setattr(self, f"{name}_columns", [c for c in columns])
 
     def base_conditions(self) -> list[Any]:
@@ -76,7 +94,9 @@ class ScopedView(ModelView):
         return []
 
     def find_condition(self, words: str) -> Any:
-        """What a list of products or of their stock answers words with, by the search they share; None: by `find_columns`."""
+        """What a list of products or of their stock answers words with, by the search they share;
+        None: by `find_columns`.
+        """
         return None
 
     def list_conditions(self, asked: Any) -> list[Any]:
@@ -89,7 +109,9 @@ class ScopedView(ModelView):
         """The row, if it exists and this person may see it; else 404, which says neither."""
         if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
             abort(404)
-        found = db.session.scalar(db.select(self.datamodel.obj).where(self._key() == int(pk), *self.base_conditions()))
+        found = db.session.scalar(
+            db.select(self.datamodel.obj).where(self._key() == int(pk), *self.base_conditions())
+        )
         if found is None:
             abort(404)
         return found
@@ -98,7 +120,9 @@ class ScopedView(ModelView):
         return getattr(self.datamodel.obj, self.datamodel.get_pk_name())
 
     def allowed(self, permission: str) -> bool:
-        return permission in self.base_permissions and self.appbuilder.sm.has_access(permission, self.class_permission_name)
+        return permission in self.base_permissions and self.appbuilder.sm.has_access(
+            permission, self.class_permission_name
+        )
 
     # ── list ──
 
@@ -109,14 +133,28 @@ class ScopedView(ModelView):
         rows = listing.statement(self, asked)
         found = listing.page(rows, asked)
         if not found and asked.page > 1:  # an old link, or rows that went meanwhile
-            return redirect(url_for(f"{self.endpoint}.list", **{**request.args.to_dict(), "page": 1}))
+            return redirect(
+                url_for(f"{self.endpoint}.list", **{**request.args.to_dict(), "page": 1})
+            )
         return render_template(
             self.list_template,
-            view=self, asked=asked, rows=found, total=listing.count(rows), cap=listing.COUNT_CAP, sizes=listing.SIZES,
-            filters=[(name, self.label_columns[name.partition(".")[0]], self._choices(name)) for name in listing.filter_names(self)],
+            view=self,
+            asked=asked,
+            rows=found,
+            total=listing.count(rows),
+            cap=listing.COUNT_CAP,
+            sizes=listing.SIZES,
+            filters=[
+                (name, self.label_columns[name.partition(".")[0]], self._choices(name))
+                for name in listing.filter_names(self)
+            ],
             bulk=[a for a in self.actions.values() if a.multiple and self.allowed_action(a.name)],
-            saved=db.session.scalars(db.select(SavedView).where(SavedView.user_id == current_user.id, SavedView.view == self.endpoint)).all(),
-        )  # fmt: skip
+            saved=db.session.scalars(
+                db.select(SavedView).where(
+                    SavedView.user_id == current_user.id, SavedView.view == self.endpoint
+                )
+            ).all(),
+        )
 
     def _choices(self, name: str) -> Any:
         return None if "." in name else listing.choices(self, name)
@@ -127,24 +165,37 @@ class ScopedView(ModelView):
         """The list as asked for, as a file."""
         rows = listing.statement(self, listing.read(self, request.args))
         if kind == "csv":
-            response = Response(stream_with_context(listing.as_csv(self, rows)), mimetype="text/csv")
+            response = Response(
+                stream_with_context(listing.as_csv(self, rows)), mimetype="text/csv"
+            )
         elif kind == "xlsx":
             response = make_response(listing.as_xlsx(self, rows))
             response.mimetype = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         else:
             response = make_response(listing.as_pdf(self, rows))
             response.mimetype = "application/pdf"
-        response.headers["Content-Disposition"] = f'attachment; filename="{self.route_base.rpartition("/")[2]}.{kind}"'
+        response.headers["Content-Disposition"] = (
+            f'attachment; filename="{self.route_base.rpartition("/")[2]}.{kind}"'
+        )
         return response
 
     @expose("/save-view", methods=["POST"])
     @has_access
     def save_view(self) -> Any:
-        """Keep this search, these filters and this order under a name of one's own; an empty list of words forgets it."""
-        name, query = request.form.get("name", "").strip()[:80], request.form.get("query", "")[:1000]
+        """Keep this search, these filters and this order under a name of one's own; an empty list
+        of words forgets it.
+        """
+        name, query = (
+            request.form.get("name", "").strip()[:80],
+            request.form.get("query", "")[:1000],
+        )
         with unit_of_work() as session:
             known = session.scalar(
-                db.select(SavedView).where(SavedView.user_id == current_user.id, SavedView.view == self.endpoint, SavedView.name == name)
+                db.select(SavedView).where(
+                    SavedView.user_id == current_user.id,
+                    SavedView.view == self.endpoint,
+                    SavedView.name == name,
+                )
             )
             if request.form.get("forget") and known:
                 session.delete(known)
@@ -154,8 +205,13 @@ class ScopedView(ModelView):
             elif known:
                 known.query = query
             else:
-                session.add(SavedView(user_id=current_user.id, view=self.endpoint, name=name, query=query))
-        flash(_("View forgotten.") if query == "" else _("View « %(name)s » kept.", name=name), "success")
+                session.add(
+                    SavedView(user_id=current_user.id, view=self.endpoint, name=name, query=query)
+                )
+        flash(
+            _("View forgotten.") if query == "" else _("View « %(name)s » kept.", name=name),
+            "success",
+        )
         return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
 
     # ── page ──
@@ -166,10 +222,17 @@ class ScopedView(ModelView):
         row = self.row(pk)
         return render_template(
             self.show_template,
-            view=self, row=row, columns=self.show_columns, history=workflow.history(row),
-            single=[a for a in self.actions.values() if a.single and self.allowed_action(a.name) and self.action_open(a.name, row)],
+            view=self,
+            row=row,
+            columns=self.show_columns,
+            history=workflow.history(row),
+            single=[
+                a
+                for a in self.actions.values()
+                if a.single and self.allowed_action(a.name) and self.action_open(a.name, row)
+            ],
             **self.show_more(row),
-        )  # fmt: skip
+        )
 
     def show_more(self, row: Any) -> dict[str, Any]:
         """What a page shows beyond its columns."""
@@ -186,7 +249,11 @@ class ScopedView(ModelView):
     @expose("/action/<string:name>/<pk>", methods=["POST"])
     def action(self, name: str, pk: str) -> Any:
         self._act(name, [pk])
-        return redirect(url_for(f"{self.endpoint}.show", pk=pk) if self.allowed("can_show") else url_for(f"{self.endpoint}.list"))
+        return redirect(
+            url_for(f"{self.endpoint}.show", pk=pk)
+            if self.allowed("can_show")
+            else url_for(f"{self.endpoint}.list")
+        )
 
     @expose("/action_post", methods=["POST"])
     def action_post(self) -> Any:
@@ -219,7 +286,9 @@ class ScopedView(ModelView):
 
 
 class ReferenceView(ScopedView):
-    """Reference data: added, edited, deleted through generated forms, by verbs where a rule is at stake."""
+    """Reference data: added, edited, deleted through generated forms, by verbs where a rule is at
+    stake.
+    """
 
     base_permissions = [*ScopedView.base_permissions, "can_add", "can_edit", "can_delete"]
     exclude_route_methods = {"download"}
@@ -258,7 +327,9 @@ class ReferenceView(ScopedView):
                 if isinstance(validator, Unique):  # the generator's own word for it is English
                     validator.message = _("Another one has this already.")
         if request.method == "POST":
-            form._id = int(pk) if pk else None  # what the generator compares when a name must be unique
+            form._id = (
+                int(pk) if pk else None
+            )  # what the generator compares when a name must be unique
             if form.validate():
                 try:
                     ready = self.prepare(form)
@@ -277,12 +348,23 @@ class ReferenceView(ScopedView):
                 except Refused as refusal:
                     form.form_errors.append(str(refusal))
                 except IntegrityError:
-                    form.form_errors.append(_("This already exists, or contradicts something: nothing was saved."))
+                    form.form_errors.append(
+                        _("This already exists, or contradicts something: nothing was saved.")
+                    )
                 row = self.row(pk) if pk else None
         else:
             self.prefill(form, row)
         code = 422 if form.errors else 200
-        return render_template(self.edit_template, view=self, row=row, form=form, columns=self.edit_columns if pk else self.add_columns), code
+        return (
+            render_template(
+                self.edit_template,
+                view=self,
+                row=row,
+                form=form,
+                columns=self.edit_columns if pk else self.add_columns,
+            ),
+            code,
+        )
 
     @expose("/delete/<pk>", methods=["POST"])
     @has_access
@@ -307,7 +389,9 @@ class ReferenceView(ScopedView):
 
 
 def uploaded(name: str, **how: Any) -> str | None:
-    """The picture sent in a field, made again and kept; None when none was sent. Raises Refused when it is no picture."""
+    """The picture sent in a field, made again and kept; None when none was sent. Raises Refused
+    when it is no picture.
+    """
     upload = request.files.get(name)
     if not upload or not upload.filename:
         return None

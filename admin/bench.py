@@ -1,18 +1,42 @@
 """« Réception mses »: the bench. A scanner alone is enough; without scripts it is a page of forms.
 
-Every answer to a click is the same partial (admin/_bench.html), alone for bench.js or inside its page.
+Every answer to a click is the same partial (admin/_bench.html), alone for bench.js or inside its
+page.
 """
 
 from typing import Any
 
-from flask import Response, abort, flash, make_response, redirect, render_template, request, send_file, session, url_for
+from flask import (
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    session,
+    url_for,
+)
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from sqlalchemy.orm import joinedload
 
 from admin.base import me
-from models import DocumentKind, Grade, IdentityDocument, LineState, Offer, OfferLine, OfferState, Parcel, ParcelState, Photo, Store
+from models import (
+    DocumentKind,
+    Grade,
+    IdentityDocument,
+    LineState,
+    Offer,
+    OfferLine,
+    OfferState,
+    Parcel,
+    ParcelState,
+    Photo,
+    Store,
+)
 from services import clock, files, money, once, settings, workflow
 from services.buyback import offers, papers, parcels, reception
 from services.people import identity
@@ -31,7 +55,12 @@ class BenchView(BaseView):
         """Where one scans the bordereau; the parcels one may expect are listed beside."""
         waiting = db.session.scalars(
             db.select(Parcel)
-            .where(Parcel.is_return.is_(False), Parcel.status.in_([ParcelState.inspecting, ParcelState.delivered, ParcelState.at_relay]))
+            .where(
+                Parcel.is_return.is_(False),
+                Parcel.status.in_(
+                    [ParcelState.inspecting, ParcelState.delivered, ParcelState.at_relay]
+                ),
+            )
             .order_by(Parcel.status.desc(), Parcel.delivered_at, Parcel.id)
             .limit(100)
             .options(joinedload(Parcel.offer).joinedload(Offer.customer))
@@ -45,7 +74,12 @@ class BenchView(BaseView):
         with unit_of_work():
             offer = reception.find(code)
             if offer is None:
-                raise Refused(_("« %(code)s » is no slip of ours: scan the barcode that begins with CDE.", code=code[:20]))
+                raise Refused(
+                    _(
+                        "« %(code)s » is no slip of ours: scan the barcode that begins with CDE.",
+                        code=code[:20],
+                    )
+                )
             if offer.status in (OfferState.received, OfferState.settled):
                 return redirect(url_for("BenchView.done", number=offer.number))
             reception.open_parcel(offer, by=me())
@@ -60,12 +94,18 @@ class BenchView(BaseView):
             return redirect(url_for("BenchView.done", number=number))
         return self._page(offer, code=request.args.get("code", "").strip()[:40])
 
-    @expose("/<number>/article/<int:line_id>/<any(send,counter,refuse,miss,undo):verb>", methods=["POST"])
+    @expose(
+        "/<number>/article/<int:line_id>/<any(send,counter,refuse,miss,undo):verb>",
+        methods=["POST"],
+    )
     @has_access
     def control(self, number: str, line_id: int, verb: str) -> Any:
         form = request.form
         grades = {name: form.get(name, "") for name in ("article", "box", "manual")}
-        comment, motive = form.get("comment", ""), form.get("counter_motive" if verb == "counter" else "motive", "")
+        comment, motive = (
+            form.get("comment", ""),
+            form.get("counter_motive" if verb == "counter" else "motive", ""),
+        )
         token = form.get("form_token", "")
         if once.seen(token):
             return self._after(self._offer(number))
@@ -75,7 +115,10 @@ class BenchView(BaseView):
                 if verb == "send":
                     store = self._store(line.offer)
                     reception.send(line, grades, comment, store, form.get("place", ""), by=me())
-                    session["bench_store"], session["bench_place"] = store.id, form.get("place", "").strip()[:60]
+                    session["bench_store"], session["bench_place"] = (
+                        store.id,
+                        form.get("place", "").strip()[:60],
+                    )
                 elif verb == "counter":
                     try:
                         cents = money.parse(form.get("price", ""))
@@ -91,7 +134,10 @@ class BenchView(BaseView):
                 once.done(token, url_for("BenchView.bench", number=number))
         except Refused as refusal:
             db.session.rollback()
-            return self._page(self._offer(number), line_id=line_id, trouble=str(refusal), opened=verb), 422
+            return (
+                self._page(self._offer(number), line_id=line_id, trouble=str(refusal), opened=verb),
+                422,
+            )
         return self._after(self._offer(number), None if verb == "undo" else line_id)
 
     @expose("/<number>/en-plus", methods=["POST"])
@@ -102,7 +148,9 @@ class BenchView(BaseView):
             return self._after(self._offer(number))
         try:
             with unit_of_work():
-                line_id = reception.add_surplus(self._offer(number), code, request.form.get("title", ""), by=me()).id
+                line_id = reception.add_surplus(
+                    self._offer(number), code, request.form.get("title", ""), by=me()
+                ).id
                 once.done(token, url_for("BenchView.bench", number=number))
         except Refused as refusal:
             db.session.rollback()
@@ -124,7 +172,9 @@ class BenchView(BaseView):
         if request.form.get("absent"):
             with unit_of_work():
                 reception.identity_missing(self._offer(number), by=me())
-            flash(_("The seller is reminded; the control goes on, the payment will wait."), "success")
+            flash(
+                _("The seller is reminded; the control goes on, the payment will wait."), "success"
+            )
             return redirect(url_for("BenchView.bench", number=number))
         try:
             with unit_of_work():
@@ -163,8 +213,15 @@ class BenchView(BaseView):
     def _shots(self, number: str, line_id: int) -> Any:
         db.session.expire_all()
         if "X-Fragment" in request.headers:
-            return render_template("admin/_shots.html", offer=self._offer(number), line=self._line(number, line_id), most=reception.MOST_PHOTOS)
-        return redirect(url_for("BenchView.bench", number=number, code=self._line(number, line_id).ean))
+            return render_template(
+                "admin/_shots.html",
+                offer=self._offer(number),
+                line=self._line(number, line_id),
+                most=reception.MOST_PHOTOS,
+            )
+        return redirect(
+            url_for("BenchView.bench", number=number, code=self._line(number, line_id).ean)
+        )
 
     @expose("/photo/<int:id>")
     @has_access
@@ -197,11 +254,22 @@ class BenchView(BaseView):
 
     def _end_page(self, offer: Offer, trouble: str = "", field: str = "") -> str:
         return render_template(
-            "admin/reception_end.html", offer=offer, accepted_cents=reception.accepted_cents(offer), lines=reception.articles(offer),
-            S=LineState, parcel=next((p for p in offer.parcels if not p.is_return), None), back=parcels.return_parcel(offer), payment=offer.payment,
-            needs_identity=parcels.needs_identity(offer), document=identity.of(offer.vendor_id, offer.customer_id or 0), kinds=list(DocumentKind),
-            trouble=trouble, field=field, typed=request.form, known_document=_as_typed(identity.of(offer.vendor_id, offer.customer_id or 0)),
-        )  # fmt: skip
+            "admin/reception_end.html",
+            offer=offer,
+            accepted_cents=reception.accepted_cents(offer),
+            lines=reception.articles(offer),
+            S=LineState,
+            parcel=next((p for p in offer.parcels if not p.is_return), None),
+            back=parcels.return_parcel(offer),
+            payment=offer.payment,
+            needs_identity=parcels.needs_identity(offer),
+            document=identity.of(offer.vendor_id, offer.customer_id or 0),
+            kinds=list(DocumentKind),
+            trouble=trouble,
+            field=field,
+            typed=request.form,
+            known_document=_as_typed(identity.of(offer.vendor_id, offer.customer_id or 0)),
+        )
 
     @expose("/<number>/prevenir", methods=["POST"])
     @has_access
@@ -274,22 +342,51 @@ class BenchView(BaseView):
             except catalogue.BadEan as bad:
                 trouble = str(bad)
         lines = reception.articles(offer)
-        line = found.line if found and found.kind == "expected" else next((one for one in lines if one.id == line_id), None)
+        line = (
+            found.line
+            if found and found.kind == "expected"
+            else next((one for one in lines if one.id == line_id), None)
+        )
         if line is not None and line.status is not LineState.received:
             line = None
         parcel = parcels.live_parcel(offer)
-        stores = list(db.session.scalars(db.select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)))
+        stores = list(
+            db.session.scalars(
+                db.select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)
+            )
+        )
         typed = request.form if trouble and request.method == "POST" else {}
         facts = {
-            "offer": offer, "parcel": parcel, "found": found, "line": line, "lines": lines, "S": LineState, "trouble": trouble, "opened": opened,
-            "waiting": [one for one in lines if one.status is LineState.received], "handled": [one for one in lines if one.status in reception.CONTROLLED],
-            "done": next((one for one in lines if one.id == done_id), None), "grades": list(Grade), "stores": stores, "store_id": session.get("bench_store"),
-            "place": session.get("bench_place", ""), "typed": typed, "most": reception.MOST_PHOTOS, "needs_identity": parcels.needs_identity(offer),
-            "reminded": any(e.verb == "identity_missing" for e in workflow.history(offer, 20)), "kinds": list(DocumentKind), "field": field,
-            "good": settings.value("good_percent"), "acceptable": settings.value("acceptable_percent"), "code": code, "today": clock.today(),
+            "offer": offer,
+            "parcel": parcel,
+            "found": found,
+            "line": line,
+            "lines": lines,
+            "S": LineState,
+            "trouble": trouble,
+            "opened": opened,
+            "waiting": [one for one in lines if one.status is LineState.received],
+            "handled": [one for one in lines if one.status in reception.CONTROLLED],
+            "done": next((one for one in lines if one.id == done_id), None),
+            "grades": list(Grade),
+            "stores": stores,
+            "store_id": session.get("bench_store"),
+            "place": session.get("bench_place", ""),
+            "typed": typed,
+            "most": reception.MOST_PHOTOS,
+            "needs_identity": parcels.needs_identity(offer),
+            "reminded": any(e.verb == "identity_missing" for e in workflow.history(offer, 20)),
+            "kinds": list(DocumentKind),
+            "field": field,
+            "good": settings.value("good_percent"),
+            "acceptable": settings.value("acceptable_percent"),
+            "code": code,
+            "today": clock.today(),
             "first_time": offers.of_customer_count(offer) <= 1,
-        }  # fmt: skip
-        return render_template("admin/_bench.html" if "X-Fragment" in request.headers else "admin/bench.html", **facts)
+        }
+        return render_template(
+            "admin/_bench.html" if "X-Fragment" in request.headers else "admin/bench.html", **facts
+        )
 
     def _offer(self, number: str) -> Offer:
         found = db.session.scalar(db.select(Offer).where(Offer.number == number.upper()[:12]))
@@ -307,7 +404,9 @@ class BenchView(BaseView):
         stores = list(db.session.scalars(rows))
         found = next((s for s in stores if str(s.id) == asked), stores[0] if stores else None)
         if found is None:
-            raise Refused(_("This vendor has no store to put articles in: an administrator adds one."))
+            raise Refused(
+                _("This vendor has no store to put articles in: an administrator adds one.")
+            )
         return found
 
 
@@ -316,8 +415,15 @@ def _as_typed(document: IdentityDocument | None) -> dict[str, str]:
     if document is None:
         return {}
     names = ("issued_by", "first_names", "profession", "consent_by")
-    days = {"issued_on": document.issued_on.isoformat(), "birth_date": document.birth_date.isoformat()}
-    return {"kind": document.kind.value, **{name: getattr(document, name) for name in names}, **days}
+    days = {
+        "issued_on": document.issued_on.isoformat(),
+        "birth_date": document.birth_date.isoformat(),
+    }
+    return {
+        "kind": document.kind.value,
+        **{name: getattr(document, name) for name in names},
+        **days,
+    }
 
 
 def as_pdf(data: bytes, name: str) -> Response:

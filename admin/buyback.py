@@ -20,15 +20,47 @@ class OfferView(ScopedView):
     route_base = "/gestion/offres"
     base_permissions = [*ScopedView.base_permissions, "delete", "abandon"]
     list_title = _l("Offers")
-    list_columns = ["number", "customer.name", "finalised_at", "articles", "total_cents", "site", "status"]
-    show_columns = ["number", "status", "customer.name", "customer.email", "site", "articles", "proposed_cents", "total_cents", "finalised_at",
-                    "decided_at", "answer_by", "drop_off_by", "motive", "remark"]  # fmt: skip
+    list_columns = [
+        "number",
+        "customer.name",
+        "finalised_at",
+        "articles",
+        "total_cents",
+        "site",
+        "status",
+    ]
+    show_columns = [
+        "number",
+        "status",
+        "customer.name",
+        "customer.email",
+        "site",
+        "articles",
+        "proposed_cents",
+        "total_cents",
+        "finalised_at",
+        "decided_at",
+        "answer_by",
+        "drop_off_by",
+        "motive",
+        "remark",
+    ]
     label_columns = {
-        "number": _l("Number"), "customer.name": _l("Seller"), "customer.email": _l("E-mail"), "finalised_at": _l("Offered"),
-        "articles": _l("Articles"), "total_cents": _l("Amount"), "proposed_cents": _l("Amount offered"), "site": _l("Site"),
-        "status": _l("Status"), "decided_at": _l("Decided"), "answer_by": _l("Answer before"), "drop_off_by": _l("Drop off before"),
-        "motive": _l("Reason given"), "remark": _l("Internal remark"),
-    }  # fmt: skip
+        "number": _l("Number"),
+        "customer.name": _l("Seller"),
+        "customer.email": _l("E-mail"),
+        "finalised_at": _l("Offered"),
+        "articles": _l("Articles"),
+        "total_cents": _l("Amount"),
+        "proposed_cents": _l("Amount offered"),
+        "site": _l("Site"),
+        "status": _l("Status"),
+        "decided_at": _l("Decided"),
+        "answer_by": _l("Answer before"),
+        "drop_off_by": _l("Drop off before"),
+        "motive": _l("Reason given"),
+        "remark": _l("Internal remark"),
+    }
     order_columns = ["number", "finalised_at", "articles", "total_cents"]
     search_columns = ["status"]
     filter_columns = ("status", "site", "finalised_at")
@@ -54,32 +86,99 @@ class OfferView(ScopedView):
     def show_more(self, row: Offer) -> dict[str, Any]:
         return {"offer": row}
 
-    delete_offer = action_of(MOVE["delete"], offers.delete, _l("They leave every list for good; the seller is not written to."))
-    abandon_offer = action_of(MOVE["abandon"], offers.abandon, _l("The parcel will not come: the sale ends here."))
+    delete_offer = action_of(
+        MOVE["delete"],
+        offers.delete,
+        _l("They leave every list for good; the seller is not written to."),
+    )
+    abandon_offer = action_of(
+        MOVE["abandon"], offers.abandon, _l("The parcel will not come: the sale ends here.")
+    )
 
 
 class RuleView(ReferenceView):
     datamodel = SQLAInterface(BuyingRule)
     route_base = "/gestion/regles"
     list_title, noun = _l("Buying rules"), _l("New buying rule")
-    list_columns = ["name", "vendor", "rank", "platform", "argus_to_cents", "stock_from", "effect", "rate_bp", "active"]
-    show_columns = ["name", "rank", "active", "vendor", "site", "platform", "category", "ean", "argus_from_cents", "argus_to_cents", "stock_from",
-                    "stock_to", "effect", "rate_bp", "fixed_cents", "step_cents", "floor_cents", "ceiling_cents"]  # fmt: skip
-    add_columns = edit_columns = ["name", "vendor", "rank", "active", "site", "platform", "category", "ean", "argus_from_cents", "argus_to_cents",
-                                  "stock_from", "stock_to", "effect", "rate_bp", "fixed_cents", "step_cents", "floor_cents",
-                                  "ceiling_cents"]  # fmt: skip
+    list_columns = [
+        "name",
+        "vendor",
+        "rank",
+        "platform",
+        "argus_to_cents",
+        "stock_from",
+        "effect",
+        "rate_bp",
+        "active",
+    ]
+    show_columns = [
+        "name",
+        "rank",
+        "active",
+        "vendor",
+        "site",
+        "platform",
+        "category",
+        "ean",
+        "argus_from_cents",
+        "argus_to_cents",
+        "stock_from",
+        "stock_to",
+        "effect",
+        "rate_bp",
+        "fixed_cents",
+        "step_cents",
+        "floor_cents",
+        "ceiling_cents",
+    ]
+    add_columns = edit_columns = [
+        "name",
+        "vendor",
+        "rank",
+        "active",
+        "site",
+        "platform",
+        "category",
+        "ean",
+        "argus_from_cents",
+        "argus_to_cents",
+        "stock_from",
+        "stock_to",
+        "effect",
+        "rate_bp",
+        "fixed_cents",
+        "step_cents",
+        "floor_cents",
+        "ceiling_cents",
+    ]
     label_columns = {
-        "name": _l("Rule"), "rank": _l("Order"), "active": _l("In force"), "vendor": _l("Vendor"), "site": _l("Site"),
-        "platform": _l("Platform"), "category": _l("Category"), "ean": _l("EAN"), "argus_from_cents": _l("Argus from"),
-        "argus_to_cents": _l("Argus up to"), "stock_from": _l("Stock from"), "stock_to": _l("Stock up to"), "effect": _l("Answers"),
-        "rate_bp": _l("% of the argus"), "fixed_cents": _l("Fixed price"), "step_cents": _l("Rounded to"), "floor_cents": _l("At least"),
+        "name": _l("Rule"),
+        "rank": _l("Order"),
+        "active": _l("In force"),
+        "vendor": _l("Vendor"),
+        "site": _l("Site"),
+        "platform": _l("Platform"),
+        "category": _l("Category"),
+        "ean": _l("EAN"),
+        "argus_from_cents": _l("Argus from"),
+        "argus_to_cents": _l("Argus up to"),
+        "stock_from": _l("Stock from"),
+        "stock_to": _l("Stock up to"),
+        "effect": _l("Answers"),
+        "rate_bp": _l("% of the argus"),
+        "fixed_cents": _l("Fixed price"),
+        "step_cents": _l("Rounded to"),
+        "floor_cents": _l("At least"),
         "ceiling_cents": _l("At most"),
-    }  # fmt: skip
+    }
     description_columns = {
-        "rank": _l("The smallest is tried first; exclusions come before all others."), "site": _l("Empty: all sites of the vendor."),
-        "platform": _l("Empty: all platforms."), "ean": _l("To name one reference."), "effect": _l("« Not bought » excludes what fits."),
+        "rank": _l("The smallest is tried first; exclusions come before all others."),
+        "site": _l("Empty: all sites of the vendor."),
+        "platform": _l("Empty: all platforms."),
+        "ean": _l("To name one reference."),
+        "effect": _l("« Not bought » excludes what fits."),
         "stock_from": _l("Copies already in stock: to buy less of what we have."),
-    }  # fmt: skip
+    }
     order_columns = ["name", "rank", "rate_bp"]
     search_columns = ["name"]
     filter_columns = ("effect", "site", "platform", "active")
@@ -97,12 +196,30 @@ class SellerView(ScopedView):
     route_base = "/gestion/vendeurs-particuliers"
     list_title = _l("Sellers")
     list_columns = ["name", "email", "phone", "postcode", "city", "created_at"]
-    show_columns = ["name", "email", "email_confirmed_at", "phone", "address", "address_more", "postcode", "city", "created_at"]
+    show_columns = [
+        "name",
+        "email",
+        "email_confirmed_at",
+        "phone",
+        "address",
+        "address_more",
+        "postcode",
+        "city",
+        "created_at",
+    ]
     label_columns = {
-        "name": _l("Name"), "email": _l("E-mail"), "phone": _l("Phone"), "postcode": _l("Postcode"), "city": _l("Town"),
-        "created_at": _l("Since"), "email_confirmed_at": _l("E-mail confirmed"), "address": _l("Address"),
-        "address_more": _l("Further details"), "offers": _l("Offers"), "last_name": _l("Last name"),
-    }  # fmt: skip
+        "name": _l("Name"),
+        "email": _l("E-mail"),
+        "phone": _l("Phone"),
+        "postcode": _l("Postcode"),
+        "city": _l("Town"),
+        "created_at": _l("Since"),
+        "email_confirmed_at": _l("E-mail confirmed"),
+        "address": _l("Address"),
+        "address_more": _l("Further details"),
+        "offers": _l("Offers"),
+        "last_name": _l("Last name"),
+    }
     formatters_columns = {"phone": customers.shown_phone}
     order_columns = ["email", "city", "created_at"]
     search_columns = ["email"]
@@ -121,7 +238,10 @@ class SellerView(ScopedView):
     @action(
         "erase",
         _l("Erase at his request"),
-        _l("For good: his name, his addresses, his IBAN and his identity document. Finished sales stay without a name."),
+        _l(
+            "For good: his name, his addresses, his IBAN and his identity document. Finished sales"
+            " stay without a name."
+        ),
         "",
         multiple=False,
     )

@@ -1,9 +1,20 @@
-"""What exists: products and their references, brands, the référencier given out, references nobody knows yet."""
+"""What exists: products and their references, brands, the référencier given out, references nobody
+knows yet.
+"""
 
 from datetime import datetime
 from typing import Any
 
-from flask import Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import (
+    Response,
+    abort,
+    flash,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
@@ -16,7 +27,16 @@ from wtforms.validators import Length, Optional
 from admin.base import ReferenceView, ScopedView, action_of, me, uploaded
 from admin.fields import MoneyField
 from admin.listing import whole
-from models import Brand, BrandAgreement, Product, ProductImage, ProductKind, Site, UnmatchedReference, Variant
+from models import (
+    Brand,
+    BrandAgreement,
+    Product,
+    ProductImage,
+    ProductKind,
+    Site,
+    UnmatchedReference,
+    Variant,
+)
 from services import clock, files
 from services.stock import argus, catalogue, levels, matching, referencer, search
 from services.unit import db, unit_of_work
@@ -31,25 +51,93 @@ class ProductView(ReferenceView):
     route_base = "/gestion/produits"
     base_permissions = [*ReferenceView.base_permissions, "validate", "disable"]
     list_title, noun = _l("Products"), _l("New product")
-    list_columns = ["title", "brand", "platform", "category", "supplier_ref", "status", "updated_at"]
-    show_columns = ["cover", "title", "status", "kind", "brand", "maker", "supplier_ref", "platform", "category", "family", "subfamily", "season", "vat_bp",
-                    "proposed_by", "merged_into", "description", "attribute_words", "created_at", "updated_at"]  # fmt: skip
-    _sheet = ["title", "brand_name", "maker", "supplier_ref", "platform", "category", "family", "subfamily", "season", "vat_bp", "description",
-              "attributes_typed", "picture"]  # fmt: skip
+    list_columns = [
+        "title",
+        "brand",
+        "platform",
+        "category",
+        "supplier_ref",
+        "status",
+        "updated_at",
+    ]
+    show_columns = [
+        "cover",
+        "title",
+        "status",
+        "kind",
+        "brand",
+        "maker",
+        "supplier_ref",
+        "platform",
+        "category",
+        "family",
+        "subfamily",
+        "season",
+        "vat_bp",
+        "proposed_by",
+        "merged_into",
+        "description",
+        "attribute_words",
+        "created_at",
+        "updated_at",
+    ]
+    _sheet = [
+        "title",
+        "brand_name",
+        "maker",
+        "supplier_ref",
+        "platform",
+        "category",
+        "family",
+        "subfamily",
+        "season",
+        "vat_bp",
+        "description",
+        "attributes_typed",
+        "picture",
+    ]
     add_columns = ["kind", "ean", *_sheet, "argus_cents"]
     edit_columns = _sheet
-    label_columns = {"title": _l("Title"), "platform": _l("Platform"), "category": _l("Department"), "family": _l("Family"), "subfamily": _l("Subfamily"),
-                     "created_at": _l("Since"), "updated_at": _l("Changed"), "variants": _l("Barcodes"), "cover": _l("Cover"), "ean": _l("EAN"),
-                     "argus_cents": _l("Argus"), "picture": _l("Cover"), "brand": _l("Brand"), "brand_name": _l("Brand"), "maker": _l("Maker"),
-                     "supplier_ref": _l("Supplier reference"), "season": _l("Season"), "vat_bp": _l("VAT"), "status": _l("Status"), "kind": _l("Kind"),
-                     "proposed_by": _l("Proposed by"), "merged_into": _l("Merged into"), "description": _l("Description"),
-                     "attribute_words": _l("Attributes"), "attributes_typed": _l("Attributes")}  # fmt: skip
-    description_columns = {"ean": _l("The barcode under the bars; a service gets one of ours."), "category": _l("« Rayon » of the nomenclature.")}
+    label_columns = {
+        "title": _l("Title"),
+        "platform": _l("Platform"),
+        "category": _l("Department"),
+        "family": _l("Family"),
+        "subfamily": _l("Subfamily"),
+        "created_at": _l("Since"),
+        "updated_at": _l("Changed"),
+        "variants": _l("Barcodes"),
+        "cover": _l("Cover"),
+        "ean": _l("EAN"),
+        "argus_cents": _l("Argus"),
+        "picture": _l("Cover"),
+        "brand": _l("Brand"),
+        "brand_name": _l("Brand"),
+        "maker": _l("Maker"),
+        "supplier_ref": _l("Supplier reference"),
+        "season": _l("Season"),
+        "vat_bp": _l("VAT"),
+        "status": _l("Status"),
+        "kind": _l("Kind"),
+        "proposed_by": _l("Proposed by"),
+        "merged_into": _l("Merged into"),
+        "description": _l("Description"),
+        "attribute_words": _l("Attributes"),
+        "attributes_typed": _l("Attributes"),
+    }
+    description_columns = {
+        "ean": _l("The barcode under the bars; a service gets one of ours."),
+        "category": _l("« Rayon » of the nomenclature."),
+    }
     _picture = FileField(_l("Cover"), description=_l("A photo; without one, a cover is drawn."))
     _words = {
         "brand_name": StringField(_l("Brand"), [Optional(), Length(max=100)]),
         "description": TextAreaField(_l("Description"), [Optional(), Length(max=10_000)]),
-        "attributes_typed": TextAreaField(_l("Attributes"), [Optional(), Length(max=4_000)], description=_l("One a line: « Semelle : cuir ».")),
+        "attributes_typed": TextAreaField(
+            _l("Attributes"),
+            [Optional(), Length(max=4_000)],
+            description=_l("One a line: « Semelle : cuir »."),
+        ),
         "picture": _picture,
     }
     edit_form_extra_fields = _words
@@ -57,9 +145,17 @@ class ProductView(ReferenceView):
         **_words,
         "ean": StringField(_l("EAN"), [Optional()]),
         "argus_cents": MoneyField(_l("Argus"), description=_l("What it is worth, such as 20,00.")),
-        "kind": SelectField(_l("Kind"), choices=[("goods", _l("Goods")), ("service", _l("Service"))], coerce=lambda v: v if isinstance(v, ProductKind) else ProductKind(v if v in ("goods", "service") else "goods"),
-                            validate_choice=False),
-    }  # fmt: skip
+        "kind": SelectField(
+            _l("Kind"),
+            choices=[("goods", _l("Goods")), ("service", _l("Service"))],
+            coerce=lambda v: (
+                v
+                if isinstance(v, ProductKind)
+                else ProductKind(v if v in ("goods", "service") else "goods")
+            ),
+            validate_choice=False,
+        ),
+    }
     order_columns = ["title", "created_at", "updated_at"]
     search_columns = ["title"]
     filter_columns = ("status", "platform", "category", "kind")
@@ -68,7 +164,10 @@ class ProductView(ReferenceView):
     first_order = "title"
     hidden_states = ("merged",)
     tabs = ((_l("To validate"), "?status=proposed"), (_l("Taken off sale"), "?status=disabled"))
-    links = ((_l("Référencier"), "ReferencerView.out", "download"), (_l("Give a file"), "ImportView.upload?kind=catalogue", "download"))
+    links = (
+        (_l("Référencier"), "ReferencerView.out", "download"),
+        (_l("Give a file"), "ImportView.upload?kind=catalogue", "download"),
+    )
     empty_sentence = _l("The catalogue is empty: give a référencier or an argus.")
     show_partials = ("admin/_product.html",)
     flow = catalogue.PRODUCT
@@ -87,21 +186,35 @@ class ProductView(ReferenceView):
 
     def show_more(self, row: Product) -> dict[str, Any]:
         ids = [variant.id for variant in row.variants]
-        return {"in_stores": levels.by_condition(None, ids), "lowest": {id: catalogue.lowest_of_30_days(id) for id in ids[:60]},
-                "sites": db.session.scalars(db.select(Site).order_by(Site.name).limit(200)).all(), "said": {text.site_id: text for text in row.texts}}  # fmt: skip
+        return {
+            "in_stores": levels.by_condition(None, ids),
+            "lowest": {id: catalogue.lowest_of_30_days(id) for id in ids[:60]},
+            "sites": db.session.scalars(db.select(Site).order_by(Site.name).limit(200)).all(),
+            "said": {text.site_id: text for text in row.texts},
+        }
 
     def prefill(self, form: Any, row: Product | None) -> None:
         if row is None:
             form.ean.data = request.args.get("ean", "")[:20]
             return
         form.brand_name.data = row.brand.name if row.brand else ""
-        form.attributes_typed.data = "\n".join(f"{name} : {value}" for name, value in row.attributes.items())
+        form.attributes_typed.data = "\n".join(
+            f"{name} : {value}" for name, value in row.attributes.items()
+        )
 
     def check(self, row: Product) -> None:
         row.title = " ".join((row.title or "").split())
         if not row.title:
             raise Refused(_("A product needs a title."))
-        for name in ("category", "family", "subfamily", "maker", "supplier_ref", "season", "description"):
+        for name in (
+            "category",
+            "family",
+            "subfamily",
+            "maker",
+            "supplier_ref",
+            "season",
+            "description",
+        ):
             setattr(row, name, (getattr(row, name) or "").strip())
         row.vat_bp = 2000 if row.vat_bp is None else row.vat_bp
         row.attributes = row.attributes or {}
@@ -113,10 +226,16 @@ class ProductView(ReferenceView):
         return uploaded("picture", most_side=600)
 
     def kept(self, row: Product, form: Any, ready: str | None) -> None:
-        row.brand = catalogue.brand_named(form.brand_name.data) if (form.brand_name.data or "").strip() else None
+        row.brand = (
+            catalogue.brand_named(form.brand_name.data)
+            if (form.brand_name.data or "").strip()
+            else None
+        )
         row.attributes = _attributes(form.attributes_typed.data or "")
         if "ean" in form:
-            code = (form.ean.data or "").strip() or (catalogue.own_ean() if row.kind is ProductKind.service else "")
+            code = (form.ean.data or "").strip() or (
+                catalogue.own_ean() if row.kind is ProductKind.service else ""
+            )
             catalogue.add_reference(row, code)
             if form.argus_cents.data is not None:
                 argus.change(row.variants[0], form.argus_cents.data, by=me())
@@ -142,15 +261,28 @@ class SheetView(BaseView):
 
     route_base = "/gestion/produits/fiche"
     class_permission_name = "ProductView"
-    method_permission_name = {"describe": "edit", "picture": "edit", "drop": "edit", "reference": "edit"}
+    method_permission_name = {
+        "describe": "edit",
+        "picture": "edit",
+        "drop": "edit",
+        "reference": "edit",
+    }
     base_permissions = ["can_edit"]
 
     @expose("/<int:id>/texte", methods=["POST"])
     @has_access
     def describe(self, id: int) -> Any:
         with unit_of_work() as session:
-            site = session.scalar(db.select(Site).where(Site.id == whole(request.form.get("site"), 0))) or abort(404)
-            catalogue.describe(_product(id), site, request.form.get("title", ""), request.form.get("description", ""), by=me())
+            site = session.scalar(
+                db.select(Site).where(Site.id == whole(request.form.get("site"), 0))
+            ) or abort(404)
+            catalogue.describe(
+                _product(id),
+                site,
+                request.form.get("title", ""),
+                request.form.get("description", ""),
+                by=me(),
+            )
         flash(_("Saved."), "success")
         return redirect(url_for("ProductView.show", pk=id))
 
@@ -169,7 +301,11 @@ class SheetView(BaseView):
     @has_access
     def drop(self, id: int, image_id: int) -> Any:
         with unit_of_work() as session:
-            image = session.scalar(db.select(ProductImage).where(ProductImage.id == image_id, ProductImage.product_id == id)) or abort(404)
+            image = session.scalar(
+                db.select(ProductImage).where(
+                    ProductImage.id == image_id, ProductImage.product_id == id
+                )
+            ) or abort(404)
             name = catalogue.drop_image(_product(id), image, by=me())
         files.drop(name)
         return redirect(url_for("ProductView.show", pk=id))
@@ -216,16 +352,33 @@ class MergeView(BaseView):
                     into = session.get(Product, whole(request.form.get("into"), 0)) or abort(404)
                     catalogue.merge(_product(id), into, by=me())
                     into_id, title = into.id, into.title
-                flash(_("Merged into « %(title)s »: barcodes, stock and history are there.", title=title), "success")
+                flash(
+                    _(
+                        "Merged into « %(title)s »: barcodes, stock and history are there.",
+                        title=title,
+                    ),
+                    "success",
+                )
                 return redirect(url_for("ProductView.show", pk=into_id))
             except Refused as refusal:
                 sentence = str(refusal)
         product = _product(id)
-        close = [p for p in search.products(search.product_ids(words or product.title)[:30]) if p.id != id][:12]
-        held = {p.id: levels.by_condition(None, [v.id for v in p.variants]) for p in (product, *close)}
+        close = [
+            p
+            for p in search.products(search.product_ids(words or product.title)[:30])
+            if p.id != id
+        ][:12]
+        held = {
+            p.id: levels.by_condition(None, [v.id for v in p.variants]) for p in (product, *close)
+        }
         return render_template(
-            "admin/merge.html", product=product, close=close, words=words, in_stores=held, sentence=sentence
-        ), 422 if sentence else 200
+            "admin/merge.html",
+            product=product,
+            close=close,
+            words=words,
+            in_stores=held,
+            sentence=sentence,
+        ), (422 if sentence else 200)
 
 
 def _product(id: int) -> Product:
@@ -235,18 +388,53 @@ def _product(id: int) -> Product:
 class VariantView(ReferenceView):
     datamodel = SQLAInterface(Variant)
     route_base = "/gestion/references"
-    base_permissions = [p for p in ReferenceView.base_permissions if p not in ("can_add", "can_delete")]
+    base_permissions = [
+        p for p in ReferenceView.base_permissions if p not in ("can_add", "can_delete")
+    ]
     exclude_route_methods = {"add", "delete", "download"}
     list_title, noun = _l("References"), _l("Reference")
-    list_columns = ["product.title", "details", "ean", "advised_cents", "buy_cents", "active", "updated_at"]
-    _own = ["color", "material", "size", "shoe_size", "edition", "advised_cents", "buy_cents", "weight_grams", "active"]
+    list_columns = [
+        "product.title",
+        "details",
+        "ean",
+        "advised_cents",
+        "buy_cents",
+        "active",
+        "updated_at",
+    ]
+    _own = [
+        "color",
+        "material",
+        "size",
+        "shoe_size",
+        "edition",
+        "advised_cents",
+        "buy_cents",
+        "weight_grams",
+        "active",
+    ]
     show_columns = ["product.title", "ean", *_own, "argus_cents", "updated_at"]
     edit_columns = _own
-    label_columns = {"product.title": _l("Title"), "details": _l("Details"), "ean": _l("EAN"), "color": _l("Colour"), "material": _l("Material"),
-                     "size": _l("Size"), "shoe_size": _l("Shoe size"), "edition": _l("Edition"), "advised_cents": _l("Advised price"),
-                     "buy_cents": _l("Supplier's price"), "weight_grams": _l("Weight (g)"), "active": _l("Active"), "argus_cents": _l("Argus"),
-                     "updated_at": _l("Changed")}  # fmt: skip
-    description_columns = {"advised_cents": _l("Tax included: the catalogue price."), "buy_cents": _l("Without tax.")}
+    label_columns = {
+        "product.title": _l("Title"),
+        "details": _l("Details"),
+        "ean": _l("EAN"),
+        "color": _l("Colour"),
+        "material": _l("Material"),
+        "size": _l("Size"),
+        "shoe_size": _l("Shoe size"),
+        "edition": _l("Edition"),
+        "advised_cents": _l("Advised price"),
+        "buy_cents": _l("Supplier's price"),
+        "weight_grams": _l("Weight (g)"),
+        "active": _l("Active"),
+        "argus_cents": _l("Argus"),
+        "updated_at": _l("Changed"),
+    }
+    description_columns = {
+        "advised_cents": _l("Tax included: the catalogue price."),
+        "buy_cents": _l("Without tax."),
+    }
     order_columns = ["ean", "updated_at"]
     search_columns = ["ean"]
     filter_columns = ("active",)
@@ -263,9 +451,16 @@ class VariantView(ReferenceView):
         from models import PricePoint
 
         points = db.session.scalars(
-            db.select(PricePoint).where(PricePoint.variant_id == row.id, PricePoint.listing_id.is_(None)).order_by(PricePoint.id.desc()).limit(30)
+            db.select(PricePoint)
+            .where(PricePoint.variant_id == row.id, PricePoint.listing_id.is_(None))
+            .order_by(PricePoint.id.desc())
+            .limit(30)
         )
-        return {"points": points.all(), "lowest": catalogue.lowest_of_30_days(row.id), "in_stores": levels.by_condition(None, [row.id])[row.id]}
+        return {
+            "points": points.all(),
+            "lowest": catalogue.lowest_of_30_days(row.id),
+            "in_stores": levels.by_condition(None, [row.id])[row.id],
+        }
 
     def check(self, row: Variant) -> None:
         """The price goes through the verb that keeps its history, not through the form."""
@@ -301,7 +496,13 @@ class BrandAgreementView(ReferenceView):
     list_columns = show_columns = ["brand", "vendor", "allowed", "note"]
     add_columns = ["brand_name", "vendor", "allowed", "note"]
     edit_columns = ["allowed", "note"]
-    label_columns = {"brand": _l("Brand"), "brand_name": _l("Brand"), "vendor": _l("Vendor"), "allowed": _l("May sell it"), "note": _l("Note")}
+    label_columns = {
+        "brand": _l("Brand"),
+        "brand_name": _l("Brand"),
+        "vendor": _l("Vendor"),
+        "allowed": _l("May sell it"),
+        "note": _l("Note"),
+    }
     description_columns = {"allowed": _l("Unticked: this vendor is excluded.")}
     add_form_extra_fields = {"brand_name": StringField(_l("Brand"), [Length(min=1, max=100)])}
     order_columns = ["allowed"]
@@ -314,9 +515,18 @@ class BrandAgreementView(ReferenceView):
 
     def kept(self, row: BrandAgreement, form: Any, ready: Any) -> None:
         if "brand_name" in form:
-            known = db.session.scalar(db.select(Brand).where(db.func.lower(Brand.name) == form.brand_name.data.strip().lower()))
+            known = db.session.scalar(
+                db.select(Brand).where(
+                    db.func.lower(Brand.name) == form.brand_name.data.strip().lower()
+                )
+            )
             if known is None:
-                raise Refused(_("There is no brand « %(name)s » in the catalogue.", name=form.brand_name.data[:60]))
+                raise Refused(
+                    _(
+                        "There is no brand « %(name)s » in the catalogue.",
+                        name=form.brand_name.data[:60],
+                    )
+                )
             row.brand = known
 
     def check(self, row: BrandAgreement) -> None:
@@ -326,14 +536,59 @@ class BrandAgreementView(ReferenceView):
 class UnmatchedView(ScopedView):
     datamodel = SQLAInterface(UnmatchedReference)
     route_base = "/gestion/references-inconnues"
-    base_permissions = [*ScopedView.base_permissions, "accept_proposal", "propose_product", "put_aside", "can_attach"]
+    base_permissions = [
+        *ScopedView.base_permissions,
+        "accept_proposal",
+        "propose_product",
+        "put_aside",
+        "can_attach",
+    ]
     list_title = _l("Unknown references")
-    list_columns = ["title", "proposal.product.title", "proposal.details", "score", "status", "times", "sku", "ean", "brand", "vendor", "last_at"]
-    show_columns = ["title", "sku", "ean", "brand", "supplier_ref", "vendor", "store", "times", "last_at", "proposal.product.title", "proposal.details", "proposal.ean", "score",
-                    "status"]  # fmt: skip
-    label_columns = {"title": _l("Title in the file"), "sku": _l("Vendor's reference"), "ean": _l("EAN"), "brand": _l("Brand"), "vendor": _l("Vendor"),
-                     "supplier_ref": _l("Supplier reference"), "store": _l("Store"), "times": _l("Times"), "proposal.product.title": _l("Closest in the catalogue"),
-                     "proposal.details": _l("Size, colour"), "proposal.ean": _l("Its barcode"), "score": _l("Likeness (%)"), "status": _l("Status"), "last_at": _l("Last seen")}  # fmt: skip
+    list_columns = [
+        "title",
+        "proposal.product.title",
+        "proposal.details",
+        "score",
+        "status",
+        "times",
+        "sku",
+        "ean",
+        "brand",
+        "vendor",
+        "last_at",
+    ]
+    show_columns = [
+        "title",
+        "sku",
+        "ean",
+        "brand",
+        "supplier_ref",
+        "vendor",
+        "store",
+        "times",
+        "last_at",
+        "proposal.product.title",
+        "proposal.details",
+        "proposal.ean",
+        "score",
+        "status",
+    ]
+    label_columns = {
+        "title": _l("Title in the file"),
+        "sku": _l("Vendor's reference"),
+        "ean": _l("EAN"),
+        "brand": _l("Brand"),
+        "vendor": _l("Vendor"),
+        "supplier_ref": _l("Supplier reference"),
+        "store": _l("Store"),
+        "times": _l("Times"),
+        "proposal.product.title": _l("Closest in the catalogue"),
+        "proposal.details": _l("Size, colour"),
+        "proposal.ean": _l("Its barcode"),
+        "score": _l("Likeness (%)"),
+        "status": _l("Status"),
+        "last_at": _l("Last seen"),
+    }
     order_columns = ["times", "score", "last_at"]
     search_columns = ["sku"]
     filter_columns = ("status", "vendor")
@@ -365,7 +620,9 @@ class AttachView(BaseView):
     @has_access
     def attach(self, id: int) -> Any:
         with unit_of_work() as session:
-            row = session.scalar(db.select(UnmatchedReference).where(UnmatchedReference.id == id)) or abort(404)
+            row = session.scalar(
+                db.select(UnmatchedReference).where(UnmatchedReference.id == id)
+            ) or abort(404)
             ean = catalogue.read_ean(request.form.get("ean", ""))
             variant = catalogue.by_ean(ean)
             if variant is None:
@@ -395,15 +652,32 @@ class ReferencerView(BaseView):
         since = None
         if words := request.args.get("depuis", ""):
             try:
-                since = clock.from_paris(datetime.strptime(words, "%Y-%m-%d"))  # noqa: DTZ007  (from_paris makes it aware)
+                # from_paris makes it aware
+                since = clock.from_paris(datetime.strptime(words, "%Y-%m-%d"))  # noqa: DTZ007
             except (ValueError, OverflowError):
                 raise Refused(_("« %(words)s » is no date.", words=words[:20])) from None
         if kind == "csv":
             answer = Response(stream_with_context(referencer.as_csv(since)), mimetype="text/csv")
         else:
-            answer = Response(referencer.as_xlsx(since), mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-        answer.headers["Content-Disposition"] = f'attachment; filename="referencier-{clock.today():%Y%m%d}.{kind}"'
+            answer = Response(
+                referencer.as_xlsx(since),
+                mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            )
+        answer.headers["Content-Disposition"] = (
+            f'attachment; filename="referencier-{clock.today():%Y%m%d}.{kind}"'
+        )
         return answer
 
 
-VIEWS = (ProductView, SheetView, PictureView, MergeView, VariantView, BrandView, BrandAgreementView, UnmatchedView, AttachView, ReferencerView)
+VIEWS = (
+    ProductView,
+    SheetView,
+    PictureView,
+    MergeView,
+    VariantView,
+    BrandView,
+    BrandAgreementView,
+    UnmatchedView,
+    AttachView,
+    ReferencerView,
+)

@@ -1,4 +1,6 @@
-"""Form fields in the shop's units: euros with a comma for cents, percent for basis points, words for codes."""
+"""Form fields in the shop's units: euros with a comma for cents, percent for basis points, words
+for codes.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -67,16 +69,27 @@ class ColorField(StringField):
     widget = TextInput(input_type="color")
 
 
-def fields_for(model: Any, columns: Iterable[str], labels: dict[str, Any], helps: dict[str, Any]) -> dict[str, Field]:
-    """The fields the generator would get wrong: amounts, percentages, yes/no, codes, whole numbers."""
+def fields_for(
+    model: Any, columns: Iterable[str], labels: dict[str, Any], helps: dict[str, Any]
+) -> dict[str, Field]:
+    """The fields the generator would get wrong: amounts, percentages, yes/no, codes, whole
+    numbers.
+    """
     found: dict[str, Any] = {}
     for name in columns:
         column = model.__table__.columns.get(name)
         if column is None:
             continue
         label, help_text = labels.get(name, name), helps.get(name, "")
-        needed = [InputRequired(_l("This is needed."))] if not column.nullable and column.default is None else [Optional()]
-        kwargs: dict[str, Any] = {"description": help_text, "default": getattr(column.default, "arg", None)}
+        needed = (
+            [InputRequired(_l("This is needed."))]
+            if not column.nullable and column.default is None
+            else [Optional()]
+        )
+        kwargs: dict[str, Any] = {
+            "description": help_text,
+            "default": getattr(column.default, "arg", None),
+        }
         if callable(kwargs["default"]):
             kwargs["default"] = None
         if name.endswith("_cents"):
@@ -90,11 +103,16 @@ def fields_for(model: Any, columns: Iterable[str], labels: dict[str, Any], helps
         elif isinstance(column.type, Enum):
             choices = column.type.enum_class
             found[name] = SelectField(
-                label, needed, choices=lambda c=choices: [(s.value, workflow.words_of(s)) for s in c],
-                coerce=lambda v, c=choices: v if isinstance(v, c) else c(v) if v else None, **kwargs,
-            )  # fmt: skip
+                label,
+                needed,
+                choices=lambda c=choices: [(s.value, workflow.words_of(s)) for s in c],
+                coerce=lambda v, c=choices: v if isinstance(v, c) else c(v) if v else None,
+                **kwargs,
+            )
         elif isinstance(column.type, Integer):
-            found[name] = IntegerField(label, [*needed, NumberRange(min=0, max=1_000_000)], **kwargs)
+            found[name] = IntegerField(
+                label, [*needed, NumberRange(min=0, max=1_000_000)], **kwargs
+            )
         elif not column.nullable and column.default is not None:
             found[name] = StringField(label, [Optional()], **kwargs)
     return found

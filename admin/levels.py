@@ -1,10 +1,22 @@
-"""Who holds what, new: levels edited in place, movements, stock at a date, inventories, transfers, sale offers, conflicts with the counter."""
+"""Who holds what, new: levels edited in place, movements, stock at a date, inventories, transfers,
+sale offers, conflicts with the counter.
+"""
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from flask import Response, abort, flash, jsonify, redirect, render_template, request, stream_with_context, url_for
+from flask import (
+    Response,
+    abort,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
@@ -13,7 +25,19 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from admin.base import ScopedView, action_of, me
-from models import Item, Listing, Movement, Product, StockConflict, StockCount, StockLevel, StockTransfer, Store, Variant, Vendor
+from models import (
+    Item,
+    Listing,
+    Movement,
+    Product,
+    StockConflict,
+    StockCount,
+    StockLevel,
+    StockTransfer,
+    Store,
+    Variant,
+    Vendor,
+)
 from services import access, clock, money, workflow
 from services.stock import catalogue, inventories, levels, listing_files, listings, search
 from services.unit import db, unit_of_work
@@ -41,12 +65,42 @@ class StockLevelView(ScopedView):
     list_template = "admin/levels.html"
     inline_columns = ("quantity", "alert_under", "place")
     list_title = _l("New stock")
-    list_columns = ["variant.product.title", "variant.details", "variant.ean", "store", "quantity", "reserved", "alert_under", "place"]
-    show_columns = ["variant.product.title", "variant.details", "variant.ean", "store", "quantity", "reserved", "available", "alert_under", "place",
-                    "counted_at", "updated_at"]  # fmt: skip
-    label_columns = {"variant.product.title": _l("Title"), "variant.details": _l("Details"), "variant.ean": _l("EAN"), "store": _l("Store"),
-                     "quantity": _l("Quantity"), "reserved": _l("Reserved"), "available": _l("Available"), "alert_under": _l("Alert under"),
-                     "place": _l("Place"), "counted_at": _l("Last counted"), "updated_at": _l("Changed")}  # fmt: skip
+    list_columns = [
+        "variant.product.title",
+        "variant.details",
+        "variant.ean",
+        "store",
+        "quantity",
+        "reserved",
+        "alert_under",
+        "place",
+    ]
+    show_columns = [
+        "variant.product.title",
+        "variant.details",
+        "variant.ean",
+        "store",
+        "quantity",
+        "reserved",
+        "available",
+        "alert_under",
+        "place",
+        "counted_at",
+        "updated_at",
+    ]
+    label_columns = {
+        "variant.product.title": _l("Title"),
+        "variant.details": _l("Details"),
+        "variant.ean": _l("EAN"),
+        "store": _l("Store"),
+        "quantity": _l("Quantity"),
+        "reserved": _l("Reserved"),
+        "available": _l("Available"),
+        "alert_under": _l("Alert under"),
+        "place": _l("Place"),
+        "counted_at": _l("Last counted"),
+        "updated_at": _l("Changed"),
+    }
     order_columns = ["id", "quantity"]
     search_columns = ["place"]
     filter_columns = ("store",)
@@ -70,11 +124,25 @@ class StockLevelView(ScopedView):
         return []
 
     def list_conditions(self, asked: Any) -> list[Any]:
-        return [StockLevel.quantity < StockLevel.alert_under] if asked.kept.get("niveau") == "bas" else []
+        return (
+            [StockLevel.quantity < StockLevel.alert_under]
+            if asked.kept.get("niveau") == "bas"
+            else []
+        )
 
     def show_more(self, row: StockLevel) -> dict[str, Any]:
-        moved = select(Movement).where(Movement.store_id == row.store_id, Movement.variant_id == row.variant_id, Movement.item_id.is_(None))
-        return {"moves": db.session.scalars(moved.order_by(Movement.at.desc(), Movement.id.desc()).limit(50)).all()}
+        moved = select(Movement).where(
+            Movement.store_id == row.store_id,
+            Movement.variant_id == row.variant_id,
+            Movement.item_id.is_(None),
+        )
+        return {
+            "moves": (
+                db.session.scalars(
+                    moved.order_by(Movement.at.desc(), Movement.id.desc()).limit(50)
+                ).all()
+            )
+        }
 
 
 class AdjustView(BaseView):
@@ -90,15 +158,37 @@ class AdjustView(BaseView):
     def adjust(self, id: int) -> Any:
         with unit_of_work() as session:
             level = session.scalar(select(StockLevel).where(StockLevel.id == id)) or abort(404)
-            before = {"quantity": level.quantity, "alert_under": level.alert_under, "place": level.place}
+            before = {
+                "quantity": level.quantity,
+                "alert_under": level.alert_under,
+                "place": level.place,
+            }
             _not_changed_meanwhile(before)
             if "quantity" in request.form:
-                levels.adjust(level, _count(request.form["quantity"]), by=me(), reason=request.form.get("reason", ""))
+                levels.adjust(
+                    level,
+                    _count(request.form["quantity"]),
+                    by=me(),
+                    reason=request.form.get("reason", ""),
+                )
             if "alert_under" in request.form:
-                levels.set_alert(level, _count(request.form["alert_under"]) if request.form["alert_under"].strip() else None, by=me())
+                levels.set_alert(
+                    level,
+                    (
+                        _count(request.form["alert_under"])
+                        if request.form["alert_under"].strip()
+                        else None
+                    ),
+                    by=me(),
+                )
             if "place" in request.form:
                 levels.set_place(level, request.form["place"], by=me())
-            after = {"quantity": level.quantity, "alert_under": level.alert_under, "place": level.place, "reserved": level.reserved}
+            after = {
+                "quantity": level.quantity,
+                "alert_under": level.alert_under,
+                "place": level.place,
+                "reserved": level.reserved,
+            }
         if request.headers.get("X-Fragment"):
             return jsonify(before=before, after=after)
         flash(_("Saved."), "success")
@@ -106,11 +196,19 @@ class AdjustView(BaseView):
 
 
 def _not_changed_meanwhile(now: dict[str, Any]) -> None:
-    """What the page showed (`was`) is still what is there; else somebody else's correction would be lost. Raises Refused."""
+    """What the page showed (`was`) is still what is there; else somebody else's correction would be
+    lost. Raises Refused.
+    """
     name = next((name for name in now if name in request.form), "")
     was, shown = request.form.get("was"), "" if now.get(name) is None else str(now.get(name))
     if was is not None and was.strip() != shown:
-        raise Refused(_("It changed meanwhile: it is now « %(now)s ». Load the page again before you correct it.", now=shown or "–"))
+        raise Refused(
+            _(
+                "It changed meanwhile: it is now « %(now)s ». Load the page again before you"
+                " correct it.",
+                now=shown or "–",
+            )
+        )
 
 
 def _count(words: str) -> int:
@@ -127,11 +225,33 @@ class MovementView(ScopedView):
     datamodel = SQLAInterface(Movement)
     route_base = "/gestion/mouvements"
     list_title = _l("Movements")
-    list_columns = ["variant.product.title", "variant.ean", "store", "kind", "quantity", "price_cents", "channel", "reference", "by_name", "at"]
+    list_columns = [
+        "variant.product.title",
+        "variant.ean",
+        "store",
+        "kind",
+        "quantity",
+        "price_cents",
+        "channel",
+        "reference",
+        "by_name",
+        "at",
+    ]
     show_columns = [*list_columns, "recorded_at", "item_id"]
-    label_columns = {"variant.product.title": _l("Title"), "variant.ean": _l("EAN"), "store": _l("Store"), "kind": _l("Cause"), "quantity": _l("Quantity"),
-                     "price_cents": _l("Price"), "channel": _l("Channel"), "reference": _l("Reference"), "by_name": _l("By"), "at": _l("When"),
-                     "recorded_at": _l("Learnt"), "item_id": _l("Second-hand unit")}  # fmt: skip
+    label_columns = {
+        "variant.product.title": _l("Title"),
+        "variant.ean": _l("EAN"),
+        "store": _l("Store"),
+        "kind": _l("Cause"),
+        "quantity": _l("Quantity"),
+        "price_cents": _l("Price"),
+        "channel": _l("Channel"),
+        "reference": _l("Reference"),
+        "by_name": _l("By"),
+        "at": _l("When"),
+        "recorded_at": _l("Learnt"),
+        "item_id": _l("Second-hand unit"),
+    }
     formatters_columns = {"channel": lambda channel: str(CHANNELS.get(channel, channel)) or "–"}
     order_columns = ["id"]
     search_columns = ["reference"]
@@ -160,9 +280,22 @@ class StockAtView(BaseView):
         rows = []
         if store is not None:
             held = levels.all_at(store.id, moment, _number(request.args.get("apres", "")), 100)
-            known = {v.id: v for v in db.session.scalars(select(Variant).where(Variant.id.in_([id for id, _new, _used in held])))}
+            known = {
+                v.id: v
+                for v in db.session.scalars(
+                    select(Variant).where(Variant.id.in_([id for id, _new, _used in held]))
+                )
+            }
             rows = [(known[id], new, used) for id, new, used in held]
-        return render_template("admin/stock_at.html", stores=stores, store=store, moment=moment, rows=rows, sentence=sentence, size=100)
+        return render_template(
+            "admin/stock_at.html",
+            stores=stores,
+            store=store,
+            moment=moment,
+            rows=rows,
+            sentence=sentence,
+            size=100,
+        )
 
     @expose("/stock.csv")
     @has_access
@@ -175,11 +308,26 @@ class StockAtView(BaseView):
             after = 0
             while held := levels.all_at(store.id, moment, after):
                 after, counts = held[-1][0], {id: (new, used) for id, new, used in held}
-                known = select(Variant.id, Variant.ean, Product.title).join(Product, Product.id == Variant.product_id).where(Variant.id.in_(counts))
-                yield from ([ean, title, *counts[id]] for id, ean, title in db.session.execute(known.order_by(Variant.id)))
+                known = (
+                    select(Variant.id, Variant.ean, Product.title)
+                    .join(Product, Product.id == Variant.product_id)
+                    .where(Variant.id.in_(counts))
+                )
+                yield from (
+                    [ean, title, *counts[id]]
+                    for id, ean, title in db.session.execute(known.order_by(Variant.id))
+                )
 
-        answer = Response(stream_with_context(listing_files.as_table(["ean", "designation", "quantite", "occasion"], rows())), mimetype="text/csv")
-        answer.headers["Content-Disposition"] = f'attachment; filename="stock-{store.code or store.id}-{clock.paris(moment):%Y%m%d}.csv"'
+        answer = Response(
+            stream_with_context(
+                listing_files.as_table(["ean", "designation", "quantite", "occasion"], rows())
+            ),
+            mimetype="text/csv",
+        )
+        answer.headers["Content-Disposition"] = (
+            "attachment;"
+            f' filename="stock-{store.code or store.id}-{clock.paris(moment):%Y%m%d}.csv"'
+        )
         return answer
 
     @staticmethod
@@ -188,7 +336,7 @@ class StockAtView(BaseView):
         wanted, sentence = request.args.get("magasin", ""), ""
         store = next((s for s in stores if str(s.id) == wanted), stores[0] if stores else None)
         try:
-            day = datetime.strptime(request.args.get("le", "") or clock.today().isoformat(), "%Y-%m-%d").date()  # noqa: DTZ007
+            day = date.fromisoformat(request.args.get("le", "") or clock.today().isoformat())
             after = clock.from_paris(datetime.combine(day + timedelta(days=1), time(0)))
         except (ValueError, OverflowError):
             sentence, after = _("This is no date."), clock.now()
@@ -203,9 +351,24 @@ class StockCountView(ScopedView):
     datamodel = SQLAInterface(StockCount)
     route_base = "/gestion/inventaires"
     list_title = _l("Inventories")
-    list_columns = show_columns = ["name", "store", "whole", "status", "by_name", "opened_at", "ended_at"]
-    label_columns = {"name": _l("Inventory"), "store": _l("Store"), "whole": _l("Whole store"), "status": _l("Status"), "by_name": _l("By"),
-                     "opened_at": _l("Begun"), "ended_at": _l("Ended")}  # fmt: skip
+    list_columns = show_columns = [
+        "name",
+        "store",
+        "whole",
+        "status",
+        "by_name",
+        "opened_at",
+        "ended_at",
+    ]
+    label_columns = {
+        "name": _l("Inventory"),
+        "store": _l("Store"),
+        "whole": _l("Whole store"),
+        "status": _l("Status"),
+        "by_name": _l("By"),
+        "opened_at": _l("Begun"),
+        "ended_at": _l("Ended"),
+    }
     order_columns = ["opened_at"]
     search_columns = ["name"]
     filter_columns = ("status", "store")
@@ -229,18 +392,30 @@ class CountView(BaseView):
     @expose("/", methods=["GET", "POST"])
     @has_access
     def open(self) -> Any:
-        stores, sentence = list(db.session.scalars(select(Store).order_by(Store.name).limit(2000))), ""
+        stores, sentence = (
+            list(db.session.scalars(select(Store).order_by(Store.name).limit(2000))),
+            "",
+        )
         if request.method == "POST":
             try:
                 with unit_of_work() as session:
-                    store = session.scalar(select(Store).where(Store.id == _number(request.form.get("store", "")))) or abort(404)
-                    count = inventories.open_count(store, request.form.get("name", ""), whole=request.form.get("whole") == "1", by=me())
+                    store = session.scalar(
+                        select(Store).where(Store.id == _number(request.form.get("store", "")))
+                    ) or abort(404)
+                    count = inventories.open_count(
+                        store,
+                        request.form.get("name", ""),
+                        whole=request.form.get("whole") == "1",
+                        by=me(),
+                    )
                     session.flush()
                     id = count.id
                 return redirect(url_for("CountView.count", id=id))
             except Refused as refusal:
                 sentence = str(refusal)
-        return render_template("admin/count_open.html", stores=stores, sentence=sentence), 422 if sentence else 200
+        return render_template("admin/count_open.html", stores=stores, sentence=sentence), (
+            422 if sentence else 200
+        )
 
     @expose("/<int:id>")
     @has_access
@@ -251,9 +426,19 @@ class CountView(BaseView):
         count = self._count(id)
         gaps = inventories.differences(count) if request.args.get("ecarts") else []
         forecast = inventories.forecast(count) if count.status is inventories.C.counting else None
-        return render_template("admin/count.html", count=count, lines=inventories.counted_lines(count), total=inventories.counted_total(count), gaps=gaps, forecast=forecast,
-                               flow=inventories.COUNT, sentence=sentence, typed=typed, showing=bool(request.args.get("ecarts")),
-                               history=workflow.history(count, 20))  # fmt: skip
+        return render_template(
+            "admin/count.html",
+            count=count,
+            lines=inventories.counted_lines(count),
+            total=inventories.counted_total(count),
+            gaps=gaps,
+            forecast=forecast,
+            flow=inventories.COUNT,
+            sentence=sentence,
+            typed=typed,
+            showing=bool(request.args.get("ecarts")),
+            history=workflow.history(count, 20),
+        )
 
     @expose("/<int:id>/scan", methods=["POST"])
     @has_access
@@ -276,8 +461,19 @@ class CountView(BaseView):
         with unit_of_work():
             count = self._count(id)
             sure = request.form.get("sure") == "1"
-            changed = inventories.validate(count, by=me(), sure=sure) if verb == "validate" else inventories.drop(count, by=me())
-        flash(_("Validated: %(count)s references corrected.", count=changed) if verb == "validate" else _("Abandoned: nothing changed."), "success")
+            changed = (
+                inventories.validate(count, by=me(), sure=sure)
+                if verb == "validate"
+                else inventories.drop(count, by=me())
+            )
+        flash(
+            (
+                _("Validated: %(count)s references corrected.", count=changed)
+                if verb == "validate"
+                else _("Abandoned: nothing changed.")
+            ),
+            "success",
+        )
         return redirect(url_for("CountView.count", id=id))
 
     @staticmethod
@@ -289,9 +485,24 @@ class StockTransferView(ScopedView):
     datamodel = SQLAInterface(StockTransfer)
     route_base = "/gestion/transferts"
     list_title = _l("Transfers between stores")
-    list_columns = show_columns = ["from_name", "to_name", "status", "by_name", "created_at", "sent_at", "arrived_at"]
-    label_columns = {"from_name": _l("From"), "to_name": _l("To"), "status": _l("Status"), "by_name": _l("By"), "created_at": _l("Prepared"),
-                     "sent_at": _l("Sent"), "arrived_at": _l("Arrived")}  # fmt: skip
+    list_columns = show_columns = [
+        "from_name",
+        "to_name",
+        "status",
+        "by_name",
+        "created_at",
+        "sent_at",
+        "arrived_at",
+    ]
+    label_columns = {
+        "from_name": _l("From"),
+        "to_name": _l("To"),
+        "status": _l("Status"),
+        "by_name": _l("By"),
+        "created_at": _l("Prepared"),
+        "sent_at": _l("Sent"),
+        "arrived_at": _l("Arrived"),
+    }
     order_columns = ["created_at"]
     search_columns = ["status"]
     filter_columns = ("status",)
@@ -315,14 +526,22 @@ class TransferView(BaseView):
     @expose("/", methods=["GET", "POST"])
     @has_access
     def open(self) -> Any:
-        stores, targets, sentence = list(db.session.scalars(select(Store).order_by(Store.name).limit(2000))), self._targets(), ""
+        stores, targets, sentence = (
+            list(db.session.scalars(select(Store).order_by(Store.name).limit(2000))),
+            self._targets(),
+            "",
+        )
         if request.method == "POST":
             ends = [
-                next((s.id for s in among if str(s.id) == request.form.get(name)), None) or abort(404)
+                next((s.id for s in among if str(s.id) == request.form.get(name)), None)
+                or abort(404)
                 for among, name in ((stores, "here"), (targets, "there"))
             ]
             try:
-                with access.limited_to(None), unit_of_work() as session:  # from a store of his to any of the same vendors
+                with (
+                    access.limited_to(None),
+                    unit_of_work() as session,
+                ):  # from a store of his to any of the same vendors
                     here, there = (session.get_one(Store, one) for one in ends)
                     transfer = inventories.open_transfer(here, there, by=me())
                     session.flush()
@@ -330,7 +549,9 @@ class TransferView(BaseView):
                 return redirect(url_for("TransferView.transfer", id=id))
             except Refused as refusal:
                 sentence = str(refusal)
-        return render_template("admin/transfer_open.html", stores=stores, targets=targets, sentence=sentence), 422 if sentence else 200
+        return render_template(
+            "admin/transfer_open.html", stores=stores, targets=targets, sentence=sentence
+        ), (422 if sentence else 200)
 
     @expose("/<int:id>")
     @has_access
@@ -340,9 +561,20 @@ class TransferView(BaseView):
     def _page(self, id: int, sentence: str = "") -> str:
         transfer = self._transfer(id)
         with access.limited_to(None):  # the other end may be a store he does not work in
-            stores = [db.session.scalars(select(Store).where(Store.id == id)).one() for id in (transfer.from_store_id, transfer.to_store_id)]
-        return render_template("admin/transfer.html", transfer=transfer, from_store=stores[0], to_store=stores[1], flow=inventories.TRANSFER,
-                               sentence=sentence, typed=request.form, history=workflow.history(transfer, 20))  # fmt: skip
+            stores = [
+                db.session.scalars(select(Store).where(Store.id == id)).one()
+                for id in (transfer.from_store_id, transfer.to_store_id)
+            ]
+        return render_template(
+            "admin/transfer.html",
+            transfer=transfer,
+            from_store=stores[0],
+            to_store=stores[1],
+            flow=inventories.TRANSFER,
+            sentence=sentence,
+            typed=request.form,
+            history=workflow.history(transfer, 20),
+        )
 
     @expose("/<int:id>/article", methods=["POST"])
     @has_access
@@ -351,7 +583,12 @@ class TransferView(BaseView):
         try:
             self._stands_in(id, "put")
             with access.limited_to(None), unit_of_work() as session:
-                inventories.put_in(session.get_one(StockTransfer, id), request.form.get("ean", ""), _count(words) if words else None, by=me())
+                inventories.put_in(
+                    session.get_one(StockTransfer, id),
+                    request.form.get("ean", ""),
+                    _count(words) if words else None,
+                    by=me(),
+                )
         except Refused as refusal:
             return self._page(id, str(refusal)), 422
         return redirect(url_for("TransferView.transfer", id=id))
@@ -368,7 +605,10 @@ class TransferView(BaseView):
                 elif verb == "drop":
                     inventories.drop_transfer(transfer, by=me())
                 else:
-                    arrived = {line.id: _count(request.form.get(f"arrived-{line.id}", str(line.quantity))) for line in transfer.lines}
+                    arrived = {
+                        line.id: _count(request.form.get(f"arrived-{line.id}", str(line.quantity)))
+                        for line in transfer.lines
+                    }
                     inventories.arrive(transfer, arrived, by=me())
         except Refused as refusal:
             return self._page(id, str(refusal)), 422
@@ -380,12 +620,22 @@ class TransferView(BaseView):
         limit = access.scope()
         with access.limited_to(None):
             rows = select(Store).order_by(Store.name).limit(2000)
-            return list(db.session.scalars(rows if limit is None else rows.where(Store.vendor_id.in_(limit.vendors))))
+            return list(
+                db.session.scalars(
+                    rows if limit is None else rows.where(Store.vendor_id.in_(limit.vendors))
+                )
+            )
 
     def _stands_in(self, id: int, verb: str) -> None:
-        """Units are put in and sent where they leave, received where they arrive. Raises Refused."""
+        """Units are put in and sent where they leave, received where they arrive. Raises
+        Refused.
+        """
         ends, tied = (
-            db.session.execute(select(StockTransfer.from_store_id, StockTransfer.to_store_id).where(StockTransfer.id == id)).first(),
+            db.session.execute(
+                select(StockTransfer.from_store_id, StockTransfer.to_store_id).where(
+                    StockTransfer.id == id
+                )
+            ).first(),
             access.tied_stores(),
         )
         if ends is None:
@@ -415,14 +665,47 @@ class ListingView(ScopedView):
         "updated_at",
         "delay_days",
     ]
-    show_columns = ["variant.product.title", "sku", "variant.ean", "vendor", "condition_words", "price_cents", "discount_cents", "discount_from", "discount_to",
-                    "available_from", "available_to", "delay_days", "logistic_class", "description", "status", "created_at", "updated_at"]  # fmt: skip
-    label_columns = {"variant.product.title": _l("Title"), "sku": _l("Vendor's reference"), "variant.ean": _l("EAN"), "vendor": _l("Vendor"),
-                     "condition_words": _l("Condition"), "price_cents": _l("Price"), "discount_cents": _l("Reduced price"), "discount_from": _l("Reduced from"),
-                     "discount_to": _l("Reduced until"), "available_from": _l("Available from"), "available_to": _l("Available until"),
-                     "delay_days": _l("Leaves within (days)"), "logistic_class": _l("Logistic class"), "description": _l("Description"), "status": _l("Status"),
-                     "created_at": _l("Since"), "updated_at": _l("Changed")}  # fmt: skip
-    formatters_columns = {"condition_words": lambda state: workflow.words_of(state) if state else _("New")}
+    show_columns = [
+        "variant.product.title",
+        "sku",
+        "variant.ean",
+        "vendor",
+        "condition_words",
+        "price_cents",
+        "discount_cents",
+        "discount_from",
+        "discount_to",
+        "available_from",
+        "available_to",
+        "delay_days",
+        "logistic_class",
+        "description",
+        "status",
+        "created_at",
+        "updated_at",
+    ]
+    label_columns = {
+        "variant.product.title": _l("Title"),
+        "sku": _l("Vendor's reference"),
+        "variant.ean": _l("EAN"),
+        "vendor": _l("Vendor"),
+        "condition_words": _l("Condition"),
+        "price_cents": _l("Price"),
+        "discount_cents": _l("Reduced price"),
+        "discount_from": _l("Reduced from"),
+        "discount_to": _l("Reduced until"),
+        "available_from": _l("Available from"),
+        "available_to": _l("Available until"),
+        "delay_days": _l("Leaves within (days)"),
+        "logistic_class": _l("Logistic class"),
+        "description": _l("Description"),
+        "status": _l("Status"),
+        "created_at": _l("Since"),
+        "updated_at": _l("Changed"),
+    }
+    formatters_columns = {
+        "condition_words": lambda state: workflow.words_of(state) if state else _("New")
+    }
     order_columns = ["price_cents", "updated_at"]
     search_columns = ["sku"]
     filter_columns = ("status", "vendor")
@@ -430,7 +713,10 @@ class ListingView(ScopedView):
     find_hint = _l("Title, EAN, reference")
     first_order = "-updated_at"
     tabs = ((_l("On sale"), "?status=active"), (_l("Taken off sale"), "?status=withdrawn"))
-    links = ((_l("Files of offers"), "ListingFileView.files", "download"), (_l("Give a file"), "ImportView.upload?kind=offers", "download"))
+    links = (
+        (_l("Files of offers"), "ListingFileView.files", "download"),
+        (_l("Give a file"), "ImportView.upload?kind=offers", "download"),
+    )
     show_partials = ("admin/_listing.html",)
     empty_sentence = _l("No sale offer yet: give an offers file, or put a unit on sale.")
     flow = listings.LISTING
@@ -442,8 +728,12 @@ class ListingView(ScopedView):
         return _of_products(Listing.variant_id, words) | (Listing.sku == words)
 
     def show_more(self, row: Listing) -> dict[str, Any]:
-        return {"stock": listings.stock_of(row), "why": listings.why_not_shown(row, clock.today()),
-                "lowest": catalogue.lowest_of_30_days(row.variant_id, row.id), "today": listings.price_on(row, clock.today())}  # fmt: skip
+        return {
+            "stock": listings.stock_of(row),
+            "why": listings.why_not_shown(row, clock.today()),
+            "lowest": catalogue.lowest_of_30_days(row.variant_id, row.id),
+            "today": listings.price_on(row, clock.today()),
+        }
 
 
 class ListingFileView(BaseView):
@@ -457,15 +747,26 @@ class ListingFileView(BaseView):
     @expose("/")
     @has_access
     def files(self) -> Any:
-        return render_template("admin/listing_files.html", vendors=db.session.scalars(select(Vendor).order_by(Vendor.name).limit(2000)).all())
+        return render_template(
+            "admin/listing_files.html",
+            vendors=db.session.scalars(select(Vendor).order_by(Vendor.name).limit(2000)).all(),
+        )
 
     @expose("/<any(of01,pri01,sto01):kind>.csv")
     @has_access
     def take(self, kind: str) -> Any:
-        vendor = db.session.scalar(select(Vendor).where(Vendor.id == _number(request.args.get("vendeur", "")))) or abort(404)
-        made = {"of01": listing_files.as_of01, "pri01": listing_files.as_pri01, "sto01": listing_files.as_sto01}[kind]
+        vendor = db.session.scalar(
+            select(Vendor).where(Vendor.id == _number(request.args.get("vendeur", "")))
+        ) or abort(404)
+        made = {
+            "of01": listing_files.as_of01,
+            "pri01": listing_files.as_pri01,
+            "sto01": listing_files.as_sto01,
+        }[kind]
         answer = Response(stream_with_context(made(vendor.id)), mimetype="text/csv")
-        answer.headers["Content-Disposition"] = f'attachment; filename="{kind}-{vendor.id}-{clock.today():%Y%m%d}.csv"'
+        answer.headers["Content-Disposition"] = (
+            f'attachment; filename="{kind}-{vendor.id}-{clock.today():%Y%m%d}.csv"'
+        )
         return answer
 
 
@@ -481,12 +782,27 @@ class PriceView(BaseView):
         with unit_of_work() as session:
             row = session.scalar(select(Listing).where(Listing.id == id)) or abort(404)
             reduced = request.form.get("discount", "").strip()
-            listings.price(row, _cents(request.form.get("price", "")), by=me(), discount_cents=_cents(reduced) if reduced else None,
-                           starts=listing_files.read_day(request.form.get("starts", "")), ends=listing_files.read_day(request.form.get("ends", "")))  # fmt: skip
+            listings.price(
+                row,
+                _cents(request.form.get("price", "")),
+                by=me(),
+                discount_cents=_cents(reduced) if reduced else None,
+                starts=listing_files.read_day(request.form.get("starts", "")),
+                ends=listing_files.read_day(request.form.get("ends", "")),
+            )
             if "delay" in request.form:
-                first, last = (listing_files.read_day(request.form.get(name, "")) for name in ("available_from", "available_to"))
+                first, last = (
+                    listing_files.read_day(request.form.get(name, ""))
+                    for name in ("available_from", "available_to")
+                )
                 delay = request.form["delay"].strip()
-                listings.set_terms(row, available_from=first, available_to=last, delay_days=_count(delay) if delay else None, by=me())
+                listings.set_terms(
+                    row,
+                    available_from=first,
+                    available_to=last,
+                    delay_days=_count(delay) if delay else None,
+                    by=me(),
+                )
         flash(_("Saved."), "success")
         return redirect(url_for("ListingView.show", pk=id))
 
@@ -513,10 +829,28 @@ class ConflictView(ScopedView):
     route_base = "/gestion/conflits"
     base_permissions = [*ScopedView.base_permissions, "give_up", "can_replace"]
     list_title = _l("Sold twice: by the shop and on line")
-    list_columns = ["reservation.holder", "variant.product.title", "variant.ean", "quantity", "store", "cause", "status", "created_at"]
+    list_columns = [
+        "reservation.holder",
+        "variant.product.title",
+        "variant.ean",
+        "quantity",
+        "store",
+        "cause",
+        "status",
+        "created_at",
+    ]
     show_columns = [*list_columns, "ended_at"]
-    label_columns = {"reservation.holder": _l("Customer order"), "variant.product.title": _l("Title"), "variant.ean": _l("EAN"), "quantity": _l("Units missing"),
-                     "store": _l("Store"), "cause": _l("What happened"), "status": _l("Status"), "created_at": _l("When"), "ended_at": _l("Settled")}  # fmt: skip
+    label_columns = {
+        "reservation.holder": _l("Customer order"),
+        "variant.product.title": _l("Title"),
+        "variant.ean": _l("EAN"),
+        "quantity": _l("Units missing"),
+        "store": _l("Store"),
+        "cause": _l("What happened"),
+        "status": _l("Status"),
+        "created_at": _l("When"),
+        "ended_at": _l("Settled"),
+    }
     order_columns = ["created_at"]
     search_columns = ["status"]
     filter_columns = ("status", "store")
@@ -527,12 +861,18 @@ class ConflictView(ScopedView):
     flow = levels.CONFLICT
     show_partials = ("admin/_twins.html",)
 
-    give_up_conflict = action_of(CONFLICT_MOVE["give_up"], levels.give_up, _l("The order will have to be refunded or changed. Is there really none?"))
+    give_up_conflict = action_of(
+        CONFLICT_MOVE["give_up"],
+        levels.give_up,
+        _l("The order will have to be refunded or changed. Is there really none?"),
+    )
 
     def show_more(self, row: StockConflict) -> dict[str, Any]:
         if row.status.value != "open":
             return {"twins": []}
-        with access.limited_to(None):  # a twin may be another vendor's: its store is named, nothing else
+        with access.limited_to(
+            None
+        ):  # a twin may be another vendor's: its store is named, nothing else
             return {"twins": levels.twins(row)}
 
 
@@ -549,10 +889,20 @@ class TwinView(BaseView):
     def replace(self, id: int) -> Any:
         if db.session.scalar(select(StockConflict.id).where(StockConflict.id == id)) is None:
             abort(404)
-        with access.limited_to(None), unit_of_work() as session:  # the conflict is his (seen just now); where the twin stands need not be
+        with (
+            access.limited_to(None),
+            unit_of_work() as session,
+        ):  # the conflict is his (seen just now); where the twin stands need not be
             conflict = session.get_one(StockConflict, id)
             wanted = (_number(request.form.get("store", "")), _number(request.form.get("item", "")))
-            twin = next((t for t in levels.twins(conflict, 50) if (t.store.id, t.item.id if t.item else 0) == wanted), None)
+            twin = next(
+                (
+                    t
+                    for t in levels.twins(conflict, 50)
+                    if (t.store.id, t.item.id if t.item else 0) == wanted
+                ),
+                None,
+            )
             if twin is None:
                 raise Refused(_("It went meanwhile: choose another one."))
             levels.replace(conflict, twin.store, twin.item, by=me())
@@ -561,5 +911,18 @@ class TwinView(BaseView):
         return redirect(url_for("ConflictView.list"))
 
 
-VIEWS = (StockLevelView, AdjustView, MovementView, StockAtView, StockCountView, CountView, StockTransferView, TransferView, ListingView, ListingFileView,
-         PriceView, ConflictView, TwinView)  # fmt: skip
+VIEWS = (
+    StockLevelView,
+    AdjustView,
+    MovementView,
+    StockAtView,
+    StockCountView,
+    CountView,
+    StockTransferView,
+    TransferView,
+    ListingView,
+    ListingFileView,
+    PriceView,
+    ConflictView,
+    TwinView,
+)

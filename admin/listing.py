@@ -1,4 +1,6 @@
-"""A list as asked for by its address: words looked for, filters, order, page; and the same rows as a file."""
+"""A list as asked for by its address: words looked for, filters, order, page; and the same rows as
+a file.
+"""
 
 import csv
 import io
@@ -24,33 +26,55 @@ from services.words import xml_safe
 
 SIZES = (25, 50, 100)
 COUNT_CAP = 10_000
-MOST_PDF_ROWS, MOST_XLSX_ROWS, MOST_FILE_ROWS = 2_000, 100_000, 1_000_000  # the sheet is made whole before it leaves; the CSV leaves as it is made
+MOST_PDF_ROWS, MOST_XLSX_ROWS, MOST_FILE_ROWS = (
+    2_000,
+    100_000,
+    1_000_000,
+)  # the sheet is made whole before it leaves; the CSV leaves as it is made
 MOST_CHOICES = 2_000
 
 
 @dataclass
 class Asked:
-    """What the address asks for; whatever it does not know is left out, so that an old link still opens."""
+    """What the address asks for; whatever it does not know is left out, so that an old link still
+    opens.
+    """
 
     q: str = ""
     filters: dict[str, str] = field(default_factory=dict)
     order: str = ""
     page: int = 1
     size: int = SIZES[0]
-    kept: dict[str, str] = field(default_factory=dict)  # what a view of its own reads in the address, carried along
+    kept: dict[str, str] = field(
+        default_factory=dict
+    )  # what a view of its own reads in the address, carried along
 
     def query(self, **changes: Any) -> str:
         """The address of this list with something changed."""
-        parts: dict[str, Any] = {"q": self.q, **self.kept, **self.filters, "ordre": self.order, "page": self.page, "taille": self.size, **changes}
+        parts: dict[str, Any] = {
+            "q": self.q,
+            **self.kept,
+            **self.filters,
+            "ordre": self.order,
+            "page": self.page,
+            "taille": self.size,
+            **changes,
+        }
         defaults = {"page": 1, "taille": SIZES[0]}
-        return "?" + urlencode({k: v for k, v in parts.items() if v not in ("", None) and defaults.get(k) != v})
+        return "?" + urlencode(
+            {k: v for k, v in parts.items() if v not in ("", None) and defaults.get(k) != v}
+        )
 
 
 def read(view: Any, args: Any) -> Asked:
     order = args.get("ordre", "")
     return Asked(
         q=args.get("q", "").strip()[:100].replace("\0", ""),
-        filters={name: args[name].strip()[:60] for name in filter_names(view) if args.get(name, "").strip()},
+        filters={
+            name: args[name].strip()[:60]
+            for name in filter_names(view)
+            if args.get(name, "").strip()
+        },
         order=order if order.lstrip("-") in view.order_columns else "",
         page=min(whole(args.get("page"), 1), 100_000),
         size=s if (s := whole(args.get("taille"), SIZES[0])) in SIZES else SIZES[0],
@@ -67,7 +91,11 @@ def filter_names(view: Any) -> Iterator[str]:
 
 
 def whole(words: str | None, default: int) -> int:
-    return int(words) if words and len(words) < 10 and words.isascii() and words.isdigit() and int(words) > 0 else default
+    return (
+        int(words)
+        if words and len(words) < 10 and words.isascii() and words.isdigit() and int(words) > 0
+        else default
+    )
 
 
 def statement(view: Any, asked: Asked) -> Select[Any]:
@@ -90,7 +118,10 @@ def statement(view: Any, asked: Asked) -> Select[Any]:
     order = asked.order or view.first_order
     column = getattr(model, order.lstrip("-"))
     key = view.datamodel.get_pk_name()
-    rows = rows.order_by(column.desc().nulls_last() if order.startswith("-") else column.asc().nulls_first(), getattr(model, key).desc())
+    rows = rows.order_by(
+        column.desc().nulls_last() if order.startswith("-") else column.asc().nulls_first(),
+        getattr(model, key).desc(),
+    )
     return rows.options(*_loads(model, view.list_columns))
 
 
@@ -110,13 +141,22 @@ def _loads(model: Any, columns: list[str]) -> Iterator[Any]:
 
 
 def count(rows: Select[Any]) -> int:
-    """How many rows, counted up to a cap: nobody reads page 401, and counting a million costs what the page does not."""
-    inner = rows.order_by(None).with_only_columns(next(iter(rows.selected_columns)), maintain_column_froms=True).limit(COUNT_CAP + 1).subquery()
+    """How many rows, counted up to a cap: nobody reads page 401, and counting a million costs what
+    the page does not.
+    """
+    inner = (
+        rows.order_by(None)
+        .with_only_columns(next(iter(rows.selected_columns)), maintain_column_froms=True)
+        .limit(COUNT_CAP + 1)
+        .subquery()
+    )
     return db.session.scalar(select(func.count()).select_from(inner)) or 0
 
 
 def page(rows: Select[Any], asked: Asked) -> list[Any]:
-    return list(db.session.scalars(rows.limit(asked.size).offset((asked.page - 1) * asked.size)).unique())
+    return list(
+        db.session.scalars(rows.limit(asked.size).offset((asked.page - 1) * asked.size)).unique()
+    )
 
 
 def choices(view: Any, name: str) -> list[tuple[str, str]]:
@@ -124,15 +164,27 @@ def choices(view: Any, name: str) -> list[tuple[str, str]]:
     model = view.datamodel.obj
     column_type = _type(view, name)
     if isinstance(column_type, Enum):
-        return [(s.value, workflow.words_of(s)) for s in column_type.enum_class if s.value not in view.hidden_states]
+        return [
+            (s.value, workflow.words_of(s))
+            for s in column_type.enum_class
+            if s.value not in view.hidden_states
+        ]
     if isinstance(column_type, Boolean):
         return [("1", _("Yes")), ("0", _("No"))]
     if view.datamodel.is_relation(name):
         target = getattr(model, name).property.mapper.class_
         named = getattr(target, "name", None)
         if named is not None:  # two words a row: a group has 1,600 stores
-            return [(str(id), name) for id, name in db.session.execute(select(target.id, named).order_by(named).limit(MOST_CHOICES))]
-        return [(str(row.id), str(row)) for row in db.session.scalars(select(target).limit(MOST_CHOICES))]
+            return [
+                (str(id), name)
+                for id, name in db.session.execute(
+                    select(target.id, named).order_by(named).limit(MOST_CHOICES)
+                )
+            ]
+        return [
+            (str(row.id), str(row))
+            for row in db.session.scalars(select(target).limit(MOST_CHOICES))
+        ]
     return []
 
 
@@ -162,7 +214,9 @@ def _condition(view: Any, name: str, words: str) -> Any:
         return column.is_(words == "1")
     if view.datamodel.is_relation(base):
         key = next(iter(getattr(model, base).property.local_columns))
-        return key == int(words) if words.isascii() and words.isdigit() and len(words) < 10 else None
+        return (
+            key == int(words) if words.isascii() and words.isdigit() and len(words) < 10 else None
+        )
     return column == words
 
 
@@ -179,7 +233,9 @@ def value(row: Any, name: str) -> Any:
 
 
 def plain(row: Any, name: str) -> Any:
-    """What a file holds for a column: amounts and dates as spreadsheets like them, everything else as words."""
+    """What a file holds for a column: amounts and dates as spreadsheets like them, everything else
+    as words.
+    """
     found = value(row, name)
     if found is None:
         return ""
@@ -220,33 +276,63 @@ def as_csv(view: Any, rows: Select[Any]) -> Iterator[str]:
 
 def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
     book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet(str(view.list_title)[:31].translate(str.maketrans("", "", "[]:*?/\\")))
+    sheet = book.create_sheet(
+        str(view.list_title)[:31].translate(str.maketrans("", "", "[]:*?/\\"))
+    )
     sheet.append([str(view.label_columns[c]) for c in view.list_columns])
     written = 0
     for row in _stream(rows, MOST_XLSX_ROWS):
         written += 1
-        sheet.append([imports.neutral(xml_safe(v)) if isinstance(v := _typed(row, c), str) else v for c in view.list_columns])
+        sheet.append(
+            [
+                imports.neutral(xml_safe(v)) if isinstance(v := _typed(row, c), str) else v
+                for c in view.list_columns
+            ]
+        )
     if written == MOST_XLSX_ROWS:
-        sheet.append([_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_XLSX_ROWS)])
+        sheet.append(
+            [_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_XLSX_ROWS)]
+        )
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
 
 
 def as_pdf(view: Any, rows: Select[Any]) -> bytes:
-    """A printed list, A4 on its side, black on white, its pages numbered; plain cells, because ten times faster than tables."""
+    """A printed list, A4 on its side, black on white, its pages numbered; plain cells, because ten
+    times faster than tables.
+    """
     pdf = documents.Page(orientation="L")
     pdf.add_page()
     pdf.set_font("helvetica", "B", 14)
     pdf.cell(0, 9, latin(str(view.list_title)), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     pdf.set_font("helvetica", "", 9)
-    pdf.cell(0, 6, latin(clock.paris(clock.now()).strftime("%d/%m/%Y %H:%M")), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.cell(
+        0,
+        6,
+        latin(clock.paris(clock.now()).strftime("%d/%m/%Y %H:%M")),
+        new_x=XPos.LMARGIN,
+        new_y=YPos.NEXT,
+    )
     columns = [c for c in view.list_columns if c != "cover"]
     heads = [latin(str(view.label_columns[c])) for c in columns]
     table = view.datamodel.obj.__table__.columns
-    sides = ["R" if c.endswith(("_cents", "_bp")) or (c in table and table[c].type.python_type is int) else "L" for c in columns]
+    sides = [
+        (
+            "R"
+            if c.endswith(("_cents", "_bp")) or (c in table and table[c].type.python_type is int)
+            else "L"
+        )
+        for c in columns
+    ]
     lines = [
-        [latin(str(plain(row, c)) + (" €" if c.endswith("_cents") and value(row, c) is not None else "")) for c in columns]
+        [
+            latin(
+                str(plain(row, c))
+                + (" €" if c.endswith("_cents") and value(row, c) is not None else "")
+            )
+            for c in columns
+        ]
         for row in _stream(rows, MOST_PDF_ROWS)
     ]
     pdf.set_font("helvetica", "B", 8)
@@ -269,7 +355,11 @@ def as_pdf(view: Any, rows: Select[Any]) -> bytes:
             header()
         print_line(cells, 6)
     if len(lines) == MOST_PDF_ROWS:
-        pdf.cell(0, 8, latin(_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_PDF_ROWS)))
+        pdf.cell(
+            0,
+            8,
+            latin(_("Cut at %(most)s rows: filter the list, or take the CSV.", most=MOST_PDF_ROWS)),
+        )
     return bytes(pdf.output())
 
 
@@ -277,13 +367,20 @@ PADDING = 2.5  # mm a cell keeps on its two sides together
 
 
 def _shared_out(pdf: documents.Page, lines: list[list[str]]) -> list[float]:
-    """Widths of columns in mm: each what its words need; when that is more than the page, the widest give way."""
-    needs = [max(pdf.get_string_width(cell) for cell in column) + PADDING for column in zip(*lines, strict=True)]
+    """Widths of columns in mm: each what its words need; when that is more than the page, the
+    widest give way.
+    """
+    needs = [
+        max(pdf.get_string_width(cell) for cell in column) + PADDING
+        for column in zip(*lines, strict=True)
+    ]
     if sum(needs) <= pdf.epw:
         spare = pdf.epw - sum(needs)
         return [need + spare * need / sum(needs) for need in needs]
     left, widths = pdf.epw, dict.fromkeys(range(len(needs)), 0.0)
-    for rank, number in enumerate(sorted(widths, key=lambda n: needs[n])):  # the narrow ones first: what they leave is shared by the wide
+    for rank, number in enumerate(
+        sorted(widths, key=lambda n: needs[n])
+    ):  # the narrow ones first: what they leave is shared by the wide
         widths[number] = min(needs[number], left / (len(needs) - rank))
         left -= widths[number]
     return list(widths.values())
@@ -292,7 +389,9 @@ def _shared_out(pdf: documents.Page, lines: list[list[str]]) -> list[float]:
 def _cut(pdf: documents.Page, words: str, width: float) -> str:
     """Words as they fit; what is left out is said by two dots."""
     room = width - PADDING / 2
-    if len(words) * 2.7 < room or (long := pdf.get_string_width(words)) <= room:  # no letter of this size is wider than 2.7 mm
+    if (
+        len(words) * 2.7 < room or (long := pdf.get_string_width(words)) <= room
+    ):  # no letter of this size is wider than 2.7 mm
         return words
     kept = words[: max(1, int(len(words) * room / long) - 2)]
     while len(kept) > 1 and pdf.get_string_width(kept + "..") > room:
@@ -301,12 +400,19 @@ def _cut(pdf: documents.Page, words: str, width: float) -> str:
 
 
 def _stream(rows: Select[Any], most: int) -> Iterator[Any]:
-    """All rows in their order, each once, whatever changes meanwhile: their numbers first, then the rows by the thousand."""
+    """All rows in their order, each once, whatever changes meanwhile: their numbers first, then the
+    rows by the thousand.
+    """
     model = rows.column_descriptions[0]["entity"]
     key = getattr(model, inspect(model).get_property_by_column(inspect(model).primary_key[0]).key)
-    numbers = list(db.session.scalars(rows.with_only_columns(key, maintain_column_froms=True).limit(most)))
+    numbers = list(
+        db.session.scalars(rows.with_only_columns(key, maintain_column_froms=True).limit(most))
+    )
     for some in imports.chunks(numbers, 1000):
-        found = {getattr(row, key.key): row for row in db.session.scalars(rows.order_by(None).where(key.in_(some))).unique()}
+        found = {
+            getattr(row, key.key): row
+            for row in db.session.scalars(rows.order_by(None).where(key.in_(some))).unique()
+        }
         yield from (found[number] for number in some if number in found)
 
 

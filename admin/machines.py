@@ -1,4 +1,6 @@
-"""Machines: the keys of tills and software, the addresses told what happens, what was told, what tills said, and the door's own manual."""
+"""Machines: the keys of tills and software, the addresses told what happens, what was told, what
+tills said, and the door's own manual.
+"""
 
 import secrets
 from typing import Any
@@ -28,18 +30,44 @@ class MachineKeyView(ScopedView):
     route_base = "/gestion/cles"
     base_permissions = [*ScopedView.base_permissions, "revoke", "believe_counts"]
     list_title = _l("Keys of tills and software")
-    list_columns = ["name", "start", "vendor", "store", "scopes", "counts", "per_minute", "used_at", "revoked_at"]
+    list_columns = [
+        "name",
+        "start",
+        "vendor",
+        "store",
+        "scopes",
+        "counts",
+        "per_minute",
+        "used_at",
+        "revoked_at",
+    ]
     show_columns = [*list_columns, "created_at"]
-    label_columns = {"name": _l("Till or software"), "start": _l("Begins with"), "vendor": _l("Vendor"), "store": _l("Store"), "scopes": _l("Opens"),
-                     "counts": _l("Its counts are believed"), "per_minute": _l("Requests a minute"), "used_at": _l("Last used"),
-                     "revoked_at": _l("Revoked"), "created_at": _l("Since")}  # fmt: skip
-    formatters_columns = {"scopes": lambda scopes: ", ".join(str(machine_keys.SCOPES.get(name, name)) for name in scopes.split())}
+    label_columns = {
+        "name": _l("Till or software"),
+        "start": _l("Begins with"),
+        "vendor": _l("Vendor"),
+        "store": _l("Store"),
+        "scopes": _l("Opens"),
+        "counts": _l("Its counts are believed"),
+        "per_minute": _l("Requests a minute"),
+        "used_at": _l("Last used"),
+        "revoked_at": _l("Revoked"),
+        "created_at": _l("Since"),
+    }
+    formatters_columns = {
+        "scopes": lambda scopes: ", ".join(
+            str(machine_keys.SCOPES.get(name, name)) for name in scopes.split()
+        )
+    }
     order_columns = ["created_at"]
     search_columns = ["name"]
     filter_columns = ("vendor", "store")
     find_columns = (MachineKey.name, MachineKey.start)
     first_order = "-created_at"
-    links = ((_l("Make a key"), "NewKeyView.make", "plus"), (_l("Manual of the door for machines"), "ApiManualView.manual", "book"))
+    links = (
+        (_l("Make a key"), "NewKeyView.make", "plus"),
+        (_l("Manual of the door for machines"), "ApiManualView.manual", "book"),
+    )
     empty_sentence = _l("No till is connected yet: make a key for it.")
 
     @action("revoke", _l("Revoke"), _l("It opens nothing any more, at once."), "")
@@ -51,7 +79,9 @@ class MachineKeyView(ScopedView):
         machine_keys.believe_counts(row, by=me())
 
     def action_open(self, name: str, row: MachineKey) -> bool:
-        return row.revoked_at is None and (name != "believe_counts" or (not row.counts and "till" in row.scopes.split()))
+        return row.revoked_at is None and (
+            name != "believe_counts" or (not row.counts and "till" in row.scopes.split())
+        )
 
 
 class NewKeyView(BaseView):
@@ -70,12 +100,26 @@ class NewKeyView(BaseView):
                 return redirect(url_for("MachineKeyView.list"))
             try:
                 with unit_of_work() as session:
-                    store = session.scalar(select(Store).where(Store.id == _id("store"))) if _id("store") else None
-                    vendor = store.vendor if store else session.scalar(select(Vendor).where(Vendor.id == _id("vendor")))
+                    store = (
+                        session.scalar(select(Store).where(Store.id == _id("store")))
+                        if _id("store")
+                        else None
+                    )
+                    vendor = (
+                        store.vendor
+                        if store
+                        else session.scalar(select(Vendor).where(Vendor.id == _id("vendor")))
+                    )
                     if vendor is None:
                         raise Refused(_("Choose the vendor or the store this key is for."))
-                    made, secret = machine_keys.make(vendor, request.form.get("name", ""), request.form.getlist("scopes"), by=me(), store=store,
-                                                     per_minute=_id("per_minute") or 600)  # fmt: skip
+                    made, secret = machine_keys.make(
+                        vendor,
+                        request.form.get("name", ""),
+                        request.form.getlist("scopes"),
+                        by=me(),
+                        store=store,
+                        per_minute=_id("per_minute") or 600,
+                    )
                     name = made.name
                 _remember_made()
                 return render_template("admin/key_made.html", secret=secret, name=name)
@@ -94,7 +138,9 @@ class NewKeyView(BaseView):
 
 
 def _made_before() -> bool:
-    """The page that shows a secret once was loaded again: a second key would be made, which nobody wants."""
+    """The page that shows a secret once was loaded again: a second key would be made, which nobody
+    wants.
+    """
     once = request.form.get("once", "")
     if not once or once != browser.get("made_once"):
         return False
@@ -125,14 +171,27 @@ class WebhookView(ScopedView):
     base_permissions = [*ScopedView.base_permissions, "pause", "resume", "can_renew"]
     list_title = _l("Addresses told what happens")
     list_columns = show_columns = ["url", "vendor", "events", "status", "created_at"]
-    label_columns = {"url": _l("Address"), "vendor": _l("Vendor"), "events": _l("Is told"), "status": _l("Status"), "created_at": _l("Since")}
-    formatters_columns = {"events": lambda events: ", ".join(str(webhooks.EVENTS.get(name, name)) for name in events.split())}
+    label_columns = {
+        "url": _l("Address"),
+        "vendor": _l("Vendor"),
+        "events": _l("Is told"),
+        "status": _l("Status"),
+        "created_at": _l("Since"),
+    }
+    formatters_columns = {
+        "events": lambda events: ", ".join(
+            str(webhooks.EVENTS.get(name, name)) for name in events.split()
+        )
+    }
     order_columns = ["created_at"]
     search_columns = ["url"]
     filter_columns = ("vendor", "status")
     find_columns = (Webhook.url,)
     first_order = "-created_at"
-    links = ((_l("Add an address"), "NewHookView.open", "plus"), (_l("What was told"), "DeliveryView.list", "clock"))
+    links = (
+        (_l("Add an address"), "NewHookView.open", "plus"),
+        (_l("What was told"), "DeliveryView.list", "clock"),
+    )
     empty_sentence = _l("No software is told yet: it must ask.")
     flow = webhooks.WEBHOOK
     show_partials = ("admin/_webhook.html",)
@@ -141,7 +200,12 @@ class WebhookView(ScopedView):
     resume_hook = action_of(HOOK_MOVE["resume"], webhooks.resume)
 
     def show_more(self, row: Webhook) -> dict[str, Any]:
-        last = select(WebhookDelivery).where(WebhookDelivery.webhook_id == row.id).order_by(WebhookDelivery.id.desc()).limit(20)
+        last = (
+            select(WebhookDelivery)
+            .where(WebhookDelivery.webhook_id == row.id)
+            .order_by(WebhookDelivery.id.desc())
+            .limit(20)
+        )
         return {"deliveries": db.session.scalars(last).all()}
 
 
@@ -160,19 +224,31 @@ class NewHookView(BaseView):
                 return redirect(url_for("WebhookView.list"))
             try:
                 with unit_of_work() as session:
-                    vendor = session.scalar(select(Vendor).where(Vendor.id == _id("vendor"))) if _id("vendor") else None
+                    vendor = (
+                        session.scalar(select(Vendor).where(Vendor.id == _id("vendor")))
+                        if _id("vendor")
+                        else None
+                    )
                     mine = _vendors()
                     vendor = vendor or (mine[0] if len(mine) == 1 else None)
                     if vendor is None:
                         raise Refused(_("Choose the vendor this address belongs to."))
-                    row, secret = webhooks.open_for(vendor, request.form.get("url", ""), request.form.getlist("events"), by=me())
+                    row, secret = webhooks.open_for(
+                        vendor, request.form.get("url", ""), request.form.getlist("events"), by=me()
+                    )
                     url = row.url
                 _remember_made()
                 return render_template("admin/key_made.html", secret=secret, name=url)
             except Refused as refusal:
                 sentence = str(refusal)
-        page = render_template("admin/webhook_new.html", sentence=sentence, typed=request.form, events=webhooks.EVENTS, vendors=_vendors(),
-                               once=secrets.token_hex(8))  # fmt: skip
+        page = render_template(
+            "admin/webhook_new.html",
+            sentence=sentence,
+            typed=request.form,
+            events=webhooks.EVENTS,
+            vendors=_vendors(),
+            once=secrets.token_hex(8),
+        )
         return page, 422 if sentence else 200
 
     @expose("/<int:id>/secret", methods=["POST"])
@@ -193,8 +269,17 @@ class DeliveryView(ScopedView):
     list_title = _l("What software was told")
     list_columns = ["event", "webhook", "status", "tries", "answer", "created_at", "told_at"]
     show_columns = [*list_columns, "message_id", "body"]
-    label_columns = {"event": _l("Event"), "webhook": _l("Address"), "status": _l("Status"), "tries": _l("Tries"), "answer": _l("Its answer"),
-                     "created_at": _l("When"), "told_at": _l("Delivered"), "message_id": _l("webhook-id"), "body": _l("Body")}  # fmt: skip
+    label_columns = {
+        "event": _l("Event"),
+        "webhook": _l("Address"),
+        "status": _l("Status"),
+        "tries": _l("Tries"),
+        "answer": _l("Its answer"),
+        "created_at": _l("When"),
+        "told_at": _l("Delivered"),
+        "message_id": _l("webhook-id"),
+        "body": _l("Body"),
+    }
     formatters_columns = {"event": lambda event: str(webhooks.EVENTS.get(event, event))}
     order_columns = ["created_at"]
     search_columns = ["event"]
@@ -212,11 +297,36 @@ class TillEventView(ScopedView):
     datamodel = SQLAInterface(TillEvent)
     route_base = "/gestion/caisses/evenements"
     list_title = _l("What tills told")
-    list_columns = ["number", "key", "store", "kind", "ean", "quantity", "price_cents", "reference", "answer_words", "at", "received_at"]
+    list_columns = [
+        "number",
+        "key",
+        "store",
+        "kind",
+        "ean",
+        "quantity",
+        "price_cents",
+        "reference",
+        "answer_words",
+        "at",
+        "received_at",
+    ]
     show_columns = [*list_columns, "variant.product.title", "item_id", "includes"]
-    label_columns = {"number": _l("No."), "key": _l("Till"), "store": _l("Store"), "kind": _l("What"), "ean": _l("EAN"), "quantity": _l("Quantity"),
-                     "price_cents": _l("Price"), "reference": _l("Ticket"), "answer_words": _l("Became"), "at": _l("Happened"), "received_at": _l("Told"),
-                     "variant.product.title": _l("Title"), "item_id": _l("Second-hand unit"), "includes": _l("Count includes up to")}  # fmt: skip
+    label_columns = {
+        "number": _l("No."),
+        "key": _l("Till"),
+        "store": _l("Store"),
+        "kind": _l("What"),
+        "ean": _l("EAN"),
+        "quantity": _l("Quantity"),
+        "price_cents": _l("Price"),
+        "reference": _l("Ticket"),
+        "answer_words": _l("Became"),
+        "at": _l("Happened"),
+        "received_at": _l("Told"),
+        "variant.product.title": _l("Title"),
+        "item_id": _l("Second-hand unit"),
+        "includes": _l("Count includes up to"),
+    }
     formatters_columns = {"answer_words": lambda code: TOLD.get(code, code)}
     order_columns = ["number", "received_at"]
     search_columns = ["ean"]
@@ -245,19 +355,38 @@ class ApiManualView(BaseView):
     @has_access
     def manual(self) -> Any:
         document = current_app.extensions["openapi"]
-        return render_template("admin/api_manual.html", document=document, base=current_app.config["BASE_URL"], words=workflow.words_of)
+        return render_template(
+            "admin/api_manual.html",
+            document=document,
+            base=current_app.config["BASE_URL"],
+            words=workflow.words_of,
+        )
 
 
 class ShippingRateView(ReferenceView):
     datamodel = SQLAInterface(ShippingRate)
     route_base = "/gestion/frais-de-port"
     list_title, noun = _l("Shipping rates"), _l("New rate")
-    list_columns = show_columns = ["name", "vendor", "up_to_grams", "price_cents", "free_from_cents"]
+    list_columns = show_columns = [
+        "name",
+        "vendor",
+        "up_to_grams",
+        "price_cents",
+        "free_from_cents",
+    ]
     add_columns = ["vendor", "name", "up_to_grams", "price_cents", "free_from_cents"]
     edit_columns = ["name", "up_to_grams", "price_cents", "free_from_cents"]
-    label_columns = {"name": _l("Sending"), "vendor": _l("Vendor"), "up_to_grams": _l("Up to (g)"), "price_cents": _l("Price"),
-                     "free_from_cents": _l("Free from")}  # fmt: skip
-    description_columns = {"name": _l("« Point relais », « Domicile »…"), "free_from_cents": _l("Empty: never.")}
+    label_columns = {
+        "name": _l("Sending"),
+        "vendor": _l("Vendor"),
+        "up_to_grams": _l("Up to (g)"),
+        "price_cents": _l("Price"),
+        "free_from_cents": _l("Free from"),
+    }
+    description_columns = {
+        "name": _l("« Point relais », « Domicile »…"),
+        "free_from_cents": _l("Empty: never."),
+    }
     order_columns = ["name", "up_to_grams"]
     search_columns = ["name"]
     filter_columns = ("vendor",)
@@ -275,4 +404,13 @@ class ShippingRateView(ReferenceView):
             raise Refused(_("Type the amount from which sending is free, or nothing."))
 
 
-VIEWS = (MachineKeyView, NewKeyView, WebhookView, NewHookView, DeliveryView, TillEventView, ApiManualView, ShippingRateView)
+VIEWS = (
+    MachineKeyView,
+    NewKeyView,
+    WebhookView,
+    NewHookView,
+    DeliveryView,
+    TillEventView,
+    ApiManualView,
+    ShippingRateView,
+)

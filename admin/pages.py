@@ -34,7 +34,9 @@ class DashboardView(IndexView):
 
 
 class ValidateView(BaseView):
-    """« Achat à valider »: one offer a screen, the oldest first; after a decision, the next one by itself."""
+    """« Achat à valider »: one offer a screen, the oldest first; after a decision, the next one by
+    itself.
+    """
 
     route_base = "/gestion/offres/valider"
     default_view = "first"
@@ -53,19 +55,33 @@ class ValidateView(BaseView):
         return self._page(id)
 
     def _page(self, id: int, opened: str = "", sentence: str = "") -> str:
-        """The screen; after a refusal also what was typed, in the part it was typed in, with the reason."""
+        """The screen; after a refusal also what was typed, in the part it was typed in, with the
+        reason.
+        """
         offer = self._offer(id)
         before, after, place, count = offers.neighbours(offer)
         ids = [line.variant_id for line in offer.lines]
         contract = parcels.contract_of(offer.vendor_id)
         return render_template(
             "admin/validate.html",
-            offer=offer, before=before, after=after, place=place, count=count,
-            stock=items.stock_of(offer.vendor_id, ids), sold=items.sold_of(offer.vendor_id, ids),
-            flow=offers.OFFER, kept=offers.kept(offer), taken_out=offers.taken_out(offer),
-            history=workflow.history(offer, 20), past=dashboards.past_sales(offer.customer_id), opened=opened, sentence=sentence, typed=request.form,
-            levels=parcels.levels(contract), why_no_label=parcels.why_no_label(contract),
-        )  # fmt: skip
+            offer=offer,
+            before=before,
+            after=after,
+            place=place,
+            count=count,
+            stock=items.stock_of(offer.vendor_id, ids),
+            sold=items.sold_of(offer.vendor_id, ids),
+            flow=offers.OFFER,
+            kept=offers.kept(offer),
+            taken_out=offers.taken_out(offer),
+            history=workflow.history(offer, 20),
+            past=dashboards.past_sales(offer.customer_id),
+            opened=opened,
+            sentence=sentence,
+            typed=request.form,
+            levels=parcels.levels(contract),
+            why_no_label=parcels.why_no_label(contract),
+        )
 
     @expose("/<int:id>/<any(accept,counter,refuse,delete):verb>", methods=["POST"])
     @has_access
@@ -88,7 +104,11 @@ class ValidateView(BaseView):
         except Refused as refusal:
             return self._page(id, verb, str(refusal)), 422
         flash(_("%(number)s: %(state)s.", number=number, state=state), "success")
-        return redirect(url_for("ValidateView.offer", id=after_id) if after_id else url_for("ValidateView.first"))
+        return redirect(
+            url_for("ValidateView.offer", id=after_id)
+            if after_id
+            else url_for("ValidateView.first")
+        )
 
     @expose("/<int:id>/ligne/<int:line_id>/<any(remove,restore):verb>", methods=["POST"])
     @has_access
@@ -99,7 +119,12 @@ class ValidateView(BaseView):
             if line is None:
                 abort(404)
             if verb == "remove":
-                offers.remove_line(offer, line, request.form.get("reason", "").strip() or _("does not suit"), by=me())
+                offers.remove_line(
+                    offer,
+                    line,
+                    request.form.get("reason", "").strip() or _("does not suit"),
+                    by=me(),
+                )
             else:
                 offers.restore_line(offer, line, by=me())
         return redirect(url_for("ValidateView.offer", id=id) + f"#l{line_id}")
@@ -114,7 +139,11 @@ class ValidateView(BaseView):
 
     @staticmethod
     def _offer(id: int) -> Offer:
-        offer = db.session.scalar(db.select(Offer).where(Offer.id == id, Offer.status.not_in([OfferState.draft, OfferState.deleted])))
+        offer = db.session.scalar(
+            db.select(Offer).where(
+                Offer.id == id, Offer.status.not_in([OfferState.draft, OfferState.deleted])
+            )
+        )
         if offer is None:
             abort(404)
         return offer
@@ -127,14 +156,20 @@ def _level(words: str) -> int:
 
 
 def _met(offer: Offer) -> None:
-    """Two people on one offer: the second is told what the first did, and decides again with open eyes."""
+    """Two people on one offer: the second is told what the first did, and decides again with open
+    eyes.
+    """
     if request.form.get("version", str(offer.version)) != str(offer.version):
         last = offers.last_decision(offer)
         raise Refused(
-            _("%(who)s was faster: « %(what)s » at %(time)s. Look at the offer again before you decide.",
-              who=last.actor_name if last else "—", what=str(workflow.VERBS.get(last.verb, last.verb)) if last else "—",
-              time=clock.paris(last.at).strftime("%H:%M") if last else "—")
-        )  # fmt: skip
+            _(
+                "%(who)s was faster: « %(what)s » at %(time)s. Look at the offer again before you"
+                " decide.",
+                who=last.actor_name if last else "—",
+                what=str(workflow.VERBS.get(last.verb, last.verb)) if last else "—",
+                time=clock.paris(last.at).strftime("%H:%M") if last else "—",
+            )
+        )
 
 
 def _prices(offer: Offer) -> dict[int, int]:
@@ -159,7 +194,9 @@ class SimulateView(BaseView):
     def simulate(self) -> Any:
         everywhere = list(db.session.scalars(db.select(Site).order_by(Site.name)))
         asked = request.args.get("site", "")
-        here = next((s for s in everywhere if str(s.id) == asked), everywhere[0] if everywhere else None)
+        here = next(
+            (s for s in everywhere if str(s.id) == asked), everywhere[0] if everywhere else None
+        )
         words, answer, stock, trials, wrong = request.args.get("ean", ""), None, 0, [], ""
         if words.strip() and here:
             try:
@@ -167,7 +204,14 @@ class SimulateView(BaseView):
             except catalogue.BadEan as bad:
                 wrong = str(bad)
         return render_template(
-            "admin/simulate.html", sites=everywhere, here=here, words=words, answer=answer, stock=stock, trials=trials, wrong=wrong
+            "admin/simulate.html",
+            sites=everywhere,
+            here=here,
+            words=words,
+            answer=answer,
+            stock=stock,
+            trials=trials,
+            wrong=wrong,
         )
 
 
@@ -198,14 +242,25 @@ class SettingsView(BaseView):
             except Refused:
                 settings.forget()
             else:
-                flash(_("Saved: %(what)s.", what=", ".join(changed)) if changed else _("Nothing had changed."), "success")
+                flash(
+                    (
+                        _("Saved: %(what)s.", what=", ".join(changed))
+                        if changed
+                        else _("Nothing had changed.")
+                    ),
+                    "success",
+                )
                 return redirect(url_for("SettingsView.settings"))
         chapters: dict[str, list[Any]] = {}
         for option in settings.OPTIONS.values():
             typed = request.form.get(option.key) if wrong else None
             shown = getattr(option.read, "shown", str)(settings.value(option.key))
-            chapters.setdefault(str(option.chapter), []).append((option, typed or shown, settings.history(option.key)))
-        return render_template("admin/settings.html", chapters=chapters, wrong=wrong), 422 if wrong else 200
+            chapters.setdefault(str(option.chapter), []).append(
+                (option, typed or shown, settings.history(option.key))
+            )
+        return render_template("admin/settings.html", chapters=chapters, wrong=wrong), (
+            422 if wrong else 200
+        )
 
 
 class SearchView(BaseView):
@@ -219,11 +274,18 @@ class SearchView(BaseView):
     def search(self) -> Any:
         words = request.args.get("q", "").strip()[:100].replace("\0", "")
         found = dashboards.search(words) if words else dashboards.Found({})
-        hits = [(view, row) for view, rows in found.rows.items() if self.appbuilder.sm.has_access("can_show", view) for row in rows]
+        hits = [
+            (view, row)
+            for view, rows in found.rows.items()
+            if self.appbuilder.sm.has_access("can_show", view)
+            for row in rows
+        ]
         if len(hits) == 1 and not found.corrected:
             endpoint, row = hits[0]
             return redirect(url_for(f"{endpoint}.show", pk=row.id))
-        return render_template("admin/search.html", words=words, hits=hits, corrected=found.corrected)
+        return render_template(
+            "admin/search.html", words=words, hits=hits, corrected=found.corrected
+        )
 
 
 class SellItemView(BaseView):
@@ -237,13 +299,17 @@ class SellItemView(BaseView):
     @expose("/<int:id>/magasin", methods=["POST"])
     @has_access
     def send_to(self, id: int) -> Any:
-        """It goes to another store of the same vendor, which need not be one this person works in."""
+        """It goes to another store of the same vendor, which need not be one this person works
+        in.
+        """
         words = request.form.get("store", "")
         number = int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
         with unit_of_work() as session:
             item = session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
             with access.limited_to(None):
-                store = session.scalar(db.select(Store).where(Store.id == number, Store.vendor_id == item.vendor_id)) or abort(404)
+                store = session.scalar(
+                    db.select(Store).where(Store.id == number, Store.vendor_id == item.vendor_id)
+                ) or abort(404)
                 items.send_to(item, store, by=me())
         flash(_("Sent to %(store)s.", store=store.name), "success")
         return redirect(url_for("ItemView.list"))
@@ -257,7 +323,12 @@ class SellItemView(BaseView):
             raise Refused(_("Choose a condition of the list."))
         with unit_of_work():
             item = db.session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
-            items.shelve(item, condition=Condition(said) if said else None, place=request.form.get("place", ""), by=me())
+            items.shelve(
+                item,
+                condition=Condition(said) if said else None,
+                place=request.form.get("place", ""),
+                by=me(),
+            )
         flash(_("Saved."), "success")
         return redirect(url_for("ItemView.show", pk=id))
 
@@ -304,12 +375,23 @@ class AddStaffView(BaseView):
             try:
                 with unit_of_work():
                     user, password = staff.add(
-                        form.email.data, form.role.data, by=me(), first_name=form.first_name.data, last_name=form.last_name.data
+                        form.email.data,
+                        form.role.data,
+                        by=me(),
+                        first_name=form.first_name.data,
+                        last_name=form.last_name.data,
                     )
                     if form.vendor.data:
                         staff.belongs_to(user, db.session.get_one(Vendor, form.vendor.data))
                     id, name = user.id, user.username
-                flash(_("One-time password of %(user)s: %(password)s. It is shown once.", user=name, password=password), "success")
+                flash(
+                    _(
+                        "One-time password of %(user)s: %(password)s. It is shown once.",
+                        user=name,
+                        password=password,
+                    ),
+                    "success",
+                )
                 return redirect(url_for("StaffView.show", pk=id))
             except Refused as refusal:
                 form.form_errors.append(str(refusal))

@@ -1,4 +1,6 @@
-"""« Achats en cours »: every parcel by status, its reminders, its label, where the carrier saw it."""
+"""« Achats en cours »: every parcel by status, its reminders, its label, where the carrier saw
+it.
+"""
 
 from typing import Any
 
@@ -35,26 +37,87 @@ def _opened(moment: Any) -> str:
 class ParcelView(ScopedView):
     datamodel = SQLAInterface(Parcel)
     route_base = "/gestion/colis"
-    base_permissions = [*ScopedView.base_permissions, "remind", "text", "abandon", "follow_now", "drop", "arrive", "deliver", "trouble"]
+    base_permissions = [
+        *ScopedView.base_permissions,
+        "remind",
+        "text",
+        "abandon",
+        "follow_now",
+        "drop",
+        "arrive",
+        "deliver",
+        "trouble",
+    ]
     list_title = _l("Purchases under way")
-    list_columns = ["offer.customer.name", "status", "offer.customer.email", "offer.customer.phone", "offer_id", "offer.number", "offer.decided_at",
-                    "mail_opened_at", "link_clicked_at"]  # fmt: skip
-    show_columns = ["offer.number", "status", "offer.customer.name", "offer.customer.email", "offer.customer.phone", "offer_id", "offer.decided_at",
-                    "offer.drop_off_by", "label_number", "insurance", "weight_grams", "label_error", "mail_opened_at", "link_clicked_at", "reminded_at",
-                    "texted_at", "dropped_at", "arrived_at", "delivered_at", "opened_at", "checked_at", "last_words"]  # fmt: skip
+    list_columns = [
+        "offer.customer.name",
+        "status",
+        "offer.customer.email",
+        "offer.customer.phone",
+        "offer_id",
+        "offer.number",
+        "offer.decided_at",
+        "mail_opened_at",
+        "link_clicked_at",
+    ]
+    show_columns = [
+        "offer.number",
+        "status",
+        "offer.customer.name",
+        "offer.customer.email",
+        "offer.customer.phone",
+        "offer_id",
+        "offer.decided_at",
+        "offer.drop_off_by",
+        "label_number",
+        "insurance",
+        "weight_grams",
+        "label_error",
+        "mail_opened_at",
+        "link_clicked_at",
+        "reminded_at",
+        "texted_at",
+        "dropped_at",
+        "arrived_at",
+        "delivered_at",
+        "opened_at",
+        "checked_at",
+        "last_words",
+    ]
     label_columns = {
-        "offer.customer.name": _l("Name"), "offer.customer.email": _l("E-mail"), "offer.customer.phone": _l("Phone"), "offer_id": _l("Cart ID"),
-        "offer.number": _l("Order no."), "offer.decided_at": _l("Validated"), "mail_opened_at": _l("E-mail opened"),
-        "link_clicked_at": _l("Label link clicked"), "last_words": _l("Carrier says"), "status": _l("Status"), "offer.drop_off_by": _l("Drop off before"),
-        "label_number": _l("Mondial Relay no."), "insurance": _l("Insurance"), "weight_grams": _l("Weight (g)"), "label_error": _l("What went wrong"),
-        "reminded_at": _l("Reminded by e-mail"), "texted_at": _l("Reminded by SMS"), "dropped_at": _l("Dropped off"), "arrived_at": _l("At the relay"),
-        "delivered_at": _l("Collected"), "opened_at": _l("Opened"), "checked_at": _l("Checked"), "created_at": _l("Created"), "is_return": _l("Return"),
-    }  # fmt: skip
+        "offer.customer.name": _l("Name"),
+        "offer.customer.email": _l("E-mail"),
+        "offer.customer.phone": _l("Phone"),
+        "offer_id": _l("Cart ID"),
+        "offer.number": _l("Order no."),
+        "offer.decided_at": _l("Validated"),
+        "mail_opened_at": _l("E-mail opened"),
+        "link_clicked_at": _l("Label link clicked"),
+        "last_words": _l("Carrier says"),
+        "status": _l("Status"),
+        "offer.drop_off_by": _l("Drop off before"),
+        "label_number": _l("Mondial Relay no."),
+        "insurance": _l("Insurance"),
+        "weight_grams": _l("Weight (g)"),
+        "label_error": _l("What went wrong"),
+        "reminded_at": _l("Reminded by e-mail"),
+        "texted_at": _l("Reminded by SMS"),
+        "dropped_at": _l("Dropped off"),
+        "arrived_at": _l("At the relay"),
+        "delivered_at": _l("Collected"),
+        "opened_at": _l("Opened"),
+        "checked_at": _l("Checked"),
+        "created_at": _l("Created"),
+        "is_return": _l("Return"),
+    }
     formatters_columns = {
-        "offer.customer.phone": customers.shown_phone, "mail_opened_at": _opened,
+        "offer.customer.phone": customers.shown_phone,
+        "mail_opened_at": _opened,
         "link_clicked_at": lambda moment: _since(moment) or _("no"),
-        "insurance": lambda level: f"Ass{level} {parcels.INSURANCE[level] // 100} €" if level else _("standard"),
-    }  # fmt: skip
+        "insurance": lambda level: (
+            f"Ass{level} {parcels.INSURANCE[level] // 100} €" if level else _("standard")
+        ),
+    }
     order_columns = ["created_at", "weight_grams"]
     search_columns = ["status"]
     filter_columns = ("status", "is_return", "created_at")
@@ -94,10 +157,14 @@ class ParcelView(ScopedView):
     def show_more(self, row: Parcel) -> dict[str, Any]:
         contract = parcels.contract_of(row.vendor_id)
         return {
-            "tracking": parcels.tracking_address(row), "levels": parcels.levels(contract), "why_no_label": parcels.why_no_label(contract),
-            "why_remind": parcels.why_not_remind(row), "why_text": parcels.why_not_text(row), "formats": parcels.FORMATS,
+            "tracking": parcels.tracking_address(row),
+            "levels": parcels.levels(contract),
+            "why_no_label": parcels.why_no_label(contract),
+            "why_remind": parcels.why_not_remind(row),
+            "why_text": parcels.why_not_text(row),
+            "formats": parcels.FORMATS,
             "offer_history": workflow.history(row.offer, 20),
-        }  # fmt: skip
+        }
 
     @action("remind", _l("Remind by e-mail"), "", "")
     def remind(self, parcel: Parcel) -> None:
@@ -125,11 +192,21 @@ class ParcelView(ScopedView):
     def deliver(self, parcel: Parcel) -> None:
         parcels.say(parcel, "deliver", by=me())
 
-    @action("trouble", _l("Incident"), _l("The carrier lost or damaged it: the shop deals with it by hand."), "")
+    @action(
+        "trouble",
+        _l("Incident"),
+        _l("The carrier lost or damaged it: the shop deals with it by hand."),
+        "",
+    )
     def trouble(self, parcel: Parcel) -> None:
         parcels.say(parcel, "trouble", by=me())
 
-    @action("abandon", _l("Delete (dropped out)"), _l("The parcel will not come: the sale ends here."), "")
+    @action(
+        "abandon",
+        _l("Delete (dropped out)"),
+        _l("The parcel will not come: the sale ends here."),
+        "",
+    )
     def abandon(self, parcel: Parcel) -> None:
         offers.abandon(parcel.offer, by=me())
 
@@ -138,12 +215,18 @@ class ParcelView(ScopedView):
         if name == "follow_now" and pks:
             due = list(
                 db.session.scalars(
-                    db.select(Parcel.id).where(Parcel.id.in_([int(pk) for pk in pks if pk.isdigit()]), Parcel.follow_at <= clock.now())
+                    db.select(Parcel.id).where(
+                        Parcel.id.in_([int(pk) for pk in pks if pk.isdigit()]),
+                        Parcel.follow_at <= clock.now(),
+                    )
                 )
             )
             answered = parcels.follow(due[:20])  # more are asked by the worker
             if answered < len(due[:20]):
-                flash(_("The carrier does not answer just now: it is asked again by itself."), "warning")
+                flash(
+                    _("The carrier does not answer just now: it is asked again by itself."),
+                    "warning",
+                )
 
 
 class ParcelActionsView(BaseView):
@@ -151,7 +234,13 @@ class ParcelActionsView(BaseView):
 
     route_base = "/gestion/colis"
     class_permission_name = "ParcelView"
-    method_permission_name = {"label": "show", "relabel": "relabel", "look": "relabel", "do_without": "relabel", "retry_return": "relabel"}
+    method_permission_name = {
+        "label": "show",
+        "relabel": "relabel",
+        "look": "relabel",
+        "do_without": "relabel",
+        "retry_return": "relabel",
+    }
     base_permissions = ["can_show", "can_relabel"]
 
     @expose("/<int:id>/etiquette-<any(A4,A5,10x15):size>.pdf")
@@ -186,7 +275,10 @@ class ParcelActionsView(BaseView):
             parcel = self._parcel(id)
             parcel.label_url = url
             parcels.label_found(parcel, number, by=me())
-        flash(_("Label %(number)s is linked to this parcel; the seller has it.", number=number), "success")
+        flash(
+            _("Label %(number)s is linked to this parcel; the seller has it.", number=number),
+            "success",
+        )
         return redirect(url_for("ParcelView.show", pk=id))
 
     @expose("/<int:id>/sans-etiquette", methods=["POST"])

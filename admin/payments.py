@@ -13,7 +13,15 @@ from wtforms.validators import Optional
 
 from admin.base import ReferenceView, ScopedView, me
 from admin.bench import as_pdf
-from models import Customer, Offer, PayingAccount, PaymentState, SellerPayment, TransferBatch, Vendor
+from models import (
+    Customer,
+    Offer,
+    PayingAccount,
+    PaymentState,
+    SellerPayment,
+    TransferBatch,
+    Vendor,
+)
 from services import audit, files, once, outbox
 from services.payments import bank_details, recaps, seller_payments, transfers
 from services.unit import db, unit_of_work
@@ -37,7 +45,9 @@ class PaymentsView(BaseView):
     def _page(self, trouble: str = "") -> str:
         vendors = list(db.session.scalars(db.select(Vendor).order_by(Vendor.id)))
         asked = request.values.get("enseigne", "")
-        vendor = next((v for v in vendors if str(v.id) == asked), vendors[0] if vendors else None) or abort(404)
+        vendor = next(
+            (v for v in vendors if str(v.id) == asked), vendors[0] if vendors else None
+        ) or abort(404)
         state = next((s for s in SHOWN if s.value == request.values.get("etat")), S.to_pay)
         words = request.values.get("page", "1")
         number = max(1, int(words)) if words.isdigit() and len(words) < 6 else 1
@@ -45,10 +55,25 @@ class PaymentsView(BaseView):
         rows = seller_payments.page(vendor.id, state, number, SIZE)
         account = db.session.get(PayingAccount, vendor.id)
         return render_template(
-            "admin/payments.html", vendors=vendors, vendor=vendor, state=state, S=S, states=SHOWN, counts=counts, rows=rows, page=number, size=SIZE,
-            bank=seller_payments.bank_of(rows), masked=bank_details.masked, totals=transfers.totals(vendor.id), account=account,
-            batches=transfers.batches(vendor.id), trouble=trouble, word=transfers.WORD, why_held=seller_payments.why_held,
-        )  # fmt: skip
+            "admin/payments.html",
+            vendors=vendors,
+            vendor=vendor,
+            state=state,
+            S=S,
+            states=SHOWN,
+            counts=counts,
+            rows=rows,
+            page=number,
+            size=SIZE,
+            bank=seller_payments.bank_of(rows),
+            masked=bank_details.masked,
+            totals=transfers.totals(vendor.id),
+            account=account,
+            batches=transfers.batches(vendor.id),
+            trouble=trouble,
+            word=transfers.WORD,
+            why_held=seller_payments.why_held,
+        )
 
     @expose("/<int:vendor_id>/valider", methods=["POST"])
     @has_access
@@ -63,8 +88,14 @@ class PaymentsView(BaseView):
             raise Refused(_("This form is incomplete: reload the page.")) from None
         try:
             with unit_of_work():
-                batch = transfers.validate(self._vendor(vendor_id), request.form.get("word", ""), seen, by=me())
-                location, key, count = url_for("PaymentsView.batch", id=batch.id), f"transfer_file:{batch.id}", batch.count
+                batch = transfers.validate(
+                    self._vendor(vendor_id), request.form.get("word", ""), seen, by=me()
+                )
+                location, key, count = (
+                    url_for("PaymentsView.batch", id=batch.id),
+                    f"transfer_file:{batch.id}",
+                    batch.count,
+                )
                 once.done(token, location)
         except Refused as refusal:
             db.session.rollback()
@@ -85,7 +116,13 @@ class PaymentsView(BaseView):
     @has_access
     def batch(self, id: int) -> Any:
         batch = self._batch(id)
-        return render_template("admin/batch.html", batch=batch, lines=transfers.line_names(batch, 500), S=transfers.T, ready=bool(batch.sha256))
+        return render_template(
+            "admin/batch.html",
+            batch=batch,
+            lines=transfers.line_names(batch, 500),
+            S=transfers.T,
+            ready=bool(batch.sha256),
+        )
 
     @expose("/fichier/<int:id>/telecharger", methods=["GET", "POST"])
     @has_access
@@ -119,7 +156,9 @@ class PaymentsView(BaseView):
             batch = self._batch(id)
             transfers.cancel(batch, by=me())
             vendor_id = batch.vendor_id
-        flash(_("The file is cancelled: nothing had left, its payments are to pay again."), "success")
+        flash(
+            _("The file is cancelled: nothing had left, its payments are to pay again."), "success"
+        )
         return redirect(url_for("PaymentsView.payments", enseigne=vendor_id))
 
     @expose("/reponse", methods=["POST"])
@@ -134,15 +173,25 @@ class PaymentsView(BaseView):
         with unit_of_work():
             batch, executed, refused = transfers.read_answer(data, name, by=me())
             id, left = batch.id, sum(line.status is transfers.T.sent for line in batch.lines)
-        flash(_("Answer read: %(executed)s executed, %(refused)s sent back, %(left)s still awaited.", executed=executed, refused=refused, left=left),
-              "warning" if refused else "success")  # fmt: skip
+        flash(
+            _(
+                "Answer read: %(executed)s executed, %(refused)s sent back, %(left)s still"
+                " awaited.",
+                executed=executed,
+                refused=refused,
+                left=left,
+            ),
+            "warning" if refused else "success",
+        )
         return redirect(url_for("PaymentsView.batch", id=id))
 
     @expose("/<int:id>/reessayer", methods=["POST"])
     @has_access
     def try_again(self, id: int) -> Any:
         with unit_of_work():
-            payment = db.session.scalar(db.select(SellerPayment).where(SellerPayment.id == id)) or abort(404)
+            payment = db.session.scalar(
+                db.select(SellerPayment).where(SellerPayment.id == id)
+            ) or abort(404)
             seller_payments.try_again(payment, by=me())
         flash(_("It is to pay again."), "success")
         return redirect(url_for("PaymentsView.payments"))
@@ -153,10 +202,21 @@ class PaymentsView(BaseView):
         """The whole IBAN of a seller, when his bank or he asks; each reading is written down."""
         mine = db.select(SellerPayment).where(SellerPayment.id == id)
         payment = db.session.scalar(mine) or abort(404)
-        audit.note_now("iban_read", by=me(), subject=f"customer {payment.customer_id}", vendor_id=payment.vendor_id, payment=id)
+        audit.note_now(
+            "iban_read",
+            by=me(),
+            subject=f"customer {payment.customer_id}",
+            vendor_id=payment.vendor_id,
+            payment=id,
+        )
         payment = db.session.scalars(mine).one()
         details = bank_details.of(payment.customer_id) or abort(404)
-        return render_template("admin/iban.html", payment=payment, details=details, iban=bank_details.grouped(bank_details.opened(details)))
+        return render_template(
+            "admin/iban.html",
+            payment=payment,
+            details=details,
+            iban=bank_details.grouped(bank_details.opened(details)),
+        )
 
     @staticmethod
     def _vendor(id: int) -> Vendor:
@@ -164,7 +224,9 @@ class PaymentsView(BaseView):
 
     @staticmethod
     def _batch(id: int) -> TransferBatch:
-        return db.session.scalar(db.select(TransferBatch).where(TransferBatch.id == id)) or abort(404)
+        return db.session.scalar(db.select(TransferBatch).where(TransferBatch.id == id)) or abort(
+            404
+        )
 
 
 class SellerPaymentView(ScopedView):
@@ -173,14 +235,45 @@ class SellerPaymentView(ScopedView):
     datamodel = SQLAInterface(SellerPayment)
     route_base = "/gestion/versements-vendeurs"
     list_title = _l("Payments to sellers")
-    list_columns = ["offer.number", "customer", "amount_cents", "means", "status", "received_at", "paid_at"]
-    show_columns = ["offer.number", "customer", "vendor", "amount_cents", "means", "status", "held_reason", "iban_wait", "reject_reason", "attempts", "received_at",
-                    "told_at", "paid_at"]  # fmt: skip
+    list_columns = [
+        "offer.number",
+        "customer",
+        "amount_cents",
+        "means",
+        "status",
+        "received_at",
+        "paid_at",
+    ]
+    show_columns = [
+        "offer.number",
+        "customer",
+        "vendor",
+        "amount_cents",
+        "means",
+        "status",
+        "held_reason",
+        "iban_wait",
+        "reject_reason",
+        "attempts",
+        "received_at",
+        "told_at",
+        "paid_at",
+    ]
     label_columns = {
-        "offer.number": _l("Seller ID"), "customer": _l("Seller"), "vendor": _l("Vendor"), "amount_cents": _l("Amount to pay"), "means": _l("Means"),
-        "status": _l("Status"), "received_at": _l("Reception"), "paid_at": _l("Executed"), "held_reason": _l("Why it is held"), "iban_wait": _l("Wait of a replaced IBAN"),
-        "reject_reason": _l("Why it came back"), "attempts": _l("Files it was in"), "told_at": _l("Seller told"),
-    }  # fmt: skip
+        "offer.number": _l("Seller ID"),
+        "customer": _l("Seller"),
+        "vendor": _l("Vendor"),
+        "amount_cents": _l("Amount to pay"),
+        "means": _l("Means"),
+        "status": _l("Status"),
+        "received_at": _l("Reception"),
+        "paid_at": _l("Executed"),
+        "held_reason": _l("Why it is held"),
+        "iban_wait": _l("Wait of a replaced IBAN"),
+        "reject_reason": _l("Why it came back"),
+        "attempts": _l("Files it was in"),
+        "told_at": _l("Seller told"),
+    }
     order_columns = ["amount_cents", "received_at", "paid_at"]
     search_columns = ["status"]
     filter_columns = ("status", "means", "vendor", "received_at", "paid_at")
@@ -188,8 +281,13 @@ class SellerPaymentView(ScopedView):
     find_through = (SellerPayment.offer, SellerPayment.customer)
     find_hint = _l("CDE, e-mail, name")
     first_order = "-received_at"
-    tabs = ((_l("To pay"), "?status=to_pay"), (_l("Waiting for an IBAN"), "?status=awaiting_iban"), (_l("Held"), "?status=held"),
-            (_l("File made"), "?status=in_file"), (_l("Executed"), "?status=paid"))  # fmt: skip
+    tabs = (
+        (_l("To pay"), "?status=to_pay"),
+        (_l("Waiting for an IBAN"), "?status=awaiting_iban"),
+        (_l("Held"), "?status=held"),
+        (_l("File made"), "?status=in_file"),
+        (_l("Executed"), "?status=paid"),
+    )
     links = ((_l("Pay the sellers"), "PaymentsView.payments", "bank"),)
     empty_sentence = _l("No payment yet: they come with the end of a reception.")
 
@@ -202,13 +300,25 @@ class PayingAccountView(ReferenceView):
     show_columns = ["vendor", "holder", "iban_tail", "bic", "schema"]
     add_columns = ["vendor", "holder", "iban", "bic", "schema"]
     edit_columns = ["holder", "iban", "bic", "schema"]
-    label_columns = {"vendor": _l("Vendor"), "holder": _l("Holder"), "iban": _l("IBAN"), "iban_tail": _l("IBAN ends in"), "bic": _l("BIC"),
-                     "schema": _l("File format")}  # fmt: skip
+    label_columns = {
+        "vendor": _l("Vendor"),
+        "holder": _l("Holder"),
+        "iban": _l("IBAN"),
+        "iban_tail": _l("IBAN ends in"),
+        "bic": _l("BIC"),
+        "schema": _l("File format"),
+    }
     description_columns = {
-        "bic": _l("Empty: the one that goes with the IBAN."), "schema": _l("pain.001.001.09, unless your bank still asks for .03."),
-    }  # fmt: skip
+        "bic": _l("Empty: the one that goes with the IBAN."),
+        "schema": _l("pain.001.001.09, unless your bank still asks for .03."),
+    }
     add_form_extra_fields = edit_form_extra_fields = {
-        "iban": StringField(_l("IBAN"), [Optional()], description=_l("Kept sealed; empty keeps the one we have."), render_kw={"autocomplete": "off"})
+        "iban": StringField(
+            _l("IBAN"),
+            [Optional()],
+            description=_l("Kept sealed; empty keeps the one we have."),
+            render_kw={"autocomplete": "off"},
+        )
     }
     order_columns = ["holder"]
     search_columns = ["holder"]

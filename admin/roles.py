@@ -1,4 +1,6 @@
-"""Who may do what: role -> (views, permissions) as regular expressions, read by the generator (FAB_ROLES). A test prints the whole table."""
+"""Who may do what: role -> (views, permissions) as regular expressions, read by the generator
+(FAB_ROLES). A test prints the whole table.
+"""
 
 from services.people.staff import ACCOUNTANT, ADMINISTRATOR, ANIMATOR, OPERATOR, STORE, VENDOR
 
@@ -25,13 +27,19 @@ FAB_ROLES = {
         ["ConflictView$", READ + "|give_up$|can_replace$"],
         ["(Import|StockAt|Referencer|ApiManual|ListingFile)View$", ".*"],
         ["BrandAgreementView$", REFERENCE],
-        ["(Offer|Seller|Product|Argus|Item|Vendor|Store|Site|Message|Event|UnknownDemand|ImportRun|Rule|Parcel|SellerPayment)View$", READ],
+        [
+            "(Offer|Seller|Product|Argus|Item|Vendor|Store|Site|Message|Event|UnknownDemand|ImportRun|Rule|Parcel|SellerPayment)View$",
+            READ,
+        ],
         ["(Dashboard|Search|MyPassword|MyAccount)View$", ".*"],
     ],
     ACCOUNTANT: [
         ["(StockLevel|Movement|Listing|StockCount)View$", READ],
         ["(StockAt|ListingFile)View$", ".*"],
-        ["(Offer|Seller|Vendor|Store|Message|Event|Item|Parcel|SellerPayment|PayingAccount)View$", READ],
+        [
+            "(Offer|Seller|Vendor|Store|Message|Event|Item|Parcel|SellerPayment|PayingAccount)View$",
+            READ,
+        ],
         ["(Dashboard|Search|MyPassword|MyAccount|Payments|Register)View$", ".*"],
     ],
     OPERATOR: [
@@ -39,7 +47,10 @@ FAB_ROLES = {
         ["UnmatchedView$", READ + "|(accept_proposal|propose_product|put_aside)$|can_attach$"],
         ["ListingView$", "(withdraw|offer_again)$|can_price$"],
         ["(Dashboard|Search|Validate|Simulate|MyPassword|MyAccount|Bench|Register)View$", ".*"],
-        ["ParcelView$", READ + "|(remind|text|abandon|follow_now|drop|arrive|deliver|trouble)$|can_relabel$"],
+        [
+            "ParcelView$",
+            READ + "|(remind|text|abandon|follow_now|drop|arrive|deliver|trouble)$|can_relabel$",
+        ],
         ["(SellerPayment|Carrier)View$", READ],
         ["(Offer|Seller|Site|Store|Product|Argus|UnknownDemand|Event)View$", READ],
         ["RuleView$", REFERENCE],

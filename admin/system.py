@@ -23,47 +23,121 @@ from services.unit import db, unit_of_work
 from services.workflow import Refused
 
 SUBJECTS = {
-    "offer": _l("Offer"), "customer": _l("Customer"), "item": _l("Item"), "variant": _l("Argus"), "product": _l("Product"), "site": _l("Site"),
-    "vendor": _l("Vendor"), "store": _l("Store"), "buying_rule": _l("Buying rule"), "message": _l("Message"), "import_run": _l("Import"),
-    "ab_user": _l("Staff"), "parcel": _l("Parcel"), "offer_line": _l("Article"), "seller_payment": _l("Payment"),
-    "transfer_batch": _l("Transfer file"), "transfer_line": _l("Transfer"), "carrier_contract": _l("Carrier contract"), "paying_account": _l("Account that pays"), "membership": _l("Right"), "platform": _l("Platform"),
-}  # fmt: skip
-ACTORS = {"staff": _l("Staff"), "customer": _l("Customer"), "clock": _l("The clock"), "command": _l("Command line")}
+    "offer": _l("Offer"),
+    "customer": _l("Customer"),
+    "item": _l("Item"),
+    "variant": _l("Argus"),
+    "product": _l("Product"),
+    "site": _l("Site"),
+    "vendor": _l("Vendor"),
+    "store": _l("Store"),
+    "buying_rule": _l("Buying rule"),
+    "message": _l("Message"),
+    "import_run": _l("Import"),
+    "ab_user": _l("Staff"),
+    "parcel": _l("Parcel"),
+    "offer_line": _l("Article"),
+    "seller_payment": _l("Payment"),
+    "transfer_batch": _l("Transfer file"),
+    "transfer_line": _l("Transfer"),
+    "carrier_contract": _l("Carrier contract"),
+    "paying_account": _l("Account that pays"),
+    "membership": _l("Right"),
+    "platform": _l("Platform"),
+}
+ACTORS = {
+    "staff": _l("Staff"),
+    "customer": _l("Customer"),
+    "clock": _l("The clock"),
+    "command": _l("Command line"),
+}
 
 
 class SiteView(ReferenceView):
     datamodel = SQLAInterface(Site)
     route_base = "/gestion/sites"
     list_title, noun = _l("Sites"), _l("New site")
-    list_columns = ["name", "vendor", "kind", "hosts", "validation", "threshold_cents", "is_default"]
-    _settings = ["contact_email", "tagline", "short_conditions", "conditions", "legal_notice", "validation", "threshold_cents", "copies_per_cart",
-                 "copies_per_seller", "stock_cap", "color_brand", "color_brand_strong", "color_on_brand", "color_accent", "color_page", "color_ink",
-                 "radius"]  # fmt: skip
+    list_columns = [
+        "name",
+        "vendor",
+        "kind",
+        "hosts",
+        "validation",
+        "threshold_cents",
+        "is_default",
+    ]
+    _settings = [
+        "contact_email",
+        "tagline",
+        "short_conditions",
+        "conditions",
+        "legal_notice",
+        "validation",
+        "threshold_cents",
+        "copies_per_cart",
+        "copies_per_seller",
+        "stock_cap",
+        "color_brand",
+        "color_brand_strong",
+        "color_on_brand",
+        "color_accent",
+        "color_page",
+        "color_ink",
+        "radius",
+    ]
     show_columns = ["name", "vendor", "kind", "hosts", "is_default", *_settings]
     add_columns = edit_columns = ["name", "vendor", "kind", "host_names", *_settings, "logo_file"]
     label_columns = {
-        "name": _l("Name"), "vendor": _l("Vendor"), "kind": _l("Kind"), "hosts": _l("Domain names"), "host_names": _l("Domain names"),
-        "validation": _l("Validation"), "threshold_cents": _l("Minimum sale"), "is_default": _l("Default site"),
-        "contact_email": _l("Shop's e-mail"), "tagline": _l("Headline"), "short_conditions": _l("Conditions in short"),
-        "conditions": _l("Buying conditions"), "legal_notice": _l("Legal notice"), "copies_per_cart": _l("Copies of one game in a cart"),
-        "copies_per_seller": _l("Copies of one game from a seller"), "stock_cap": _l("Stop buying from (copies in stock)"),
-        "color_brand": _l("Brand colour"), "color_brand_strong": _l("Strong brand colour"), "color_on_brand": _l("Text on the brand colour"),
-        "color_accent": _l("Accent"), "color_page": _l("Page"), "color_ink": _l("Ink"), "radius": _l("Radius (0, 8, 16)"),
-        "logo": _l("Logo"), "logo_file": _l("Logo"),
-    }  # fmt: skip
+        "name": _l("Name"),
+        "vendor": _l("Vendor"),
+        "kind": _l("Kind"),
+        "hosts": _l("Domain names"),
+        "host_names": _l("Domain names"),
+        "validation": _l("Validation"),
+        "threshold_cents": _l("Minimum sale"),
+        "is_default": _l("Default site"),
+        "contact_email": _l("Shop's e-mail"),
+        "tagline": _l("Headline"),
+        "short_conditions": _l("Conditions in short"),
+        "conditions": _l("Buying conditions"),
+        "legal_notice": _l("Legal notice"),
+        "copies_per_cart": _l("Copies of one game in a cart"),
+        "copies_per_seller": _l("Copies of one game from a seller"),
+        "stock_cap": _l("Stop buying from (copies in stock)"),
+        "color_brand": _l("Brand colour"),
+        "color_brand_strong": _l("Strong brand colour"),
+        "color_on_brand": _l("Text on the brand colour"),
+        "color_accent": _l("Accent"),
+        "color_page": _l("Page"),
+        "color_ink": _l("Ink"),
+        "radius": _l("Radius (0, 8, 16)"),
+        "logo": _l("Logo"),
+        "logo_file": _l("Logo"),
+    }
     description_columns = {
         "contact_email": _l("New offers are announced there; answers to mails go there."),
-        "copies_per_cart": _l("Empty: no limit."), "copies_per_seller": _l("Empty: no limit."), "stock_cap": _l("Empty: no limit."),
-        "validation": _l("Manual is recommended: each offer is checked before the seller sends anything."),
-    }  # fmt: skip
+        "copies_per_cart": _l("Empty: no limit."),
+        "copies_per_seller": _l("Empty: no limit."),
+        "stock_cap": _l("Empty: no limit."),
+        "validation": _l(
+            "Manual is recommended: each offer is checked before the seller sends anything."
+        ),
+    }
     _extra = {
-        "host_names": TextAreaField(_l("Domain names"), [Optional()], description=_l("One a line; the first is written in mails.")),
+        "host_names": TextAreaField(
+            _l("Domain names"),
+            [Optional()],
+            description=_l("One a line; the first is written in mails."),
+        ),
         "logo_file": FileField(_l("Logo"), description=_l("PNG, JPEG or WebP; 12 MB at most.")),
-        "short_conditions": TextAreaField(_l("Conditions in short"), [Optional()],
-                                          description=_l("One a line, shown under each price: « Boîte et notice requises ».")),
+        "short_conditions": TextAreaField(
+            _l("Conditions in short"),
+            [Optional()],
+            description=_l("One a line, shown under each price: « Boîte et notice requises »."),
+        ),
         "conditions": TextAreaField(_l("Buying conditions"), [Optional()]),
         "legal_notice": TextAreaField(_l("Legal notice"), [Optional()]),
-    }  # fmt: skip
+    }
     add_form_extra_fields = edit_form_extra_fields = _extra
     order_columns = ["name", "threshold_cents"]
     search_columns = ["name"]
@@ -100,14 +174,47 @@ class VendorView(ReferenceView):
     list_title, noun = _l("Vendors"), _l("New vendor")
     list_columns = ["name", "legal_name", "siren", "email", "phone"]
     _register = ["police_register", "declaration_number", "declaration_on", "declaration_by"]
-    show_columns = ["name", "legal_name", "siren", "vat_number", "email", "phone", "address", *_register, "created_at"]
-    add_columns = edit_columns = ["name", "legal_name", "siren", "vat_number", "email", "phone", "address", *_register]
-    label_columns = {"name": _l("Vendor"), "legal_name": _l("Company name"), "siren": _l("SIREN"), "vat_number": _l("VAT number"),
-                     "email": _l("E-mail"), "phone": _l("Phone"), "address": _l("Address"), "created_at": _l("Since"),
-                     "police_register": _l("Keeps a police register"), "declaration_number": _l("Number of the declaration"),
-                     "declaration_on": _l("Declared on"), "declaration_by": _l("Declared to")}  # fmt: skip
-    description_columns = {"police_register": _l("« Livre de police »: identity at a first sale, an entry for each article bought."),
-                           "declaration_number": _l("The préfecture's récépissé (art. R321-1 c. pén.).")}  # fmt: skip
+    show_columns = [
+        "name",
+        "legal_name",
+        "siren",
+        "vat_number",
+        "email",
+        "phone",
+        "address",
+        *_register,
+        "created_at",
+    ]
+    add_columns = edit_columns = [
+        "name",
+        "legal_name",
+        "siren",
+        "vat_number",
+        "email",
+        "phone",
+        "address",
+        *_register,
+    ]
+    label_columns = {
+        "name": _l("Vendor"),
+        "legal_name": _l("Company name"),
+        "siren": _l("SIREN"),
+        "vat_number": _l("VAT number"),
+        "email": _l("E-mail"),
+        "phone": _l("Phone"),
+        "address": _l("Address"),
+        "created_at": _l("Since"),
+        "police_register": _l("Keeps a police register"),
+        "declaration_number": _l("Number of the declaration"),
+        "declaration_on": _l("Declared on"),
+        "declaration_by": _l("Declared to"),
+    }
+    description_columns = {
+        "police_register": _l(
+            "« Livre de police »: identity at a first sale, an entry for each article bought."
+        ),
+        "declaration_number": _l("The préfecture's récépissé (art. R321-1 c. pén.)."),
+    }
     order_columns = ["name"]
     search_columns = ["name"]
     find_columns = (Vendor.name, Vendor.legal_name, Vendor.siren)
@@ -122,15 +229,51 @@ class StoreView(ReferenceView):
     route_base = "/gestion/magasins"
     list_title, noun = _l("Stores"), _l("New store")
     list_columns = ["name", "code", "vendor", "postcode", "city", "phone"]
-    show_columns = ["name", "code", "vendor", "address", "postcode", "city", "phone", "opening_hours", "latitude", "longitude", "last_feed_at"]
-    add_columns = edit_columns = ["name", "code", "vendor", "address", "postcode", "city", "phone", "opening_hours", "latitude", "longitude"]
+    show_columns = [
+        "name",
+        "code",
+        "vendor",
+        "address",
+        "postcode",
+        "city",
+        "phone",
+        "opening_hours",
+        "latitude",
+        "longitude",
+        "last_feed_at",
+    ]
+    add_columns = edit_columns = [
+        "name",
+        "code",
+        "vendor",
+        "address",
+        "postcode",
+        "city",
+        "phone",
+        "opening_hours",
+        "latitude",
+        "longitude",
+    ]
     description_columns = {
-        "code": _l("What its files, its till and its watched folder call it: N1, 0042… Letters, digits, dashes."),
+        "code": _l(
+            "What its files, its till and its watched folder call it: N1, 0042… Letters, digits,"
+            " dashes."
+        ),
         "latitude": _l("Degrees (WGS 84), such as 47.2184. Empty: its postcode says where it is."),
     }
-    label_columns = {"code": _l("Code"), "latitude": _l("Latitude"), "longitude": _l("Longitude"), "last_feed_at": _l("Last full stock file"),
-                     "name": _l("Store"), "vendor": _l("Vendor"), "address": _l("Address"), "postcode": _l("Postcode"), "city": _l("Town"),
-                     "phone": _l("Phone"), "opening_hours": _l("Opening hours")}  # fmt: skip
+    label_columns = {
+        "code": _l("Code"),
+        "latitude": _l("Latitude"),
+        "longitude": _l("Longitude"),
+        "last_feed_at": _l("Last full stock file"),
+        "name": _l("Store"),
+        "vendor": _l("Vendor"),
+        "address": _l("Address"),
+        "postcode": _l("Postcode"),
+        "city": _l("Town"),
+        "phone": _l("Phone"),
+        "opening_hours": _l("Opening hours"),
+    }
     order_columns = ["name", "city"]
     search_columns = ["name"]
     filter_columns = ("vendor",)
@@ -158,19 +301,33 @@ class MyVendorView(BaseView):
     def _page(self, sentence: str = "", at: str = "") -> Any:
         mine = db.session.scalars(db.select(Vendor).order_by(Vendor.name).limit(20)).all()
         stores = db.session.scalars(db.select(Store).order_by(Store.name).limit(2000)).all()
-        page = render_template("admin/my_vendor.html", mine=mine, stores=stores, sentence=sentence, at=at, typed=request.form)
+        page = render_template(
+            "admin/my_vendor.html",
+            mine=mine,
+            stores=stores,
+            sentence=sentence,
+            at=at,
+            typed=request.form,
+        )
         return page, 422 if sentence else 200
 
     @expose("/<int:id>", methods=["POST"])
     @has_access
     def contact(self, id: int) -> Any:
-        return self._keep(f"v{id}", Vendor, id, lambda row: vendors.keep_contact(row, **_said("email", "phone", "address"), by=me()))
+        return self._keep(
+            f"v{id}",
+            Vendor,
+            id,
+            lambda row: vendors.keep_contact(row, **_said("email", "phone", "address"), by=me()),
+        )
 
     @expose("/magasin/<int:id>", methods=["POST"])
     @has_access
     def store(self, id: int) -> Any:
         fields = _said("address", "postcode", "city", "phone", "opening_hours")
-        return self._keep(f"s{id}", Store, id, lambda row: vendors.keep_store(row, **fields, by=me()))
+        return self._keep(
+            f"s{id}", Store, id, lambda row: vendors.keep_store(row, **fields, by=me())
+        )
 
     def _keep(self, at: str, model: Any, id: int, verb: Any) -> Any:
         try:
@@ -189,13 +346,25 @@ def _said(*names: str) -> dict[str, str]:
 class StaffView(ScopedView):
     datamodel = SQLAInterface(User)
     route_base = "/gestion/utilisateurs"
-    base_permissions = [*ScopedView.base_permissions, "give_password", "withdraw_access", "restore_access", "end_sessions", "take_second_factor"]
+    base_permissions = [
+        *ScopedView.base_permissions,
+        "give_password",
+        "withdraw_access",
+        "restore_access",
+        "end_sessions",
+        "take_second_factor",
+    ]
     list_title = _l("Staff")
     list_columns = ["username", "first_name", "last_name", "roles", "active"]
     show_columns = ["username", "first_name", "last_name", "roles", "active"]
     show_partials = ("admin/_staff_sessions.html",)
-    label_columns = {"username": _l("E-mail"), "first_name": _l("First name"), "last_name": _l("Last name"), "roles": _l("Role"),
-                     "active": _l("Has access")}  # fmt: skip
+    label_columns = {
+        "username": _l("E-mail"),
+        "first_name": _l("First name"),
+        "last_name": _l("Last name"),
+        "roles": _l("Role"),
+        "active": _l("Has access"),
+    }
     order_columns = ["username", "last_name"]
     search_columns = ["username"]
     filter_columns = ("active",)
@@ -216,7 +385,14 @@ class StaffView(ScopedView):
     @action("give_password", _l("Give a one-time password"), "", "", multiple=False)
     def give_password(self, user: User) -> None:
         password = staff.give_password(user, by=me())
-        flash(_("One-time password of %(user)s: %(password)s. It is shown once.", user=user.username, password=password), "success")
+        flash(
+            _(
+                "One-time password of %(user)s: %(password)s. It is shown once.",
+                user=user.username,
+                password=password,
+            ),
+            "success",
+        )
 
     @action("withdraw_access", _l("Withdraw access"), "", "")
     def withdraw_access(self, user: User) -> None:
@@ -252,11 +428,21 @@ class MembershipView(ReferenceView):
     filter_columns = ("vendor",)
 
     def check(self, row: Membership) -> None:
-        if row.store is not None and row.vendor is not None and row.store.vendor_id != row.vendor.id:
+        if (
+            row.store is not None
+            and row.vendor is not None
+            and row.store.vendor_id != row.vendor.id
+        ):
             raise Refused(_("This store belongs to another vendor."))
 
     def kept(self, row: Membership, form: Any, ready: Any) -> None:
-        audit.note("rights_changed", by=me(), subject=str(row.user), vendor=str(row.vendor), store=str(row.store or ""))
+        audit.note(
+            "rights_changed",
+            by=me(),
+            subject=str(row.user),
+            vendor=str(row.vendor),
+            store=str(row.store or ""),
+        )
 
     def check_delete(self, row: Membership) -> None:
         audit.note("rights_changed", by=me(), subject=str(row.user), withdrawn=str(row.vendor))
@@ -268,10 +454,32 @@ class MessageView(ScopedView):
     base_permissions = [*ScopedView.base_permissions, "resend", "can_open"]
     list_title = _l("Messages")
     list_columns = ["subject", "kind", "recipient", "sender", "state", "created_at"]
-    show_columns = ["subject", "kind", "event", "sender", "recipient", "state", "error", "sends", "created_at", "sent_at", "body"]
-    label_columns = {"subject": _l("Subject"), "kind": _l("Kind"), "recipient": _l("To"), "sender": _l("From"), "state": _l("Status"),
-                     "created_at": _l("Written"), "sent_at": _l("Sent"), "event": _l("About"), "error": _l("What went wrong"),
-                     "sends": _l("Sendings"), "body": _l("Text")}  # fmt: skip
+    show_columns = [
+        "subject",
+        "kind",
+        "event",
+        "sender",
+        "recipient",
+        "state",
+        "error",
+        "sends",
+        "created_at",
+        "sent_at",
+        "body",
+    ]
+    label_columns = {
+        "subject": _l("Subject"),
+        "kind": _l("Kind"),
+        "recipient": _l("To"),
+        "sender": _l("From"),
+        "state": _l("Status"),
+        "created_at": _l("Written"),
+        "sent_at": _l("Sent"),
+        "event": _l("About"),
+        "error": _l("What went wrong"),
+        "sends": _l("Sendings"),
+        "body": _l("Text"),
+    }
     order_columns = ["created_at", "recipient"]
     search_columns = ["state"]
     filter_columns = ("kind", "state", "created_at")
@@ -293,7 +501,9 @@ class MessageView(ScopedView):
         if not row.html:  # an SMS, or a text no longer kept
             abort(404)
         response = make_response(row.html)
-        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        )
         return response
 
 
@@ -302,9 +512,28 @@ class EventView(ScopedView):
     route_base = "/gestion/journal"
     list_title = _l("Events")
     list_columns = ["verb", "subject", "subject_id", "actor_name", "at"]
-    show_columns = ["verb", "subject", "subject_id", "from_state", "to_state", "actor_kind", "actor_name", "facts", "at"]
-    label_columns = {"verb": _l("What"), "subject": _l("About"), "subject_id": _l("ID"), "actor_name": _l("By"), "at": _l("When"),
-                     "from_state": _l("From"), "to_state": _l("To"), "actor_kind": _l("Who"), "facts": _l("Facts")}  # fmt: skip
+    show_columns = [
+        "verb",
+        "subject",
+        "subject_id",
+        "from_state",
+        "to_state",
+        "actor_kind",
+        "actor_name",
+        "facts",
+        "at",
+    ]
+    label_columns = {
+        "verb": _l("What"),
+        "subject": _l("About"),
+        "subject_id": _l("ID"),
+        "actor_name": _l("By"),
+        "at": _l("When"),
+        "from_state": _l("From"),
+        "to_state": _l("To"),
+        "actor_kind": _l("Who"),
+        "facts": _l("Facts"),
+    }
     formatters_columns = {
         "verb": lambda verb: str(workflow.VERBS.get(verb, verb)),
         "subject": lambda subject: str(SUBJECTS.get(subject, subject)),

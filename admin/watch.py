@@ -1,4 +1,6 @@
-"""The installation as its administrator watches it: health, tasks, audit log, personal data, what browsers refused."""
+"""The installation as its administrator watches it: health, tasks, audit log, personal data, what
+browsers refused.
+"""
 
 import json
 from typing import Any
@@ -20,15 +22,23 @@ from services.people import customers
 from services.unit import db, unit_of_work
 
 KINDS = {
-    "message": _l("Message to send"), "import": _l("Price list to load"), "label": _l("Label to order"), "transfer_file": _l("Transfer file to make"),
+    "message": _l("Message to send"),
+    "import": _l("Price list to load"),
+    "label": _l("Label to order"),
+    "transfer_file": _l("Transfer file to make"),
     "relays": _l("Relay points to find"),
-}  # fmt: skip
+}
 
 
 JOBS = {
-    "remind": _l("Remind what waits"), "seal_registers": _l("Seal the police registers"), "back_up": _l("Back up"), "check_everything": _l("Check the accounts"),
-    "turn_prices": _l("Reductions that begin or end"), "tidy": _l("Tidy up"), "forget": _l("Forget what is over its time"),
-}  # fmt: skip
+    "remind": _l("Remind what waits"),
+    "seal_registers": _l("Seal the police registers"),
+    "back_up": _l("Back up"),
+    "check_everything": _l("Check the accounts"),
+    "turn_prices": _l("Reductions that begin or end"),
+    "tidy": _l("Tidy up"),
+    "forget": _l("Forget what is over its time"),
+}
 
 
 class HealthView(BaseView):
@@ -40,23 +50,58 @@ class HealthView(BaseView):
     @expose("/")
     @has_access
     def health(self) -> Any:
-        return render_template("admin/health.html", checks=health.checks(), runs=sorted(days.latest().values(), key=lambda r: r.job), keys=sealing.names(),
-                               now=clock.now(), job_words=lambda name: str(JOBS.get(name, name)))  # fmt: skip
+        return render_template(
+            "admin/health.html",
+            checks=health.checks(),
+            runs=sorted(days.latest().values(), key=lambda r: r.job),
+            keys=sealing.names(),
+            now=clock.now(),
+            job_words=lambda name: str(JOBS.get(name, name)),
+        )
 
 
 class TaskView(ScopedView):
-    """« Tâches »: what is to be told to the outside, and what was given up, to retry or abandon with a reason."""
+    """« Tâches »: what is to be told to the outside, and what was given up, to retry or abandon
+    with a reason.
+    """
 
     datamodel = SQLAInterface(Outbox)
     route_base = "/gestion/taches"
-    base_permissions = ["can_list", "can_show", "can_export", "can_save_view", "retry", "can_abandon", "can_resume"]
+    base_permissions = [
+        "can_list",
+        "can_show",
+        "can_export",
+        "can_save_view",
+        "retry",
+        "can_abandon",
+        "can_resume",
+    ]
     list_title = _l("Tasks")
     list_columns = ["kind", "key", "state", "attempts", "next_at", "last_error"]
-    show_columns = ["kind", "key", "state", "attempts", "created_at", "next_at", "lease_until", "done_at", "provider_ref", "last_error"]
+    show_columns = [
+        "kind",
+        "key",
+        "state",
+        "attempts",
+        "created_at",
+        "next_at",
+        "lease_until",
+        "done_at",
+        "provider_ref",
+        "last_error",
+    ]
     label_columns = {
-        "kind": _l("What"), "key": _l("About"), "state": _l("Status"), "attempts": _l("Tries"), "next_at": _l("Next try"), "last_error": _l("What went wrong"),
-        "created_at": _l("Asked for"), "lease_until": _l("Taken until"), "done_at": _l("Done"), "provider_ref": _l("The partner's answer"),
-    }  # fmt: skip
+        "kind": _l("What"),
+        "key": _l("About"),
+        "state": _l("Status"),
+        "attempts": _l("Tries"),
+        "next_at": _l("Next try"),
+        "last_error": _l("What went wrong"),
+        "created_at": _l("Asked for"),
+        "lease_until": _l("Taken until"),
+        "done_at": _l("Done"),
+        "provider_ref": _l("The partner's answer"),
+    }
     formatters_columns = {"kind": lambda kind: str(KINDS.get(kind, kind))}
     order_columns = ["next_at", "created_at", "attempts"]
     search_columns = ["state"]
@@ -64,7 +109,11 @@ class TaskView(ScopedView):
     find_columns = (Outbox.key, Outbox.last_error)
     find_hint = _l("Reference, error")
     first_order = "-next_at"
-    tabs = ((_l("Given up"), "?state=dead"), (_l("Waiting"), "?state=todo"), (_l("Abandoned"), "?state=abandoned"))
+    tabs = (
+        (_l("Given up"), "?state=dead"),
+        (_l("Waiting"), "?state=todo"),
+        (_l("Abandoned"), "?state=abandoned"),
+    )
     show_partials = ("admin/_task.html",)
     empty_sentence = _l("Nothing to tell the outside.")
 
@@ -106,15 +155,38 @@ class AuditView(ScopedView):
     base_permissions = ["can_list", "can_show", "can_export", "can_save_view", "can_verify"]
     list_title = _l("Audit log")
     list_columns = ["number", "what", "subject", "actor_name", "address", "at"]
-    show_columns = ["number", "what", "subject", "actor_kind", "actor_name", "address", "request_id", "facts", "hash", "at"]
+    show_columns = [
+        "number",
+        "what",
+        "subject",
+        "actor_kind",
+        "actor_name",
+        "address",
+        "request_id",
+        "facts",
+        "hash",
+        "at",
+    ]
     label_columns = {
-        "number": _l("No."), "what": _l("What"), "subject": _l("About"), "actor_name": _l("By"), "actor_kind": _l("Who"), "address": _l("Internet address"),
-        "request_id": _l("Request"), "facts": _l("Facts"), "hash": _l("Fingerprint"), "at": _l("When"),
-    }  # fmt: skip
+        "number": _l("No."),
+        "what": _l("What"),
+        "subject": _l("About"),
+        "actor_name": _l("By"),
+        "actor_kind": _l("Who"),
+        "address": _l("Internet address"),
+        "request_id": _l("Request"),
+        "facts": _l("Facts"),
+        "hash": _l("Fingerprint"),
+        "at": _l("When"),
+    }
     formatters_columns = {
         "what": lambda what: str(audit.WHAT.get(what, what)),
         "facts": lambda facts: facts_words(facts) or "–",
-        "subject": lambda subject: _("Seller %(id)s", id=subject[9:]) if subject.startswith("customer ") else subject or "–",
+        "subject": lambda subject: (
+            _("Seller %(id)s", id=subject[9:])
+            if subject.startswith("customer ")
+            else subject or "–"
+        ),
     }
     order_columns = ["number", "at"]
     search_columns = ["what"]
@@ -139,8 +211,14 @@ class CspView(ScopedView):
     list_title = _l("Browser reports")
     list_columns = ["directive", "blocked", "page", "times", "last_at"]
     show_columns = ["directive", "blocked", "page", "times", "first_at", "last_at"]
-    label_columns = {"directive": _l("Rule"), "blocked": _l("What was refused"), "page": _l("Page"), "times": _l("How often"), "first_at": _l("First seen"),
-                     "last_at": _l("Last seen")}  # fmt: skip
+    label_columns = {
+        "directive": _l("Rule"),
+        "blocked": _l("What was refused"),
+        "page": _l("Page"),
+        "times": _l("How often"),
+        "first_at": _l("First seen"),
+        "last_at": _l("Last seen"),
+    }
     order_columns = ["times", "last_at"]
     search_columns = ["directive"]
     filter_columns = ("directive", "last_at")
@@ -158,11 +236,18 @@ class RetentionView(BaseView):
     @expose("/")
     @has_access
     def report(self) -> Any:
-        return render_template("admin/retention.html", rules=retention.RULES, due=retention.overdue(), runs=retention.reports())
+        return render_template(
+            "admin/retention.html",
+            rules=retention.RULES,
+            due=retention.overdue(),
+            runs=retention.reports(),
+        )
 
 
 class SellerDataView(BaseView):
-    """Everything we hold about a seller, as a file: what staff give who asks for his data by letter (RGPD art. 15 and 20)."""
+    """Everything we hold about a seller, as a file: what staff give who asks for his data by letter
+    (RGPD art. 15 and 20).
+    """
 
     route_base = "/gestion/donnees-vendeur"
     default_view = "export"
@@ -176,7 +261,11 @@ class SellerDataView(BaseView):
         audit.note_now("personal_data_exported", by=me(), subject=f"customer {id}")
         found = db.session.scalars(mine).one()
         body = json.dumps(customers.export(found), ensure_ascii=False, indent=2)
-        return Response(body, mimetype="application/json", headers={"Content-Disposition": f'attachment; filename="donnees-{id}.json"'})
+        return Response(
+            body,
+            mimetype="application/json",
+            headers={"Content-Disposition": f'attachment; filename="donnees-{id}.json"'},
+        )
 
 
 VIEWS = (HealthView, TaskView, AuditView, CspView, RetentionView, SellerDataView)

@@ -1,4 +1,6 @@
-"""Who a machine is, what its key opens, how often it may come, and what it sent, read field by field."""
+"""Who a machine is, what its key opens, how often it may come, and what it sent, read field by
+field.
+"""
 
 import functools
 import hashlib
@@ -33,21 +35,37 @@ class Invalid(Exception):
 
 
 def opens(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A route for keys with one of these scopes. Everything inside is limited to the key's vendor, and to its store when it has one."""
+    """A route for keys with one of these scopes. Everything inside is limited to the key's vendor,
+    and to its store when it has one.
+    """
 
     def wrap(view: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(view)
         def run(**values: Any) -> Any:
             key = _key()
             if key is None:
-                return problem(401, "unauthorized", _("Show a key: Authorization: Bearer cpt_…"), headers={"WWW-Authenticate": "Bearer"})
+                return problem(
+                    401,
+                    "unauthorized",
+                    _("Show a key: Authorization: Bearer cpt_…"),
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
             if not set(scopes) & set(key.scopes.split()):
-                return problem(403, "forbidden", _("This key does not open this: it lacks « %(scope)s ».", scope=scopes[0]))
+                return problem(
+                    403,
+                    "forbidden",
+                    _("This key does not open this: it lacks « %(scope)s ».", scope=scopes[0]),
+                )
             if seconds := limits.spend(f"key:{key.id}", key.per_minute, 60):
                 return problem(
-                    429, "too_many", _("Too many requests: wait %(seconds)s seconds.", seconds=seconds), headers={"Retry-After": str(seconds)}
+                    429,
+                    "too_many",
+                    _("Too many requests: wait %(seconds)s seconds.", seconds=seconds),
+                    headers={"Retry-After": str(seconds)},
                 )
-            scope = access.Scope(frozenset({key.vendor_id}), frozenset({key.store_id}) if key.store_id else None)
+            scope = access.Scope(
+                frozenset({key.vendor_id}), frozenset({key.store_id}) if key.store_id else None
+            )
             try:
                 with access.limited_to(scope):
                     if request.method == "GET":
@@ -55,10 +73,17 @@ def opens(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                     _note_use(key)
                     return _once(key, lambda: view(key, **values))
             except Invalid as invalid:
-                return problem(422, "invalid", _("What was sent cannot be understood: see « errors »."), invalid.errors)
+                return problem(
+                    422,
+                    "invalid",
+                    _("What was sent cannot be understood: see « errors »."),
+                    invalid.errors,
+                )
             except Refused as refusal:
                 db.session.rollback()
-                return problem(409 if getattr(refusal, "conflict", False) else 422, "refused", str(refusal))
+                return problem(
+                    409 if getattr(refusal, "conflict", False) else 422, "refused", str(refusal)
+                )
 
         return run
 
@@ -76,7 +101,9 @@ def _key() -> MachineKey | None:
 def _note_use(key: MachineKey) -> None:
     if machine_keys.needs_note(key):
         with unit_of_work() as session:
-            session.execute(update(MachineKey).where(MachineKey.id == key.id).values(used_at=clock.now()))
+            session.execute(
+                update(MachineKey).where(MachineKey.id == key.id).values(used_at=clock.now())
+            )
         key.used_at = clock.now()
 
 
@@ -84,7 +111,9 @@ def _note_use(key: MachineKey) -> None:
 
 
 def _print_of_request() -> str:
-    """What makes two requests the same: of a form with files its fields and their bytes, since each client draws its own boundary each time."""
+    """What makes two requests the same: of a form with files its fields and their bytes, since each
+    client draws its own boundary each time.
+    """
     found = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
     if request.mimetype != "multipart/form-data":
         found.update(request.get_data(cache=True))
@@ -99,12 +128,16 @@ def _print_of_request() -> str:
 
 
 def _once(key: MachineKey, work: Callable[[], Any]) -> Any:
-    """Under an Idempotency-Key a request is carried out once in 24 hours; a repeat gets the first answer."""
+    """Under an Idempotency-Key a request is carried out once in 24 hours; a repeat gets the first
+    answer.
+    """
     name = request.headers.get("Idempotency-Key") or request.headers.get("X-Idempotency-Key") or ""
     if not name:
         return work()
     if len(name) > 120 or not name.isascii() or not name.isprintable():
-        return problem(422, "invalid", _("An Idempotency-Key has at most 120 printable characters."))
+        return problem(
+            422, "invalid", _("An Idempotency-Key has at most 120 printable characters.")
+        )
     print_ = _print_of_request()
     known = _remembered(key, name, print_)
     if known is not None:
@@ -119,23 +152,36 @@ def _once(key: MachineKey, work: Callable[[], Any]) -> Any:
         return response
     with unit_of_work() as session:
         session.execute(
-            update(IdempotentRequest).where(IdempotentRequest.key_id == key.id, IdempotentRequest.key == name)
+            update(IdempotentRequest)
+            .where(IdempotentRequest.key_id == key.id, IdempotentRequest.key == name)
             .values(code=response.status_code, body=response.get_data(as_text=True))
-        )  # fmt: skip
+        )
     return response
 
 
 def _remembered(key: MachineKey, name: str, print_: str) -> Any:
-    """The answer of the first request, a refusal, or None: this one is the first, and from now on known."""
+    """The answer of the first request, a refusal, or None: this one is the first, and from now on
+    known.
+    """
     now = clock.now()
     mine = (IdempotentRequest.key_id == key.id, IdempotentRequest.key == name)
     try:
         with unit_of_work() as session:
-            session.execute(delete(IdempotentRequest).where(*mine, IdempotentRequest.at < now - KEPT))
-            session.execute(delete(IdempotentRequest).where(*mine, IdempotentRequest.code == 0, IdempotentRequest.at < now - ABANDONED))
+            session.execute(
+                delete(IdempotentRequest).where(*mine, IdempotentRequest.at < now - KEPT)
+            )
+            session.execute(
+                delete(IdempotentRequest).where(
+                    *mine, IdempotentRequest.code == 0, IdempotentRequest.at < now - ABANDONED
+                )
+            )
             known = session.scalar(select(IdempotentRequest).where(*mine))
             if known is None:
-                session.add(IdempotentRequest(key_id=key.id, key=name, request_sha256=print_, code=0, body="", at=now))
+                session.add(
+                    IdempotentRequest(
+                        key_id=key.id, key=name, request_sha256=print_, code=0, body="", at=now
+                    )
+                )
                 return None
             code, body, same = known.code, known.body, known.request_sha256 == print_
     except IntegrityError:
@@ -143,14 +189,23 @@ def _remembered(key: MachineKey, name: str, print_: str) -> Any:
     if not same:
         return problem(422, "key_reused", _("This Idempotency-Key was used for another request."))
     if code == 0:
-        return problem(409, "still_running", _("The same request is still being carried out: ask again in 5 seconds."), headers={"Retry-After": "5"})
+        return problem(
+            409,
+            "still_running",
+            _("The same request is still being carried out: ask again in 5 seconds."),
+            headers={"Retry-After": "5"},
+        )
     return Response(body, code, {"Idempotent-Replay": "true"}, mimetype="application/json")
 
 
 def _forget(key: MachineKey, name: str) -> None:
     db.session.rollback()
     with unit_of_work() as session:
-        session.execute(delete(IdempotentRequest).where(IdempotentRequest.key_id == key.id, IdempotentRequest.key == name))
+        session.execute(
+            delete(IdempotentRequest).where(
+                IdempotentRequest.key_id == key.id, IdempotentRequest.key == name
+            )
+        )
 
 
 # ── what was sent ──
@@ -194,7 +249,11 @@ class Given:
     def whole(self, name: str, low: int, high: int, default: int | None = None) -> int:
         value = self.body.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            self.wrong(name, "whole_number", _("Give a whole number from %(low)s to %(high)s.", low=low, high=high))
+            self.wrong(
+                name,
+                "whole_number",
+                _("Give a whole number from %(low)s to %(high)s.", low=low, high=high),
+            )
             return low
         return value
 
@@ -221,7 +280,9 @@ class Given:
             return None
         found = read_moment(value) if isinstance(value, str) else None
         if found is None:
-            self.wrong(name, "moment", _("Give a moment with its offset: 2026-11-25T10:30:00+01:00."))
+            self.wrong(
+                name, "moment", _("Give a moment with its offset: 2026-11-25T10:30:00+01:00.")
+            )
         return found
 
     def flag(self, name: str) -> bool:
@@ -250,8 +311,14 @@ def body() -> Any:
 def read_moment(words: str) -> datetime | None:
     """ISO 8601 with an offset, in years one can store; None when it is not."""
     try:
-        found = datetime.fromisoformat(words.replace(" ", "+", 1) if words.count(" ") == 1 and "T" in words else words)
-        return found.astimezone(UTC) if found.tzinfo is not None and 2000 <= found.year <= 2100 else None
+        found = datetime.fromisoformat(
+            words.replace(" ", "+", 1) if words.count(" ") == 1 and "T" in words else words
+        )
+        return (
+            found.astimezone(UTC)
+            if found.tzinfo is not None and 2000 <= found.year <= 2100
+            else None
+        )
     except (ValueError, OverflowError):
         return None
 
@@ -264,9 +331,19 @@ class Asked:
         value = request.args.get(name, "")
         if not value:
             return default
-        if not (value.isascii() and value.isdigit() and len(value) < 10 and low <= int(value) <= high):
+        if not (
+            value.isascii() and value.isdigit() and len(value) < 10 and low <= int(value) <= high
+        ):
             raise Invalid(
-                [{"field": name, "code": "whole_number", "message": _("Give a whole number from %(low)s to %(high)s.", low=low, high=high)}]
+                [
+                    {
+                        "field": name,
+                        "code": "whole_number",
+                        "message": _(
+                            "Give a whole number from %(low)s to %(high)s.", low=low, high=high
+                        ),
+                    }
+                ]
             )
         return int(value)
 
@@ -274,7 +351,15 @@ class Asked:
     def text(name: str, most: int = 200) -> str:
         value = request.args.get(name, "")
         if len(value) > most or "\0" in value:
-            raise Invalid([{"field": name, "code": "text", "message": _("Give a text of 1 to %(most)s characters.", most=most)}])
+            raise Invalid(
+                [
+                    {
+                        "field": name,
+                        "code": "text",
+                        "message": _("Give a text of 1 to %(most)s characters.", most=most),
+                    }
+                ]
+            )
         return words.visible(value).strip()
 
     @staticmethod
@@ -282,12 +367,22 @@ class Asked:
         value = request.args.get(name, "")
         found = read_moment(value) if value else None
         if value and found is None:
-            raise Invalid([{"field": name, "code": "moment", "message": _("Give a moment with its offset: 2026-11-25T10:30:00+01:00.")}])
+            raise Invalid(
+                [
+                    {
+                        "field": name,
+                        "code": "moment",
+                        "message": _("Give a moment with its offset: 2026-11-25T10:30:00+01:00."),
+                    }
+                ]
+            )
         return found
 
 
 def store_of(key: MachineKey, code: str = "") -> Store:
-    """The store a request speaks of: by its code, else the key's own, else the vendor's only one. Raises Invalid."""
+    """The store a request speaks of: by its code, else the key's own, else the vendor's only one.
+    Raises Invalid.
+    """
     rows = select(Store).where(Store.vendor_id == key.vendor_id).order_by(Store.id)
     if code:
         found = db.session.scalars(rows.where(Store.code == code)).all()
@@ -296,7 +391,15 @@ def store_of(key: MachineKey, code: str = "") -> Store:
     else:
         found = db.session.scalars(rows.limit(2)).all()
     if len(found) != 1 or (key.store_id and found[0].id != key.store_id):
-        raise Invalid([{"field": "store", "code": "unknown_store", "message": _("Name one of your stores by its code.")}])
+        raise Invalid(
+            [
+                {
+                    "field": "store",
+                    "code": "unknown_store",
+                    "message": _("Name one of your stores by its code."),
+                }
+            ]
+        )
     return found[0]
 
 

@@ -1,4 +1,6 @@
-"""For machines that watch: is this process well, its figures, and what browsers refused on our pages."""
+"""For machines that watch: is this process well, its figures, and what browsers refused on our
+pages.
+"""
 
 import hmac
 import json
@@ -22,19 +24,28 @@ def well() -> Any:
 
 @bp.get("/metrics")
 def metrics() -> Any:
-    """Figures in the text format of Prometheus. `Authorization: Bearer <COMPTOIR_METRICS_TOKEN>`; 404 without one, 401 with a wrong one."""
+    """Figures in the text format of Prometheus. `Authorization: Bearer <COMPTOIR_METRICS_TOKEN>`;
+    404 without one, 401 with a wrong one.
+    """
     token = current_app.extensions["comptoir"].metrics_token
     if not token:
         abort(404)
-    if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+    if not hmac.compare_digest(
+        request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()
+    ):
         abort(401)
     return Response(health.metrics(), mimetype="text/plain; version=0.0.4")
 
 
 @bp.post("/csp")
 def csp_report() -> Any:
-    """What a browser refused on one of our pages; always 204, so that nobody learns anything here. 30 a minute an address."""
-    if limits.spend(f"csp:{request.remote_addr}", 30, 60) is None and (request.content_length or 0) <= MOST_REPORT_BYTES:
+    """What a browser refused on one of our pages; always 204, so that nobody learns anything here.
+    30 a minute an address.
+    """
+    if (
+        limits.spend(f"csp:{request.remote_addr}", 30, 60) is None
+        and (request.content_length or 0) <= MOST_REPORT_BYTES
+    ):
         try:
             rows = csp.reports(json.loads(request.get_data(cache=False)[:MOST_REPORT_BYTES]))
         except (ValueError, RecursionError):

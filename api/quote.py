@@ -12,13 +12,20 @@ from services.buyback import pricing
 
 @bp.get("/quote")
 def quote() -> Any:
-    """`?ean=` → 200 with one of four statuses; price and title are null when there is none. 400 without ean, 429 above the limit."""
+    """`?ean=` → 200 with one of four statuses; price and title are null when there is none. 400
+    without ean, 429 above the limit.
+    """
     words = request.args.get("ean", "").strip()
     if not words:
         return problem(400, "missing_ean", _("Give the barcode: /api/v1/quote?ean=3307215933466."))
-    if seconds := limits.spend(f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60):
+    if seconds := limits.spend(
+        f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60
+    ):
         return problem(
-            429, "too_many", _("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds), headers={"Retry-After": str(seconds)}
+            429,
+            "too_many",
+            _("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds),
+            headers={"Retry-After": str(seconds)},
         )
     answer = pricing.quote(g.site_id, words)
     return jsonify(

@@ -1,5 +1,8 @@
-"""Goals 7, 8, 15 for the référencier: 350,000 lines of 18 columns, five sizes a model, against plain sqlite3 (and COPY on PostgreSQL) writing the
-same rows to the same tables, search words included; the same file with 1 % changed; memory; pages and writes of others meanwhile."""
+"""Goals 7, 8, 15 for the référencier: 350,000 lines of 18 columns, five sizes a model, against
+plain sqlite3 (and COPY on PostgreSQL) writing the
+same rows to the same tables, search words included; the same file with 1 % changed; memory; pages
+and writes of others meanwhile.
+"""
 
 import csv
 import os
@@ -11,11 +14,23 @@ import time
 import urllib.request
 from pathlib import Path
 
-from _common import ROOT, ean, import_figures, import_here, imported, installation, result, scratch, served
+from _common import (
+    ROOT,
+    ean,
+    import_figures,
+    import_here,
+    imported,
+    installation,
+    result,
+    scratch,
+    served,
+)
 
 LINES = 350_000
-HEADER = ("reference-fournisseur;ean;designation;marque;fabricant;rayon;famille;sous-famille;couleur;matiere;taille;pointure;prix-achat-ht;prix-conseille-ttc;"
-          "tva;saison;actif;maj-le\n")  # fmt: skip
+HEADER = (
+    "reference-fournisseur;ean;designation;marque;fabricant;rayon;famille;sous-famille;couleur;matiere;taille;pointure;prix-achat-ht;prix-conseille-ttc;"
+    "tva;saison;actif;maj-le\n"
+)
 WHEN = "2026-11-22 10:00:00.000000"
 
 
@@ -25,8 +40,13 @@ def referencier(path: Path, lines: int, shift: int = 0) -> None:
         file.write(HEADER)
         for n in range(lines):
             model, price = n // 5, 1000 + n % 18_000 + (shift if n % 100 == 0 else 0)
-            file.write(f"REF{model};{ean(n)};Derby numero {model} Lormont;Marque {model % 600};Fabricant {model % 90};Rayon {model % 12};Famille {model % 60};"
-                       f"Sous {model % 240};Noir;Cuir;;{36 + n % 5};{price // 200},50;{price // 100},{price % 100:02d};20;Hiver 2026;oui;\n")  # fmt: skip
+            file.write(
+                f"REF{model};{ean(n)};Derby numero {model} Lormont;Marque {model % 600};Fabricant"
+                f" {model % 90};Rayon {model % 12};Famille {model % 60};Sous"
+                f" {model % 240};Noir;Cuir;;{36 + n % 5};{price // 200},50;"
+                f"{price // 100},{price % 100:02d};20;Hiver"
+                " 2026;oui;\n"
+            )
 
 
 def ours(folder: Path, lines: int, shift: int = 0) -> tuple[float, float]:
@@ -35,7 +55,9 @@ def ours(folder: Path, lines: int, shift: int = 0) -> tuple[float, float]:
 
 
 def rows_of(path: Path):
-    """What any loader must make of the file: brands, products, variants, prices, words; prepared in Python, no check, no report."""
+    """What any loader must make of the file: brands, products, variants, prices, words; prepared in
+    Python, no check, no report.
+    """
     brands: dict[str, int] = {}
     fresh, products, variants, prices, words = [], [], [], [], []
     model, product = "", 0
@@ -49,11 +71,49 @@ def rows_of(path: Path):
             if row[0] != model:
                 model, product = row[0], product + 1
                 products.append(
-                    (product, row[2], "goods", "validated", row[0], brand, row[4], row[5], row[6], row[7], row[15], 2000, "", "{}", WHEN, WHEN)
+                    (
+                        product,
+                        row[2],
+                        "goods",
+                        "validated",
+                        row[0],
+                        brand,
+                        row[4],
+                        row[5],
+                        row[6],
+                        row[7],
+                        row[15],
+                        2000,
+                        "",
+                        "{}",
+                        WHEN,
+                        WHEN,
+                    )
                 )
-                words.append((product, f"{row[2]} {row[3]} {row[4]} {row[0]} {row[5]} {row[6]} {row[7]} {row[8]} {row[9]}".lower()))
+                words.append(
+                    (
+                        product,
+                        f"{row[2]} {row[3]} {row[4]} {row[0]} {row[5]} {row[6]} {row[7]} {row[8]}"
+                        f" {row[9]}".lower(),
+                    )
+                )
             cents = int(row[13].replace(",", ""))
-            variants.append((n, product, row[1], row[8], row[9], row[10], row[11], "", int(row[12].replace(",", "")), cents, True, WHEN))
+            variants.append(
+                (
+                    n,
+                    product,
+                    row[1],
+                    row[8],
+                    row[9],
+                    row[10],
+                    row[11],
+                    "",
+                    int(row[12].replace(",", "")),
+                    cents,
+                    True,
+                    WHEN,
+                )
+            )
             prices.append((n, cents, WHEN))
             if n % 10_000 == 0:
                 yield fresh, products, variants, prices, words
@@ -61,8 +121,14 @@ def rows_of(path: Path):
     yield fresh, products, variants, prices, words
 
 
-PRODUCT = "id, title, kind, status, supplier_ref, brand_id, maker, category, family, subfamily, season, vat_bp, description, attributes, created_at, updated_at"
-VARIANT = "id, product_id, ean, color, material, size, shoe_size, edition, buy_cents, advised_cents, active, updated_at"
+PRODUCT = (
+    "id, title, kind, status, supplier_ref, brand_id, maker, category, family, subfamily, season,"
+    " vat_bp, description, attributes, created_at, updated_at"
+)
+VARIANT = (
+    "id, product_id, ean, color, material, size, shoe_size, edition, buy_cents, advised_cents,"
+    " active, updated_at"
+)
 
 
 def plain_sqlite(folder: Path) -> float:
@@ -72,10 +138,18 @@ def plain_sqlite(folder: Path) -> float:
     start = time.perf_counter()
     with database:
         for brands, products, variants, prices, words in rows_of(folder / "ref.csv"):
-            database.executemany("INSERT INTO brand (id, name, needs_agreement) VALUES (?, ?, ?)", brands)
-            database.executemany(f"INSERT INTO product ({PRODUCT}) VALUES ({', '.join('?' * 16)})", products)
-            database.executemany(f"INSERT INTO variant ({VARIANT}) VALUES ({', '.join('?' * 12)})", variants)
-            database.executemany("INSERT INTO price_point (variant_id, price_cents, since) VALUES (?, ?, ?)", prices)
+            database.executemany(
+                "INSERT INTO brand (id, name, needs_agreement) VALUES (?, ?, ?)", brands
+            )
+            database.executemany(
+                f"INSERT INTO product ({PRODUCT}) VALUES ({', '.join('?' * 16)})", products
+            )
+            database.executemany(
+                f"INSERT INTO variant ({VARIANT}) VALUES ({', '.join('?' * 12)})", variants
+            )
+            database.executemany(
+                "INSERT INTO price_point (variant_id, price_cents, since) VALUES (?, ?, ?)", prices
+            )
             database.executemany("INSERT INTO search_index (rowid, words) VALUES (?, ?)", words)
     seconds = time.perf_counter() - start
     database.close()
@@ -88,8 +162,18 @@ def copied(address: str, path: Path) -> float:
     with psycopg.connect(address) as server:
         start = time.perf_counter()
         for brands, *rest in rows_of(path):
-            for table, columns, rows in zip(("brand", "product", "variant", "price_point", "search_index"),
-                                            ("id, name, needs_agreement", PRODUCT, VARIANT, "variant_id, price_cents, since", "rowid, words"), (brands, *rest), strict=True):  # fmt: skip
+            for table, columns, rows in zip(
+                ("brand", "product", "variant", "price_point", "search_index"),
+                (
+                    "id, name, needs_agreement",
+                    PRODUCT,
+                    VARIANT,
+                    "variant_id, price_cents, since",
+                    "rowid, words",
+                ),
+                (brands, *rest),
+                strict=True,
+            ):
                 with server.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                     for row in rows:
                         copy.write_row(row)
@@ -100,7 +184,9 @@ def copied(address: str, path: Path) -> float:
 def on_postgres() -> None:
     import psycopg
 
-    server = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "postgresql:///postgres?host=/var/run/postgresql")
+    server = os.environ.get(
+        "COMPTOIR_TEST_DATABASE_URL", "postgresql:///postgres?host=/var/run/postgresql"
+    )
     try:
         psycopg.connect(server, connect_timeout=3).close()
     except Exception as error:
@@ -113,11 +199,19 @@ def on_postgres() -> None:
             admin.execute(f'CREATE DATABASE "{name}"')
         try:
             with scratch() as folder:
-                os.environ["COMPTOIR_DATABASE_URL"] = f"postgresql:///{name}?host=/var/run/postgresql"
-                subprocess.run([sys.executable, __file__, "init"], cwd=ROOT, check=True, capture_output=True)
+                os.environ["COMPTOIR_DATABASE_URL"] = (
+                    f"postgresql:///{name}?host=/var/run/postgresql"
+                )
+                subprocess.run(
+                    [sys.executable, __file__, "init"], cwd=ROOT, check=True, capture_output=True
+                )
                 referencier(folder / "ref.csv", LINES)
                 times.append(
-                    ours(folder, LINES)[0] if which == "ours" else copied(f"postgresql:///{name}?host=/var/run/postgresql", folder / "ref.csv")
+                    ours(folder, LINES)[0]
+                    if which == "ours"
+                    else copied(
+                        f"postgresql:///{name}?host=/var/run/postgresql", folder / "ref.csv"
+                    )
                 )
         finally:
             os.environ.pop("COMPTOIR_DATABASE_URL", None)
@@ -155,7 +249,14 @@ def while_it_runs(folder: Path) -> None:
         done.set()
         asking.join()
     busy, still = sorted(seconds)[int(len(seconds) * 0.95)], sorted(quiet)[int(len(quiet) * 0.95)]
-    result("p95 of the public price page while the file is loaded (ms)", f"{busy * 1000:.0f}", f"{still * 1000:.0f} quiet", busy, "<= 1 s", busy <= 1)
+    result(
+        "p95 of the public price page while the file is loaded (ms)",
+        f"{busy * 1000:.0f}",
+        f"{still * 1000:.0f} quiet",
+        busy,
+        "<= 1 s",
+        busy <= 1,
+    )
 
 
 def asked(address: str, done: threading.Event, seconds: float = 600) -> list[float]:

@@ -1,4 +1,6 @@
-"""Goal 12: labels by the second, against the same labels drawn by bare fpdf2; and a list of 1,000 rows against fpdf2's own table."""
+"""Goal 12: labels by the second, against the same labels drawn by bare fpdf2; and a list of 1,000
+rows against fpdf2's own table.
+"""
 
 import sys
 import time
@@ -56,18 +58,49 @@ if __name__ == "__main__":
             from services import documents
             from services.buyback import papers
 
-            product = SimpleNamespace(title="Vallée des Brumes, édition collector", platform="Nintendo Switch")
+            product = SimpleNamespace(
+                title="Vallée des Brumes, édition collector", platform="Nintendo Switch"
+            )
             items = [
                 SimpleNamespace(
-                    id=n, register_number=n, place="R3", condition=Condition.good_unit, comment="Jaquette passée",
+                    id=n,
+                    register_number=n,
+                    place="R3",
+                    condition=Condition.good_unit,
+                    comment="Jaquette passée",
                     variant=SimpleNamespace(product=product, ean=_common.ean(n)),
                 )
                 for n in range(1000)
-            ]  # fmt: skip
-            ours, bare = len(items) / best(lambda: papers.item_labels(items)), len(items) / best(lambda: bare_labels(len(items)))
-            _common.result("labels, pages a second", f"{ours:.0f}", f"{bare:.0f}", ours / bare, ">= 700 /s", ours >= 700)
-            rows = [(f"CDE{n:09d}", "Camille Aubry", "FR •••• 2606".replace("•", "."), "22/11/2026", "23,60") for n in range(1000)]
-            columns = (("ID", 32, "L"), ("Vendeur", 54, "L"), ("IBAN", 32, "L"), ("Date", 40, "L"), ("Montant", 28, "R"))
+            ]
+            ours, bare = (
+                len(items) / best(lambda: papers.item_labels(items)),
+                len(items) / best(lambda: bare_labels(len(items))),
+            )
+            _common.result(
+                "labels, pages a second",
+                f"{ours:.0f}",
+                f"{bare:.0f}",
+                ours / bare,
+                ">= 700 /s",
+                ours >= 700,
+            )
+            rows = [
+                (
+                    f"CDE{n:09d}",
+                    "Camille Aubry",
+                    "FR •••• 2606".replace("•", "."),
+                    "22/11/2026",
+                    "23,60",
+                )
+                for n in range(1000)
+            ]
+            columns = (
+                ("ID", 32, "L"),
+                ("Vendeur", 54, "L"),
+                ("IBAN", 32, "L"),
+                ("Date", 40, "L"),
+                ("Montant", 28, "R"),
+            )
 
             def listed() -> None:
                 pdf = documents.Page()
@@ -76,4 +109,11 @@ if __name__ == "__main__":
                 pdf.done()
 
             ours, bare = best(listed), best(lambda: bare_table(rows), 1)
-            _common.result("PDF of 1,000 rows, s (against fpdf2's table)", f"{ours:.2f}", f"{bare:.2f}", ours / bare, "<= 0.35 s", ours <= 0.35)
+            _common.result(
+                "PDF of 1,000 rows, s (against fpdf2's table)",
+                f"{ours:.2f}",
+                f"{bare:.2f}",
+                ours / bare,
+                "<= 0.35 s",
+                ours <= 0.35,
+            )

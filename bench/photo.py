@@ -16,7 +16,11 @@ def photo(width: int, height: int) -> bytes:
     from barcode import get
     from barcode.writer import ImageWriter
 
-    drawn = get("ean13", "506032753439", writer=ImageWriter()).render({"module_width": 0.3, "quiet_zone": 8, "write_text": False}).convert("L")
+    drawn = (
+        get("ean13", "506032753439", writer=ImageWriter())
+        .render({"module_width": 0.3, "quiet_zone": 8, "write_text": False})
+        .convert("L")
+    )
     page = Image.new("L", (width, height), 235)
     page.paste(drawn, ((width - drawn.width) // 2, (height - drawn.height) // 2))
     out = io.BytesIO()
@@ -25,9 +29,11 @@ def photo(width: int, height: int) -> bytes:
 
 
 def bare(data: bytes) -> str:
-    return zxingcpp.read_barcodes(Image.open(io.BytesIO(data)).convert("L"), formats=zxingcpp.barcode_formats_from_str("EAN13"), try_invert=False)[
-        0
-    ].text
+    return zxingcpp.read_barcodes(
+        Image.open(io.BytesIO(data)).convert("L"),
+        formats=zxingcpp.barcode_formats_from_str("EAN13"),
+        try_invert=False,
+    )[0].text
 
 
 def timed(read, data: bytes) -> float:
@@ -47,5 +53,10 @@ if __name__ == "__main__":
         timed(bare, data)
         ours, baseline = timed(files.read_barcode, data), timed(bare, data)
         _common.result(
-            f"photo of a barcode, {size[0]} x {size[1]}, ms", f"{ours:.1f}", f"{baseline:.1f}", ours / baseline, "<= 1.20", ours <= 1.2 * baseline
+            f"photo of a barcode, {size[0]} x {size[1]}, ms",
+            f"{ours:.1f}",
+            f"{baseline:.1f}",
+            ours / baseline,
+            "<= 1.20",
+            ours <= 1.2 * baseline,
         )

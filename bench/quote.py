@@ -1,4 +1,6 @@
-"""Goals 1, 15: the EAN quote over HTTP with 350,000 references, limiter off, against a bare Flask route doing the same reads."""
+"""Goals 1, 15: the EAN quote over HTTP with 350,000 references, limiter off, against a bare Flask
+route doing the same reads.
+"""
 
 import random
 import sys
@@ -10,17 +12,20 @@ BARE = """
 import sqlite3, sys, threading
 from flask import Flask, jsonify, request
 app, kept = Flask(__name__), threading.local()
-SQL = ("SELECT v.id, v.argus_cents, p.title, p.category, p.platform_id, f.name FROM variant v JOIN product p ON p.id = v.product_id "
+SQL = ("SELECT v.id, v.argus_cents, p.title, p.category, p.platform_id, f.name "
+       "FROM variant v JOIN product p ON p.id = v.product_id "
        "LEFT JOIN platform f ON f.id = p.platform_id WHERE v.ean = ?")
 from sqlalchemy import create_engine, text
 engine = create_engine("sqlite:///{database}")
 @app.get("/api/v1/quote")
 def quote():
     with engine.connect() as connection:
-        row = connection.execute(text(SQL.replace("?", ":ean")), {{"ean": request.args["ean"]}}).first()
+        query = text(SQL.replace("?", ":ean"))
+        row = connection.execute(query, {{"ean": request.args["ean"]}}).first()
     if row is None:
         return jsonify(status="unknown")
-    return jsonify(ean=request.args["ean"], title=row[2], platform=row[5], status="bought", price=str(row[1] * 0.4), currency="EUR", explanation="argus")
+    return jsonify(ean=request.args["ean"], title=row[2], platform=row[5], status="bought",
+                   price=str(row[1] * 0.4), currency="EUR", explanation="argus")
 """
 
 
@@ -46,14 +51,30 @@ def measure(references: int) -> tuple[float, float]:
             for address in (product, bare):
                 requests_per_second(address, paths, 2)  # warm
             for _n in range(3):
-                pairs.append((requests_per_second(product, paths), requests_per_second(bare, paths)))
+                pairs.append(
+                    (requests_per_second(product, paths), requests_per_second(bare, paths))
+                )
     return sorted(pairs, key=lambda p: p[0] / p[1])[1]
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     ours, bare = measure(350_000)
-    result("EAN quote, 350,000 references, a second", f"{ours:,.0f}", f"{bare:,.0f}", ours / bare, ">= 0.50", ours / bare >= 0.5)
+    result(
+        "EAN quote, 350,000 references, a second",
+        f"{ours:,.0f}",
+        f"{bare:,.0f}",
+        ours / bare,
+        ">= 0.50",
+        ours / bare >= 0.5,
+    )
     small, bare_small = measure(35_000)
     growth = (small / bare_small) / (ours / bare)
-    result("quote: share of bare at 35,000 over that at 350,000", f"{small:,.0f}", f"{bare_small:,.0f}", growth, "<= 1.30", growth <= 1.3)
+    result(
+        "quote: share of bare at 35,000 over that at 350,000",
+        f"{small:,.0f}",
+        f"{bare_small:,.0f}",
+        growth,
+        "<= 1.30",
+        growth <= 1.3,
+    )

@@ -1,4 +1,6 @@
-"""The second half on the server: an article at the bench, a tracing tour of 5,000 parcels, the payment page over 10,000 payments."""
+"""The second half on the server: an article at the bench, a tracing tour of 5,000 parcels, the
+payment page over 10,000 payments.
+"""
 
 import sys
 import time
@@ -18,24 +20,38 @@ def staff_client(app, role: str):
     from services.workflow import Actor
 
     with unit_of_work():
-        user, _password = staff.add(f"{role[:4].lower()}@bench.test", role, by=Actor("command", None, "bench"), first_name=role)
+        user, _password = staff.add(
+            f"{role[:4].lower()}@bench.test",
+            role,
+            by=Actor("command", None, "bench"),
+            first_name=role,
+        )
         staff.account_of(user).must_change_password = False
         id = user.id
     client = app.test_client()
     with client.session_transaction() as cookie:
-        cookie.update({"_user_id": str(id), "_fresh": True, "epoch": 0, "seen": int(clock.now().timestamp())})
+        cookie.update(
+            {"_user_id": str(id), "_fresh": True, "epoch": 0, "seen": int(clock.now().timestamp())}
+        )
     return client
 
 
 def bench_articles(app) -> None:
-    """Scan (read) and « Envoyer » (write, with its register entry), over HTTP without the network; the baseline only reads."""
+    """Scan (read) and « Envoyer » (write, with its register entry), over HTTP without the network;
+    the baseline only reads.
+    """
     from models import OfferLine
     from services.unit import db
     from tests import factories
 
     factories.a_register()
-    offer = factories.an_open_parcel(*(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(ARTICLES)))
-    number, lines = offer.number, [(line.id, line.ean) for line in db.session.query(OfferLine).order_by(OfferLine.id)]
+    offer = factories.an_open_parcel(
+        *(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(ARTICLES))
+    )
+    number, lines = (
+        offer.number,
+        [(line.id, line.ean) for line in db.session.query(OfferLine).order_by(OfferLine.id)],
+    )
     client = staff_client(app, "Administrateur")
     db.session.remove()
     fragment = {"X-Fragment": "bench"}
@@ -43,18 +59,37 @@ def bench_articles(app) -> None:
     scans, sends = [], []
     for id, code in lines:
         start = time.perf_counter()
-        assert client.get(f"/gestion/reception/{number}?code={code}", headers=fragment).status_code == 200
+        assert (
+            client.get(f"/gestion/reception/{number}?code={code}", headers=fragment).status_code
+            == 200
+        )
         scans.append(time.perf_counter() - start)
         start = time.perf_counter()
-        assert client.post(f"/gestion/reception/{number}/article/{id}/send", data=factories.GRADES, headers=fragment).status_code == 200
+        assert (
+            client.post(
+                f"/gestion/reception/{number}/article/{id}/send",
+                data=factories.GRADES,
+                headers=fragment,
+            ).status_code
+            == 200
+        )
         sends.append(time.perf_counter() - start)
     middle = lambda values: sorted(values)[len(values) // 2] * 1000  # noqa: E731
     both = middle(scans) + middle(sends)
-    _common.result(f"bench, scan + « Envoyer », ms an article of {ARTICLES}", f"{both:.0f}", "6000", both / 6000, "<= 0.05", both <= 300)
+    _common.result(
+        f"bench, scan + « Envoyer », ms an article of {ARTICLES}",
+        f"{both:.0f}",
+        "6000",
+        both / 6000,
+        "<= 0.05",
+        both <= 300,
+    )
 
 
 def bench_tracing() -> None:
-    """A tour over the real protocol against the simulator, beside the bare SOAP calls of one thread."""
+    """A tour over the real protocol against the simulator, beside the bare SOAP calls of one
+    thread.
+    """
     from gateways import live
     from gateways.mondial_relay import MondialRelay
     from models import Parcel, ParcelState
@@ -69,17 +104,36 @@ def bench_tracing() -> None:
     depot, server = simulator.serve(0)
     live.carrier = MondialRelay(f"http://127.0.0.1:{server.server_port}")
     now = clock.now()
-    columns = [c.name for c in db.inspect(type(offer)).local_table.columns if c.name not in ("id", "token", "number")]
+    columns = [
+        c.name
+        for c in db.inspect(type(offer)).local_table.columns
+        if c.name not in ("id", "token", "number")
+    ]
     with unit_of_work() as session:  # rows for the load only: the same offer, again and again
         for n in range(PARCELS):
             label = depot.make("BDTEST13", f"B{n}", "044001", "0")
-            copy = type(offer)(token=f"t{n}", number=f"B{n}", **{name: getattr(session.merge(offer), name) for name in columns})
+            copy = type(offer)(
+                token=f"t{n}",
+                number=f"B{n}",
+                **{name: getattr(session.merge(offer), name) for name in columns},
+            )
             copy.parcels = [
-                Parcel(vendor_id=1, status=ParcelState.not_sent, label_number=label, follow_at=now, created_at=now, label_files={}, relays=[])
+                Parcel(
+                    vendor_id=1,
+                    status=ParcelState.not_sent,
+                    label_number=label,
+                    follow_at=now,
+                    created_at=now,
+                    label_files={},
+                    relays=[],
+                )
             ]
             session.add(copy)
     depot.offset += timedelta(hours=30)
-    account, numbers = parcels.account(parcels.contract_of(1)), [n for n in list(depot.labels)[:400]]
+    account, numbers = (
+        parcels.account(parcels.contract_of(1)),
+        [n for n in list(depot.labels)[:400]],
+    )
     start = time.perf_counter()
     for number in numbers:
         live.carrier.track(account, number)
@@ -90,7 +144,14 @@ def bench_tracing() -> None:
     ours = done / (time.perf_counter() - start)
     server.shutdown()
     assert done == PARCELS
-    _common.result(f"tracing tour of {PARCELS:,} parcels, a second", f"{ours:.0f}", f"{bare:.0f}", ours / bare, ">= 0.30", ours >= 0.3 * bare)
+    _common.result(
+        f"tracing tour of {PARCELS:,} parcels, a second",
+        f"{ours:.0f}",
+        f"{bare:.0f}",
+        ours / bare,
+        ">= 0.30",
+        ours >= 0.3 * bare,
+    )
 
 
 def bench_payments(app) -> None:
@@ -111,7 +172,11 @@ def bench_payments(app) -> None:
             for n in range(first, last):
                 copy = Offer(token=f"p{n}", number=f"P{n}", **values)
                 copy.payment = SellerPayment(
-                    vendor_id=1, customer_id=customer_id, status=PaymentState.to_pay, amount_cents=100 + n, received_at=clock.now()
+                    vendor_id=1,
+                    customer_id=customer_id,
+                    status=PaymentState.to_pay,
+                    amount_cents=100 + n,
+                    received_at=clock.now(),
                 )
                 session.add(copy)
 
@@ -130,11 +195,22 @@ def bench_payments(app) -> None:
     add(100, PAYMENTS)
     db.session.remove()
     many = page()
-    _common.result(f"payment page over {PAYMENTS:,}, ms (against 100)", f"{many:.0f}", f"{few:.0f}", many / few, "<= 2.00", many <= 2 * few)
+    _common.result(
+        f"payment page over {PAYMENTS:,}, ms (against 100)",
+        f"{many:.0f}",
+        f"{few:.0f}",
+        many / few,
+        "<= 2.00",
+        many <= 2 * few,
+    )
 
 
 if __name__ == "__main__":
-    for part in (lambda app: bench_articles(app), lambda _app: bench_tracing(), lambda app: bench_payments(app)):
+    for part in (
+        lambda app: bench_articles(app),
+        lambda _app: bench_tracing(),
+        lambda app: bench_payments(app),
+    ):
         with _common.scratch():
             app = _common.installation()
             with app.app_context():

@@ -1,5 +1,8 @@
-"""Goals 4 and 10: search of 1 to 3 words and facets over 350,000 titles on both engines, beside the bare full-text query of the same engine in the
-same run; the list of new stock at 100,000 and at 1,000,000 levels over HTTP (COMPTOIR_BENCH_LEVELS: more). The peer's own search answers 0.4 to 0.6 requests a second."""
+"""Goals 4 and 10: search of 1 to 3 words and facets over 350,000 titles on both engines, beside the
+bare full-text query of the same engine in the
+same run; the list of new stock at 100,000 and at 1,000,000 levels over HTTP (COMPTOIR_BENCH_LEVELS:
+more). The peer's own search answers 0.4 to 0.6 requests a second.
+"""
 
 import os
 import random
@@ -16,13 +19,18 @@ CONSONANTS, VOWELS = "bcdfglmnprstv", "aeiou"
 
 def vocabulary(dice: random.Random, count: int = 30_000) -> list[str]:
     return [
-        f"{dice.choice(CONSONANTS)}{dice.choice(VOWELS)}{dice.choice(CONSONANTS)}{dice.choice(VOWELS)}{dice.choice(CONSONANTS)}{n % 97}"
+        "".join(
+            dice.choice(letters) for letters in (CONSONANTS, VOWELS, CONSONANTS, VOWELS, CONSONANTS)
+        )
+        + str(n % 97)
         for n in range(count)
     ]
 
 
 def fill(app, dice: random.Random) -> list[list[str]]:
-    """Titles of 3 to 6 words, common ones common (Zipf); one reference each; the words as the product's own indexing makes them."""
+    """Titles of 3 to 6 words, common ones common (Zipf); one reference each; the words as the
+    product's own indexing makes them.
+    """
     from services import clock
     from services.stock import search
     from services.unit import insert_many, raw, unit_of_work
@@ -37,14 +45,91 @@ def fill(app, dice: random.Random) -> list[list[str]]:
         now = raw(clock.now())
         with unit_of_work() as session:
             connection = session.connection()
-            insert_many(connection, "brand", ("id", "name", "needs_agreement"), [(n, f"Marque {n}", False) for n in range(1, 601)])
-            insert_many(connection, "product", ("id", "title", "kind", "status", "brand_id", "maker", "supplier_ref", "category", "family", "subfamily", "season",
-                                                "vat_bp", "description", "attributes", "created_at", "updated_at"),
-                        [(n, " ".join(t), "goods", "validated", n % 600 + 1, "", f"R{n}", f"Rayon {n % 12}", f"Famille {n % 60}", "", "", 2000, "", "{}", now, now)
-                         for n, t in enumerate(titles, 1)])  # fmt: skip
-            insert_many(connection, "variant", ("id", "product_id", "ean", "color", "material", "size", "shoe_size", "edition", "advised_cents", "active", "updated_at"),
-                        [(n, n, ean(n), ("Noir", "Brun", "Bleu")[n % 3], "Cuir", "", str(36 + n % 10), "", 1000 + n % 20_000, True, now) for n in range(1, TITLES + 1)])  # fmt: skip
-            insert_many(connection, "search_todo", ("product_id",), [(n,) for n in range(1, TITLES + 1)])
+            insert_many(
+                connection,
+                "brand",
+                ("id", "name", "needs_agreement"),
+                [(n, f"Marque {n}", False) for n in range(1, 601)],
+            )
+            insert_many(
+                connection,
+                "product",
+                (
+                    "id",
+                    "title",
+                    "kind",
+                    "status",
+                    "brand_id",
+                    "maker",
+                    "supplier_ref",
+                    "category",
+                    "family",
+                    "subfamily",
+                    "season",
+                    "vat_bp",
+                    "description",
+                    "attributes",
+                    "created_at",
+                    "updated_at",
+                ),
+                [
+                    (
+                        n,
+                        " ".join(t),
+                        "goods",
+                        "validated",
+                        n % 600 + 1,
+                        "",
+                        f"R{n}",
+                        f"Rayon {n % 12}",
+                        f"Famille {n % 60}",
+                        "",
+                        "",
+                        2000,
+                        "",
+                        "{}",
+                        now,
+                        now,
+                    )
+                    for n, t in enumerate(titles, 1)
+                ],
+            )
+            insert_many(
+                connection,
+                "variant",
+                (
+                    "id",
+                    "product_id",
+                    "ean",
+                    "color",
+                    "material",
+                    "size",
+                    "shoe_size",
+                    "edition",
+                    "advised_cents",
+                    "active",
+                    "updated_at",
+                ),
+                [
+                    (
+                        n,
+                        n,
+                        ean(n),
+                        ("Noir", "Brun", "Bleu")[n % 3],
+                        "Cuir",
+                        "",
+                        str(36 + n % 10),
+                        "",
+                        1000 + n % 20_000,
+                        True,
+                        now,
+                    )
+                    for n in range(1, TITLES + 1)
+                ],
+            )
+            insert_many(
+                connection, "search_todo", ("product_id",), [(n,) for n in range(1, TITLES + 1)]
+            )
         start = time.perf_counter()
         search.catch_up()
         seconds = time.perf_counter() - start
@@ -79,9 +164,14 @@ def measure(what: str) -> None:
         titles = fill(app, dice)
         with app.app_context():
             bare = (  # the engine's own query, nothing around it
-                "SELECT rowid FROM search_index WHERE search_index MATCH :m ORDER BY rowid DESC LIMIT 20" if is_sqlite()
-                else "SELECT rowid FROM search_index WHERE tsv @@ to_tsquery('simple', :m) ORDER BY rowid DESC LIMIT 20"
-            )  # fmt: skip
+                "SELECT rowid FROM search_index WHERE search_index MATCH :m ORDER BY rowid DESC"
+                " LIMIT 20"
+                if is_sqlite()
+                else (
+                    "SELECT rowid FROM search_index WHERE tsv @@ to_tsquery('simple', :m) ORDER BY"
+                    " rowid DESC LIMIT 20"
+                )
+            )
             for words in (1, 2, 3):
                 queries = [" ".join(dice.sample(dice.choice(titles), words)) for _n in range(200)]
 
@@ -95,10 +185,19 @@ def measure(what: str) -> None:
 
                 timed(base, queries[:20]), timed(ours, queries[:20])
                 mine, theirs = timed(ours, queries), timed(base, queries)
-                result(f"search, {words} word(s), {what}, p50 / p99 ms (whole page of products)", f"{p(mine, 0.5):.1f}/{p(mine, 0.99):.0f}",
-                       f"{p(theirs, 0.5):.2f}/{p(theirs, 0.99):.0f}", p(mine, 0.99) / 30, "p99 <= 30 ms", p(mine, 0.99) <= 30)  # fmt: skip
+                result(
+                    f"search, {words} word(s), {what}, p50 / p99 ms (whole page of products)",
+                    f"{p(mine, 0.5):.1f}/{p(mine, 0.99):.0f}",
+                    f"{p(theirs, 0.5):.2f}/{p(theirs, 0.99):.0f}",
+                    p(mine, 0.99) / 30,
+                    "p99 <= 30 ms",
+                    p(mine, 0.99) <= 30,
+                )
             queries = [dice.choice(dice.choice(titles)) for _n in range(60)]
-            facets = timed(lambda query: (search.facets(search.Asked(query)), db.session.rollback()), [*queries, "", ""])
+            facets = timed(
+                lambda query: (search.facets(search.Asked(query)), db.session.rollback()),
+                [*queries, "", ""],
+            )
             result(
                 f"facets of one word, {what}, p50 / p99 ms",
                 f"{p(facets, 0.5):.0f}/{p(facets, 0.99):.0f}",
@@ -111,17 +210,34 @@ def measure(what: str) -> None:
                 lambda query: (search.find(search.Asked(query)), db.session.rollback()),
                 [dice.choice(dice.choice(titles))[:-2] + "qz" for _n in range(20)],
             )
-            result(f"a mistyped word corrected, {what}, p50 ms", f"{p(wrong, 0.5):.0f}", "–", 0, "told", True)
+            result(
+                f"a mistyped word corrected, {what}, p50 ms",
+                f"{p(wrong, 0.5):.0f}",
+                "–",
+                0,
+                "told",
+                True,
+            )
             rate = 1 / statistics.mean(
                 timed(
-                    lambda query: (search.find(search.Asked(query)), db.session.rollback()), [dice.choice(dice.choice(titles)) for _n in range(200)]
+                    lambda query: (search.find(search.Asked(query)), db.session.rollback()),
+                    [dice.choice(dice.choice(titles)) for _n in range(200)],
                 )
             )
-            result(f"searches a second, one process, {what} (peer 0.6)", f"{rate:,.0f}", "0.6", rate / 0.6, ">= 500", rate / 0.6 >= 500)
+            result(
+                f"searches a second, one process, {what} (peer 0.6)",
+                f"{rate:,.0f}",
+                "0.6",
+                rate / 0.6,
+                ">= 500",
+                rate / 0.6 >= 500,
+            )
 
 
 def levels_list() -> None:
-    """The staff list of new stock over HTTP, signed in, at 100,000 and 1,000,000 levels (or as many as are asked for)."""
+    """The staff list of new stock over HTTP, signed in, at 100,000 and 1,000,000 levels (or as many
+    as are asked for).
+    """
     times = {}
     for count in (100_000, LEVELS):
         with scratch():
@@ -136,31 +252,117 @@ def levels_list() -> None:
                 now = raw(clock.now())
                 with unit_of_work() as session:
                     vendor = session.scalars(db.select(Vendor)).first()
-                    stores = [Store(vendor_id=vendor.id, name=f"Magasin {n}", code=f"S{n}") for n in range(count // 5_000)]
+                    stores = [
+                        Store(vendor_id=vendor.id, name=f"Magasin {n}", code=f"S{n}")
+                        for n in range(count // 5_000)
+                    ]
                     session.add_all(stores)
                     session.flush()
                     ids, vendor_id = [s.id for s in stores], vendor.id
-                    user, _password = staff.add("lea@bench.test", staff.ADMINISTRATOR, by=Actor("command", None, "bench"))
+                    user, _password = staff.add(
+                        "lea@bench.test", staff.ADMINISTRATOR, by=Actor("command", None, "bench")
+                    )
                     staff.account_of(user).must_change_password = False
-                    user_id, key = user.id, sessions.open_for(user, address="127.0.0.1", agent="bench")
+                    user_id, key = (
+                        user.id,
+                        sessions.open_for(user, address="127.0.0.1", agent="bench"),
+                    )
                     from services import settings
 
                     settings.change("second_factor", "nobody", by=Actor("command", None, "bench"))
                     connection = session.connection()
-                    insert_many(connection, "product", ("id", "title", "kind", "status", "maker", "supplier_ref", "category", "family", "subfamily", "season", "vat_bp",
-                                                        "description", "attributes", "created_at", "updated_at"),
-                                [(n, f"Derby {n}", "goods", "validated", "", "", "", "", "", "", 2000, "", "{}", now, now) for n in range(1, 5_001)])  # fmt: skip
-                    insert_many(connection, "variant", ("id", "product_id", "ean", "color", "material", "size", "shoe_size", "edition", "active", "updated_at"),
-                                [(n, n, ean(n), "", "", "", "", "", True, now) for n in range(1, 5_001)])  # fmt: skip
+                    insert_many(
+                        connection,
+                        "product",
+                        (
+                            "id",
+                            "title",
+                            "kind",
+                            "status",
+                            "maker",
+                            "supplier_ref",
+                            "category",
+                            "family",
+                            "subfamily",
+                            "season",
+                            "vat_bp",
+                            "description",
+                            "attributes",
+                            "created_at",
+                            "updated_at",
+                        ),
+                        [
+                            (
+                                n,
+                                f"Derby {n}",
+                                "goods",
+                                "validated",
+                                "",
+                                "",
+                                "",
+                                "",
+                                "",
+                                "",
+                                2000,
+                                "",
+                                "{}",
+                                now,
+                                now,
+                            )
+                            for n in range(1, 5_001)
+                        ],
+                    )
+                    insert_many(
+                        connection,
+                        "variant",
+                        (
+                            "id",
+                            "product_id",
+                            "ean",
+                            "color",
+                            "material",
+                            "size",
+                            "shoe_size",
+                            "edition",
+                            "active",
+                            "updated_at",
+                        ),
+                        [(n, n, ean(n), "", "", "", "", "", True, now) for n in range(1, 5_001)],
+                    )
                     for store in ids:
-                        insert_many(connection, "stock_level", ("vendor_id", "store_id", "variant_id", "quantity", "reserved", "counted", "place", "updated_at"),
-                                    [(vendor_id, store, v, v % 7, 0, 0, "", now) for v in range(1, 5_001)])  # fmt: skip
+                        insert_many(
+                            connection,
+                            "stock_level",
+                            (
+                                "vendor_id",
+                                "store_id",
+                                "variant_id",
+                                "quantity",
+                                "reserved",
+                                "counted",
+                                "place",
+                                "updated_at",
+                            ),
+                            [(vendor_id, store, v, v % 7, 0, 0, "", now) for v in range(1, 5_001)],
+                        )
                 client = app.test_client()
                 stamp = int(clock.now().timestamp())
                 with client.session_transaction() as cookie:
-                    cookie.update({"_user_id": str(user_id), "_fresh": True, "key": key, "seen": stamp, "proved": stamp})
+                    cookie.update(
+                        {
+                            "_user_id": str(user_id),
+                            "_fresh": True,
+                            "key": key,
+                            "seen": stamp,
+                            "proved": stamp,
+                        }
+                    )
                 db.session.remove()
-            pages = ["/gestion/stock-neuf/list/", "/gestion/stock-neuf/list/?page=4", "/gestion/stock-neuf/list/?taille=50"]
+            pages = [
+                "/gestion/stock-neuf/list/",
+                "/gestion/stock-neuf/list/?page=4",
+                "/gestion/stock-neuf/list/?taille=50",
+            ]
             for page in pages:
                 assert client.get(page).status_code == 200, client.get(page).location
             times[count] = statistics.median(timed(client.get, pages * 10)) * 1000

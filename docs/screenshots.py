@@ -1,4 +1,6 @@
-"""Make the pictures of the README: the demonstration on a scratch directory, Chromium, its main pages."""
+"""Make the pictures of the README: the demonstration on a scratch directory, Chromium, its main
+pages.
+"""
 
 import os
 import shutil
@@ -26,7 +28,16 @@ def main() -> None:
     for command in ("init", "demo"):
         subprocess.run([flask, command], cwd=ROOT, env=env, check=True, capture_output=True)
     server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{PORT}", "--threads", "4", "app:create_app()"],
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-b",
+            f"127.0.0.1:{PORT}",
+            "--threads",
+            "4",
+            "app:create_app()",
+        ],
         cwd=ROOT,
         env=env,
         stderr=subprocess.DEVNULL,
@@ -50,7 +61,8 @@ def shoot() -> None:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-quic", "--disable-background-networking"],
         )
         phone = browser.new_page(viewport={"width": 390, "height": 844}, locale="fr-FR")
         for number in (0, 10, 14):
@@ -75,8 +87,14 @@ def shoot() -> None:
         desk.get_by_label("Mot de passe").fill(demo.PASSWORD)
         desk.keyboard.press("Enter")
         desk.wait_for_url("**/gestion/")
-        for name, place in (("dashboard", "/gestion/"), ("validate", "/gestion/offres/valider/"), ("offers", "/gestion/offres/list/"),
-                            ("parcels", "/gestion/colis/list/"), ("payments", "/gestion/paiements/"), ("stock", "/gestion/stock-neuf/list/")):  # fmt: skip
+        for name, place in (
+            ("dashboard", "/gestion/"),
+            ("validate", "/gestion/offres/valider/"),
+            ("offers", "/gestion/offres/list/"),
+            ("parcels", "/gestion/colis/list/"),
+            ("payments", "/gestion/paiements/"),
+            ("stock", "/gestion/stock-neuf/list/"),
+        ):
             desk.goto(BASE + place)
             desk.screenshot(path=OUT / f"{name}.png")
         for name, place, link in (

@@ -1,4 +1,6 @@
-"""The reference client of a till: everything is numbered, kept until it is answered, and told again as often as needed."""
+"""The reference client of a till: everything is numbered, kept until it is answered, and told again
+as often as needed.
+"""
 
 import datetime
 import json
@@ -11,10 +13,21 @@ MOST = 500  # events in one request
 
 
 def sold(ean: str, price: str, ticket: str) -> None:
-    """A counter sale: first into our own queue, then to Comptoir; a line that is cut loses nothing."""
+    """A counter sale: first into our own queue, then to Comptoir; a line that is cut loses
+    nothing.
+    """
     queue = json.loads(QUEUE.read_text()) if QUEUE.exists() else {"number": 0, "events": []}
     queue["number"] += 1
-    queue["events"].append({"number": queue["number"], "kind": "sale", "ean": ean, "price": price, "reference": ticket, "at": now()})
+    queue["events"].append(
+        {
+            "number": queue["number"],
+            "kind": "sale",
+            "ean": ean,
+            "price": price,
+            "reference": ticket,
+            "at": now(),
+        }
+    )
     keep(queue)
     while some := queue["events"][:MOST]:
         for event, answer in zip(some, tell(some)["results"], strict=True):
@@ -33,7 +46,12 @@ def keep(queue: dict) -> None:
 
 def tell(events: list) -> dict:
     body = json.dumps({"sent_at": now(), "events": events}).encode()
-    return json.load(urllib.request.urlopen(urllib.request.Request(f"{BASE}/till/events", body, {"Authorization": f"Bearer {KEY}"}), timeout=20))
+    return json.load(
+        urllib.request.urlopen(
+            urllib.request.Request(f"{BASE}/till/events", body, {"Authorization": f"Bearer {KEY}"}),
+            timeout=20,
+        )
+    )
 
 
 def now() -> str:

@@ -1,4 +1,6 @@
-"""The outside world, in our words: what we need of it, and how it may fail. Knows nothing of our tables."""
+"""The outside world, in our words: what we need of it, and how it may fail. Knows nothing of our
+tables.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,12 +9,16 @@ from typing import Protocol
 
 
 class GatewayError(Exception):
-    """A partner failed. Permanent: trying the same again is useless and a person must look. Waits: nothing was tried yet.
+    """A partner failed. Permanent: trying the same again is useless and a person must look. Waits:
+    nothing was tried yet.
 
-    Unsure: he may have done it although no answer came, and doing it twice would cost: a look-up or a person decides.
+    Unsure: he may have done it although no answer came, and doing it twice would cost: a look-up or
+    a person decides.
     """
 
-    def __init__(self, message: str, permanent: bool = False, waits: bool = False, unsure: bool = False) -> None:
+    def __init__(
+        self, message: str, permanent: bool = False, waits: bool = False, unsure: bool = False
+    ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.waits = waits
@@ -119,7 +125,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where a parcel is: one of our states (« » when the carrier's words are unknown), his last words, all he saw, oldest first."""
+    """Where a parcel is: one of our states (« » when the carrier's words are unknown), his last
+    words, all he saw, oldest first.
+    """
 
     state: str
     words: str
@@ -128,7 +136,9 @@ class Tracking:
 
 class Carrier(Protocol):
     def check(self, account: CarrierAccount) -> str: ...
-    def relays(self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8) -> list[Relay]: ...
+    def relays(
+        self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8
+    ) -> list[Relay]: ...
     def create_label(self, account: CarrierAccount, shipment: Shipment) -> Label: ...
     def label_pdf(self, url: str, size: str = "A4") -> bytes: ...
     def find_label(self, account: CarrierAccount, number: str) -> str: ...

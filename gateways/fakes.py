@@ -40,7 +40,9 @@ class FakeSms:
 
 
 class FakeCarrier:
-    """A carrier in memory: labels by number, where each parcel is said to be, and what goes wrong."""
+    """A carrier in memory: labels by number, where each parcel is said to be, and what goes
+    wrong.
+    """
 
     def __init__(self) -> None:
         self.shipments: dict[str, Shipment] = {}
@@ -68,9 +70,25 @@ class FakeCarrier:
         self._maybe_fail()
         return ""
 
-    def relays(self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8) -> list[Relay]:
+    def relays(
+        self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8
+    ) -> list[Relay]:
         self._maybe_fail()
-        return [Relay("044001", "LE BOUFFAY PRESSE", "6 RUE DU BOUFFAY", "44000", "NANTES", "FR", "47.21", "-1.55", False, 350, ("09:00–19:00",) * 7)]
+        return [
+            Relay(
+                "044001",
+                "LE BOUFFAY PRESSE",
+                "6 RUE DU BOUFFAY",
+                "44000",
+                "NANTES",
+                "FR",
+                "47.21",
+                "-1.55",
+                False,
+                350,
+                ("09:00–19:00",) * 7,
+            )
+        ]
 
     def create_label(self, account: CarrierAccount, shipment: Shipment) -> Label:
         self._maybe_fail()
@@ -87,7 +105,9 @@ class FakeCarrier:
     def find_label(self, account: CarrierAccount, number: str) -> str:
         self._maybe_fail()
         if number not in self.shipments:
-            raise GatewayError("Numéro d’expédition ou de suivi invalide (code 24).", permanent=True)
+            raise GatewayError(
+                "Numéro d’expédition ou de suivi invalide (code 24).", permanent=True
+            )
         return f"/label?n={number}&format=A4"
 
     def track(self, account: CarrierAccount, number: str) -> Tracking:

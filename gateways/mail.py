@@ -1,4 +1,6 @@
-"""Mail over SMTP (RFC 5321). Permanent: refused for good (5xx on the recipient or the content); anything else is tried again."""
+"""Mail over SMTP (RFC 5321). Permanent: refused for good (5xx on the recipient or the content);
+anything else is tried again.
+"""
 
 import smtplib
 import ssl
@@ -28,7 +30,10 @@ class SmtpMail:
             if letter.reply_to:
                 message["Reply-To"] = letter.reply_to
             message["Subject"] = _plain(letter.subject)
-        except (ValueError, IndexError) as error:  # a line break in a header is an attack or a slip, never a mail
+        except (
+            ValueError,
+            IndexError,
+        ) as error:  # a line break in a header is an attack or a slip, never a mail
             raise GatewayError(f"bad header: {error}", permanent=True) from error
         message["Message-ID"] = message_id
         message["Date"] = formatdate()
@@ -40,7 +45,11 @@ class SmtpMail:
                 server.send_message(message)
         except (ValueError, IndexError, UnicodeError) as error:  # an address no header can hold
             raise GatewayError(f"bad letter: {type(error).__name__}", permanent=True) from error
-        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as error:
+        except (
+            smtplib.SMTPRecipientsRefused,
+            smtplib.SMTPDataError,
+            smtplib.SMTPSenderRefused,
+        ) as error:
             raise GatewayError(str(error), permanent=_is_permanent(error)) from error
         except (smtplib.SMTPException, OSError) as error:
             raise GatewayError(f"{type(error).__name__}: {error}") from error
@@ -49,7 +58,9 @@ class SmtpMail:
     def _connect(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "localhost", self._url.port
         if self._url.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT, context=ssl.create_default_context())
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                host, port or 465, timeout=TIMEOUT, context=ssl.create_default_context()
+            )
         else:
             server = smtplib.SMTP(host, port or 587, timeout=TIMEOUT)
             if server.has_extn("starttls") or (server.ehlo() and server.has_extn("starttls")):
@@ -60,7 +71,9 @@ class SmtpMail:
 
 
 def _plain(words: str) -> str:
-    """Words for a header. « =?utf-8?q?…?= » in what somebody typed would be decoded, hidden line breaks included (CVE-2024-6923): it stays words."""
+    """Words for a header. « =?utf-8?q?…?= » in what somebody typed would be decoded, hidden line
+    breaks included (CVE-2024-6923): it stays words.
+    """
     return words.replace("=?", "= ?")
 
 

@@ -1,6 +1,8 @@
-"""Mondial Relay: labels, relay search and tracing. SOAP through zeep (API 1), label creation also by REST (« Dual Carrier », API 2).
+"""Mondial Relay: labels, relay search and tracing. SOAP through zeep (API 1), label creation also
+by REST (« Dual Carrier », API 2).
 
-HTTP 200 carries business errors too: STAT says them. A label call has no key that makes a repeat harmless: when the
+HTTP 200 carries business errors too: STAT says them. A label call has no key that makes a repeat
+harmless: when the
 answer is lost the error is `unsure`, and nobody may simply call again.
 """
 
@@ -29,43 +31,101 @@ NAMESPACE = "http://www.mondialrelay.fr/webservice/"
 WSDL = Path(__file__).with_suffix(".wsdl")
 FORMATS = ("A4", "A5", "10x15")
 SOAP, LABELS = "https://api.mondialrelay.com/Web_Services.asmx", "https://www.mondialrelay.com"
-REST, REST_TEST = "https://connect-api.mondialrelay.com/api/shipment", "https://connect-api-sandbox.mondialrelay.com/api/shipment"
+REST, REST_TEST = (
+    "https://connect-api.mondialrelay.com/api/shipment",
+    "https://connect-api-sandbox.mondialrelay.com/api/shipment",
+)
 RESPONSE = "{http://www.example.org/Response}"
 PARIS = ZoneInfo("Europe/Paris")
 
 # What the carrier calls each code (manual V5.4), then what a shop can do about it.
-_SETUP = _l("Check the contract's codes and key in « Paramétrages divers → Transporteurs », then test the connection.")
+_SETUP = _l(
+    "Check the contract's codes and key in « Paramétrages divers → Transporteurs », then test the"
+    " connection."
+)
 _ADDRESS = _l("Correct the address of the seller or of the shop, then ask for the label again.")
 _PARCEL = _l("Correct the weight, the insurance or the relay, then ask for the label again.")
 _LATER = _l("The carrier has a breakdown: it is tried again by itself.")
 _CALL = _l("Call Mondial Relay with the parcel's number.")
 _NOTHING = _l("Nothing to do.")
-_BALANCE = _l("Check that the account has credit, and that relay and address are in the same country.")
+_BALANCE = _l(
+    "Check that the account has credit, and that relay and address are in the same country."
+)
 STAT: dict[int, tuple[str, Any]] = {
-    0: ("Opération effectuée avec succès", _NOTHING), 1: ("Enseigne invalide", _SETUP), 2: ("Numéro d’enseigne vide ou inexistant", _SETUP),
-    3: ("Numéro de compte enseigne invalide", _SETUP), 5: ("Numéro de dossier enseigne invalide", _CALL), 7: ("Numéro de client enseigne invalide", _CALL),
-    8: ("Mot de passe ou hachage invalide", _SETUP), 9: ("Ville non reconnue ou non unique", _ADDRESS), 10: ("Type de collecte invalide", _CALL),
-    11: ("Numéro de relais de collecte invalide", _PARCEL), 12: ("Pays de relais de collecte invalide", _PARCEL), 13: ("Type de livraison invalide", _CALL),
-    14: ("Numéro de relais de livraison invalide", _SETUP), 15: ("Pays de relais de livraison invalide", _SETUP), 20: ("Poids du colis invalide", _PARCEL),
-    21: ("Taille (longueur + hauteur) du colis invalide", _PARCEL), 22: ("Taille du colis invalide", _PARCEL),
-    24: ("Numéro d’expédition ou de suivi invalide", _CALL), 26: ("Temps de montage invalide", _CALL), 27: ("Mode de collecte ou de livraison invalide", _CALL),
-    28: ("Mode de collecte invalide", _CALL), 29: ("Mode de livraison invalide", _CALL), 30: ("Adresse (L1) invalide", _ADDRESS),
-    31: ("Adresse (L2) invalide", _ADDRESS), 33: ("Adresse (L3) invalide", _ADDRESS), 34: ("Adresse (L4) invalide", _ADDRESS), 35: ("Ville invalide", _ADDRESS),
-    36: ("Code postal invalide", _ADDRESS), 37: ("Pays invalide", _ADDRESS), 38: ("Numéro de téléphone invalide", _ADDRESS),
-    39: ("Adresse e-mail invalide", _ADDRESS), 40: ("Paramètres manquants", _ADDRESS), 42: ("Montant CRT invalide", _CALL), 43: ("Devise CRT invalide", _CALL),
-    44: ("Valeur du colis invalide", _PARCEL), 45: ("Devise de la valeur du colis invalide", _PARCEL), 46: ("Plage de numéros d’expédition épuisée", _CALL),
-    47: ("Nombre de colis invalide", _PARCEL), 48: ("Multi-colis interdit en relais", _PARCEL), 49: ("Action invalide", _CALL),
-    60: ("Champ texte libre invalide (sans effet sur l’étiquette)", _NOTHING), 61: ("Top avisage invalide", _CALL), 62: ("Instruction de livraison invalide", _CALL),
-    63: ("Assurance invalide : ce niveau n’est pas dans votre contrat", _PARCEL), 64: ("Temps de montage invalide", _CALL),
-    65: ("Top rendez-vous invalide", _CALL), 66: ("Top reprise invalide", _CALL), 67: ("Latitude invalide", _CALL), 68: ("Longitude invalide", _CALL),
-    69: ("Code enseigne invalide", _SETUP), 70: ("Numéro de Point Relais invalide", _PARCEL), 71: ("Nature de point de vente non valide", _CALL),
-    74: ("Langue invalide", _CALL), 78: ("Pays de collecte invalide", _ADDRESS), 79: ("Pays de livraison invalide", _ADDRESS),
-    80: ("Colis enregistré", _NOTHING), 81: ("Colis en traitement chez Mondial Relay", _NOTHING), 82: ("Colis livré", _NOTHING),
-    83: ("Anomalie sur le colis", _CALL), 92: ("Pays du destinataire et du relais différents, ou solde insuffisant (compte prépayé)", _BALANCE),
-    93: ("Aucun élément retourné par le plan de tri : relais indisponible ou code postal inconnu", _PARCEL), 94: ("Colis inexistant", _CALL),
-    95: ("Compte enseigne non activé", _SETUP), 96: ("Type d’enseigne incorrect en base", _SETUP), 97: ("Clé de sécurité invalide", _SETUP),
-    98: ("Erreur générique : un des paramètres est invalide", _ADDRESS), 99: ("Erreur générique du service", _LATER),
-}  # fmt: skip
+    0: ("Opération effectuée avec succès", _NOTHING),
+    1: ("Enseigne invalide", _SETUP),
+    2: ("Numéro d’enseigne vide ou inexistant", _SETUP),
+    3: ("Numéro de compte enseigne invalide", _SETUP),
+    5: ("Numéro de dossier enseigne invalide", _CALL),
+    7: ("Numéro de client enseigne invalide", _CALL),
+    8: ("Mot de passe ou hachage invalide", _SETUP),
+    9: ("Ville non reconnue ou non unique", _ADDRESS),
+    10: ("Type de collecte invalide", _CALL),
+    11: ("Numéro de relais de collecte invalide", _PARCEL),
+    12: ("Pays de relais de collecte invalide", _PARCEL),
+    13: ("Type de livraison invalide", _CALL),
+    14: ("Numéro de relais de livraison invalide", _SETUP),
+    15: ("Pays de relais de livraison invalide", _SETUP),
+    20: ("Poids du colis invalide", _PARCEL),
+    21: ("Taille (longueur + hauteur) du colis invalide", _PARCEL),
+    22: ("Taille du colis invalide", _PARCEL),
+    24: ("Numéro d’expédition ou de suivi invalide", _CALL),
+    26: ("Temps de montage invalide", _CALL),
+    27: ("Mode de collecte ou de livraison invalide", _CALL),
+    28: ("Mode de collecte invalide", _CALL),
+    29: ("Mode de livraison invalide", _CALL),
+    30: ("Adresse (L1) invalide", _ADDRESS),
+    31: ("Adresse (L2) invalide", _ADDRESS),
+    33: ("Adresse (L3) invalide", _ADDRESS),
+    34: ("Adresse (L4) invalide", _ADDRESS),
+    35: ("Ville invalide", _ADDRESS),
+    36: ("Code postal invalide", _ADDRESS),
+    37: ("Pays invalide", _ADDRESS),
+    38: ("Numéro de téléphone invalide", _ADDRESS),
+    39: ("Adresse e-mail invalide", _ADDRESS),
+    40: ("Paramètres manquants", _ADDRESS),
+    42: ("Montant CRT invalide", _CALL),
+    43: ("Devise CRT invalide", _CALL),
+    44: ("Valeur du colis invalide", _PARCEL),
+    45: ("Devise de la valeur du colis invalide", _PARCEL),
+    46: ("Plage de numéros d’expédition épuisée", _CALL),
+    47: ("Nombre de colis invalide", _PARCEL),
+    48: ("Multi-colis interdit en relais", _PARCEL),
+    49: ("Action invalide", _CALL),
+    60: ("Champ texte libre invalide (sans effet sur l’étiquette)", _NOTHING),
+    61: ("Top avisage invalide", _CALL),
+    62: ("Instruction de livraison invalide", _CALL),
+    63: ("Assurance invalide : ce niveau n’est pas dans votre contrat", _PARCEL),
+    64: ("Temps de montage invalide", _CALL),
+    65: ("Top rendez-vous invalide", _CALL),
+    66: ("Top reprise invalide", _CALL),
+    67: ("Latitude invalide", _CALL),
+    68: ("Longitude invalide", _CALL),
+    69: ("Code enseigne invalide", _SETUP),
+    70: ("Numéro de Point Relais invalide", _PARCEL),
+    71: ("Nature de point de vente non valide", _CALL),
+    74: ("Langue invalide", _CALL),
+    78: ("Pays de collecte invalide", _ADDRESS),
+    79: ("Pays de livraison invalide", _ADDRESS),
+    80: ("Colis enregistré", _NOTHING),
+    81: ("Colis en traitement chez Mondial Relay", _NOTHING),
+    82: ("Colis livré", _NOTHING),
+    83: ("Anomalie sur le colis", _CALL),
+    92: (
+        "Pays du destinataire et du relais différents, ou solde insuffisant (compte prépayé)",
+        _BALANCE,
+    ),
+    93: (
+        "Aucun élément retourné par le plan de tri : relais indisponible ou code postal inconnu",
+        _PARCEL,
+    ),
+    94: ("Colis inexistant", _CALL),
+    95: ("Compte enseigne non activé", _SETUP),
+    96: ("Type d’enseigne incorrect en base", _SETUP),
+    97: ("Clé de sécurité invalide", _SETUP),
+    98: ("Erreur générique : un des paramètres est invalide", _ADDRESS),
+    99: ("Erreur générique du service", _LATER),
+}
 SUCCESS, RETRYABLE, TRACED = {0, 60}, {99}, {80, 81, 82, 83}
 UNKNOWN_PARCEL = {24, 94}
 
@@ -89,42 +149,71 @@ class _Transport(Transport):
 
 
 class MondialRelay:
-    """The carrier's services. `base` replaces all of their addresses by one host (the trial's simulator)."""
+    """The carrier's services. `base` replaces all of their addresses by one host (the trial's
+    simulator).
+    """
 
     def __init__(self, base: str = "") -> None:
         base = base.rstrip("/")
         self._soap = f"{base}/Web_Services.asmx" if base else SOAP
         self._labels = base or LABELS
-        self._rest = {False: f"{base}/api/shipment" if base else REST, True: f"{base}/api/shipment" if base else REST_TEST}
+        self._rest = {
+            False: f"{base}/api/shipment" if base else REST,
+            True: f"{base}/api/shipment" if base else REST_TEST,
+        }
         self._local = threading.local()
 
     # ── the port ──
 
     def check(self, account: CarrierAccount) -> str:
-        """Ask something harmless with these credentials; returns a sentence. Raises GatewayError with what is wrong."""
+        """Ask something harmless with these credentials; returns a sentence. Raises GatewayError
+        with what is wrong.
+        """
         if account.service == "rest":
             codes = self._rest_call(account, None)
-            if any(code == "10011" for code, _level, _words in codes[0]):  # « no shipment »: the credentials were accepted
+            if any(
+                code == "10011" for code, _level, _words in codes[0]
+            ):  # « no shipment »: the credentials were accepted
                 return ""
             raise GatewayError(_rest_words(codes[0]), permanent=True)
         answer = self._call(
-            "WSI4_PointRelais_Recherche", account, Pays=account.relay_country, NumPointRelais=account.relay_number, NombreResultats=None
+            "WSI4_PointRelais_Recherche",
+            account,
+            Pays=account.relay_country,
+            NumPointRelais=account.relay_number,
+            NombreResultats=None,
         )
         if account.relay_number and not _list(answer, "PointsRelais", "PointRelais_Details"):
             raise GatewayError(explain(70), permanent=True)
         return ""
 
-    def relays(self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8) -> list[Relay]:
-        """Relay points near a postcode, nearest first. Sends no NombreResultats: whether it is hashed is disputed."""
-        answer = self._call("WSI4_PointRelais_Recherche", account, Pays=country, CP=postcode, NombreResultats=None)
-        return [_relay(found) for found in _list(answer, "PointsRelais", "PointRelais_Details")][:most]
+    def relays(
+        self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8
+    ) -> list[Relay]:
+        """Relay points near a postcode, nearest first. Sends no NombreResultats: whether it is
+        hashed is disputed.
+        """
+        answer = self._call(
+            "WSI4_PointRelais_Recherche", account, Pays=country, CP=postcode, NombreResultats=None
+        )
+        return [_relay(found) for found in _list(answer, "PointsRelais", "PointRelais_Details")][
+            :most
+        ]
 
     def create_label(self, account: CarrierAccount, shipment: Shipment) -> Label:
-        """Order one label. Raises GatewayError; `unsure` when a label may exist although no answer came."""
-        return self._create_by_rest(account, shipment) if account.service == "rest" else self._create_by_soap(account, shipment)
+        """Order one label. Raises GatewayError; `unsure` when a label may exist although no answer
+        came.
+        """
+        return (
+            self._create_by_rest(account, shipment)
+            if account.service == "rest"
+            else self._create_by_soap(account, shipment)
+        )
 
     def label_pdf(self, url: str, size: str = "A4") -> bytes:
-        """The label as a PDF, in A4, A5 or 10x15 (the signature of its address does not cover the format)."""
+        """The label as a PDF, in A4, A5 or 10x15 (the signature of its address does not cover the
+        format).
+        """
         address = url if url.startswith("http") else self._labels + url
         address = re.sub(r"format=[^&]*", f"format={size}", address)
         try:
@@ -136,7 +225,9 @@ class MondialRelay:
         return answer.content
 
     def find_label(self, account: CarrierAccount, number: str) -> str:
-        """The address of a label that exists. Raises GatewayError, permanent when the carrier does not know the number."""
+        """The address of a label that exists. Raises GatewayError, permanent when the carrier does
+        not know the number.
+        """
         answer = self._call("WSI3_GetEtiquettes", account, Expeditions=number, Langue="FR")
         return str(answer.URL_PDF_A4)
 
@@ -146,7 +237,11 @@ class MondialRelay:
         stat = _number(answer.STAT)
         if stat in UNKNOWN_PARCEL:
             return Tracking("not_sent", "", ())
-        events = [e for e in map(_event, _list(answer, "Tracing", "ret_WSI2_sub_TracingColisDetaille")) if e]
+        events = [
+            e
+            for e in map(_event, _list(answer, "Tracing", "ret_WSI2_sub_TracingColisDetaille"))
+            if e
+        ]
         events.sort(key=lambda e: e.at)
         words = events[-1].words if events else _text(answer.Libelle01)
         return Tracking(understand(stat, words), words, tuple(events))
@@ -156,19 +251,60 @@ class MondialRelay:
     def _create_by_soap(self, account: CarrierAccount, s: Shipment) -> Label:
         sender, to = s.sender, s.recipient
         answer = self._call(
-            "WSI2_CreationEtiquette", account, once=True,
-            ModeCol="REL", ModeLiv="24R", NDossier=clean(s.reference, 15, "0-9A-Z_ -"), NClient="", Expe_Langage="FR",
-            Expe_Ad1=line(sender.name), Expe_Ad2="", Expe_Ad3=line(sender.street), Expe_Ad4=line(sender.more), Expe_Ville=town(sender.city),
-            Expe_CP=sender.postcode, Expe_Pays=sender.country, Expe_Tel1=sender.phone, Expe_Tel2="", Expe_Mail=mailbox(sender.email),
-            Dest_Langage="FR", Dest_Ad1=line(to.name), Dest_Ad2="", Dest_Ad3=line(to.street), Dest_Ad4=line(to.more), Dest_Ville=town(to.city),
-            Dest_CP=to.postcode, Dest_Pays=to.country, Dest_Tel1=to.phone, Dest_Tel2="", Dest_Mail=mailbox(to.email),
-            Poids=str(max(100, s.weight_grams)), Longueur="", Taille="", NbColis="1", CRT_Valeur="0", CRT_Devise="EUR",
-            Exp_Valeur=str(s.value_cents), Exp_Devise="EUR", COL_Rel_Pays="FR", COL_Rel="AUTO", LIV_Rel_Pays=s.relay_country, LIV_Rel=s.relay_number,
-            TAvisage="", TReprise="", Montage="", TRDV="", Assurance=str(s.insurance), Instructions="", Texte=s.reference,
-        )  # fmt: skip
+            "WSI2_CreationEtiquette",
+            account,
+            once=True,
+            ModeCol="REL",
+            ModeLiv="24R",
+            NDossier=clean(s.reference, 15, "0-9A-Z_ -"),
+            NClient="",
+            Expe_Langage="FR",
+            Expe_Ad1=line(sender.name),
+            Expe_Ad2="",
+            Expe_Ad3=line(sender.street),
+            Expe_Ad4=line(sender.more),
+            Expe_Ville=town(sender.city),
+            Expe_CP=sender.postcode,
+            Expe_Pays=sender.country,
+            Expe_Tel1=sender.phone,
+            Expe_Tel2="",
+            Expe_Mail=mailbox(sender.email),
+            Dest_Langage="FR",
+            Dest_Ad1=line(to.name),
+            Dest_Ad2="",
+            Dest_Ad3=line(to.street),
+            Dest_Ad4=line(to.more),
+            Dest_Ville=town(to.city),
+            Dest_CP=to.postcode,
+            Dest_Pays=to.country,
+            Dest_Tel1=to.phone,
+            Dest_Tel2="",
+            Dest_Mail=mailbox(to.email),
+            Poids=str(max(100, s.weight_grams)),
+            Longueur="",
+            Taille="",
+            NbColis="1",
+            CRT_Valeur="0",
+            CRT_Devise="EUR",
+            Exp_Valeur=str(s.value_cents),
+            Exp_Devise="EUR",
+            COL_Rel_Pays="FR",
+            COL_Rel="AUTO",
+            LIV_Rel_Pays=s.relay_country,
+            LIV_Rel=s.relay_number,
+            TAvisage="",
+            TReprise="",
+            Montage="",
+            TRDV="",
+            Assurance=str(s.insurance),
+            Instructions="",
+            Texte=s.reference,
+        )
         return _label(_text(answer.ExpeditionNum), _text(answer.URL_Etiquette))
 
-    def _call(self, operation: str, account: CarrierAccount, once: bool = False, **values: Any) -> Any:
+    def _call(
+        self, operation: str, account: CarrierAccount, once: bool = False, **values: Any
+    ) -> Any:
         values = {"Enseigne": account.account, **values}
         values["Security"] = security(operation, values, account.key)
         transport = self._transport()
@@ -179,30 +315,45 @@ class MondialRelay:
         except requests.ConnectionError as error:
             # Refused before anything was said is safe to try again; cut afterwards is not.
             said = not _never_connected(error)
-            raise GatewayError("the connection was cut" if said else "the carrier does not answer", unsure=once and said) from error
+            raise GatewayError(
+                "the connection was cut" if said else "the carrier does not answer",
+                unsure=once and said,
+            ) from error
         except requests.RequestException as error:
             raise GatewayError(type(error).__name__, unsure=once) from error
         except Exception as error:
-            # HTML instead of XML, an HTTP error page, half an answer: the carrier may still have done it, unless he was never reached.
+            # HTML instead of XML, an HTTP error page, half an answer: the carrier may still have
+            # done it, unless he was never reached.
             kept_out = transport.last_status in (403, 429, 503)
-            raise GatewayError(f"the carrier's answer cannot be read ({type(error).__name__})", unsure=once and not kept_out) from error
+            raise GatewayError(
+                f"the carrier's answer cannot be read ({type(error).__name__})",
+                unsure=once and not kept_out,
+            ) from error
         if answer is None or not _text(getattr(answer, "STAT", None)).isdigit():
             raise GatewayError("the carrier answered nothing", unsure=once)
         stat = _number(answer.STAT)
-        if stat in SUCCESS or (stat in TRACED | UNKNOWN_PARCEL and operation == "WSI2_TracingColisDetaille"):
+        if stat in SUCCESS or (
+            stat in TRACED | UNKNOWN_PARCEL and operation == "WSI2_TracingColisDetaille"
+        ):
             return answer
         raise GatewayError(explain(stat), permanent=stat not in RETRYABLE)
 
     def _transport(self) -> _Transport:
         """A session per thread: zeep's is not shared."""
         if not hasattr(self._local, "transport"):
-            self._local.transport = _Transport(session=requests.Session(), timeout=READ, operation_timeout=(CONNECT, READ))  # type: ignore[arg-type]
+            self._local.transport = _Transport(
+                session=requests.Session(), timeout=READ, operation_timeout=(CONNECT, READ)
+            )  # type: ignore[arg-type]
         return self._local.transport
 
     def _service(self, transport: _Transport) -> Any:
         if not hasattr(self._local, "service"):
-            client = Client(str(WSDL), transport=transport, settings=Settings(strict=False, xml_huge_tree=False))
-            self._local.service = client.create_service(f"{{{NAMESPACE}}}Web_ServicesSoap", self._soap)
+            client = Client(
+                str(WSDL), transport=transport, settings=Settings(strict=False, xml_huge_tree=False)
+            )
+            self._local.service = client.create_service(
+                f"{{{NAMESPACE}}}Web_ServicesSoap", self._soap
+            )
         return self._local.service
 
     # ── REST ──
@@ -211,27 +362,44 @@ class MondialRelay:
         statuses, root = self._rest_call(account, s)
         wrong = [status for status in statuses if "rror" in status[1]]
         if wrong:
-            raise GatewayError(_rest_words(wrong), permanent=not any(code == "99999" for code, _l, _w in wrong))
+            raise GatewayError(
+                _rest_words(wrong), permanent=not any(code == "99999" for code, _l, _w in wrong)
+            )
         shipment = root.find(f".//{RESPONSE}Shipment")
         if shipment is None:  # well-formed XML that is not theirs: a proxy's page
             raise GatewayError("the carrier's answer cannot be read", unsure=True)
-        return _label(shipment.get("ShipmentNumber", ""), root.findtext(f".//{RESPONSE}Output") or "")
+        return _label(
+            shipment.get("ShipmentNumber", ""), root.findtext(f".//{RESPONSE}Output") or ""
+        )
 
-    def _rest_call(self, account: CarrierAccount, s: Shipment | None) -> tuple[list[tuple[str, str, str]], Any]:
+    def _rest_call(
+        self, account: CarrierAccount, s: Shipment | None
+    ) -> tuple[list[tuple[str, str, str]], Any]:
         body = tostring(_rest_request(account, s), encoding="utf-8", xml_declaration=True)
         headers = {"Content-Type": "text/xml; charset=utf-8", "Accept": "application/xml"}
         try:
-            answer = requests.post(self._rest[account.is_test], data=body, headers=headers, timeout=(CONNECT, READ))
+            answer = requests.post(
+                self._rest[account.is_test], data=body, headers=headers, timeout=(CONNECT, READ)
+            )
         except requests.ConnectionError as error:
             said = not _never_connected(error)
-            raise GatewayError("the connection was cut" if said else "the carrier does not answer", unsure=s is not None and said) from error
+            raise GatewayError(
+                "the connection was cut" if said else "the carrier does not answer",
+                unsure=s is not None and said,
+            ) from error
         except requests.RequestException as error:
             raise GatewayError(type(error).__name__, unsure=s is not None) from error
         try:
             root = ElementTree.fromstring(answer.content)
         except (ElementTree.ParseError, ValueError) as error:
-            raise GatewayError(f"HTTP {answer.status_code}: the carrier's answer cannot be read", unsure=s is not None) from error
-        return [(e.get("Code", ""), e.get("Level", ""), e.get("Message", "")) for e in root.iter(f"{RESPONSE}Status")], root
+            raise GatewayError(
+                f"HTTP {answer.status_code}: the carrier's answer cannot be read",
+                unsure=s is not None,
+            ) from error
+        return [
+            (e.get("Code", ""), e.get("Level", ""), e.get("Message", ""))
+            for e in root.iter(f"{RESPONSE}Status")
+        ], root
 
 
 # ── what is sent ──
@@ -239,18 +407,32 @@ class MondialRelay:
 
 @functools.cache
 def fields(operation: str) -> tuple[str, ...]:
-    """The inputs of an operation in the order of the WSDL, which is the order they are hashed in."""
+    """The inputs of an operation in the order of the WSDL, which is the order they are hashed
+    in.
+    """
     schema = "{http://www.w3.org/2001/XMLSchema}"
     for element in ElementTree.parse(WSDL).iter(f"{schema}element"):
         if element.get("name") == operation:
-            return tuple(e.get("name", "") for e in element.iter(f"{schema}element") if e is not element)
+            return tuple(
+                e.get("name", "") for e in element.iter(f"{schema}element") if e is not element
+            )
     raise KeyError(operation)
 
 
 def security(operation: str, values: dict[str, Any], key: str) -> str:
-    """The security key: MD5 of all values in WSDL order then the private key, without Security and Texte; latin-1, as the service hashes."""
-    said = "".join(str(values[name]) for name in fields(operation) if name not in ("Security", "Texte") and values.get(name) is not None)
-    return hashlib.md5((said + key).encode("latin-1", "replace"), usedforsecurity=False).hexdigest().upper()
+    """The security key: MD5 of all values in WSDL order then the private key, without Security and
+    Texte; latin-1, as the service hashes.
+    """
+    said = "".join(
+        str(values[name])
+        for name in fields(operation)
+        if name not in ("Security", "Texte") and values.get(name) is not None
+    )
+    return (
+        hashlib.md5((said + key).encode("latin-1", "replace"), usedforsecurity=False)
+        .hexdigest()
+        .upper()
+    )
 
 
 def link_signature(account: str, brand: str, *parts: str, key: str) -> str:
@@ -263,15 +445,26 @@ def tracking_link(account: CarrierAccount, number: str) -> str:
     """The carrier's own page about a parcel."""
     crc = link_signature(account.account, account.brand, number, key=account.key)
     return (
-        f"https://www.mondialrelay.com/public/permanent/tracking.aspx?ens={account.account.replace(' ', '%20')}{account.brand}"
+        "https://www.mondialrelay.com/public/permanent/tracking.aspx"
+        f"?ens={account.account.replace(' ', '%20')}{account.brand}"
         f"&exp={number}&pays=FR&language=FR&crc={crc}"
     )
 
 
 def clean(words: str, most: int, allowed: str) -> str:
     """Upper case, no accents, only what the field's rule lets through, cut."""
-    words = words.replace("œ", "oe").replace("Œ", "OE").replace("’", "'").replace("ß", "ss").replace("ø", "o").replace("Ø", "O").replace("ł", "l")
-    plain = "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c)).upper()
+    words = (
+        words.replace("œ", "oe")
+        .replace("Œ", "OE")
+        .replace("’", "'")
+        .replace("ß", "ss")
+        .replace("ø", "o")
+        .replace("Ø", "O")
+        .replace("ł", "l")
+    )
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c)
+    ).upper()
     return " ".join(re.sub(f"[^{allowed}]", " ", plain).split())[:most].strip()
 
 
@@ -284,7 +477,9 @@ def town(words: str) -> str:
 
 
 def mailbox(words: str) -> str:
-    """Optional there, and its rule knows no « + »: an address it would refuse is left out rather than losing the label."""
+    """Optional there, and its rule knows no « + »: an address it would refuse is left out rather
+    than losing the label.
+    """
     return words if re.fullmatch(r"[\w\-.@]{7,70}", words, re.ASCII) else ""
 
 
@@ -309,10 +504,16 @@ def _rest_request(account: CarrierAccount, s: Shipment | None) -> Element:
     SubElement(one, "OrderNo").text = clean(s.reference, 15, "0-9A-Z_-")
     SubElement(one, "CustomerNo")
     SubElement(one, "ParcelCount").text = "1"
-    SubElement(one, "ShipmentValue", {"Amount": f"{s.value_cents // 100}.{s.value_cents % 100:02d}", "Currency": "EUR"})
+    SubElement(
+        one,
+        "ShipmentValue",
+        {"Amount": f"{s.value_cents // 100}.{s.value_cents % 100:02d}", "Currency": "EUR"},
+    )
     if s.insurance:
         SubElement(SubElement(one, "Options"), "Option", {"Key": "ASS", "Value": str(s.insurance)})
-    SubElement(one, "DeliveryMode", {"Mode": "24R", "Location": f"{s.relay_country}-{s.relay_number}"})
+    SubElement(
+        one, "DeliveryMode", {"Mode": "24R", "Location": f"{s.relay_country}-{s.relay_number}"}
+    )
     SubElement(one, "CollectionMode", {"Mode": "REL", "Location": ""})
     parcel = SubElement(SubElement(one, "Parcels"), "Parcel")
     SubElement(parcel, "Content").text = "Jeux"
@@ -321,10 +522,21 @@ def _rest_request(account: CarrierAccount, s: Shipment | None) -> Element:
     for role, person in (("Sender", s.sender), ("Recipient", s.recipient)):
         address = SubElement(SubElement(one, role), "Address")
         for name, value in (
-            ("Title", ""), ("Firstname", ""), ("Lastname", ""), ("Streetname", line(person.street)), ("HouseNo", ""), ("CountryCode", person.country),
-            ("PostCode", person.postcode), ("City", town(person.city)), ("AddressAdd1", line(person.name)), ("AddressAdd2", line(person.more)),
-            ("AddressAdd3", ""), ("PhoneNo", person.phone), ("MobileNo", person.phone), ("Email", person.email),
-        ):  # fmt: skip
+            ("Title", ""),
+            ("Firstname", ""),
+            ("Lastname", ""),
+            ("Streetname", line(person.street)),
+            ("HouseNo", ""),
+            ("CountryCode", person.country),
+            ("PostCode", person.postcode),
+            ("City", town(person.city)),
+            ("AddressAdd1", line(person.name)),
+            ("AddressAdd2", line(person.more)),
+            ("AddressAdd3", ""),
+            ("PhoneNo", person.phone),
+            ("MobileNo", person.phone),
+            ("Email", person.email),
+        ):
             SubElement(address, name).text = value
     return root
 
@@ -333,8 +545,17 @@ def _rest_request(account: CarrierAccount, s: Shipment | None) -> Element:
 
 # Normalised labels, the bad news first: « non remis » contains « remis ».
 _UNDERSTOOD: tuple[tuple[str, str], ...] = (
-    (r"RETOUR|EXPEDITEUR.*(REMIS|RETOUR)|NON RECLAME|REFUS|ANOMALIE|PERDU|NON (LIVRE|REMIS)", "incident"),
-    (r"DISPONIBLE (AU|EN) (POINT )?(RELAIS|LOCKER)|MIS A DISPOSITION|(LIVRE|ARRIVE) (AU|EN) (POINT )?RELAIS", "at_relay"),
+    (
+        r"RETOUR|EXPEDITEUR.*(REMIS|RETOUR)|NON RECLAME|REFUS|ANOMALIE|PERDU|NON (LIVRE|REMIS)",
+        "incident",
+    ),
+    (
+        (
+            r"DISPONIBLE (AU|EN) (POINT )?(RELAIS|LOCKER)|MIS A DISPOSITION|(LIVRE|ARRIVE) (AU|EN)"
+            r" (POINT )?RELAIS"
+        ),
+        "at_relay",
+    ),
     (r"COLIS LIVRE|LIVRE AU DESTINATAIRE|REMIS AU DESTINATAIRE|A ETE LIVRE", "delivered"),
     (r"RECEPTION DES DONNEES|EN PREPARATION|ENREGISTRE", "not_sent"),
     (r"PRISE? EN CHARGE|AGENCE|LIVREUR|TRAITEMENT|REMIS A MONDIAL RELAY", "in_transit"),
@@ -342,14 +563,20 @@ _UNDERSTOOD: tuple[tuple[str, str], ...] = (
 
 
 def understand(stat: int, words: str) -> str:
-    """Which of our states a tracing means; empty when it says nothing we know (the parcel stays where it was).
+    """Which of our states a tracing means; empty when it says nothing we know (the parcel stays
+    where it was).
 
-    STAT alone cannot tell « in transit » from « waiting at the relay »: the last event's words do. 82 with « au Point
+    STAT alone cannot tell « in transit » from « waiting at the relay »: the last event's words do.
+    82 with « au Point
     Relais » is an arrival, not a hand-over: sellers are not paid on it.
     """
     if stat == 83:
         return "incident"
-    plain = " ".join("".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c)).upper().split())
+    plain = " ".join(
+        "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c))
+        .upper()
+        .split()
+    )
     for pattern, state in _UNDERSTOOD:
         if re.search(pattern, plain):
             return state
@@ -370,7 +597,11 @@ def _event(found: Any) -> Trace | None:
         return None
     for form in ("%d/%m/%y %H:%M", "%d/%m/%Y %H:%M"):
         try:
-            at = datetime.strptime(f"{day} {hour or '00:00'}", form).replace(tzinfo=PARIS).astimezone(UTC)
+            at = (
+                datetime.strptime(f"{day} {hour or '00:00'}", form)
+                .replace(tzinfo=PARIS)
+                .astimezone(UTC)
+            )
             return Trace(at, words, _text(found.Emplacement), _text(found.Relais_Num))
         except ValueError:
             continue
@@ -378,25 +609,44 @@ def _event(found: Any) -> Trace | None:
 
 
 def _relay(found: Any) -> Relay:
-    days = [_hours(getattr(found, f"Horaires_{day}")) for day in ("Lundi", "Mardi", "Mercredi", "Jeudi", "Vendredi", "Samedi", "Dimanche")]
+    days = [
+        _hours(getattr(found, f"Horaires_{day}"))
+        for day in ("Lundi", "Mardi", "Mercredi", "Jeudi", "Vendredi", "Samedi", "Dimanche")
+    ]
     return Relay(
-        number=_text(found.Num), name=_text(found.LgAdr1), street=_text(found.LgAdr3), postcode=_text(found.CP), city=_text(found.Ville),
-        country=_text(found.Pays), latitude=_text(found.Latitude).replace(",", "."), longitude=_text(found.Longitude).replace(",", "."),
-        is_locker=_text(found.Information).upper() == "LOCKER", metres=_number(found.Distance), hours=tuple(days),
-    )  # fmt: skip
+        number=_text(found.Num),
+        name=_text(found.LgAdr1),
+        street=_text(found.LgAdr3),
+        postcode=_text(found.CP),
+        city=_text(found.Ville),
+        country=_text(found.Pays),
+        latitude=_text(found.Latitude).replace(",", "."),
+        longitude=_text(found.Longitude).replace(",", "."),
+        is_locker=_text(found.Information).upper() == "LOCKER",
+        metres=_number(found.Distance),
+        hours=tuple(days),
+    )
 
 
 def _hours(found: Any) -> str:
     """« 09:00–12:00, 14:00–19:00 », empty when closed."""
     said = list(found.string) if found is not None and found.string else []
-    spans = [f"{a[:2]}:{a[2:]}–{b[:2]}:{b[2:]}" for a, b in zip(said[::2], said[1::2], strict=False) if a and b and a != b]
+    spans = [
+        f"{a[:2]}:{a[2:]}–{b[:2]}:{b[2:]}"
+        for a, b in zip(said[::2], said[1::2], strict=False)
+        if a and b and a != b
+    ]
     return ", ".join(spans)
 
 
 def _list(answer: Any, outer: str, inner: str) -> Sequence[Any]:
     """A list the service may leave out, leave empty or pad with nothing."""
     box = getattr(answer, outer, None)
-    return [one for one in (getattr(box, inner, None) or []) if one is not None] if box is not None else []
+    return (
+        [one for one in getattr(box, inner, None) or [] if one is not None]
+        if box is not None
+        else []
+    )
 
 
 def _text(value: Any) -> str:
@@ -409,10 +659,15 @@ def _number(value: Any) -> int:
 
 
 def _rest_words(statuses: list[tuple[str, str, str]]) -> str:
-    return " ; ".join(f"{words} (code {code})" for code, _level, words in statuses) or "the carrier answered nothing"
+    return (
+        " ; ".join(f"{words} (code {code})" for code, _level, words in statuses)
+        or "the carrier answered nothing"
+    )
 
 
 def _never_connected(error: BaseException) -> bool:
     """Whether the other side never heard us: refused, unknown host, no route."""
     words = repr(error)
-    return "NewConnectionError" in words or "NameResolutionError" in words or "ConnectTimeout" in words
+    return (
+        "NewConnectionError" in words or "NameResolutionError" in words or "ConnectTimeout" in words
+    )

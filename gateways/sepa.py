@@ -1,7 +1,10 @@
-"""SEPA files: credit transfers written (pain.001) and the bank's answers read (pain.002). Pure: data in, bytes out.
+"""SEPA files: credit transfers written (pain.001) and the bank's answers read (pain.002). Pure:
+data in, bytes out.
 
-sepaxml writes; we impose its identifiers so that the same payments always give the same bytes, check against the XSD
-with lxml (forty times faster than its own check), and count the money a second time from the bytes themselves.
+sepaxml writes; we impose its identifiers so that the same payments always give the same bytes,
+check against the XSD
+with lxml (forty times faster than its own check), and count the money a second time from the bytes
+themselves.
 """
 
 import functools
@@ -26,7 +29,9 @@ class BadFile(Exception):
 
 @dataclass(frozen=True)
 class Transfer:
-    """One transfer: cents to an account, under a reference that comes back with the bank's answer."""
+    """One transfer: cents to an account, under a reference that comes back with the bank's
+    answer.
+    """
 
     end_to_end: str
     name: str
@@ -60,9 +65,13 @@ def write(file: TransferFile) -> bytes:
         if transfer.cents <= 0:
             raise BadFile(f"{transfer.end_to_end}: nothing to pay")
         payment = {
-            "name": clean(transfer.name, 70), "IBAN": transfer.iban, "amount": transfer.cents, "execution_date": file.execution_on,
-            "description": clean(transfer.words, 140), "endtoend_id": transfer.end_to_end,
-        }  # fmt: skip
+            "name": clean(transfer.name, 70),
+            "IBAN": transfer.iban,
+            "amount": transfer.cents,
+            "execution_date": file.execution_on,
+            "description": clean(transfer.words, 140),
+            "endtoend_id": transfer.end_to_end,
+        }
         if transfer.bic:
             payment["BIC"] = transfer.bic
         try:
@@ -72,38 +81,58 @@ def write(file: TransferFile) -> bytes:
     data: bytes = writer.export(validate=False)
     created = file.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     # The writer's own identifiers hold the time of day and chance: ours come from the file.
-    for tag, value in (("MsgId", file.message_id), ("CreDtTm", created), ("PmtInfId", f"{file.message_id}-1")):
-        data, found = re.subn(f"<{tag}>[^<]*</{tag}>".encode(), f"<{tag}>{value}</{tag}>".encode(), data)
+    for tag, value in (
+        ("MsgId", file.message_id),
+        ("CreDtTm", created),
+        ("PmtInfId", f"{file.message_id}-1"),
+    ):
+        data, found = re.subn(
+            f"<{tag}>[^<]*</{tag}>".encode(), f"<{tag}>{value}</{tag}>".encode(), data
+        )
         if found != 1:
             raise BadFile(f"{found} {tag} instead of one")
     return data
 
 
 def check(data: bytes, file: TransferFile) -> None:
-    """What must hold before anyone may download: the XSD, the bank's character set, the sums, and each transfer as it was meant."""
+    """What must hold before anyone may download: the XSD, the bank's character set, the sums, and
+    each transfer as it was meant.
+    """
     root = _parse(data)
     schema = _schema(file.schema)
     if not schema.validate(root):
         raise BadFile(f"line {schema.error_log[0].line}: {schema.error_log[0].message}")
-    sums = [(int(e.findtext("{*}NbOfTxs")), _cents(e.findtext("{*}CtrlSum"))) for e in (*root.iter("{*}GrpHdr"), *root.iter("{*}PmtInf"))]
+    sums = [
+        (int(e.findtext("{*}NbOfTxs")), _cents(e.findtext("{*}CtrlSum")))
+        for e in (*root.iter("{*}GrpHdr"), *root.iter("{*}PmtInf"))
+    ]
     meant = (len(file.transfers), sum(t.cents for t in file.transfers))
     if any(said != meant for said in sums):
         raise BadFile(f"the file announces {sums}, it should announce {meant}")
     found = {
-        e.findtext("{*}PmtId/{*}EndToEndId"): (_cents(e.findtext("{*}Amt/{*}InstdAmt")), e.findtext("{*}CdtrAcct/{*}Id/{*}IBAN"))
+        e.findtext("{*}PmtId/{*}EndToEndId"): (
+            _cents(e.findtext("{*}Amt/{*}InstdAmt")),
+            e.findtext("{*}CdtrAcct/{*}Id/{*}IBAN"),
+        )
         for e in root.iter("{*}CdtTrfTxInf")
     }
-    if found != {t.end_to_end: (t.cents, t.iban) for t in file.transfers} or len(found) != len(file.transfers):
+    if found != {t.end_to_end: (t.cents, t.iban) for t in file.transfers} or len(found) != len(
+        file.transfers
+    ):
         raise BadFile("a transfer of the file is not one that was asked for")
 
 
 @functools.cache
 def _schema(name: str) -> etree.XMLSchema:
-    return etree.XMLSchema(etree.parse(str(Path(sepaxml.__file__).parent / "schemas" / f"{name}.xsd")))
+    return etree.XMLSchema(
+        etree.parse(str(Path(sepaxml.__file__).parent / "schemas" / f"{name}.xsd"))
+    )
 
 
 def _parse(data: bytes) -> Any:
-    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
+    return etree.fromstring(
+        data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    )
 
 
 def _cents(words: str) -> int:
@@ -113,24 +142,40 @@ def _cents(words: str) -> int:
 
 # ── the bank's answer ──
 
-# ISO 20022 external reason codes a French bank answers, as sentences for the accountant and the seller.
+# ISO 20022 external reason codes a French bank answers, as sentences for the accountant and the
+# seller.
 REASONS: dict[str, Any] = {
-    "AC01": _l("the account number is wrong"), "AC03": _l("the account number is wrong"), "AC04": _l("the account is closed"),
-    "AC06": _l("the account is blocked"), "AC13": _l("this account cannot receive a transfer"), "AG01": _l("this account cannot receive a transfer"),
-    "AG02": _l("the bank refused this kind of transfer"), "AM04": _l("there is not enough money on the account that pays"),
-    "AM05": _l("the bank thinks it is a duplicate"), "BE01": _l("the name does not match the account"), "BE04": _l("an address is missing"),
-    "CNOR": _l("the bank of the seller cannot be reached"), "DNOR": _l("our bank cannot be reached"), "FF01": _l("the file is badly formed"),
-    "MD07": _l("the holder of the account is deceased"), "MS02": _l("the seller's bank refused it without a reason"),
-    "MS03": _l("the seller's bank refused it without a reason"), "RC01": _l("the bank's code is wrong"), "RR04": _l("for a regulatory reason"),
+    "AC01": _l("the account number is wrong"),
+    "AC03": _l("the account number is wrong"),
+    "AC04": _l("the account is closed"),
+    "AC06": _l("the account is blocked"),
+    "AC13": _l("this account cannot receive a transfer"),
+    "AG01": _l("this account cannot receive a transfer"),
+    "AG02": _l("the bank refused this kind of transfer"),
+    "AM04": _l("there is not enough money on the account that pays"),
+    "AM05": _l("the bank thinks it is a duplicate"),
+    "BE01": _l("the name does not match the account"),
+    "BE04": _l("an address is missing"),
+    "CNOR": _l("the bank of the seller cannot be reached"),
+    "DNOR": _l("our bank cannot be reached"),
+    "FF01": _l("the file is badly formed"),
+    "MD07": _l("the holder of the account is deceased"),
+    "MS02": _l("the seller's bank refused it without a reason"),
+    "MS03": _l("the seller's bank refused it without a reason"),
+    "RC01": _l("the bank's code is wrong"),
+    "RR04": _l("for a regulatory reason"),
     "TM01": _l("the file came too late"),
-}  # fmt: skip
+}
 EXECUTED, REFUSED = {"ACSC", "ACCC"}, {"RJCT"}
-# Reasons that are about the account it was sent to: another IBAN is needed. The others are ours or the bank's to mend.
+# Reasons that are about the account it was sent to: another IBAN is needed. The others are ours or
+# the bank's to mend.
 ABOUT_THE_ACCOUNT = {"AC01", "AC03", "AC04", "AC06", "AC13", "AG01", "BE01", "MD07", "RC01", "MS02"}
 # On its way, nothing decided yet: ACTC, ACCP, ACSP, ACWC, PDNG, RCVD, PART.
 
 
-_PAIN_002 = re.compile(r"\{urn:(iso:std:iso:20022:tech|swift):xsd:\$?pain\.002\.00\d\.\d\d\}Document")
+_PAIN_002 = re.compile(
+    r"\{urn:(iso:std:iso:20022:tech|swift):xsd:\$?pain\.002\.00\d\.\d\d\}Document"
+)
 
 
 @dataclass(frozen=True)
@@ -142,7 +187,9 @@ class AnswerLine:
 
 @dataclass(frozen=True)
 class BankReply:
-    """What a pain.002 says: of which file of ours, the group's status (may be empty), and each transfer it names."""
+    """What a pain.002 says: of which file of ours, the group's status (may be empty), and each
+    transfer it names.
+    """
 
     message_id: str
     status: str
@@ -151,7 +198,9 @@ class BankReply:
 
 
 def read_answer(data: bytes) -> BankReply:
-    """Read a pain.002 of any version. A transfer's status is its own, else its block's, else the group's. Raises BadFile with the reason."""
+    """Read a pain.002 of any version. A transfer's status is its own, else its block's, else the
+    group's. Raises BadFile with the reason.
+    """
     try:
         root = ElementTree.fromstring(data, forbid_dtd=True)
     except Exception as error:
@@ -166,13 +215,19 @@ def read_answer(data: bytes) -> BankReply:
         raise BadFile(str(_l("it does not say which file it answers")))
     status, reason = _child(group, "GrpSts"), _inside(group, "Cd")
     lines: dict[str, AnswerLine] = {}
-    for block in (e for e in report if _tag(e) == "OrgnlPmtInfAndSts"):  # one block a file of ours: its status is the file's
+    for block in (
+        e for e in report if _tag(e) == "OrgnlPmtInfAndSts"
+    ):  # one block a file of ours: its status is the file's
         own = _child(block, "PmtInfSts")
         if own:
             status, reason = own, _reason_of(block) or reason
         for e in (e for e in block if _tag(e) == "TxInfAndSts"):
-            line = AnswerLine(_inside(e, "OrgnlEndToEndId"), _child(e, "TxSts") or status, _reason_of(e) or reason)
-            if line.end_to_end not in lines or line.status in REFUSED:  # said twice: the bad news counts
+            line = AnswerLine(
+                _inside(e, "OrgnlEndToEndId"), _child(e, "TxSts") or status, _reason_of(e) or reason
+            )
+            if (
+                line.end_to_end not in lines or line.status in REFUSED
+            ):  # said twice: the bad news counts
                 lines[line.end_to_end] = line
     return BankReply(_child(group, "OrgnlMsgId"), status, reason, tuple(lines.values()))
 
@@ -197,20 +252,52 @@ def _child(element: Any, name: str) -> str:
 
 # ── words and days a bank accepts ──
 
-_MAPPED = {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "&": "+", "@": "(at)", "€": "EUR",
-           "_": "-", ";": ",", '"': "'", "’": "'", "‘": "'", "“": "'", "”": "'", "«": "'", "»": "'", "–": "-", "—": "-", "°": "."}  # fmt: skip
+_MAPPED = {
+    "œ": "oe",
+    "Œ": "OE",
+    "æ": "ae",
+    "Æ": "AE",
+    "ß": "ss",
+    "ø": "o",
+    "Ø": "O",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "Đ": "D",
+    "&": "+",
+    "@": "(at)",
+    "€": "EUR",
+    "_": "-",
+    ";": ",",
+    '"': "'",
+    "’": "'",
+    "‘": "'",
+    "“": "'",
+    "”": "'",
+    "«": "'",
+    "»": "'",
+    "–": "-",
+    "—": "-",
+    "°": ".",
+}
 
 
 def clean(words: str, most: int) -> str:
-    """Words in the EPC's Latin set, cut after mapping; never begins or ends with « / » nor holds « // »."""
+    """Words in the EPC's Latin set, cut after mapping; never begins or ends with « / » nor holds «
+    // ».
+    """
     mapped = "".join(_MAPPED.get(c, c) for c in words)
-    plain = "".join(c for c in unicodedata.normalize("NFKD", mapped) if not unicodedata.combining(c))
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", mapped) if not unicodedata.combining(c)
+    )
     allowed = " ".join(re.sub(r"[^a-zA-Z0-9/\-?:().,'+ ]", ".", plain).split())
     return re.sub(r"//+", "/", allowed)[:most].strip("/ ") or "."
 
 
 def banking_day(day: date) -> date:
-    """The day itself, or the first TARGET day after it (closed at week-ends, 1 January, Good Friday, Easter Monday, 1 May, 25 and 26 December)."""
+    """The day itself, or the first TARGET day after it (closed at week-ends, 1 January, Good
+    Friday, Easter Monday, 1 May, 25 and 26 December).
+    """
     while day.weekday() >= 5 or day in holidays.financial_holidays("ECB", years=day.year):
         day += timedelta(days=1)
     return day

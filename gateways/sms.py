@@ -1,4 +1,6 @@
-"""SMS over HTTP: POST {"sender", "to", "text", "reference"} as JSON, answered {"id"}. The reference lets the partner know a repeat."""
+"""SMS over HTTP: POST {"sender", "to", "text", "reference"} as JSON, answered {"id"}. The reference
+lets the partner know a repeat.
+"""
 
 import requests
 
@@ -12,7 +14,9 @@ class HttpSms:
         self._url = url
 
     def send(self, sender: str, to: str, text: str, reference: str) -> str:
-        """Send a text to a number in international form; returns the partner's id. Raises GatewayError."""
+        """Send a text to a number in international form; returns the partner's id. Raises
+        GatewayError.
+        """
         body = {"sender": sender, "to": to, "text": text, "reference": reference}
         try:
             answer = requests.post(self._url, json=body, timeout=TIMEOUT)

@@ -1,4 +1,6 @@
-"""Telling a vendor's software over HTTP: one POST, no redirect followed, no address of our own network (unless this is a trial)."""
+"""Telling a vendor's software over HTTP: one POST, no redirect followed, no address of our own
+network (unless this is a trial).
+"""
 
 import ipaddress
 import socket
@@ -13,7 +15,10 @@ from gateways import GatewayError
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
 MOST_TRIED = 3
 # IPv6 addresses that carry an IPv4 one, whichever it is.
-_TRANSLATED = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+_TRANSLATED = [
+    ipaddress.ip_network(net)
+    for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+]
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -22,7 +27,13 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 class HttpWebhooks:
-    def __init__(self, allow_private: bool, *, resolve: Callable[[str, int], list[str]] = resolve, authorities: str = certifi.where()) -> None:
+    def __init__(
+        self,
+        allow_private: bool,
+        *,
+        resolve: Callable[[str, int], list[str]] = resolve,
+        authorities: str = certifi.where(),
+    ) -> None:
         self._allow_private, self._resolve, self._authorities = allow_private, resolve, authorities
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
@@ -31,7 +42,10 @@ class HttpWebhooks:
         for address in self._addresses(parts)[:MOST_TRIED]:
             try:
                 status = self._told(parts, address, headers, body)
-            except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
+            except (
+                urllib3.exceptions.NewConnectionError,
+                urllib3.exceptions.ConnectTimeoutError,
+            ) as error:
                 failed = type(error).__name__  # nothing was said yet: the next address may answer
             except urllib3.exceptions.HTTPError as error:
                 raise GatewayError(type(error).__name__) from error
@@ -44,21 +58,35 @@ class HttpWebhooks:
     def _told(self, parts: SplitResult, address: str, headers: dict[str, str], body: bytes) -> int:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         with self._pool(parts, address) as pool:
-            answer = pool.urlopen("POST", target, body=body, headers={**headers, "host": parts.netloc}, redirect=False, retries=False, timeout=TIMEOUT,
-                                  preload_content=False)  # fmt: skip
+            answer = pool.urlopen(
+                "POST",
+                target,
+                body=body,
+                headers={**headers, "host": parts.netloc},
+                redirect=False,
+                retries=False,
+                timeout=TIMEOUT,
+                preload_content=False,
+            )
             answer.close()
             return answer.status
 
     def _addresses(self, parts: SplitResult) -> list[str]:
-        """The addresses that may be called. A name is asked once: what was looked at is what is called, whatever the name says a moment later."""
+        """The addresses that may be called. A name is asked once: what was looked at is what is
+        called, whatever the name says a moment later.
+        """
         if parts.scheme != "https" and not self._allow_private:
-            raise GatewayError("only https addresses of the public Internet are called", permanent=True)
+            raise GatewayError(
+                "only https addresses of the public Internet are called", permanent=True
+            )
         try:
             found = self._resolve(parts.hostname or "", _port(parts))
         except (OSError, UnicodeError) as error:
             raise GatewayError("this name has no address") from error
         if not self._allow_private and not all(_is_public(address) for address in found):
-            raise GatewayError("only https addresses of the public Internet are called", permanent=True)
+            raise GatewayError(
+                "only https addresses of the public Internet are called", permanent=True
+            )
         return list(dict.fromkeys(found))
 
     def _pool(self, parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
@@ -81,4 +109,8 @@ def _port(parts: SplitResult) -> int:
 
 def _is_public(words: str) -> bool:
     address = ipaddress.ip_address(words.partition("%")[0])
-    return address.is_global and not address.is_multicast and not any(address in net for net in _TRANSLATED if net.version == address.version)
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not any(address in net for net in _TRANSLATED if net.version == address.version)
+    )

@@ -4,4 +4,5 @@ from flask import Blueprint
 
 bp = Blueprint("portal", __name__)
 
-from portal import access, account, follow, pictures, sell  # noqa: E402, F401  (they add their pages to the blueprint)
+# They add their pages to the blueprint.
+from portal import access, account, follow, pictures, sell  # noqa: E402, F401

@@ -1,4 +1,6 @@
-"""Who am I on a site: which site, which customer, which cart; rows are loaded through their owner or not at all."""
+"""Who am I on a site: which site, which customer, which cart; rows are loaded through their owner
+or not at all.
+"""
 
 import secrets
 from functools import wraps
@@ -18,11 +20,19 @@ from services.workflow import Actor
 
 
 def customer_cookie() -> str:
-    return "__Host-comptoir_client" if current_app.config["SESSION_COOKIE_SECURE"] else "comptoir_client"
+    return (
+        "__Host-comptoir_client"
+        if current_app.config["SESSION_COOKIE_SECURE"]
+        else "comptoir_client"
+    )
 
 
 def cart_cookie() -> str:
-    return "__Host-comptoir_panier" if current_app.config["SESSION_COOKIE_SECURE"] else "comptoir_panier"
+    return (
+        "__Host-comptoir_panier"
+        if current_app.config["SESSION_COOKIE_SECURE"]
+        else "comptoir_panier"
+    )
 
 
 def site() -> Site:
@@ -34,7 +44,9 @@ def site() -> Site:
 
 
 def me() -> Customer | None:
-    """The signed-in customer, or None. A session ends with the password: its epoch must be the account's."""
+    """The signed-in customer, or None. A session ends with the password: its epoch must be the
+    account's.
+    """
     if "customer_id" not in g:
         g.customer_id = _read_cookie()
     if g.customer_id is None:
@@ -46,9 +58,13 @@ def me() -> Customer | None:
 
 
 def signed_in_lately() -> bool:
-    """Whether the password was typed less than a quarter of an hour ago: the cookie is as old as the sign-in."""
+    """Whether the password was typed less than a quarter of an hour ago: the cookie is as old as
+    the sign-in.
+    """
     try:
-        _who, at = _signer().loads(request.cookies.get(customer_cookie(), ""), return_timestamp=True)
+        _who, at = _signer().loads(
+            request.cookies.get(customer_cookie(), ""), return_timestamp=True
+        )
     except BadSignature:
         return False
     return (clock.now() - at).total_seconds() < 900
@@ -67,7 +83,11 @@ def cart() -> Offer | None:
         return own
     token = request.cookies.get(cart_cookie(), "")
     found = offers.cart_by_token(token, here) if token else None
-    if found and found.customer_id is not None and (customer is None or found.customer_id != customer.id):
+    if (
+        found
+        and found.customer_id is not None
+        and (customer is None or found.customer_id != customer.id)
+    ):
         return None
     return found
 
@@ -77,7 +97,11 @@ class Mine:
 
     def offer(self, number: str) -> Offer:
         customer = me()
-        found = db.session.scalar(db.select(Offer).where(Offer.number == number.upper())) if customer else None
+        found = (
+            db.session.scalar(db.select(Offer).where(Offer.number == number.upper()))
+            if customer
+            else None
+        )
         if found is None or found.customer_id != customer.id or found.status is OfferState.deleted:  # type: ignore[union-attr]
             abort(404)
         return found
@@ -94,7 +118,10 @@ def customer_required(view: Any) -> Any:
         if me() is None:
             here = request.full_path if request.method == "GET" else url_for("portal.sales")
             if request.method == "POST":
-                flash(_("Your session has ended: sign in, everything you put aside is kept."), "warning")
+                flash(
+                    _("Your session has ended: sign in, everything you put aside is kept."),
+                    "warning",
+                )
             return redirect(url_for("portal.sign_in", suite=here.rstrip("?")))
         return view(*args, **kwargs)
 
@@ -103,17 +130,35 @@ def customer_required(view: Any) -> Any:
 
 
 def remember(response: Response, customer: Customer) -> Response:
-    """Sign a customer in: his own cookie, which holds no more than his id and the epoch of his sessions."""
-    value = _signer().dumps([customer.id, customer.session_epoch, secrets.token_hex(8)])  # two sign-ins never make the same
+    """Sign a customer in: his own cookie, which holds no more than his id and the epoch of his
+    sessions.
+    """
+    value = _signer().dumps(
+        [customer.id, customer.session_epoch, secrets.token_hex(8)]
+    )  # two sign-ins never make the same
     days = settings.value("customer_days")
     secure = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie(customer_cookie(), value, max_age=days * 86400, httponly=True, samesite="Lax", secure=secure, path="/")
+    response.set_cookie(
+        customer_cookie(),
+        value,
+        max_age=days * 86400,
+        httponly=True,
+        samesite="Lax",
+        secure=secure,
+        path="/",
+    )
     session.pop("csrf_token", None)
     return response
 
 
 def forget(response: Response) -> Response:
-    response.delete_cookie(customer_cookie(), path="/", secure=current_app.config["SESSION_COOKIE_SECURE"], httponly=True, samesite="Lax")
+    response.delete_cookie(
+        customer_cookie(),
+        path="/",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        httponly=True,
+        samesite="Lax",
+    )
     session.clear()
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
@@ -122,13 +167,26 @@ def forget(response: Response) -> Response:
 def remember_cart(response: Response, token: str) -> Response:
     days = settings.value("cart_days")
     secure = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie(cart_cookie(), token, max_age=days * 86400, httponly=True, samesite="Lax", secure=secure, path="/")
+    response.set_cookie(
+        cart_cookie(),
+        token,
+        max_age=days * 86400,
+        httponly=True,
+        samesite="Lax",
+        secure=secure,
+        path="/",
+    )
     return response
 
 
 def inside(address: str | None, otherwise: str) -> str:
     """A page of this site to go on to: never another host."""
-    if address and address.startswith("/") and address[1:2] != "/" and not any(c <= " " or c == "\\" for c in address):
+    if (
+        address
+        and address.startswith("/")
+        and address[1:2] != "/"
+        and not any(c <= " " or c == "\\" for c in address)
+    ):
         return address
     return otherwise
 
@@ -158,10 +216,20 @@ def _signer() -> URLSafeTimedSerializer:
 
 @bp.before_request
 def _count_the_visit() -> None:
-    if request.method == "GET" and g.site_id and request.endpoint in {"portal.sell", "portal.conditions"}:
+    if (
+        request.method == "GET"
+        and g.site_id
+        and request.endpoint in {"portal.sell", "portal.conditions"}
+    ):
         visits.came(g.site_id, request.remote_addr or "", request.user_agent.string)
 
 
 @bp.context_processor
 def _what_pages_need() -> dict[str, Any]:
-    return {"site": site(), "me": me, "signed_in_lately": signed_in_lately, "now": clock.now(), "drop_days": settings.value("drop_off_days")}
+    return {
+        "site": site(),
+        "me": me,
+        "signed_in_lately": signed_in_lately,
+        "now": clock.now(),
+        "drop_days": settings.value("drop_off_days"),
+    }

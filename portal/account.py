@@ -3,7 +3,16 @@
 import json
 from typing import Any
 
-from flask import Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import gettext as _
 
 from models import Customer
@@ -39,14 +48,20 @@ def open_account() -> Any:
         _slow_down("account", 10)
         with saying_why(form):
             data = {name: form[name].data or "" for name in customers.PERSONAL}
-            chosen = passwords.chosen(form.password.data, form.email.data, data["first_name"], data["last_name"])
+            chosen = passwords.chosen(
+                form.password.data, form.email.data, data["first_name"], data["last_name"]
+            )
             with unit_of_work():
-                customer = customers.open_account(site(), email=form.email.data, password_hash=chosen, **data)
+                customer = customers.open_account(
+                    site(), email=form.email.data, password_hash=chosen, **data
+                )
                 held = offers.adopt(cart(), customer, site())
             if held and held.articles:
                 flash(_("Your account is open. Last step: finalise the sale."), "success")
             return _signed_in(customer)
-    return render_template("portal/account/open.html", form=form, suite=_next(), cart=cart()), 422 if refused(form) else 200
+    return render_template("portal/account/open.html", form=form, suite=_next(), cart=cart()), (
+        422 if refused(form) else 200
+    )
 
 
 @bp.route("/compte/connexion", methods=["GET", "POST"])
@@ -65,14 +80,22 @@ def sign_in() -> Any:
                 customer = session.get_one(Customer, id)
                 offers.adopt(cart(), customer, site())
             return _signed_in(customer)
-    return render_template("portal/account/sign_in.html", form=form, suite=_next(), cart=cart()), 422 if refused(form) else 200
+    return render_template("portal/account/sign_in.html", form=form, suite=_next(), cart=cart()), (
+        422 if refused(form) else 200
+    )
 
 
 @bp.post("/compte/deconnexion")
 def sign_out() -> Any:
     flash(_("You are signed out."), "success")
     response = redirect(url_for("portal.sell"))
-    response.delete_cookie(cart_cookie(), path="/", secure=current_app.config["SESSION_COOKIE_SECURE"], httponly=True, samesite="Lax")
+    response.delete_cookie(
+        cart_cookie(),
+        path="/",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        httponly=True,
+        samesite="Lax",
+    )
     if customer := me():
         id = customer.id
         with unit_of_work() as session:
@@ -88,7 +111,9 @@ def forgotten() -> Any:
         with unit_of_work():
             customers.forgot_password(form.email.data, site=site())
         return render_template("portal/account/sent.html", address=form.email.data)
-    return render_template("portal/account/forgotten.html", form=form), 422 if refused(form) else 200
+    return render_template("portal/account/forgotten.html", form=form), (
+        422 if refused(form) else 200
+    )
 
 
 @bp.route("/compte/nouveau-mot-de-passe/<token>", methods=["GET", "POST"])
@@ -101,13 +126,17 @@ def new_password(token: str) -> Any:
     if form.validate_on_submit():
         with saying_why(form):
             customer = links.read_reset(token)
-            chosen = passwords.chosen(form.password.data, customer.email, customer.first_name, customer.last_name)
+            chosen = passwords.chosen(
+                form.password.data, customer.email, customer.first_name, customer.last_name
+            )
             with unit_of_work():
                 customer = links.read_reset(token)
                 customers.change_password(customer, chosen, site=site())
             flash(_("Your new password is set."), "success")
             return _signed_in(customer)
-    return render_template("portal/account/new_password.html", form=form), 422 if refused(form) else 200
+    return render_template("portal/account/new_password.html", form=form), (
+        422 if refused(form) else 200
+    )
 
 
 @bp.route("/compte/confirmer/<token>", methods=["GET", "POST"])
@@ -142,8 +171,12 @@ def correct() -> Any:
     if form.validate_on_submit():
         with saying_why(form):
             with unit_of_work():
-                changed = customers.correct(_me(), **{name: form[name].data or "" for name in customers.PERSONAL})
-            flash(_("Your data are corrected.") if changed else _("Nothing had changed."), "success")
+                changed = customers.correct(
+                    _me(), **{name: form[name].data or "" for name in customers.PERSONAL}
+                )
+            flash(
+                _("Your data are corrected.") if changed else _("Nothing had changed."), "success"
+            )
             return redirect(url_for("portal.account"))
     return account_page(personal=form), 422
 
@@ -171,7 +204,9 @@ def change_password() -> Any:
     if form.validate_on_submit():
         with saying_why(form):
             customers.check_password(_me(), form.current.data)
-            chosen = passwords.chosen(form.password.data, _me().email, _me().first_name, _me().last_name)
+            chosen = passwords.chosen(
+                form.password.data, _me().email, _me().first_name, _me().last_name
+            )
             with unit_of_work():
                 customer = _me()
                 customers.change_password(customer, chosen, site=site())
@@ -195,7 +230,11 @@ def confirm_again() -> Any:
 def export() -> Any:
     """Everything we hold about the person, as one JSON file (RGPD art. 15 and 20)."""
     body = json.dumps(customers.export(_me()), ensure_ascii=False, indent=2)
-    return Response(body, mimetype="application/json", headers={"Content-Disposition": 'attachment; filename="mes-donnees.json"'})
+    return Response(
+        body,
+        mimetype="application/json",
+        headers={"Content-Disposition": 'attachment; filename="mes-donnees.json"'},
+    )
 
 
 @bp.post("/compte/effacer")
@@ -216,11 +255,19 @@ def erase() -> Any:
     return account_page(erase=form), 422
 
 
-def account_page(personal: Any = None, email: Any = None, password: Any = None, erase: Any = None, iban: Any = None) -> str:
+def account_page(
+    personal: Any = None,
+    email: Any = None,
+    password: Any = None,
+    erase: Any = None,
+    iban: Any = None,
+) -> str:
     customer = _me()
     details = bank_details.of(customer.id)
     if iban is None:
-        iban = IbanForm(formdata=None, prefix="iban", holder=details.holder if details else customer.name)
+        iban = IbanForm(
+            formdata=None, prefix="iban", holder=details.holder if details else customer.name
+        )
     if personal is None:
         personal = PersonalForm(formdata=None, obj=customer)
         personal.phone.data = customers.shown_phone(customer.phone)
@@ -258,4 +305,10 @@ def _signed_in(customer: Customer) -> Any:
 
 def _slow_down(what: str, most: int) -> None:
     if seconds := limits.spend(f"{what}:{request.remote_addr}", most, 600):
-        raise limits.TooMany(_("Too many tries from this address: wait %(minutes)s min.", minutes=(seconds + 59) // 60), seconds)
+        raise limits.TooMany(
+            _(
+                "Too many tries from this address: wait %(minutes)s min.",
+                minutes=(seconds + 59) // 60,
+            ),
+            seconds,
+        )

@@ -1,14 +1,35 @@
-"""Following a sale after it is accepted: documents, relays, the answer to the reception, how one is paid."""
+"""Following a sale after it is accepted: documents, relays, the answer to the reception, how one is
+paid.
+"""
 
 import base64
 from typing import Any
 
-from flask import Response, abort, flash, make_response, redirect, render_template, request, send_file, url_for
+from flask import (
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
 from flask_babel import gettext as _
 
 from models import Customer, Offer, OfferState, Parcel, PaymentMeans, Photo
 from portal import bp
-from portal.access import actor, customer_required, inside, me, mine, remember, signed_in_lately, site
+from portal.access import (
+    actor,
+    customer_required,
+    inside,
+    me,
+    mine,
+    remember,
+    signed_in_lately,
+    site,
+)
 from portal.account import account_page
 from portal.forms import IbanForm, refused, saying_why
 from services import files, limits, once, settings, visits
@@ -27,7 +48,9 @@ PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRA
 
 @bp.get("/documents/<token>")
 def document(token: str) -> Any:
-    """What a mail links to: signed, expiring, readable without signing in. A click on the label is counted."""
+    """What a mail links to: signed, expiring, readable without signing in. A click on the label is
+    counted.
+    """
     try:
         what, id = links.read_document(token)
         if what == "label":
@@ -83,17 +106,32 @@ def relays(number: str) -> Any:
     try:
         postcode = customers.clean_postcode(words)
         if seconds := limits.spend(f"relays:{request.remote_addr}", 20, 60):
-            raise limits.TooMany(_("Too many searches: wait %(seconds)s seconds.", seconds=seconds), seconds)
+            raise limits.TooMany(
+                _("Too many searches: wait %(seconds)s seconds.", seconds=seconds), seconds
+            )
         found = parcels.relays_near(offer.vendor_id, postcode)
-        sentence = "" if found else _("Mondial Relay does not answer just now: try again in a few minutes.")
+        sentence = (
+            ""
+            if found
+            else _("Mondial Relay does not answer just now: try again in a few minutes.")
+        )
     except customers.Invalid as wrong:
         postcode, sentence = words[:10], str(wrong)
-    return render_template("portal/sell/relays.html", offer=mine.offer(number), relays=found, postcode=postcode, sentence=sentence)
+    return render_template(
+        "portal/sell/relays.html",
+        offer=mine.offer(number),
+        relays=found,
+        postcode=postcode,
+        sentence=sentence,
+    )
 
 
 def _label(parcel: Parcel, size: str = "A4") -> Response:
     number = parcel.label_number
-    return _pdf(parcels.label_file(parcel, size if size in parcels.FORMATS else "A4"), f"etiquette-{number}.pdf")
+    return _pdf(
+        parcels.label_file(parcel, size if size in parcels.FORMATS else "A4"),
+        f"etiquette-{number}.pdf",
+    )
 
 
 def _slip(offer: Offer) -> Response:
@@ -126,7 +164,9 @@ def answer_reception(number: str) -> Any:
         return redirect(first)
     with unit_of_work():
         offer = mine.offer(number)
-        chosen = {line.id: request.form.get(f"line-{line.id}", "") for line in reception.pending(offer)}
+        chosen = {
+            line.id: request.form.get(f"line-{line.id}", "") for line in reception.pending(offer)
+        }
         reception.answer(offer, chosen, request.form.get("relay", "")[:6], by=actor())
         once.done(request.form.get("form_token", ""), url_for("portal.sale", number=number))
     flash(_("Thank you: your answer is on its way to the shop."), "success")
@@ -151,7 +191,9 @@ def choose_means(number: str) -> Any:
 @bp.post("/compte/iban")
 @customer_required
 def give_iban() -> Any:
-    """Keep the IBAN. The password is asked for, unless it was typed minutes ago and no IBAN is replaced; a change is announced by mail."""
+    """Keep the IBAN. The password is asked for, unless it was typed minutes ago and no IBAN is
+    replaced; a change is announced by mail.
+    """
     form = IbanForm(prefix="iban")
     after = inside(request.form.get("suite"), url_for("portal.account") + "#iban")
     if form.validate_on_submit():
@@ -166,10 +208,20 @@ def give_iban() -> Any:
                 assert isinstance(customer, Customer)
                 bank_details.give(customer, form.iban.data, form.holder.data, site=site())
                 if proves:
-                    customers.sign_out_everywhere(customer)  # who proved himself again goes on alone
+                    customers.sign_out_everywhere(
+                        customer
+                    )  # who proved himself again goes on alone
                 moved = seller_payments.iban_given(customer)
             flash(
-                _("Your IBAN is kept: your payment is being prepared. The bank may take a few days.") if moved else _("Your IBAN is kept."), "success"
+                (
+                    _(
+                        "Your IBAN is kept: your payment is being prepared. The bank may take a few"
+                        " days."
+                    )
+                    if moved
+                    else _("Your IBAN is kept.")
+                ),
+                "success",
             )
             return remember(make_response(redirect(after)), customer)
     return account_page(iban=form), 422 if refused(form) else 200
@@ -182,16 +234,35 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
     lines = reception.articles(offer)
     return {
         "here": f"{sites.address(offer.site)}/ventes/{offer.number}",
-        "parcel": parcel, "back": back, "pending": reception.pending(offer), "choices": reception.choices, "articles": lines,
-        "tracking": parcels.tracking_address(parcel) if parcel else "", "payment": offer.payment,
-        "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "", "iban": bank_details.masked(details),
-        "iban_usable": details is not None and details.refused_at is None, "accepted_cents": reception.accepted_cents(offer),
-        "bonus": seller_payments.store_credit.bonus_of, "needs_identity": parcels.needs_identity(offer) if offer.status in SENDABLE else False,
-        "has_slip": offer.status in SENDABLE, "was_controlled": any(line.controlled_at for line in lines), "can_choose": _can_choose(offer),
-        "outcome": reception.outcome_words, "default_outcome": settings.value("default_outcome"), "return_fee": settings.value("return_fee_cents"),
-    }  # fmt: skip
+        "parcel": parcel,
+        "back": back,
+        "pending": reception.pending(offer),
+        "choices": reception.choices,
+        "articles": lines,
+        "tracking": parcels.tracking_address(parcel) if parcel else "",
+        "payment": offer.payment,
+        "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "",
+        "iban": bank_details.masked(details),
+        "iban_usable": details is not None and details.refused_at is None,
+        "accepted_cents": reception.accepted_cents(offer),
+        "bonus": seller_payments.store_credit.bonus_of,
+        "needs_identity": parcels.needs_identity(offer) if offer.status in SENDABLE else False,
+        "has_slip": offer.status in SENDABLE,
+        "was_controlled": any(line.controlled_at for line in lines),
+        "can_choose": _can_choose(offer),
+        "outcome": reception.outcome_words,
+        "default_outcome": settings.value("default_outcome"),
+        "return_fee": settings.value("return_fee_cents"),
+    }
 
 
 def _can_choose(offer: Offer) -> bool:
-    open_states = (OfferState.to_check, OfferState.second_chance, OfferState.accepted, OfferState.received)
-    return offer.status in open_states and (offer.payment is None or offer.payment.status not in seller_payments.ON_ITS_WAY)
+    open_states = (
+        OfferState.to_check,
+        OfferState.second_chance,
+        OfferState.accepted,
+        OfferState.received,
+    )
+    return offer.status in open_states and (
+        offer.payment is None or offer.payment.status not in seller_payments.ON_ITS_WAY
+    )

@@ -1,4 +1,6 @@
-"""What a page shows beside its words: covers, logos, the brand's stylesheet. All of it may be cached."""
+"""What a page shows beside its words: covers, logos, the brand's stylesheet. All of it may be
+cached.
+"""
 
 import mimetypes
 import re
@@ -19,16 +21,22 @@ YEAR = "public, max-age=31536000, immutable"
 
 @bp.get("/jaquette/<ean>")
 def cover(ean: str) -> Any:
-    """The cover of an article: the photo we have, else one drawn from title and platform; never a broken picture."""
+    """The cover of an article: the photo we have, else one drawn from title and platform; never a
+    broken picture.
+    """
     found = catalogue.cover_of(ean)
     stored, title, platform = found or (None, ean, "")
     if stored and files.path(stored).exists():
-        response: Response = make_response(send_file(files.path(stored), mimetype=mimetypes.guess_type(stored)[0]))
+        response: Response = make_response(
+            send_file(files.path(stored), mimetype=mimetypes.guess_type(stored)[0])
+        )
     else:
         response = make_response(catalogue.drawn_cover(title, platform))
         response.mimetype = "image/svg+xml"
         # A picture of ours runs nothing, whatever a title holds.
-        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        )
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
 
@@ -44,13 +52,17 @@ def logo(name: str) -> Any:
 
 @bp.get("/marque/<int:site_id>-<digest>.css")
 def brand(site_id: int, digest: str) -> Any:
-    """Six colours and a radius as CSS variables; the digest in the address makes it cacheable for ever."""
+    """Six colours and a radius as CSS variables; the digest in the address makes it cacheable for
+    ever.
+    """
     site = db.session.get(Site, site_id)
     if site is None:
         abort(404)
     response = make_response(sites.stylesheet(site))
     response.mimetype = "text/css"
-    response.headers["Cache-Control"] = YEAR if digest == sites.stylesheet_hash(site) else "no-cache"
+    response.headers["Cache-Control"] = (
+        YEAR if digest == sites.stylesheet_hash(site) else "no-cache"
+    )
     return response
 
 

@@ -3,12 +3,32 @@
 from typing import Any
 from urllib.parse import quote as url_quote
 
-from flask import Response, flash, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask import (
+    Response,
+    flash,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import gettext as _
 
 from models import LineState, Offer, OfferLine, OfferState, PaymentState
 from portal import bp
-from portal.access import actor, cart, cart_cookie, customer_required, me, mine, remember_cart, site, wants_fragment
+from portal.access import (
+    actor,
+    cart,
+    cart_cookie,
+    customer_required,
+    me,
+    mine,
+    remember_cart,
+    site,
+    wants_fragment,
+)
 from portal.follow import payment_facts
 from services import files, limits, once, settings, workflow
 from services.buyback import offers, parcels, pricing
@@ -29,29 +49,45 @@ def sell() -> Any:
 
 
 def _quote(words: str) -> pricing.Quote:
-    if seconds := limits.spend(f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60):
-        raise limits.TooMany(_("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds), seconds)
+    if seconds := limits.spend(
+        f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60
+    ):
+        raise limits.TooMany(
+            _("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds),
+            seconds,
+        )
     here, customer = cart(), me()
     quote = pricing.quote(g.site_id, words, seller_id=customer.id if customer else None)
     if here and quote.variant_id:
         held = sum(1 for line in offers.kept(here) if line.variant_id == quote.variant_id)
         if held:
-            quote = pricing.quote(g.site_id, words, copies_in_cart=held, seller_id=customer.id if customer else None)
+            quote = pricing.quote(
+                g.site_id, words, copies_in_cart=held, seller_id=customer.id if customer else None
+            )
     return quote
 
 
 def _sell_page(quote: pricing.Quote | None = None, toast: dict[str, Any] | None = None) -> Response:
     template = "portal/sell/_vente.html" if wants_fragment() else "portal/sell/scan.html"
-    page = make_response(render_template(template, quote=quote, cart=cart(), toast=toast, grouped=catalogue.grouped))
+    page = make_response(
+        render_template(template, quote=quote, cart=cart(), toast=toast, grouped=catalogue.grouped)
+    )
     page.headers["Vary"] = "X-Fragment, Cookie"
     return page
 
 
 @bp.post("/scanner")
 def scan() -> Any:
-    """Read the barcode on one camera picture (the request's body, a JPEG). Nothing is kept or logged."""
-    if seconds := limits.spend(f"photo:{request.remote_addr}", settings.value("photos_per_minute"), 60):
-        return jsonify(ean=None, error=_("Slow down: wait %(seconds)s seconds.", seconds=seconds)), 429
+    """Read the barcode on one camera picture (the request's body, a JPEG). Nothing is kept or
+    logged.
+    """
+    if seconds := limits.spend(
+        f"photo:{request.remote_addr}", settings.value("photos_per_minute"), 60
+    ):
+        return (
+            jsonify(ean=None, error=_("Slow down: wait %(seconds)s seconds.", seconds=seconds)),
+            429,
+        )
     found = files.read_barcode(request.get_data(cache=False))
     if not found:
         return jsonify(ean=None)
@@ -63,13 +99,17 @@ def scan() -> Any:
 
 @bp.post("/photo")
 def photo() -> Any:
-    """Read the barcode on a photo sent by a form: the way without camera access and without JavaScript."""
+    """Read the barcode on a photo sent by a form: the way without camera access and without
+    JavaScript.
+    """
     if limits.spend(f"photo:{request.remote_addr}", settings.value("photos_per_minute"), 60):
         raise Refused(_("Too many pictures in one minute: type the barcode instead."))
     upload = request.files.get("photo")
     found = files.read_barcode(upload.read()) if upload and upload.filename else None
     if found is None:
-        flash(_("No barcode was found on this photo: come closer, or type the 13 digits."), "warning")
+        flash(
+            _("No barcode was found on this photo: come closer, or type the 13 digits."), "warning"
+        )
         return redirect(url_for("portal.sell") + "#ean")
     return redirect(url_for("portal.sell", ean=found))
 
@@ -86,7 +126,11 @@ def add() -> Any:
             line = offers.add(here, words)
             once.done(token, url_for("portal.sell"))
             cart_token, title, price = here.token, line.title, line.price_cents
-        toast = {"text": _("« %(title)s » is in your sale.", title=title), "good": True, "price": price}
+        toast = {
+            "text": _("« %(title)s » is in your sale.", title=title),
+            "good": True,
+            "price": price,
+        }
     else:
         here = cart()
         cart_token, toast = here.token if here else "", None
@@ -105,7 +149,10 @@ def take_out(line_id: int) -> Any:
         here, line = _line(line_id)
         offers.take_out(here, line)
         title = line.title
-    toast = {"text": _("« %(title)s » taken out", title=title), "undo": url_for("portal.put_back", line_id=line_id)}
+    toast = {
+        "text": _("« %(title)s » taken out", title=title),
+        "undo": url_for("portal.put_back", line_id=line_id),
+    }
     return _after_change(toast)
 
 
@@ -136,7 +183,15 @@ def _after_change(toast: dict[str, Any] | None, cart_token: str = "") -> Respons
         return _recap_page(toast)
     if cart_token:
         found = offers.cart_by_token(cart_token, site())
-        return make_response(render_template("portal/sell/_vente.html", quote=None, cart=found or cart(), toast=toast, grouped=catalogue.grouped))
+        return make_response(
+            render_template(
+                "portal/sell/_vente.html",
+                quote=None,
+                cart=found or cart(),
+                toast=toast,
+                grouped=catalogue.grouped,
+            )
+        )
     return _sell_page(None, toast)
 
 
@@ -150,7 +205,9 @@ def _recap_page(toast: dict[str, Any] | None = None) -> Response:
     completable = offers.can_complete(customer, site()) if customer else None
     template = "portal/sell/_recap.html" if wants_fragment() else "portal/sell/recap.html"
     moves = offers.price_moves(here) if here else []
-    page = make_response(render_template(template, cart=here, moves=moves, toast=toast, completable=completable))
+    page = make_response(
+        render_template(template, cart=here, moves=moves, toast=toast, completable=completable)
+    )
     page.headers["Vary"] = "X-Fragment, Cookie"
     return page
 
@@ -160,7 +217,9 @@ def _recap_page(toast: dict[str, Any] | None = None) -> Response:
 
 @bp.post("/finaliser")
 def finalise() -> Any:
-    """Send the proposal. Without an account it asks for one first; the cart stays. A second click gives the same page."""
+    """Send the proposal. Without an account it asks for one first; the cart stays. A second click
+    gives the same page.
+    """
     if me() is None:
         return redirect(url_for("portal.open_account", suite=url_for("portal.recap")))
     if first := once.seen(request.form.get("form_token", "")):
@@ -174,7 +233,13 @@ def finalise() -> Any:
         if moves:
             for moved in moves:
                 flash(moved.sentence, "warning")
-            flash(_("Prices moved since you put these games aside: look at the new total, then finalise."), "warning")
+            flash(
+                _(
+                    "Prices moved since you put these games aside: look at the new total, then"
+                    " finalise."
+                ),
+                "warning",
+            )
             return redirect(url_for("portal.recap"))
         offers.finalise(here, customer, by=actor())
         location = url_for("portal.thanks", number=here.number)
@@ -207,7 +272,10 @@ def complete(number: str) -> Any:
 @customer_required
 def thanks(number: str) -> Any:
     offer = mine.offer(number)
-    if offer.status not in (OfferState.to_check, OfferState.accepted):  # an old link: the sale has gone on since
+    if offer.status not in (
+        OfferState.to_check,
+        OfferState.accepted,
+    ):  # an old link: the sale has gone on since
         return redirect(url_for("portal.sale", number=number))
     return render_template("portal/sell/thanks.html", offer=offer)
 
@@ -220,8 +288,13 @@ def thanks(number: str) -> Any:
 def sales() -> Any:
     customer = me()
     assert customer is not None
-    return render_template("portal/sell/sales.html", sales=offers.of_customer(customer), words=offers.SELLER_WORDS, new_total=offers.counter_total,
-                           said=sale_words)  # fmt: skip
+    return render_template(
+        "portal/sell/sales.html",
+        sales=offers.of_customer(customer),
+        words=offers.SELLER_WORDS,
+        new_total=offers.counter_total,
+        said=sale_words,
+    )
 
 
 @bp.get("/ventes/<number>")
@@ -263,11 +336,17 @@ def answer(number: str) -> Any:
 
 
 def sale_words(offer: Offer) -> str:
-    """Where a sale is, in the seller's words: its payment says more than its state, its parcel too."""
+    """Where a sale is, in the seller's words: its payment says more than its state, its parcel
+    too.
+    """
     if offer.payment is not None and offer.status in (OfferState.received, OfferState.settled):
         return str(seller_payments.words_for_seller(offer.payment))
     parcel = parcels.live_parcel(offer) if offer.status is OfferState.accepted else None
-    return workflow.words_of(parcel.status) if parcel and parcel.dropped_at else str(offers.SELLER_WORDS[offer.status])
+    return (
+        workflow.words_of(parcel.status)
+        if parcel and parcel.dropped_at
+        else str(offers.SELLER_WORDS[offer.status])
+    )
 
 
 def _trail(offer: Offer) -> list[dict[str, Any]]:
@@ -278,20 +357,30 @@ def _trail(offer: Offer) -> list[dict[str, Any]]:
     ended = offer.status in (S.declined, S.refused)
     steps = [
         {"text": _("Offer sent"), "at": offer.finalised_at, "done": True},
-        {"text": str(offers.SELLER_WORDS[offer.status]) if ended else _("Validated"), "at": offer.decided_at if decided or ended else None,
-         "done": decided, "ended": ended},
-    ]  # fmt: skip
+        {
+            "text": str(offers.SELLER_WORDS[offer.status]) if ended else _("Validated"),
+            "at": offer.decided_at if decided or ended else None,
+            "done": decided,
+            "ended": ended,
+        },
+    ]
     if not ended:
         parcel, payment = parcels.live_parcel(offer), offer.payment
         opened = parcel.opened_at if parcel else None
-        paid_at = payment.paid_at or payment.told_at if payment and payment.status in (PaymentState.in_file, PaymentState.paid) else None
+        paid_at = (
+            payment.paid_at or payment.told_at
+            if payment and payment.status in (PaymentState.in_file, PaymentState.paid)
+            else None
+        )
         steps += [
             {"text": text, "at": at, "done": at is not None}
             for text, at in (
-                (_("Parcel dropped off"), parcel.dropped_at if parcel else None), (_("Received"), opened), (_("Checked"), offer.received_at),
+                (_("Parcel dropped off"), parcel.dropped_at if parcel else None),
+                (_("Received"), opened),
+                (_("Checked"), offer.received_at),
                 (_("Paid"), paid_at),
             )
-        ]  # fmt: skip
+        ]
         if paid_at is None and payment and payment.status is PaymentState.in_file:
             steps[-1]["done"] = True
     current = next((step for step in steps if not step["done"]), None)

@@ -1,1 +1,3 @@
-"""What the business does: no HTTP, no HTML, no commit (unit.py and outbox.py alone begin and end transactions)."""
+"""What the business does: no HTTP, no HTML, no commit (unit.py and outbox.py alone begin and end
+transactions).
+"""

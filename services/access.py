@@ -1,6 +1,8 @@
-"""Which rows a person may see: one rule for lists, pages, actions, drop-downs, exports and what he writes.
+"""Which rows a person may see: one rule for lists, pages, actions, drop-downs, exports and what he
+writes.
 
-The first of two layers: every ORM query of a limited session is narrowed here, whatever view makes it.
+The first of two layers: every ORM query of a limited session is narrowed here, whatever view makes
+it.
 The second is admin/base.py, which re-reads each row it was asked for through the same session.
 """
 
@@ -111,7 +113,8 @@ OWNED: tuple[tuple[Any, str], ...] = (
     (StockConflict, "vendor_id"),
     (Listing, "vendor_id"),
 )
-# Rows of one store: who is tied to stores sees those of his alone. A row of no store is the whole vendor's.
+# Rows of one store: who is tied to stores sees those of his alone. A row of no store is the whole
+# vendor's.
 OF_A_STORE: tuple[Any, ...] = (
     Item,
     Movement,
@@ -126,14 +129,27 @@ OF_A_STORE: tuple[Any, ...] = (
 )
 # What a row may point at that belongs to a vendor: column -> what it names.
 POINTS_AT: dict[str, Any] = {
-    "store_id": Store, "site_id": Site, "offer_id": Offer, "from_store_id": Store, "to_store_id": Store, "key_id": MachineKey, "counted_key_id": MachineKey,
-    "webhook_id": Webhook, "item_id": Item, "listing_id": Listing, "count_id": StockCount, "transfer_id": StockTransfer, "reservation_id": Reservation,
-}  # fmt: skip
+    "store_id": Store,
+    "site_id": Site,
+    "offer_id": Offer,
+    "from_store_id": Store,
+    "to_store_id": Store,
+    "key_id": MachineKey,
+    "counted_key_id": MachineKey,
+    "webhook_id": Webhook,
+    "item_id": Item,
+    "listing_id": Listing,
+    "count_id": StockCount,
+    "transfer_id": StockTransfer,
+    "reservation_id": Reservation,
+}
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The vendors a person works for, and, when he is tied to some, the stores he works in (None: all of theirs)."""
+    """The vendors a person works for, and, when he is tied to some, the stores he works in (None:
+    all of theirs).
+    """
 
     vendors: frozenset[int] = frozenset()
     stores: frozenset[int] | None = None
@@ -159,7 +175,9 @@ def scope() -> Scope | None:
 
 
 def tied_stores() -> frozenset[int] | None:
-    """The stores whoever is at work is tied to; None when the whole of a vendor, or everything, is open to him."""
+    """The stores whoever is at work is tied to; None when the whole of a vendor, or everything, is
+    open to him.
+    """
     limit = _scope.get()
     return limit.stores if limit is not None else None
 
@@ -170,34 +188,63 @@ def begin(scope: Scope | None) -> None:
 
 
 def scope_of(user_id: int) -> Scope:
-    """Where a member of staff works. One membership without a store opens all stores of its vendor."""
+    """Where a member of staff works. One membership without a store opens all stores of its
+    vendor.
+    """
     with limited_to(None):
-        rows = db.session.execute(db.select(Membership.vendor_id, Membership.store_id).where(Membership.user_id == user_id)).all()
+        rows = db.session.execute(
+            db.select(Membership.vendor_id, Membership.store_id).where(
+                Membership.user_id == user_id
+            )
+        ).all()
         vendors = frozenset(vendor for vendor, _store in rows)
         if all(store is None for _vendor, store in rows):
             return Scope(vendors)
         whole = {vendor for vendor, store in rows if store is None}
         theirs = db.session.scalars(db.select(Store.id).where(Store.vendor_id.in_(whole)))
-        return Scope(vendors, frozenset({*theirs, *(store for _vendor, store in rows if store is not None)}))
+        return Scope(
+            vendors, frozenset({*theirs, *(store for _vendor, store in rows if store is not None)})
+        )
 
 
 @lru_cache(maxsize=500)
 def _criteria(scope: Scope) -> tuple[Any, ...]:
     ids = tuple(scope.vendors)
-    options = [with_loader_criteria(model, getattr(model, column).in_(ids) if ids else false(), include_aliases=True) for model, column in OWNED]
+    options = [
+        with_loader_criteria(
+            model, getattr(model, column).in_(ids) if ids else false(), include_aliases=True
+        )
+        for model, column in OWNED
+    ]
     offers = db.select(Offer.id).where(Offer.vendor_id.in_(ids))
     sites = db.select(Site.id).where(Site.vendor_id.in_(ids))
-    sellers = db.select(Offer.customer_id).where(Offer.vendor_id.in_(ids), Offer.customer_id.is_not(None))
+    sellers = db.select(Offer.customer_id).where(
+        Offer.vendor_id.in_(ids), Offer.customer_id.is_not(None)
+    )
     options += [
         with_loader_criteria(OfferLine, OfferLine.offer_id.in_(offers), include_aliases=True),
         with_loader_criteria(Customer, Customer.id.in_(sellers), include_aliases=True),
-        with_loader_criteria(BankDetails, BankDetails.customer_id.in_(sellers), include_aliases=True),
-        with_loader_criteria(ParcelEvent, ParcelEvent.parcel_id.in_(db.select(Parcel.id).where(Parcel.vendor_id.in_(ids))), include_aliases=True),
         with_loader_criteria(
-            TransferLine, TransferLine.batch_id.in_(db.select(TransferBatch.id).where(TransferBatch.vendor_id.in_(ids))), include_aliases=True
+            BankDetails, BankDetails.customer_id.in_(sellers), include_aliases=True
         ),
         with_loader_criteria(
-            Entry, Entry.transaction_id.in_(db.select(LedgerTransaction.id).where(LedgerTransaction.vendor_id.in_(ids))), include_aliases=True
+            ParcelEvent,
+            ParcelEvent.parcel_id.in_(db.select(Parcel.id).where(Parcel.vendor_id.in_(ids))),
+            include_aliases=True,
+        ),
+        with_loader_criteria(
+            TransferLine,
+            TransferLine.batch_id.in_(
+                db.select(TransferBatch.id).where(TransferBatch.vendor_id.in_(ids))
+            ),
+            include_aliases=True,
+        ),
+        with_loader_criteria(
+            Entry,
+            Entry.transaction_id.in_(
+                db.select(LedgerTransaction.id).where(LedgerTransaction.vendor_id.in_(ids))
+            ),
+            include_aliases=True,
         ),
         with_loader_criteria(SiteHost, SiteHost.site_id.in_(sites), include_aliases=True),
         with_loader_criteria(VisitDay, VisitDay.site_id.in_(sites), include_aliases=True),
@@ -206,25 +253,48 @@ def _criteria(scope: Scope) -> tuple[Any, ...]:
         db.select(StockCount.id).where(StockCount.vendor_id.in_(ids)),
         db.select(StockTransfer.id).where(StockTransfer.vendor_id.in_(ids)),
     )
-    keys, own = db.select(MachineKey.id).where(MachineKey.vendor_id.in_(ids)), db.select(Listing.id).where(Listing.vendor_id.in_(ids))
+    keys, own = (
+        db.select(MachineKey.id).where(MachineKey.vendor_id.in_(ids)),
+        db.select(Listing.id).where(Listing.vendor_id.in_(ids)),
+    )
     options += [
-        with_loader_criteria(StockCountLine, StockCountLine.count_id.in_(counts), include_aliases=True),
-        with_loader_criteria(StockTransferLine, StockTransferLine.transfer_id.in_(transfers), include_aliases=True),
-        with_loader_criteria(IdempotentRequest, IdempotentRequest.key_id.in_(keys), include_aliases=True),
-        with_loader_criteria(PricePoint, PricePoint.listing_id.is_(None) | PricePoint.listing_id.in_(own), include_aliases=True),
+        with_loader_criteria(
+            StockCountLine, StockCountLine.count_id.in_(counts), include_aliases=True
+        ),
+        with_loader_criteria(
+            StockTransferLine, StockTransferLine.transfer_id.in_(transfers), include_aliases=True
+        ),
+        with_loader_criteria(
+            IdempotentRequest, IdempotentRequest.key_id.in_(keys), include_aliases=True
+        ),
+        with_loader_criteria(
+            PricePoint,
+            PricePoint.listing_id.is_(None) | PricePoint.listing_id.in_(own),
+            include_aliases=True,
+        ),
     ]
     if scope.stores is not None:
         stores = tuple(scope.stores)
         options += [
             with_loader_criteria(Store, Store.id.in_(stores), include_aliases=True),
             with_loader_criteria(
-                StockTransfer, StockTransfer.from_store_id.in_(stores) | StockTransfer.to_store_id.in_(stores), include_aliases=True
+                StockTransfer,
+                StockTransfer.from_store_id.in_(stores) | StockTransfer.to_store_id.in_(stores),
+                include_aliases=True,
             ),
         ]
         for model in OF_A_STORE:
             mine = model.store_id.in_(stores)
             options.append(
-                with_loader_criteria(model, mine | model.store_id.is_(None) if model.__table__.c.store_id.nullable else mine, include_aliases=True)
+                with_loader_criteria(
+                    model,
+                    (
+                        mine | model.store_id.is_(None)
+                        if model.__table__.c.store_id.nullable
+                        else mine
+                    ),
+                    include_aliases=True,
+                )
             )
     return tuple(options)
 
@@ -239,7 +309,9 @@ def _narrow(state: Any) -> None:
 
 @event.listens_for(Session, "before_flush")
 def _refuse_foreign_rows(session: Session, _context: Any, _instances: Any) -> None:
-    """What is written must belong to the same vendors, before and after; a foreign owner or a foreign reference is refused."""
+    """What is written must belong to the same vendors, before and after; a foreign owner or a
+    foreign reference is refused.
+    """
     scope = _scope.get()
     if scope is None:
         return
@@ -249,7 +321,12 @@ def _refuse_foreign_rows(session: Session, _context: Any, _instances: Any) -> No
                 if owner is not None and owner not in scope.vendors:
                     raise Refused(_("This belongs to another shop: nothing was changed."))
             store = getattr(row, "store_id", None)
-            if scope.stores is not None and isinstance(row, OF_A_STORE) and store is not None and store not in scope.stores:
+            if (
+                scope.stores is not None
+                and isinstance(row, OF_A_STORE)
+                and store is not None
+                and store not in scope.stores
+            ):
                 raise Refused(_("This belongs to another shop: nothing was changed."))
 
 
@@ -265,5 +342,7 @@ def _owners(row: Any) -> list[int | None]:
         if name in state.attrs:
             for key in (*state.attrs[name].history.added, *state.attrs[name].history.unchanged):
                 if key is not None:
-                    owners.append(db.session.scalar(db.select(model.vendor_id).where(model.id == key)))
+                    owners.append(
+                        db.session.scalar(db.select(model.vendor_id).where(model.id == key))
+                    )
     return owners

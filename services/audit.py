@@ -1,6 +1,8 @@
-"""The audit log: who signed in, who read what is sealed, who changed rights. Chained, only ever added, kept a year.
+"""The audit log: who signed in, who read what is sealed, who changed rights. Chained, only ever
+added, kept a year.
 
-What the business did is in the event log (services/workflow.py); this one answers « who looked, and from where ».
+What the business did is in the event log (services/workflow.py); this one answers « who looked, and
+from where ».
 Nothing sealed is ever written here: an IBAN is its last four digits, an address of mail is masked.
 """
 
@@ -55,26 +57,48 @@ WHAT: dict[str, Any] = {
 }
 
 
-def note(what: str, *, by: Actor, subject: str = "", vendor_id: int | None = None, **facts: Any) -> AuditEntry:
-    """Add an entry, in the caller's unit: what was done and its trace are kept together or not at all."""
+def note(
+    what: str, *, by: Actor, subject: str = "", vendor_id: int | None = None, **facts: Any
+) -> AuditEntry:
+    """Add an entry, in the caller's unit: what was done and its trace are kept together or not at
+    all.
+    """
     if what not in WHAT:
         raise KeyError(what)
     db.session.flush()
-    number = numbering.take(SERIES)  # its row stays locked until the unit ends, so that entries queue
-    previous = db.session.scalar(select(AuditEntry.hash).where(AuditEntry.number == number - 1)) or FIRST
+    number = numbering.take(
+        SERIES
+    )  # its row stays locked until the unit ends, so that entries queue
+    previous = (
+        db.session.scalar(select(AuditEntry.hash).where(AuditEntry.number == number - 1)) or FIRST
+    )
     from_where = trace.here()
     entry = AuditEntry(
-        number=number, what=what, subject=subject[:200], vendor_id=vendor_id, actor_kind=by.kind, actor_id=by.id, actor_name=by.name[:200],
-        facts=json.loads(json.dumps(facts, default=str)), address=from_where.address, request_id=from_where.id, previous_hash=previous, at=clock.now(),
-    )  # fmt: skip
+        number=number,
+        what=what,
+        subject=subject[:200],
+        vendor_id=vendor_id,
+        actor_kind=by.kind,
+        actor_id=by.id,
+        actor_name=by.name[:200],
+        facts=json.loads(json.dumps(facts, default=str)),
+        address=from_where.address,
+        request_id=from_where.id,
+        previous_hash=previous,
+        at=clock.now(),
+    )
     entry.hash = _hash(entry)
     db.session.add(entry)
     db.session.flush()
     return entry
 
 
-def note_now(what: str, *, by: Actor, subject: str = "", vendor_id: int | None = None, **facts: Any) -> None:
-    """The same in a unit of its own: before something sealed is shown, or when nothing else is written."""
+def note_now(
+    what: str, *, by: Actor, subject: str = "", vendor_id: int | None = None, **facts: Any
+) -> None:
+    """The same in a unit of its own: before something sealed is shown, or when nothing else is
+    written.
+    """
     with unit_of_work():
         note(what, by=by, subject=subject, vendor_id=vendor_id, **facts)
 
@@ -94,21 +118,41 @@ def verify() -> Verdict:
     gone = numbering.last(GONE)
     previous = number = None
     count = 0
-    for entry in db.session.scalars(select(AuditEntry).where(AuditEntry.number <= last).order_by(AuditEntry.number).execution_options(yield_per=500)):
+    for entry in db.session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.number <= last)
+        .order_by(AuditEntry.number)
+        .execution_options(yield_per=500)
+    ):
         if number is None and entry.number != gone + 1:
             return Verdict(count, gone + 1, _("Entry %(number)s is missing.", number=gone + 1))
         if number is not None and entry.number != number + 1:
             return Verdict(count, number + 1, _("Entry %(number)s is missing.", number=number + 1))
         if (previous is not None and entry.previous_hash != previous) or entry.hash != _hash(entry):
-            return Verdict(count, entry.number, _("Entry %(number)s is not the one that was written: the chain breaks there.", number=entry.number))
+            return Verdict(
+                count,
+                entry.number,
+                _(
+                    "Entry %(number)s is not the one that was written: the chain breaks there.",
+                    number=entry.number,
+                ),
+            )
         previous, number, count = entry.hash, entry.number, count + 1
     if (number or gone) < last:
-        return Verdict(count, (number or gone) + 1, _("Entry %(number)s is missing.", number=(number or gone) + 1))
-    return Verdict(count, None, _("%(count)s entries read: none is missing or changed.", count=count))
+        return Verdict(
+            count,
+            (number or gone) + 1,
+            _("Entry %(number)s is missing.", number=(number or gone) + 1),
+        )
+    return Verdict(
+        count, None, _("%(count)s entries read: none is missing or changed.", count=count)
+    )
 
 
 def forget(entry: AuditEntry) -> None:
-    """A year is over. The number is written down, so that a hole at the beginning is told from what went with its time."""
+    """A year is over. The number is written down, so that a hole at the beginning is told from what
+    went with its time.
+    """
     if entry.number == numbering.last(GONE) + 1:
         numbering.take(GONE)
     db.session.delete(entry)
@@ -116,7 +160,18 @@ def forget(entry: AuditEntry) -> None:
 
 def _hash(entry: AuditEntry) -> str:
     at = entry.at.astimezone(clock.UTC).isoformat(timespec="microseconds")
-    words = [entry.number, entry.what, entry.subject, entry.vendor_id, entry.actor_kind, entry.actor_id, entry.actor_name, entry.facts, entry.address,
-             entry.request_id, at]  # fmt: skip
+    words = [
+        entry.number,
+        entry.what,
+        entry.subject,
+        entry.vendor_id,
+        entry.actor_kind,
+        entry.actor_id,
+        entry.actor_name,
+        entry.facts,
+        entry.address,
+        entry.request_id,
+        at,
+    ]
     text = json.dumps(words, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{entry.previous_hash}\n{text}".encode()).hexdigest()

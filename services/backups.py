@@ -1,11 +1,16 @@
-"""Backups that can be trusted: one encrypted file holding the database, every stored file, and a manifest to verify both.
+"""Backups that can be trusted: one encrypted file holding the database, every stored file, and a
+manifest to verify both.
 
-The database is copied in one consistent view (SQLite's backup API, pg_dump), then the files: what a row names was stored
-before the row, so nothing it names can be missing. A restore goes into an empty place, checks everything again and holds
+The database is copied in one consistent view (SQLite's backup API, pg_dump), then the files: what a
+row names was stored
+before the row, so nothing it names can be missing. A restore goes into an empty place, checks
+everything again and holds
 all sendings: what the backup believes to be waiting may have left since.
 
-Layout of a « .comptoir » file: the line « COMPTOIR-BACKUP 1 <key id> <8 bytes in hex> », then chunks of at most 1 MiB, each a
-4-byte length and AES-256-GCM(nonce = those 8 bytes + the chunk's number, data = number + « last » mark): a chunk cut off,
+Layout of a « .comptoir » file: the line « COMPTOIR-BACKUP 1 <key id> <8 bytes in hex> », then
+chunks of at most 1 MiB, each a
+4-byte length and AES-256-GCM(nonce = those 8 bytes + the chunk's number, data = number + « last »
+mark): a chunk cut off,
 swapped or changed does not open. Inside: a gzipped tar, its « manifest.json » last.
 """
 
@@ -79,7 +84,8 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
     _sweep(data_dir, folder)
     now = clock.now()
     url = make_url(database_url)
-    # The plain copy stays beside the data, for our eyes only; nothing unsealed ever reaches the folder of backups.
+    # The plain copy stays beside the data, for our eyes only; nothing unsealed ever reaches the
+    # folder of backups.
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=MAKING) as scratch:
         dump = Path(scratch) / "database"
         counts = {} if url.get_backend_name() == "sqlite" else _counts(url, dump)
@@ -87,17 +93,29 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
         counts = counts or _counts(url, dump)
         names: dict[str, list[Any]] = {}
         part = folder / f"{MAKING}{os.urandom(4).hex()}.part"
-        with part.open("wb") as raw, _Sealing(raw) as sealed, gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=3) as packed, \
-                tarfile.open(fileobj=packed, mode="w|") as tar:  # fmt: skip
+        with (
+            part.open("wb") as raw,
+            _Sealing(raw) as sealed,
+            gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=3) as packed,
+            tarfile.open(fileobj=packed, mode="w|") as tar,
+        ):
             _add(tar, "database", dump, names)
             for entry in sorted(os.scandir(data_dir / "files"), key=lambda e: e.name):
                 if entry.is_file() and not entry.name.endswith(".part"):
                     try:
                         _add(tar, f"files/{entry.name}", Path(entry.path), names)
-                    except FileNotFoundError:  # forgotten by the night's job between the listing and the reading: no row names it
+                    # forgotten by the night's job between the listing and the reading: no row names
+                    # it
+                    except FileNotFoundError:
                         continue
-            manifest = {"version": 1, "made_at": now.isoformat(), "engine": url.get_backend_name(), "revision": revision(database_url),
-                        "counts": counts, "names": names}  # fmt: skip
+            manifest = {
+                "version": 1,
+                "made_at": now.isoformat(),
+                "engine": url.get_backend_name(),
+                "revision": revision(database_url),
+                "counts": counts,
+                "names": names,
+            }
             data = json.dumps(manifest, ensure_ascii=False, indent=1).encode()
             info = tarfile.TarInfo(MANIFEST)
             info.size = len(data)
@@ -118,8 +136,10 @@ def _sweep(data_dir: Path, folder: Path) -> None:
 
 
 def read_back(path: Path, wanted: set[str], data_dir: Path) -> int:
-    """Open every piece of a backup again and compare it with its manifest; `wanted` are stored files it must hold. Returns how many it holds.
-    Raises Damaged."""
+    """Open every piece of a backup again and compare it with its manifest; `wanted` are stored
+    files it must hold. Returns how many it holds.
+    Raises Damaged.
+    """
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=MAKING) as folder:
         manifest = open_backup(path, Path(folder))
     there = {Path(name).name for name in manifest["names"] if name.startswith("files/")}
@@ -140,7 +160,9 @@ def prune(folder: Path, keep: int) -> list[Path]:
 
 
 def open_backup(path: Path, into: Path) -> dict[str, Any]:
-    """Take a backup apart into an empty folder and check each piece against the manifest; returns it. Raises Damaged."""
+    """Take a backup apart into an empty folder and check each piece against the manifest; returns
+    it. Raises Damaged.
+    """
     into.mkdir(parents=True, exist_ok=True)
     seen: dict[str, list[Any]] = {}
     manifest: dict[str, Any] | None = None
@@ -149,7 +171,12 @@ def open_backup(path: Path, into: Path) -> dict[str, Any]:
             for member in tar:
                 source = tar.extractfile(member)
                 if source is None or not _is_ours(member.name):
-                    raise Damaged(_("The backup holds something that is not ours: « %(name)s ».", name=member.name[:80]))
+                    raise Damaged(
+                        _(
+                            "The backup holds something that is not ours: « %(name)s ».",
+                            name=member.name[:80],
+                        )
+                    )
                 if member.name == MANIFEST:
                     manifest = json.loads(source.read())
                     continue
@@ -161,20 +188,47 @@ def open_backup(path: Path, into: Path) -> dict[str, Any]:
     if manifest is None:
         raise Damaged(_("The backup is cut off: its end is missing."))
     if seen != manifest["names"]:
-        strange = [name for name in sorted({*seen, *manifest["names"]}) if seen.get(name) != manifest["names"].get(name)][:3]
-        raise Damaged(_("A piece of the backup is not the one that was kept: %(names)s.", names=", ".join(strange)))
+        strange = [
+            name
+            for name in sorted({*seen, *manifest["names"]})
+            if seen.get(name) != manifest["names"].get(name)
+        ][:3]
+        raise Damaged(
+            _(
+                "A piece of the backup is not the one that was kept: %(names)s.",
+                names=", ".join(strange),
+            )
+        )
     return manifest
 
 
 def load(manifest: dict[str, Any], folder: Path, database_url: str, data_dir: Path) -> None:
-    """Put an opened backup into an empty database and data directory. Raises Refused when either holds something, or the engine differs."""
+    """Put an opened backup into an empty database and data directory. Raises Refused when either
+    holds something, or the engine differs.
+    """
     url = make_url(database_url)
     if manifest["engine"] != url.get_backend_name():
-        raise Refused(_("This backup is of %(engine)s: restore it into a database of the same kind.", engine=manifest["engine"]))
+        raise Refused(
+            _(
+                "This backup is of %(engine)s: restore it into a database of the same kind.",
+                engine=manifest["engine"],
+            )
+        )
     if is_in_use(database_url):
-        raise Refused(_("This database is not empty: a backup is restored into a new one. Nothing was changed."))
+        raise Refused(
+            _(
+                "This database is not empty: a backup is restored into a new one. Nothing was"
+                " changed."
+            )
+        )
     if any((data_dir / "files").iterdir() if (data_dir / "files").exists() else ()):
-        raise Refused(_("%(place)s is not empty: a backup is restored into a new place. Nothing was changed.", place=str(data_dir / "files")))
+        raise Refused(
+            _(
+                "%(place)s is not empty: a backup is restored into a new place. Nothing was"
+                " changed.",
+                place=str(data_dir / "files"),
+            )
+        )
     _undump(url, folder / "database")
     (data_dir / "files").mkdir(parents=True, exist_ok=True)
     for source in sorted((folder / "files").iterdir()) if (folder / "files").exists() else ():
@@ -189,26 +243,40 @@ def is_in_use(database_url: str) -> bool:
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
-            return inspect(connection).has_table("vendor") and connection.execute(text("SELECT 1 FROM vendor LIMIT 1")).first() is not None
+            return (
+                inspect(connection).has_table("vendor")
+                and connection.execute(text("SELECT 1 FROM vendor LIMIT 1")).first() is not None
+            )
     finally:
         engine.dispose()
 
 
 def check_database(manifest: dict[str, Any], database_url: str) -> list[str]:
-    """The database itself: whole, its keys right, its tables as large as when it was copied. In words, nothing when all is well."""
+    """The database itself: whole, its keys right, its tables as large as when it was copied. In
+    words, nothing when all is well.
+    """
     found = []
     engine = create_engine(make_url(database_url))
     try:
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
-                if (verdict := connection.exec_driver_sql("PRAGMA integrity_check").scalar()) != "ok":
+                if (
+                    verdict := connection.exec_driver_sql("PRAGMA integrity_check").scalar()
+                ) != "ok":
                     found.append(_("The database is damaged: %(why)s.", why=str(verdict)[:200]))
                 if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                     found.append(_("A row of %(table)s points at nothing.", table=broken[0]))
             for table, count in manifest["counts"].items():
                 there = connection.execute(text(f'SELECT count(*) FROM "{table}"')).scalar() or 0
                 if there < count:
-                    found.append(_("%(table)s has %(there)s rows, it had %(count)s.", table=table, there=there, count=count))
+                    found.append(
+                        _(
+                            "%(table)s has %(there)s rows, it had %(count)s.",
+                            table=table,
+                            there=there,
+                            count=count,
+                        )
+                    )
     finally:
         engine.dispose()
     return found
@@ -218,14 +286,18 @@ def revision(database_url: str) -> str:
     engine = create_engine(make_url(database_url))
     try:
         with engine.connect() as connection:
-            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+            return str(
+                connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+            )
     finally:
         engine.dispose()
 
 
 @contextmanager
 def scratch_database(database_url: str, beside: Path) -> Iterator[tuple[str, Path]]:
-    """An empty database of the same engine, and an empty data directory, that go away afterwards: where a backup is verified."""
+    """An empty database of the same engine, and an empty data directory, that go away afterwards:
+    where a backup is verified.
+    """
     url = make_url(database_url)
     with tempfile.TemporaryDirectory(dir=beside, prefix=MAKING) as folder:
         data_dir = Path(folder)
@@ -251,28 +323,64 @@ def scratch_database(database_url: str, beside: Path) -> Iterator[tuple[str, Pat
 
 def _dump(url: URL, target: Path) -> None:
     if url.get_backend_name() == "sqlite":
-        with closing(sqlite3.connect(str(url.database), timeout=30)) as source, closing(sqlite3.connect(target)) as copy:
+        with (
+            closing(sqlite3.connect(str(url.database), timeout=30)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
             source.backup(copy, pages=-1)  # one view, in one go: writers wait for none of it (WAL)
         return
-    _run(url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", _libpq(url))
+    _run(
+        url,
+        "pg_dump",
+        "--format=custom",
+        "--no-owner",
+        "--no-privileges",
+        f"--file={target}",
+        _libpq(url),
+    )
 
 
 def _undump(url: URL, source: Path) -> None:
     if url.get_backend_name() == "sqlite":
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(source)) as copy, closing(sqlite3.connect(str(url.database))) as target:
+        with (
+            closing(sqlite3.connect(source)) as copy,
+            closing(sqlite3.connect(str(url.database))) as target,
+        ):
             copy.backup(target)
         return
-    _run(url, "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={_libpq(url)}", str(source))
+    _run(
+        url,
+        "pg_restore",
+        "--no-owner",
+        "--no-privileges",
+        "--exit-on-error",
+        "--single-transaction",
+        f"--dbname={_libpq(url)}",
+        str(source),
+    )
 
 
 def _run(url: URL, program: str, *arguments: str) -> None:
     if shutil.which(program) is None:
-        raise Refused(_("%(program)s is not installed: it comes with PostgreSQL's client programs (postgresql-client).", program=program))
-    env = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}  # not among the arguments, which everybody can list
-    done = subprocess.run([program, *arguments], env=env, capture_output=True, text=True, timeout=7200)
+        raise Refused(
+            _(
+                "%(program)s is not installed: it comes with PostgreSQL's client programs"
+                " (postgresql-client).",
+                program=program,
+            )
+        )
+    env = {
+        **os.environ,
+        **({"PGPASSWORD": str(url.password)} if url.password else {}),
+    }  # not among the arguments, which everybody can list
+    done = subprocess.run(
+        [program, *arguments], env=env, capture_output=True, text=True, timeout=7200
+    )
     if done.returncode:
-        raise Refused(_("%(program)s failed: %(why)s.", program=program, why=done.stderr.strip()[-300:]))
+        raise Refused(
+            _("%(program)s failed: %(why)s.", program=program, why=done.stderr.strip()[-300:])
+        )
 
 
 def _libpq(url: URL) -> str:
@@ -281,21 +389,36 @@ def _libpq(url: URL) -> str:
 
 
 def _counts(url: URL, dump: Path) -> dict[str, int]:
-    """How many rows each table of the copy holds: of the SQLite copy itself; of PostgreSQL's archive, what the live tables
-    that only ever grow held before it was made."""
+    """How many rows each table of the copy holds: of the SQLite copy itself; of PostgreSQL's
+    archive, what the live tables
+    that only ever grow held before it was made.
+    """
     if url.get_backend_name() == "sqlite":
         with closing(sqlite3.connect(dump)) as copy:
-            tables = [name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
-            return {name: copy.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
+            tables = [
+                name
+                for (name,) in copy.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE"
+                    " 'sqlite_%'"
+                )
+            ]
+            return {
+                name: copy.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+                for name in tables
+            }
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
-            return {name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar() or 0 for name in GROWING}
+            return {
+                name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar() or 0
+                for name in GROWING
+            }
     finally:
         engine.dispose()
 
 
-# Tables no row ever leaves before years: counted before PostgreSQL's archive is made, they cannot be smaller in it.
+# Tables no row ever leaves before years: counted before PostgreSQL's archive is made, they cannot
+# be smaller in it.
 GROWING = ("event", "ledger_transaction", "entry", "transfer_line", "seller_payment", "movement")
 
 
@@ -324,7 +447,9 @@ def _copy(source: IO[bytes], target: Path) -> list[Any]:
 
 def _is_ours(name: str) -> bool:
     parts = name.split("/")
-    return name in ("database", MANIFEST) or (len(parts) == 2 and parts[0] == "files" and parts[1] not in ("", ".", ".."))
+    return name in ("database", MANIFEST) or (
+        len(parts) == 2 and parts[0] == "files" and parts[1] not in ("", ".", "..")
+    )
 
 
 class _Hashing:
@@ -367,13 +492,17 @@ class _Sealing(io.RawIOBase):
             super().close()
 
     def _chunk(self, data: bytes, last: bool) -> None:
-        sealed = self._cipher.encrypt(_nonce(self._salt, self._number), data, _mark(self._number, last))
+        sealed = self._cipher.encrypt(
+            _nonce(self._salt, self._number), data, _mark(self._number, last)
+        )
         self._raw.write(len(sealed).to_bytes(4, "big") + sealed)
         self._number += 1
 
 
 class _Opening(io.RawIOBase):
-    """The plain bytes of a sealed file. Raises Damaged at the first chunk that does not open, and when the last one is missing."""
+    """The plain bytes of a sealed file. Raises Damaged at the first chunk that does not open, and
+    when the last one is missing.
+    """
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw, self._number, self._held, self._is_over = raw, 0, b"", False
@@ -388,7 +517,13 @@ class _Opening(io.RawIOBase):
         try:
             self._cipher = AESGCM(sealing.derived(PURPOSE, name))
         except sealing.CannotOpen:
-            raise Damaged(_("This backup was sealed with the key « %(name)s »: put that key into COMPTOIR_SEALING_KEYS.", name=name)) from None
+            raise Damaged(
+                _(
+                    "This backup was sealed with the key « %(name)s »: put that key into"
+                    " COMPTOIR_SEALING_KEYS.",
+                    name=name,
+                )
+            ) from None
 
     def readable(self) -> bool:
         return True
@@ -414,7 +549,9 @@ class _Opening(io.RawIOBase):
                 if self._raw.read(1):
                     raise Damaged(_("The backup goes on after its end."))
             return data
-        raise Damaged(_("The backup is damaged or cut off at its piece %(number)s.", number=number + 1))
+        raise Damaged(
+            _("The backup is damaged or cut off at its piece %(number)s.", number=number + 1)
+        )
 
 
 def _nonce(salt: bytes, number: int) -> bytes:

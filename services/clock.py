@@ -1,4 +1,6 @@
-"""The time: aware UTC inside, Paris on screen. Verbs ask now(); pure rules are handed the moment."""
+"""The time: aware UTC inside, Paris on screen. Verbs ask now(); pure rules are handed the
+moment.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +43,9 @@ def today() -> date:
 
 def end_of_day(day: date) -> datetime:
     """The last instant of a Paris day: a deadline « avant le 3 décembre inclus »."""
-    return datetime.combine(day + timedelta(days=1), time(0), PARIS).astimezone(UTC) - timedelta(seconds=1)
+    return datetime.combine(day + timedelta(days=1), time(0), PARIS).astimezone(UTC) - timedelta(
+        seconds=1
+    )
 
 
 def days_later(days: int, start: datetime | None = None) -> datetime:

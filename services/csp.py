@@ -1,6 +1,8 @@
-"""What browsers refused to load or run on our pages (Content-Security-Policy reports): counted, never kept word for word.
+"""What browsers refused to load or run on our pages (Content-Security-Policy reports): counted,
+never kept word for word.
 
-The address that receives them is open to everybody, so it believes nobody: few different rows, no query strings, short words.
+The address that receives them is open to everybody, so it believes nobody: few different rows, no
+query strings, short words.
 """
 
 import re
@@ -20,7 +22,9 @@ _PLAIN = re.compile(r"[^a-z-]")
 
 
 def reports(body: Any) -> list[tuple[str, str, str]]:
-    """(directive, what was blocked, page) of each report in a body, in either of the two shapes browsers send; strange ones are left out."""
+    """(directive, what was blocked, page) of each report in a body, in either of the two shapes
+    browsers send; strange ones are left out.
+    """
     given = body if isinstance(body, list) else [body]
     found = []
     for one in given[:20]:
@@ -29,28 +33,43 @@ def reports(body: Any) -> list[tuple[str, str, str]]:
         said = one.get("csp-report") or one.get("body") or {}
         if not isinstance(said, dict):
             continue
-        directive = said.get("effective-directive") or said.get("effectiveDirective") or said.get("violated-directive") or ""
+        directive = (
+            said.get("effective-directive")
+            or said.get("effectiveDirective")
+            or said.get("violated-directive")
+            or ""
+        )
         blocked = said.get("blocked-uri") or said.get("blockedURL") or ""
         page = said.get("document-uri") or said.get("documentURL") or ""
-        directive, blocked, page = (w.encode("utf-8", "replace").decode() if isinstance(w, str) else w for w in (directive, blocked, page))
+        directive, blocked, page = (
+            w.encode("utf-8", "replace").decode() if isinstance(w, str) else w
+            for w in (directive, blocked, page)
+        )
         if all(isinstance(words, str) for words in (directive, blocked, page)) and directive:
             found.append((_PLAIN.sub("", directive.lower())[:40], _place(blocked), _path(page)))
     return [row for row in found if row[0]]
 
 
 def note(rows: list[tuple[str, str, str]]) -> int:
-    """Count them, in the caller's unit; returns how many were kept. Past a few hundred different ones only known ones count."""
+    """Count them, in the caller's unit; returns how many were kept. Past a few hundred different
+    ones only known ones count.
+    """
     now, kept = clock.now(), 0
     room = MOST_ROWS - (db.session.scalar(select(func.count(CspReport.id))) or 0)
     for directive, blocked, page in rows:
-        known = select(CspReport.id).where(CspReport.directive == directive, CspReport.blocked == blocked, CspReport.page == page)
+        known = select(CspReport.id).where(
+            CspReport.directive == directive, CspReport.blocked == blocked, CspReport.page == page
+        )
         if db.session.scalar(known) is None:
             if room <= 0:
                 continue
             room -= 1
         insert = (sqlite if is_sqlite() else postgresql).insert(CspReport)
-        row = insert.values(directive=directive, blocked=blocked, page=page, times=1, first_at=now, last_at=now).on_conflict_do_update(
-            index_elements=[CspReport.directive, CspReport.blocked, CspReport.page], set_={"times": CspReport.times + 1, "last_at": now}
+        row = insert.values(
+            directive=directive, blocked=blocked, page=page, times=1, first_at=now, last_at=now
+        ).on_conflict_do_update(
+            index_elements=[CspReport.directive, CspReport.blocked, CspReport.page],
+            set_={"times": CspReport.times + 1, "last_at": now},
         )
         db.session.execute(row)
         kept += 1
@@ -60,11 +79,15 @@ def note(rows: list[tuple[str, str, str]]) -> int:
 def lately(days: int = 7) -> int:
     """How many were counted on rows seen these days."""
     since = clock.days_later(-days)
-    return int(db.session.scalar(select(func.sum(CspReport.times)).where(CspReport.last_at > since)) or 0)
+    return int(
+        db.session.scalar(select(func.sum(CspReport.times)).where(CspReport.last_at > since)) or 0
+    )
 
 
 def forget_old() -> int:
-    return db.session.execute(delete(CspReport).where(CspReport.last_at < clock.days_later(-KEPT_DAYS))).rowcount  # type: ignore[attr-defined]
+    return db.session.execute(
+        delete(CspReport).where(CspReport.last_at < clock.days_later(-KEPT_DAYS))
+    ).rowcount  # type: ignore[attr-defined]
 
 
 def _place(address: str) -> str:
@@ -73,7 +96,9 @@ def _place(address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return "?"
-    return (f"{parts.scheme}://{parts.netloc}" if parts.netloc else address.partition(":")[0])[:200].replace("\0", "")
+    return (f"{parts.scheme}://{parts.netloc}" if parts.netloc else address.partition(":")[0])[
+        :200
+    ].replace("\0", "")
 
 
 def _path(address: str) -> str:

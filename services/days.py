@@ -1,6 +1,8 @@
-"""Jobs of the day: each runs once for a Paris day, whoever rings, however often, and is caught up when the machine was off.
+"""Jobs of the day: each runs once for a Paris day, whoever rings, however often, and is caught up
+when the machine was off.
 
-A row with a unique key (job, day) is the claim. A job whose worker died is taken up again after its lease.
+A row with a unique key (job, day) is the claim. A job whose worker died is taken up again after its
+lease.
 """
 
 from collections.abc import Callable
@@ -29,13 +31,17 @@ class Job:
 
 
 def claim(job: Job) -> date | None:
-    """Take today's run of a job, in a unit of its own; None when it is too early, taken, or done."""
+    """Take today's run of a job, in a unit of its own; None when it is too early, taken, or
+    done.
+    """
     now = clock.now()
     local = clock.paris(now)
     if local.time() < job.after:
         return None
     day = local.date()
-    known = db.session.execute(select(DayRun.ended_at, DayRun.started_at).where(DayRun.job == job.name, DayRun.day == day)).first()
+    known = db.session.execute(
+        select(DayRun.ended_at, DayRun.started_at).where(DayRun.job == job.name, DayRun.day == day)
+    ).first()
     db.session.rollback()
     if known and (known.ended_at is not None or known.started_at > now - LEASE):
         return None
@@ -44,7 +50,12 @@ def claim(job: Job) -> date | None:
             if known is None:
                 session.add(DayRun(job=job.name, day=day, started_at=now))
                 return day
-            again = update(DayRun).where(DayRun.job == job.name, DayRun.day == day, DayRun.ended_at.is_(None), DayRun.started_at == known.started_at)
+            again = update(DayRun).where(
+                DayRun.job == job.name,
+                DayRun.day == day,
+                DayRun.ended_at.is_(None),
+                DayRun.started_at == known.started_at,
+            )
             return day if session.execute(again.values(started_at=now)).rowcount == 1 else None  # type: ignore[attr-defined]
     except IntegrityError:  # another worker was quicker
         return None
@@ -54,18 +65,26 @@ def ended(job: Job, day: date, error: str = "") -> None:
     """Write how it ended; one that failed is tried again after its lease, the same day."""
     with unit_of_work() as session:
         values = {"error": error[:500], **({} if error else {"ended_at": clock.now()})}
-        session.execute(update(DayRun).where(DayRun.job == job.name, DayRun.day == day).values(**values))
+        session.execute(
+            update(DayRun).where(DayRun.job == job.name, DayRun.day == day).values(**values)
+        )
 
 
 def still_at_it(names: set[str]) -> None:
     """The jobs under way here are alive, in the caller's unit: nobody takes them up."""
     if names:
-        db.session.execute(update(DayRun).where(DayRun.job.in_(names), DayRun.ended_at.is_(None)).values(started_at=clock.now()))
+        db.session.execute(
+            update(DayRun)
+            .where(DayRun.job.in_(names), DayRun.ended_at.is_(None))
+            .values(started_at=clock.now())
+        )
 
 
 def latest() -> dict[str, DayRun]:
     """The last run of each job."""
-    rows = db.session.scalars(select(DayRun).where(DayRun.day >= clock.today() - timedelta(days=7)).order_by(DayRun.day))
+    rows = db.session.scalars(
+        select(DayRun).where(DayRun.day >= clock.today() - timedelta(days=7)).order_by(DayRun.day)
+    )
     return {row.job: row for row in rows}
 
 

@@ -1,6 +1,8 @@
-"""PDF pieces shared by slips, labels and extracts: black on white, core fonts, barcodes drawn as rectangles.
+"""PDF pieces shared by slips, labels and extracts: black on white, core fonts, barcodes drawn as
+rectangles.
 
-Rectangles are ten times faster than a barcode picture, and sharper; plain cells ten times faster than tables.
+Rectangles are ten times faster than a barcode picture, and sharper; plain cells ten times faster
+than tables.
 """
 
 import functools
@@ -15,7 +17,9 @@ from services import clock
 
 
 def latin(words: str) -> str:
-    """What the printer's own fonts can show (Windows-1252, so € and œ too); any other letter is spelled in plain Latin ones."""
+    """What the printer's own fonts can show (Windows-1252, so € and œ too); any other letter is
+    spelled in plain Latin ones.
+    """
     words = words.replace("\u202f", "\u00a0")
     try:
         return words.encode("cp1252").decode("cp1252")
@@ -32,11 +36,15 @@ def _shows(character: str) -> bool:
 
 
 class Page(FPDF):
-    """A document of ours: French core fonts, « page / pages » at the foot, and a line under it when there is one."""
+    """A document of ours: French core fonts, « page / pages » at the foot, and a line under it when
+    there is one.
+    """
 
     foot = ""
 
-    def __init__(self, size: object = "A4", orientation: str = "P", margin: float = 12, numbered: bool = True) -> None:
+    def __init__(
+        self, size: object = "A4", orientation: str = "P", margin: float = 12, numbered: bool = True
+    ) -> None:
         super().__init__(orientation=orientation, format=size)  # type: ignore[arg-type]
         self.core_fonts_encoding = "cp1252"
         self.numbered = numbered
@@ -76,7 +84,9 @@ class Page(FPDF):
         self.rect(self.l_margin, y + 0.6, 3.6, 3.6)
         self.set_xy(self.l_margin + 6, y)
         self.set_font("helvetica", "", 9)
-        self.multi_cell(self.epw - 6, 4.6, latin(words), new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
+        self.multi_cell(
+            self.epw - 6, 4.6, latin(words), new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L"
+        )
         self.ln(1)
 
     def fit(self, words: str, width: float) -> str:
@@ -95,7 +105,9 @@ class Page(FPDF):
         return words.rstrip() + "…"
 
     def lines(self, words: str, width: float) -> list[str]:
-        """Words broken into lines that hold in a width, in the current font. Ten times faster than multi_cell's dry run."""
+        """Words broken into lines that hold in a width, in the current font. Ten times faster than
+        multi_cell's dry run.
+        """
         known = self._widths.setdefault((self.font_family, self.font_style, self.font_size_pt), {})
         space = known.get(" ") or known.setdefault(" ", self.get_string_width(" "))
         found, line, length = [], "", 0.0
@@ -103,9 +115,13 @@ class Page(FPDF):
             size = known.get(word)
             if size is None:
                 size = known[word] = self.get_string_width(word)
-            while size > width and len(word) > 1:  # a word longer than its column is cut where it must
+            while (
+                size > width and len(word) > 1
+            ):  # a word longer than its column is cut where it must
                 cut = max(1, int(len(word) * width / size) - 1)
-                while cut > 1 and self.get_string_width(word[:cut]) > width:  # its first letters are wider than most
+                while (
+                    cut > 1 and self.get_string_width(word[:cut]) > width
+                ):  # its first letters are wider than most
                     cut -= 1
                 if line:
                     found.append(line)
@@ -183,11 +199,11 @@ def in_words(number: int) -> str:
         word = "cent" if hundreds == 1 else f"{_UNITS[hundreds]}-cent" + ("" if rest else "s")
         return f"{word}-{in_words(rest)}" if rest else word
     thousands, rest = divmod(number, 1000)
-    word = (
-        "mille"
-        if thousands == 1
-        else f"{in_words(thousands).removesuffix('s') if thousands % 100 in (0, 80) and thousands != 1 else in_words(thousands)}-mille"
-    )
+    # « Quatre-vingts » and « cents » lose their s before « mille ».
+    count = in_words(thousands)
+    if thousands % 100 in (0, 80):
+        count = count.removesuffix("s")
+    word = "mille" if thousands == 1 else f"{count}-mille"
     return f"{word}-{in_words(rest)}" if rest else word
 
 
@@ -216,7 +232,9 @@ def three(pdf: Page, y: float, blocks: Sequence[tuple[str, list[str]]]) -> None:
     pdf.set_xy(14, bottom + 3)
 
 
-def grid(pdf: Page, columns: Sequence[tuple[str, float, str]], rows: Iterable[Sequence[str | None]]) -> None:
+def grid(
+    pdf: Page, columns: Sequence[tuple[str, float, str]], rows: Iterable[Sequence[str | None]]
+) -> None:
     """A table of one-line cells, its heading repeated on each page."""
 
     def header() -> None:
@@ -236,7 +254,9 @@ def grid(pdf: Page, columns: Sequence[tuple[str, float, str]], rows: Iterable[Se
         pdf.ln()
 
 
-def wrapped(pdf: Page, titles: Sequence[str], widths: Sequence[float], rows: Iterable[Sequence[str]]) -> None:
+def wrapped(
+    pdf: Page, titles: Sequence[str], widths: Sequence[float], rows: Iterable[Sequence[str]]
+) -> None:
     """A table whose cells wrap: a legal extract cuts no word."""
     pdf.c_margin = 0.8
 
@@ -266,7 +286,9 @@ def wrapped(pdf: Page, titles: Sequence[str], widths: Sequence[float], rows: Ite
 def day(value: datetime | date | None) -> str:
     if value is None:
         return ""
-    return (clock.paris(value).date() if isinstance(value, datetime) else value).strftime("%d/%m/%Y")
+    return (clock.paris(value).date() if isinstance(value, datetime) else value).strftime(
+        "%d/%m/%Y"
+    )
 
 
 def moment(value: datetime) -> str:

@@ -1,4 +1,6 @@
-"""Pictures people give us: sniffed, capped, re-encoded, stored under a random name; and barcodes read from them."""
+"""Pictures people give us: sniffed, capped, re-encoded, stored under a random name; and barcodes
+read from them.
+"""
 
 import os
 import secrets
@@ -68,7 +70,8 @@ def drop(name: str) -> None:
     path(name).unlink(missing_ok=True)
 
 
-# Every column that names stored files, declared by the noun that owns it: (model, column); a dict column names one a value.
+# Every column that names stored files, declared by the noun that owns it: (model, column); a dict
+# column names one a value.
 NAMED_BY: list[tuple[Any, str]] = []
 
 
@@ -80,26 +83,44 @@ def named() -> set[str]:
     """Every stored file some row names: what a backup must hold, and what is no litter."""
     found: set[str] = set()
     for model, column in NAMED_BY:
-        for value in db.session.scalars(select(getattr(model, column)).where(getattr(model, column).is_not(None))):
+        for value in db.session.scalars(
+            select(getattr(model, column)).where(getattr(model, column).is_not(None))
+        ):
             found.update(value.values() if isinstance(value, dict) else [value])
     return {name for name in found if name}
 
 
 def litter(days: int = 7) -> list[str]:
-    """Stored files no row names, older than so many days: a photo whose form was never sent, a file whose writing was cut."""
+    """Stored files no row names, older than so many days: a photo whose form was never sent, a file
+    whose writing was cut.
+    """
     old, known = time.time() - days * 86400, named()
-    return [entry.name for entry in os.scandir(_dir) if entry.is_file() and entry.name not in known and entry.stat().st_mtime < old]
+    return [
+        entry.name
+        for entry in os.scandir(_dir)
+        if entry.is_file() and entry.name not in known and entry.stat().st_mtime < old
+    ]
 
 
 def check_name(name: str | None, *suffixes: str) -> None:
-    """A file whose name says that it is something else is refused; one without an ending is judged by its content alone. Raises Refused."""
+    """A file whose name says that it is something else is refused; one without an ending is judged
+    by its content alone. Raises Refused.
+    """
     suffix = Path(name or "").suffix.lower()
     if suffix and suffix not in (suffixes or PICTURE_NAMES):
-        raise Refused(_("A file « %(suffix)s » is not expected here: %(wanted)s.", suffix=suffix[:12], wanted=", ".join(suffixes or PICTURE_NAMES)))
+        raise Refused(
+            _(
+                "A file « %(suffix)s » is not expected here: %(wanted)s.",
+                suffix=suffix[:12],
+                wanted=", ".join(suffixes or PICTURE_NAMES),
+            )
+        )
 
 
 def open_picture(data: bytes) -> Image.Image:
-    """A picture whose size was checked before it is decoded. Raises Refused with the sentence for the person who sent it."""
+    """A picture whose size was checked before it is decoded. Raises Refused with the sentence for
+    the person who sent it.
+    """
     if len(data) > MOST_BYTES:
         raise Refused(_("This file is too heavy (over 12 MB): send a smaller photo."))
     try:
@@ -107,12 +128,18 @@ def open_picture(data: bytes) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(BytesIO(data), formats=FORMATS)
             if picture.width * picture.height > MOST_PIXELS:
-                raise Refused(_("This picture is too large (over 40 megapixels): send a smaller one."))
+                raise Refused(
+                    _("This picture is too large (over 40 megapixels): send a smaller one.")
+                )
             return picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Refused(_("This picture is too large (over 40 megapixels): send a smaller one.")) from None
+        raise Refused(
+            _("This picture is too large (over 40 megapixels): send a smaller one.")
+        ) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        raise Refused(_("This file is not a photo we can read: send a JPEG, PNG or WebP picture.")) from None
+        raise Refused(
+            _("This file is not a photo we can read: send a JPEG, PNG or WebP picture.")
+        ) from None
 
 
 def keep_picture(data: bytes, most_side: int = 800, keeps_transparency: bool = False) -> str:
@@ -138,7 +165,9 @@ def _bare(picture: Image.Image) -> Image.Image:
 
 
 def read_barcode(data: bytes) -> str | None:
-    """The EAN or UPC a photo shows, or None. Two passes: as it is, then sharpened (zxing misses what is slightly blurred)."""
+    """The EAN or UPC a photo shows, or None. Two passes: as it is, then sharpened (zxing misses
+    what is slightly blurred).
+    """
     picture = open_picture(data)
     try:
         picture.draft("L", picture.size)

@@ -1,11 +1,15 @@
-"""Changing the sealing key: everything an older key sealed is sealed again with the first one, a little at a time.
+"""Changing the sealing key: everything an older key sealed is sealed again with the first one, a
+little at a time.
 
-`flask --app app rotate-keys` may be stopped and started again: what is done is done, what is left is found by the name
-of its key. Rows that may never be rewritten (the police register) keep theirs, which must then stay in the ring.
+`flask --app app rotate-keys` may be stopped and started again: what is done is done, what is left
+is found by the name
+of its key. Rows that may never be rewritten (the police register) keep theirs, which must then stay
+in the ring.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Select, func, inspect, select, update
 
@@ -19,7 +23,9 @@ AT_ONCE = 100
 
 @dataclass
 class Report:
-    """How many texts and files were sealed again, which cannot be opened, and how many frozen ones hang on which older key."""
+    """How many texts and files were sealed again, which cannot be opened, and how many frozen ones
+    hang on which older key.
+    """
 
     sealed: int = 0
     unreadable: list[str] = field(default_factory=list)
@@ -27,21 +33,27 @@ class Report:
 
 
 def rotate(*, by: Actor, step: Callable[[int], None] | None = None) -> Report:
-    """Seal again what an older key sealed. Each hundred is a unit of its own; `step` is told how many are done."""
+    """Seal again what an older key sealed. Each hundred is a unit of its own; `step` is told how
+    many are done.
+    """
     report = Report()
-    if waiting := left():  # written before, so that a change that is stopped half-way has its trace too
+    if (
+        waiting := left()
+    ):  # written before, so that a change that is stopped half-way has its trace too
         audit.note_now("keys_rotated", by=by, key=sealing.current(), waiting=waiting)
     for column in sealing.SEALED:
         if column.is_frozen:
             for name in sealing.names()[1:]:
-                if count := db.session.scalar(select(func.count()).select_from(_under(column, name).subquery())):
+                if count := db.session.scalar(
+                    select(func.count()).select_from(_under(column, name).subquery())
+                ):
                     report.still_needed[name] = report.still_needed.get(name, 0) + count
             continue
         after: int | None = 0
         while after is not None:
             ids, after = _left(column, after)
             if ids:
-                report.sealed += retried(lambda c=column, ids=ids: _again(c, ids, report.unreadable))  # type: ignore[misc]
+                report.sealed += retried(partial(_again, column, ids, report.unreadable))
                 if step is not None:
                     step(report.sealed)
     db.session.rollback()
@@ -50,15 +62,23 @@ def rotate(*, by: Actor, step: Callable[[int], None] | None = None) -> Report:
 
 def left() -> int:
     """How many texts and files an older key still holds, the frozen ones aside."""
-    return sum(len(_left(column, 0, most=1_000_000)[0]) for column in sealing.SEALED if not column.is_frozen)
+    return sum(
+        len(_left(column, 0, most=1_000_000)[0])
+        for column in sealing.SEALED
+        if not column.is_frozen
+    )
 
 
 def unreadable() -> list[str]:
-    """Everything sealed is opened once; what no key of the ring opens, in words. For restores and checks."""
+    """Everything sealed is opened once; what no key of the ring opens, in words. For restores and
+    checks.
+    """
     found = []
     for column in sealing.SEALED:
         name = getattr(column.model, column.column)
-        for row in db.session.scalars(select(column.model).where(name != "").execution_options(yield_per=500)):
+        for row in db.session.scalars(
+            select(column.model).where(name != "").execution_options(yield_per=500)
+        ):
             try:
                 _opened(column, row)
             except (sealing.CannotOpen, OSError):
@@ -82,13 +102,19 @@ def _left(column: Sealed, after: int, most: int = AT_ONCE) -> tuple[list[int], i
 
 
 def _under(column: Sealed, name: str) -> Select[tuple[int]]:
-    return select(inspect(column.model).primary_key[0]).where(getattr(column.model, column.column).startswith(f"{name}:", autoescape=True))
+    return select(inspect(column.model).primary_key[0]).where(
+        getattr(column.model, column.column).startswith(f"{name}:", autoescape=True)
+    )
 
 
 def _file_key(column: Sealed, id: int) -> str:
     row = db.session.get(column.model, id)
     path = files.path(getattr(row, column.column))
-    return path.open("rb").read(60).partition(b":")[0].decode(errors="replace") if path.exists() else ""
+    return (
+        path.open("rb").read(60).partition(b":")[0].decode(errors="replace")
+        if path.exists()
+        else ""
+    )
 
 
 def _again(column: Sealed, ids: list[int], unreadable: list[str]) -> int:
@@ -108,9 +134,12 @@ def _again(column: Sealed, ids: list[int], unreadable: list[str]) -> int:
             else:
                 new = sealing.seal(opened, column.place(row))
             name = getattr(column.model, column.column)
-            # Only if nobody changed it meanwhile; no version moves, because nothing a person sees changed.
+            # Only if nobody changed it meanwhile; no version moves, because nothing a person sees
+            # changed.
             session.execute(
-                update(column.model).where(inspect(column.model).primary_key[0] == id, name == old).values({column.column: new}),
+                update(column.model)
+                .where(inspect(column.model).primary_key[0] == id, name == old)
+                .values({column.column: new}),
                 execution_options={"synchronize_session": False},
             )
             session.expire(row)
@@ -122,7 +151,11 @@ def _again(column: Sealed, ids: list[int], unreadable: list[str]) -> int:
 
 def _opened(column: Sealed, row: object) -> str | bytes:
     kept = getattr(row, column.column)
-    return sealing.unseal_bytes(files.read(kept), column.place(row)) if column.is_file else sealing.unseal(kept, column.place(row))
+    return (
+        sealing.unseal_bytes(files.read(kept), column.place(row))
+        if column.is_file
+        else sealing.unseal(kept, column.place(row))
+    )
 
 
 def _key(column: Sealed, row: object) -> int:

@@ -1,4 +1,6 @@
-"""How often something may be done: counters that live a while, shared by all processes (Redis, else a SQLite file of ours)."""
+"""How often something may be done: counters that live a while, shared by all processes (Redis, else
+a SQLite file of ours).
+"""
 
 import contextlib
 import ipaddress
@@ -44,11 +46,16 @@ class RedisStore:
 
 
 class SqliteStore:
-    """A file of its own: a counter must never wait for, or roll back with, a business transaction."""
+    """A file of its own: a counter must never wait for, or roll back with, a business
+    transaction.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._local = path, threading.local()
-        self._db().execute("CREATE TABLE IF NOT EXISTS counter (key TEXT PRIMARY KEY, n INTEGER NOT NULL, until REAL NOT NULL)")
+        self._db().execute(
+            "CREATE TABLE IF NOT EXISTS counter (key TEXT PRIMARY KEY, n INTEGER NOT NULL, until"
+            " REAL NOT NULL)"
+        )
 
     def _db(self) -> sqlite3.Connection:
         if not hasattr(self._local, "db"):
@@ -60,8 +67,9 @@ class SqliteStore:
     def add(self, key: str, seconds: int) -> int:
         now = time.time()
         row = self._db().execute(
-            "INSERT INTO counter VALUES (?, 1, ?) ON CONFLICT (key) DO UPDATE SET "
-            "n = CASE WHEN until < ? THEN 1 ELSE n + 1 END, until = CASE WHEN until < ? THEN excluded.until ELSE until END RETURNING n",
+            "INSERT INTO counter VALUES (?, 1, ?) ON CONFLICT (key) DO UPDATE SET n = CASE WHEN"
+            " until < ? THEN 1 ELSE n + 1 END, until = CASE WHEN until < ? THEN excluded.until ELSE"
+            " until END RETURNING n",
             (key, now + seconds, now, now),
         )
         return int(row.fetchone()[0])
@@ -71,7 +79,11 @@ class SqliteStore:
         return max(0, int(row[0] - time.time() + 0.999)) if row else 0
 
     def count(self, key: str) -> int:
-        row = self._db().execute("SELECT n FROM counter WHERE key = ? AND until >= ?", (key, time.time())).fetchone()
+        row = (
+            self._db()
+            .execute("SELECT n FROM counter WHERE key = ? AND until >= ?", (key, time.time()))
+            .fetchone()
+        )
         return int(row[0]) if row else 0
 
     def clear(self, key: str) -> None:
@@ -110,7 +122,9 @@ def spend(key: str, most: int, seconds: int) -> int | None:
             return None
         return max(1, store.left(key))
     except AWAY:
-        log.warning("limits cannot be counted; %s is let through", key.partition(":")[0], exc_info=True)
+        log.warning(
+            "limits cannot be counted; %s is let through", key.partition(":")[0], exc_info=True
+        )
         return None
 
 
@@ -123,16 +137,22 @@ def answers() -> bool:
         return False
 
 
-# Sign-in: 5 wrong passwords from one place lock the account for that place one minute, each further one doubles it, at most an
-# hour. So a stranger cannot keep its owner out; who tries from everywhere at once meets the second lock, at 50 wrong ones in a day.
+# Sign-in: 5 wrong passwords from one place lock the account for that place one minute, each further
+# one doubles it, at most an
+# hour. So a stranger cannot keep its owner out; who tries from everywhere at once meets the second
+# lock, at 50 wrong ones in a day.
 FREE_TRIES, FREE_TRIES_EVERYWHERE = 5, 50
 
 
 def lock_left(account: str) -> int:
-    """Seconds an account stays closed, for this place or for all, after wrong passwords; 0 when it is open."""
+    """Seconds an account stays closed, for this place or for all, after wrong passwords; 0 when it
+    is open.
+    """
     try:
         here = _here(account)
-        keys = (here,) if store.count(f"known:{here}") else (here, account)  # who signed in from here lately is judged by this place alone
+        keys = (
+            (here,) if store.count(f"known:{here}") else (here, account)
+        )  # who signed in from here lately is judged by this place alone
         return max(store.left(f"lock:{key}") if store.count(f"lock:{key}") else 0 for key in keys)
     except AWAY:
         return 0
@@ -152,7 +172,9 @@ def _wrong(key: str, free: int) -> None:
 
 
 def right_password(account: str) -> None:
-    """The count starts anew for this place; and for all, so that who was attacked is let in everywhere."""
+    """The count starts anew for this place; and for all, so that who was attacked is let in
+    everywhere.
+    """
     with contextlib.suppress(*AWAY):
         for key in (_here(account), account):
             store.clear(f"fail:{key}")
@@ -174,7 +196,9 @@ def _here(account: str) -> str:
 
 
 def _place() -> str:
-    """Where somebody asks from: his address, or his network (/64) in IPv6, where one person has thousands of addresses."""
+    """Where somebody asks from: his address, or his network (/64) in IPv6, where one person has
+    thousands of addresses.
+    """
     address = trace.here().address
     try:
         return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address

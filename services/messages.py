@@ -1,7 +1,9 @@
 """Telling someone: a row with its final words, then an outbox row that sends it.
 
-Each event has one text in templates/messages/<event>.txt: the first line is the subject, the rest paragraphs; a line
-that is only `[label](address)` is a button, lines starting with `- ` are a list. The HTML is the same words, dressed.
+Each event has one text in templates/messages/<event>.txt: the first line is the subject, the rest
+paragraphs; a line
+that is only `[label](address)` is a button, lines starting with `- ` are a list. The HTML is the
+same words, dressed.
 A name a template does not get is an error here, so no message leaves with a hole in it.
 """
 
@@ -31,31 +33,48 @@ workflow.name_states(
     (MessageState.failed, workflow._l("Failed"), "bad"),
 )
 
-# Stands in the kept words where a link that opens an account would be: the link itself is only in what leaves.
+# Stands in the kept words where a link that opens an account would be: the link itself is only in
+# what leaves.
 SECRET = "https://lien-personnel.invalid/"
 
 
-def tell(person: Customer, event: str, *, site: Site, offer: Offer | None = None, **facts: Any) -> Message:
+def tell(
+    person: Customer, event: str, *, site: Site, offer: Offer | None = None, **facts: Any
+) -> Message:
     """Tell a customer something by mail: the words are frozen now, the sending follows the commit.
 
-    `secret_link` opens an account: it is put in when the mail leaves and is nowhere to be read by the staff.
-    `seen_link` is a picture that says the mail was opened: only where the shop has the seller's consent (settings).
+    `secret_link` opens an account: it is put in when the mail leaves and is nowhere to be read by
+    the staff.
+    `seen_link` is a picture that says the mail was opened: only where the shop has the seller's
+    consent (settings).
     """
-    return _mail(person.email, event, site=site, offer=offer, customer=person, person=person, **facts)
+    return _mail(
+        person.email, event, site=site, offer=offer, customer=person, person=person, **facts
+    )
 
 
-def tell_shop(event: str, *, site: Site, offer: Offer | None = None, **facts: Any) -> Message | None:
+def tell_shop(
+    event: str, *, site: Site, offer: Offer | None = None, **facts: Any
+) -> Message | None:
     """Alert the shop; None when the site has no contact address yet."""
     address = site.contact_email or site.vendor.email
-    return _mail(address, event, site=site, offer=offer, customer=None, **facts) if address else None
+    return (
+        _mail(address, event, site=site, offer=offer, customer=None, **facts) if address else None
+    )
 
 
-def tell_address(address: str, event: str, *, site: Site, person: Customer, **facts: Any) -> Message:
-    """Tell a customer at another address than his own (a new address to confirm, the old one that must know)."""
+def tell_address(
+    address: str, event: str, *, site: Site, person: Customer, **facts: Any
+) -> Message:
+    """Tell a customer at another address than his own (a new address to confirm, the old one that
+    must know).
+    """
     return _mail(address, event, site=site, offer=None, customer=person, person=person, **facts)
 
 
-def text_to(person: Customer, event: str, *, site: Site, offer: Offer | None = None, **facts: Any) -> Message:
+def text_to(
+    person: Customer, event: str, *, site: Site, offer: Offer | None = None, **facts: Any
+) -> Message:
     """Send a customer an SMS. Raises Refused when the number is no mobile."""
     if not is_mobile(person.phone):
         raise Refused(_("This number cannot receive an SMS."))
@@ -73,8 +92,15 @@ def is_mobile(number: str) -> bool:
 
 
 def forget(message: Message) -> None:
-    """Its text and its recipient are no longer needed: what is left says that something was sent, when, and about which sale."""
-    message.recipient, message.subject, message.body, message.html = "", _("Text no longer kept"), "", ""
+    """Its text and its recipient are no longer needed: what is left says that something was sent,
+    when, and about which sale.
+    """
+    message.recipient, message.subject, message.body, message.html = (
+        "",
+        _("Text no longer kept"),
+        "",
+        "",
+    )
 
 
 def resend(message: Message, *, by: Actor) -> None:
@@ -82,7 +108,9 @@ def resend(message: Message, *, by: Actor) -> None:
     if message.state == MessageState.waiting:
         raise Refused(_("This message has not left yet: it will leave by itself."))
     if SECRET in message.body:
-        raise Refused(_("This message held a personal link that works once: the person asks for a new one."))
+        raise Refused(
+            _("This message held a personal link that works once: the person asks for a new one.")
+        )
     message.state = MessageState.waiting
     message.error = ""
     _enqueue(message, "")
@@ -97,21 +125,50 @@ def to_send() -> int:
 
 
 def _mail(
-    address: str, event: str, *, site: Site, offer: Offer | None, customer: Customer | None, secret_link: str = "", seen_link: str = "", **facts: Any
-) -> Message:  # fmt: skip
+    address: str,
+    event: str,
+    *,
+    site: Site,
+    offer: Offer | None,
+    customer: Customer | None,
+    secret_link: str = "",
+    seen_link: str = "",
+    **facts: Any,
+) -> Message:
     if secret_link:
         facts["link"] = SECRET
     raw = _render(f"messages/{event}.txt", site=site, offer=offer, **facts)
     subject, _break, body = raw.strip().partition("\n")
     body = re.sub(r"\n{3,}", "\n\n", body).strip()
-    html = _render("messages/_letter.html", site=site, subject=subject, blocks=blocks(body), seen_link=seen_link)
+    html = _render(
+        "messages/_letter.html",
+        site=site,
+        subject=subject,
+        blocks=blocks(body),
+        seen_link=seen_link,
+    )
     plain = _BUTTON.sub(r"\1 : \2", body)
-    return _add(MessageKind.mail, event, address, subject.strip(), plain, html, site, offer, customer, secret_link)
+    return _add(
+        MessageKind.mail,
+        event,
+        address,
+        subject.strip(),
+        plain,
+        html,
+        site,
+        offer,
+        customer,
+        secret_link,
+    )
 
 
 def _render(name: str, **facts: Any) -> str:
-    """Fill a template; a name it lacks, or a value that is nothing, is an error and nothing is sent."""
-    strict: Environment = current_app.extensions.get("letters") or current_app.jinja_env.overlay(undefined=StrictUndefined, finalize=_something)
+    """Fill a template; a name it lacks, or a value that is nothing, is an error and nothing is
+    sent.
+    """
+    strict: Environment = current_app.extensions.get("letters") or current_app.jinja_env.overlay(
+        undefined=StrictUndefined, finalize=_something
+    )
     current_app.extensions["letters"] = strict
     with force_locale("fr"):
         try:
@@ -153,7 +210,12 @@ def _add(
 
 def _enqueue(message: Message, secret_link: str) -> None:
     message.sends += 1
-    outbox.add("message", f"message:{message.id}:{message.sends}", message=message.id, **({"secret_link": secret_link} if secret_link else {}))
+    outbox.add(
+        "message",
+        f"message:{message.id}:{message.sends}",
+        message=message.id,
+        **({"secret_link": secret_link} if secret_link else {}),
+    )
 
 
 def _send(payload: dict[str, Any], key: str) -> str:
@@ -162,19 +224,41 @@ def _send(payload: dict[str, Any], key: str) -> str:
     reference = f"{message.public_id}.{message.sends}"
     reply_to = site.contact_email
     kind, recipient, sender, subject, body, html = (
-        message.kind, message.recipient, message.sender, message.subject, message.body, message.html,
-    )  # fmt: skip
+        message.kind,
+        message.recipient,
+        message.sender,
+        message.subject,
+        message.body,
+        message.html,
+    )
     db.session.rollback()  # no transaction stays open while the partner thinks
     if kind == MessageKind.sms:
         if live.sms is None:
             raise GatewayError("no SMS service is set (COMPTOIR_SMS_URL)", waits=True)
-        return live.sms.send(sender, phonenumbers.format_number(phonenumbers.parse(recipient, "FR"), phonenumbers.PhoneNumberFormat.E164),
-                             body, reference)  # fmt: skip
+        return live.sms.send(
+            sender,
+            phonenumbers.format_number(
+                phonenumbers.parse(recipient, "FR"), phonenumbers.PhoneNumberFormat.E164
+            ),
+            body,
+            reference,
+        )
     if live.mail is None:
         raise GatewayError("no mail service is set (COMPTOIR_SMTP_URL)", waits=True)
     if link := payload.get("secret_link"):
         body, html = body.replace(SECRET, link), html.replace(SECRET, link)
-    return live.mail.send(Letter(reference, sender, f"ne-pas-repondre@{current_app.config['MAIL_DOMAIN']}", reply_to, recipient, subject, body, html))
+    return live.mail.send(
+        Letter(
+            reference,
+            sender,
+            f"ne-pas-repondre@{current_app.config['MAIL_DOMAIN']}",
+            reply_to,
+            recipient,
+            subject,
+            body,
+            html,
+        )
+    )
 
 
 def _sent(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
@@ -187,25 +271,35 @@ def _sent(payload: dict[str, Any], answer: str | None, error: str | None) -> Non
 
 def _why_not_again(payload: dict[str, Any]) -> str | None:
     if SECRET in db.session.get_one(Message, payload["message"]).body:
-        return _("This message held a personal link that works once: the person asks for a new one.")
+        return _(
+            "This message held a personal link that works once: the person asks for a new one."
+        )
     return None
 
 
 outbox.handles("message", call=_send, record=_sent, why_not_again=_why_not_again)
 
 retention.rule(
-    "letters", _l("Text and recipient of mails and SMS"), lambda: _l("%(n)s months", n=settings.value("letter_months")),
-    _l("Proof of what was said, the time of a dispute."), Message,
+    "letters",
+    _l("Text and recipient of mails and SMS"),
+    lambda: _l("%(n)s months", n=settings.value("letter_months")),
+    _l("Proof of what was said, the time of a dispute."),
+    Message,
     lambda now: select(Message.id).where(
-        Message.created_at < now - retention.months(settings.value("letter_months")), Message.recipient != "", Message.state != MessageState.waiting),
+        Message.created_at < now - retention.months(settings.value("letter_months")),
+        Message.recipient != "",
+        Message.state != MessageState.waiting,
+    ),
     forget,
-)  # fmt: skip
+)
 
 _BUTTON = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
 
 
 def blocks(body: str) -> list[tuple[str, Any]]:
-    """The parts of a text, for its HTML dress: ('p', words), ('list', [words]), ('button', (label, address))."""
+    """The parts of a text, for its HTML dress: ('p', words), ('list', [words]), ('button', (label,
+    address)).
+    """
     parts: list[tuple[str, Any]] = []
     for block in body.split("\n\n"):
         lines = [line.strip() for line in block.strip().splitlines()]

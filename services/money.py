@@ -1,11 +1,15 @@
-"""Integer cents: the only place that rounds, reads and writes amounts (docs/rules/money.md has the worked figures)."""
+"""Integer cents: the only place that rounds, reads and writes amounts (docs/rules/money.md has the
+worked figures).
+"""
 
 import functools
 import re
 
 NBSP = "\u00a0"
 THIN = "\u202f"
-MOST_CENTS = 100_000_000  # one million euros: nothing in a shop is dearer, so more is a slip of the hand
+MOST_CENTS = (
+    100_000_000  # one million euros: nothing in a shop is dearer, so more is a slip of the hand
+)
 
 
 def share(amount_cents: int, basis_points: int) -> int:
@@ -35,18 +39,26 @@ def dotted(cents: int) -> str:
     return plain(cents).replace(",", ".")
 
 
-# Spaces stand between thousands only: « 12 50 » is no amount, and never twelve hundred and fifty euros.
-_AMOUNT = re.compile("\\s*€?\\s*([+-]?)(\\d+|\\d{1,3}(?:[ \u00a0\u202f\u2009]\\d{3})+)(?:[.,](\\d{1,2})0*)?[ \u00a0\u202f]?€?\\s*")
+# Spaces stand between thousands only: « 12 50 » is no amount, and never twelve hundred and fifty
+# euros.
+_AMOUNT = re.compile(
+    "\\s*€?\\s*([+-]?)(\\d+|\\d{1,3}(?:[ \u00a0\u202f\u2009]\\d{3})+)(?:[.,](\\d{1,2})0*)?["
+    " \u00a0\u202f]?€?\\s*"
+)
 
 
 @functools.lru_cache(maxsize=32_768)  # a price list says the same prices again and again
 def parse(words: str) -> int:
-    """Read « 12,5 », « 1 234,56 € », « 8.00 » into cents. Raises ValueError on anything else, and above a million euros."""
+    """Read « 12,5 », « 1 234,56 € », « 8.00 » into cents. Raises ValueError on anything else, and
+    above a million euros.
+    """
     match = _AMOUNT.fullmatch(words)
     if not match:
         raise ValueError(words)
     sign, euros, decimals = match[1], "".join(c for c in match[2] if "0" <= c <= "9"), match[3]
-    if len(euros) < len("".join(match[2].split())) or (decimals and not decimals.isascii()):  # digits of another alphabet
+    if len(euros) < len("".join(match[2].split())) or (
+        decimals and not decimals.isascii()
+    ):  # digits of another alphabet
         raise ValueError(words)
     if len(euros) > 9:
         raise ValueError(words)

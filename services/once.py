@@ -16,7 +16,9 @@ def seen(token: str) -> str | None:
 
 
 def done(token: str, location: str) -> None:
-    """Remember it, in the unit of what the form did: both or neither (the key is unique, so two at once make one)."""
+    """Remember it, in the unit of what the form did: both or neither (the key is unique, so two at
+    once make one).
+    """
     if token:
         db.session.add(FormUse(token=token[:64], location=location, at=clock.now()))
 

@@ -1,6 +1,7 @@
 """What must be told to the outside: rows with leases. A queue only rings; a crash loses nothing.
 
-A kind gives two functions: `call(payload, key)` speaks to the partner with no transaction open and returns what
+A kind gives two functions: `call(payload, key)` speaks to the partner with no transaction open and
+returns what
 he answered; `record(payload, answer, error)` writes it down in the unit that marks the row done.
 """
 
@@ -28,7 +29,8 @@ LEASE = timedelta(seconds=90)
 # Tried again this long, then a person must look.
 PATIENCE = timedelta(days=3)
 TRIES_OF_A_BUG = 6
-# One run of the worker stops taking new rows after this, so that a slow partner does not hold the others up.
+# One run of the worker stops taking new rows after this, so that a slow partner does not hold the
+# others up.
 BUDGET_SECONDS = 45
 S = OutboxState
 workflow.name_states(
@@ -57,17 +59,26 @@ UNSURE = "unsure"
 
 
 def handles(
-    kind: str, *, call: Callable[[dict[str, Any], str], str], record: Callable[..., None], once: bool = False,
+    kind: str,
+    *,
+    call: Callable[[dict[str, Any], str], str],
+    record: Callable[..., None],
+    once: bool = False,
     why_not_again: Callable[[dict[str, Any]], str | None] = lambda _payload: None,
-) -> None:  # fmt: skip
-    """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was lost, is never tried
-    again: `record` gets UNSURE as its error, and a look-up or a person decides. `why_not_again` says, in words, why a
-    dead row of this kind cannot be tried once more from « Tâches »."""
+) -> None:
+    """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was
+    lost, is never tried
+    again: `record` gets UNSURE as its error, and a look-up or a person decides. `why_not_again`
+    says, in words, why a
+    dead row of this kind cannot be tried once more from « Tâches ».
+    """
     KINDS[kind] = Kind(call, record, once, why_not_again)
 
 
 def add(kind: str, key: str, **payload: Any) -> Outbox:
-    """Leave a row to be told, in the caller's unit. `key` comes from the business fact: the same fact is told once."""
+    """Leave a row to be told, in the caller's unit. `key` comes from the business fact: the same
+    fact is told once.
+    """
     now = clock.now()
     row = Outbox(kind=kind, key=key, payload=payload, next_at=now, created_at=now)
     db.session.add(row)
@@ -76,14 +87,20 @@ def add(kind: str, key: str, **payload: Any) -> Outbox:
 
 
 def due(limit: int = 100) -> list[int]:
-    """Rows to work on now, oldest first: those never tried, those whose lease ran out. None while sendings are held."""
+    """Rows to work on now, oldest first: those never tried, those whose lease ran out. None while
+    sendings are held.
+    """
     if held() is not None:
         return []
-    return list(db.session.scalars(select(Outbox.id).where(_is_due()).order_by(Outbox.next_at).limit(limit)))
+    return list(
+        db.session.scalars(select(Outbox.id).where(_is_due()).order_by(Outbox.next_at).limit(limit))
+    )
 
 
 def work(limit: int = 100) -> int:
-    """Tell everything that is due; returns how many rows were worked on. Safe to run twice at once."""
+    """Tell everything that is due; returns how many rows were worked on. Safe to run twice at
+    once.
+    """
     ids = due(limit)
     db.session.rollback()
     end = time.monotonic() + BUDGET_SECONDS
@@ -91,7 +108,9 @@ def work(limit: int = 100) -> int:
 
 
 def work_one(id: int) -> bool:
-    """Claim a row, call with no transaction open, record answer and end together. False when someone else has it."""
+    """Claim a row, call with no transaction open, record answer and end together. False when
+    someone else has it.
+    """
     token = secrets.token_urlsafe(16)
     claimed = retried(lambda: _claim(id, token))
     if claimed is None:
@@ -102,7 +121,9 @@ def work_one(id: int) -> bool:
     last = clock.now() - since > PATIENCE
     try:
         if kind is None:
-            raise GatewayError(f"nobody handles « {kind_name} » here: was the worker restarted after the upgrade?")
+            raise GatewayError(
+                f"nobody handles « {kind_name} » here: was the worker restarted after the upgrade?"
+            )
         if kind.once and was_running:
             raise GatewayError("the worker died while it was asking", unsure=True)
         answer = kind.call(payload, key)
@@ -111,7 +132,8 @@ def work_one(id: int) -> bool:
         if kind is not None and kind.once and failure.unsure:
             error, last = UNSURE, True
     except Exception:
-        # A bug in one row must not stop the others, nor be tried for days: it soon becomes a dead row that a person sees.
+        # A bug in one row must not stop the others, nor be tried for days: it soon becomes a dead
+        # row that a person sees.
         log.exception("outbox row %s failed", id)
         error, last = "internal error", attempts >= TRIES_OF_A_BUG
         if kind is not None and kind.once:  # who knows how far it got
@@ -123,9 +145,15 @@ def work_one(id: int) -> bool:
 
 
 def still_at_it(key: str) -> None:
-    """A long call says that it lives, so that its row is not taken for abandoned. Its own short unit."""
+    """A long call says that it lives, so that its row is not taken for abandoned. Its own short
+    unit.
+    """
     with unit_of_work() as session:
-        session.execute(update(Outbox).where(Outbox.key == key, Outbox.state == S.running).values(lease_until=clock.now() + LEASE))
+        session.execute(
+            update(Outbox)
+            .where(Outbox.key == key, Outbox.state == S.running)
+            .values(lease_until=clock.now() + LEASE)
+        )
 
 
 def work_now(key: str) -> bool:
@@ -143,7 +171,9 @@ def held() -> OutboxHold | None:
 
 
 def hold(reason: str, *, by: Actor) -> OutboxHold:
-    """Let nothing leave any more until a person lifts it: after a restore, what waits here may have left already."""
+    """Let nothing leave any more until a person lifts it: after a restore, what waits here may have
+    left already.
+    """
     row = held()
     if row is None:
         row = OutboxHold(reason=reason, by_name=by.name, since=clock.now())
@@ -153,9 +183,15 @@ def hold(reason: str, *, by: Actor) -> OutboxHold:
 
 
 def doubt_what_may_have_left() -> int:
-    """After a restore: a row that must not be repeated is taken for one whose worker died, so that it ends in a look-up, never in a second call."""
+    """After a restore: a row that must not be repeated is taken for one whose worker died, so that
+    it ends in a look-up, never in a second call.
+    """
     kinds = [name for name, kind in KINDS.items() if kind.once]
-    doubted = update(Outbox).where(Outbox.kind.in_(kinds), Outbox.state == S.todo).values(state=S.running, lease_until=clock.now() - LEASE)
+    doubted = (
+        update(Outbox)
+        .where(Outbox.kind.in_(kinds), Outbox.state == S.todo)
+        .values(state=S.running, lease_until=clock.now() - LEASE)
+    )
     return db.session.execute(doubted).rowcount  # type: ignore[attr-defined]
 
 
@@ -185,11 +221,19 @@ def why_not_retry(row: Outbox) -> str | None:
 
 
 def retry(row: Outbox, *, by: Actor) -> None:
-    """Try a dead row again, with three new days of patience. Raises Refused with the reason when it must not be."""
+    """Try a dead row again, with three new days of patience. Raises Refused with the reason when it
+    must not be.
+    """
     if reason := why_not_retry(row):
         raise Refused(reason)
     workflow.record(row, "retry_task", by=by, kind=row.kind, error=row.last_error)
-    row.state, row.attempts, row.next_at, row.created_at, row.lease_token = S.todo, 0, clock.now(), clock.now(), None
+    row.state, row.attempts, row.next_at, row.created_at, row.lease_token = (
+        S.todo,
+        0,
+        clock.now(),
+        clock.now(),
+        None,
+    )
     db.session().info["rings"] = True
 
 
@@ -216,7 +260,11 @@ def dead() -> int:
 
 def oldest_due() -> datetime | None:
     """Since when the oldest row that should have left waits."""
-    return db.session.scalar(select(func.min(Outbox.next_at)).where(Outbox.state.in_([S.todo, S.running]), Outbox.next_at <= clock.now()))
+    return db.session.scalar(
+        select(func.min(Outbox.next_at)).where(
+            Outbox.state.in_([S.todo, S.running]), Outbox.next_at <= clock.now()
+        )
+    )
 
 
 def waiting() -> int:
@@ -227,14 +275,22 @@ def forget_done(days: int = 30) -> int:
     """Drop told rows older than so many days: the messages themselves stay."""
     limit = clock.now() - timedelta(days=days)
     result = db.session.execute(
-        Outbox.__table__.delete().where(and_(Outbox.state.in_([S.done, S.abandoned]), func.coalesce(Outbox.done_at, Outbox.created_at) < limit))
+        Outbox.__table__.delete().where(
+            and_(
+                Outbox.state.in_([S.done, S.abandoned]),
+                func.coalesce(Outbox.done_at, Outbox.created_at) < limit,
+            )
+        )
     )  # type: ignore[attr-defined]
     return result.rowcount
 
 
 def _is_due() -> Any:
     now = clock.now()
-    return or_(and_(Outbox.state == S.todo, Outbox.next_at <= now), and_(Outbox.state == S.running, Outbox.lease_until < now))
+    return or_(
+        and_(Outbox.state == S.todo, Outbox.next_at <= now),
+        and_(Outbox.state == S.running, Outbox.lease_until < now),
+    )
 
 
 def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime, bool] | None:
@@ -245,21 +301,39 @@ def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime
         claimed = session.execute(
             update(Outbox)
             .where(Outbox.id == id, _is_due())
-            .values(state=S.running, lease_until=clock.now() + LEASE, lease_token=token, attempts=Outbox.attempts + 1)
+            .values(
+                state=S.running,
+                lease_until=clock.now() + LEASE,
+                lease_token=token,
+                attempts=Outbox.attempts + 1,
+            )
             .returning(Outbox.kind, Outbox.key, Outbox.payload, Outbox.attempts, Outbox.created_at)
         ).first()
         return (*claimed, before == S.running) if claimed else None  # type: ignore[return-value]
 
 
 def _finish(
-    id: int, token: str, kind: Kind | None, payload: dict[str, Any], answer: str | None, error: str | None, last: bool, attempts: int
+    id: int,
+    token: str,
+    kind: Kind | None,
+    payload: dict[str, Any],
+    answer: str | None,
+    error: str | None,
+    last: bool,
+    attempts: int,
 ) -> None:
     now = clock.now()
     with unit_of_work() as session:
         # What ends keeps no secret, told or not.
         kept = {name: value for name, value in payload.items() if not name.startswith("secret")}
         if error is None:
-            end = {"state": S.done, "done_at": now, "provider_ref": (answer or "")[:200], "last_error": "", "payload": kept}
+            end = {
+                "state": S.done,
+                "done_at": now,
+                "provider_ref": (answer or "")[:200],
+                "last_error": "",
+                "payload": kept,
+            }
         elif last:
             end = {"state": S.dead, "last_error": error, "payload": kept}
         else:
@@ -267,8 +341,11 @@ def _finish(
             pause = timedelta(seconds=min(30 * 2 ** min(attempts - 1, 10), 3600))
             end = {"state": S.todo, "next_at": now + pause, "last_error": error}
         mine = session.execute(
-            update(Outbox).where(Outbox.id == id, Outbox.lease_token == token, Outbox.state == S.running).values(lease_token=None, **end)
+            update(Outbox)
+            .where(Outbox.id == id, Outbox.lease_token == token, Outbox.state == S.running)
+            .values(lease_token=None, **end)
         )
-        still_mine = mine.rowcount == 1  # type: ignore[attr-defined]  # else the lease ran out and another worker has it
+        # else the lease ran out and another worker has it
+        still_mine = mine.rowcount == 1  # type: ignore[attr-defined]
         if still_mine and kind is not None:
             kind.record(payload, answer, error if last else None)

@@ -1,6 +1,8 @@
-"""What is forgotten when its time is over, and the report that says so (RGPD art. 5-1-e; CNIL: what is announced must be applied).
+"""What is forgotten when its time is over, and the report that says so (RGPD art. 5-1-e; CNIL: what
+is announced must be applied).
 
-Each noun declares its own rule: how long, why, which rows are due, and the verb that forgets one. The clock runs them
+Each noun declares its own rule: how long, why, which rows are due, and the verb that forgets one.
+The clock runs them
 all each night, one unit per row, and writes down how much of each was forgotten.
 """
 
@@ -24,7 +26,9 @@ MONTH = timedelta(days=30.44)
 
 @dataclass(frozen=True)
 class Rule:
-    """`due` selects the primary keys whose time is over at a moment; `forget` forgets one row and returns the names of files that go with it."""
+    """`due` selects the primary keys whose time is over at a moment; `forget` forgets one row and
+    returns the names of files that go with it.
+    """
 
     name: str
     what: Any
@@ -38,19 +42,31 @@ class Rule:
 RULES: list[Rule] = []
 
 
-def rule(name: str, what: Any, how_long: Callable[[], Any], why: Any, model: Any, due: Callable[[datetime], Select[Any]],
-         forget: Callable[[Any], list[str] | None]) -> None:  # fmt: skip
+def rule(
+    name: str,
+    what: Any,
+    how_long: Callable[[], Any],
+    why: Any,
+    model: Any,
+    due: Callable[[datetime], Select[Any]],
+    forget: Callable[[Any], list[str] | None],
+) -> None:
     RULES.append(Rule(name, what, how_long, why, model, due, forget))
 
 
 def overdue() -> dict[str, int]:
     """How many rows of each kind are due now (the night's run brings it to zero)."""
     now = clock.now()
-    return {one.name: db.session.scalar(select(func.count()).select_from(one.due(now).subquery())) or 0 for one in RULES}
+    return {
+        one.name: db.session.scalar(select(func.count()).select_from(one.due(now).subquery())) or 0
+        for one in RULES
+    }
 
 
 def run(*, by: Actor) -> RetentionRun:
-    """Forget what is due, and write the report. What cannot be forgotten yet (a sale under way) is left, and found again tomorrow."""
+    """Forget what is due, and write the report. What cannot be forgotten yet (a sale under way) is
+    left, and found again tomorrow.
+    """
     now = clock.now()
     counts: dict[str, Any] = {}
     for one in RULES:
@@ -67,7 +83,9 @@ def run(*, by: Actor) -> RetentionRun:
                 log.exception("%s could not be forgotten", one.name)
                 kept += 1
                 continue
-            for name in dropped:  # after the commit: killed in between, a file is litter, swept later, never a hole
+            for name in (
+                dropped
+            ):  # after the commit: killed in between, a file is litter, swept later, never a hole
                 files.drop(name)
             done += 1
         counts[one.name] = {"forgotten": done, "kept": kept}
@@ -83,7 +101,9 @@ def run(*, by: Actor) -> RetentionRun:
 
 
 def reports(limit: int = 30) -> list[RetentionRun]:
-    return list(db.session.scalars(select(RetentionRun).order_by(RetentionRun.id.desc()).limit(limit)))
+    return list(
+        db.session.scalars(select(RetentionRun).order_by(RetentionRun.id.desc()).limit(limit))
+    )
 
 
 def gone(row: Any) -> None:
@@ -98,6 +118,8 @@ def months(count: int) -> timedelta:
 def _forget(one: Rule, id: Any, now: datetime) -> list[str]:
     with unit_of_work() as session:
         key = inspect(one.model).primary_key[0]
-        still_due = session.scalar(select(key).where(key == id, key.in_(one.due(now))))  # it may have moved meanwhile
+        still_due = session.scalar(
+            select(key).where(key == id, key.in_(one.due(now)))
+        )  # it may have moved meanwhile
         row = session.get(one.model, id) if still_due is not None else None
         return (one.forget(row) or []) if row is not None else []

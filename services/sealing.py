@@ -1,6 +1,8 @@
-"""What must not be read in a stolen database: sealed with AES-256-GCM, tied to its place so that rows cannot be swapped.
+"""What must not be read in a stolen database: sealed with AES-256-GCM, tied to its place so that
+rows cannot be swapped.
 
-A sealed text is « key id : base64 ». The first key of the ring seals; every key opens, so an old one stays in the ring
+A sealed text is « key id : base64 ». The first key of the ring seals; every key opens, so an old
+one stays in the ring
 as long as something it sealed lives (the police register: ten years).
 """
 
@@ -59,7 +61,9 @@ def unseal_bytes(sealed: bytes, place: str) -> bytes:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A column of sealed texts (or, `is_file`, of the names of sealed files), and the place each is tied to."""
+    """A column of sealed texts (or, `is_file`, of the names of sealed files), and the place each is
+    tied to.
+    """
 
     model: Any
     column: str
@@ -68,12 +72,22 @@ class Sealed:
     is_frozen: bool = False
 
 
-# Every column that holds something sealed, declared by the noun that owns it: what a change of key must go through.
+# Every column that holds something sealed, declared by the noun that owns it: what a change of key
+# must go through.
 SEALED: list[Sealed] = []
 
 
-def keeps(model: Any, column: str, place: Callable[[Any], str], *, is_file: bool = False, is_frozen: bool = False) -> None:
-    """Declare a sealed column. `is_frozen`: its rows may never be rewritten, so their key must stay in the ring."""
+def keeps(
+    model: Any,
+    column: str,
+    place: Callable[[Any], str],
+    *,
+    is_file: bool = False,
+    is_frozen: bool = False,
+) -> None:
+    """Declare a sealed column. `is_frozen`: its rows may never be rewritten, so their key must stay
+    in the ring.
+    """
     SEALED.append(Sealed(model, column, place, is_file, is_frozen))
 
 
@@ -88,10 +102,14 @@ def names() -> list[str]:
 
 
 def derived(purpose: str, name: str = "") -> bytes:
-    """A key of its own (32 bytes) for another use, made from a key of the ring (HKDF, RFC 5869). Raises CannotOpen."""
+    """A key of its own (32 bytes) for another use, made from a key of the ring (HKDF, RFC 5869).
+    Raises CannotOpen.
+    """
     if (name or current()) not in _ring:
         raise CannotOpen(purpose)
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(_ring[name or current()])
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(
+        _ring[name or current()]
+    )
 
 
 def _seal(name: str, data: bytes, place: str) -> bytes:

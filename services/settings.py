@@ -1,4 +1,6 @@
-"""What a shop changes under « Paramétrages divers »: typed here, kept with its date and author, newest in force."""
+"""What a shop changes under « Paramétrages divers »: typed here, kept with its date and author,
+newest in force.
+"""
 
 import time
 from collections.abc import Callable
@@ -51,7 +53,13 @@ def _amount(low: int, high: int) -> Callable[[str], int]:
         except ValueError:
             raise Refused(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
         if not low <= cents <= high:
-            raise Refused(_("Type an amount from %(low)s to %(high)s.", low=money.text(low), high=money.text(high)))
+            raise Refused(
+                _(
+                    "Type an amount from %(low)s to %(high)s.",
+                    low=money.text(low),
+                    high=money.text(high),
+                )
+            )
         return cents
 
     read.shown = money.plain  # type: ignore[attr-defined]
@@ -76,69 +84,313 @@ _YES_NO = _one_of(yes=_l("Yes"), no=_l("No"))
 OPTIONS: dict[str, Option] = {
     o.key: o
     for o in (
-        Option("second_chance_days", _BUYING, _l("Time to answer a second chance"),
-               _l("Without an answer by then, the offer is declined by itself."), 7, _whole(1, 60), _l("days")),
-        Option("drop_off_days", _BUYING, _l("Time to drop the parcel off"),
-               _l("Printed deadline and end of the price guarantee."), 10, _whole(1, 60), _l("days")),
-        Option("cart_days", _BUYING, _l("Carts are kept"), _l("A cart nobody touched for longer is emptied."), 7, _whole(1, 90), _l("days")),
-        Option("check_hours", _BUYING, _l("Time announced for checking an offer"),
-               _l("The dashboard warns when an offer is about to wait longer."), 48, _whole(1, 240), _l("hours")),
-        Option("stock_most_quantity", _STOCK, _l("A quantity is fanciful above"), _l("A line of a stock file that says more is ignored and counted."),
-               9_999, _whole(1, 1_000_000), _l("units")),
-        Option("stock_most_jump", _STOCK, _l("A jump is fanciful above"), _l("From one stock file to the next, for one reference; 0: never."),
-               0, _whole(0, 1_000_000), _l("units")),
-        Option("feed_empty_percent", _STOCK, _l("A full file that empties a store waits above"),
-               _l("Of the references it held: somebody confirms that the store is really empty."), 50, _whole(1, 100), "%"),
-        Option("cart_minutes", _STOCK, _l("A unit stays in a cart"), _l("Then it is free again for others."), 30, _whole(1, 1_440), _l("minutes")),
-        Option("insure_over_euros", _PARCELS, _l("Insure labels made by themselves from"),
-               _l("With automatic validation: the smallest level that covers the sale, from this amount on."), 100, _whole(0, 100_000), _l("euros")),
-        Option("auto_reminders", _PARCELS, _l("Reminders leave by themselves"),
-               _l("A parcel not dropped off: an e-mail after the first delay, an SMS after the second."), "yes", _YES_NO),
-        Option("remind_days", _PARCELS, _l("E-mail reminder after"), _l("Without a drop-off."), 5, _whole(1, 60), _l("days")),
-        Option("text_days", _PARCELS, _l("SMS reminder after"), _l("Without a drop-off, when the number is a mobile."), 10, _whole(1, 60), _l("days")),
-        Option("abandon_days", _PARCELS, _l("A parcel never dropped off is abandoned after"), "", 30, _whole(5, 365), _l("days")),
-        Option("stuck_days", _PARCELS, _l("Warn about a parcel that no longer moves after"), "", 7, _whole(1, 60), _l("days")),
-        Option("mail_pixel", _PARCELS, _l("Know which e-mails were opened"),
-               _l("A picture in the mail tells; the law asks for the seller's consent first. Without it the column says « unknown »."), "no", _YES_NO),
-        Option("answer_days", _PARCELS, _l("Time to answer after the reception"), _l("For what was refused or has a new price."), 14, _whole(1, 60), _l("days")),
-        Option("default_outcome", _PARCELS, _l("Without an answer, what was not bought is"), _l("As your conditions say."), "to_return",
-               _one_of(to_return=_l("sent back at the seller's cost"), recycled=_l("recycled"), given=_l("given away"))),
-        Option("return_fee_cents", _PARCELS, _l("Cost of sending articles back"), _l("Deducted from the payment."), 440, _amount(0, 5000), "€"),
-        Option("good_percent", _PARCELS, _l("New price proposed for « Bon »"), _l("Of the price agreed."), 100, _whole(1, 100), "%"),
-        Option("acceptable_percent", _PARCELS, _l("New price proposed for « Acceptable »"), _l("Of the price agreed."), 70, _whole(1, 100), "%"),
-        Option("credit_bonus_percent", _PAYING, _l("Bonus of store credit"), _l("What choosing credit rather than a transfer adds."), 20, _whole(0, 100), "%"),
-        Option("second_factor", _PEOPLE, _l("A second factor is asked of"),
-               _l("A code of an application on the telephone, besides the password."), "money",
-               _one_of(money=_l("administrators and accountants"), everybody=_l("all the staff"), nobody=_l("nobody"))),
-        Option("staff_idle_minutes", _PEOPLE, _l("Staff are signed out after"), _l("Without a click."), 30, _whole(5, 720), _l("minutes")),
-        Option("customer_days", _PEOPLE, _l("Customers stay signed in"), "", 30, _whole(1, 365), _l("days")),
-        Option("iban_hold_hours", _PAYING, _l("A replaced IBAN is not paid to before"),
-               _l("The seller is told of the change at once, and has that long to say it was not he."), 72, _whole(0, 240), _l("hours")),
-        Option("account_months", _PEOPLE, _l("An account nobody uses is erased after"), _l("The person is told a month before."), 24, _whole(6, 36), _l("months")),
-        Option("letter_months", _PEOPLE, _l("The text of mails and SMS is kept"), "", 24, _whole(3, 60), _l("months")),
-        Option("photo_months", _PEOPLE, _l("Photos of the bench and labels are kept"), _l("From the end of the sale."), 12, _whole(1, 60), _l("months")),
-        Option("quotes_per_minute", _MACHINES, _l("Public prices per address"),
-               _l("How many barcodes one Internet address may ask a minute; 0: no limit."), 300, _whole(0, 100_000), _l("a minute")),
-        Option("photos_per_minute", _MACHINES, _l("Camera pictures per address"),
-               _l("How many pictures one Internet address may have read a minute."), 240, _whole(10, 10_000), _l("a minute")),
+        Option(
+            "second_chance_days",
+            _BUYING,
+            _l("Time to answer a second chance"),
+            _l("Without an answer by then, the offer is declined by itself."),
+            7,
+            _whole(1, 60),
+            _l("days"),
+        ),
+        Option(
+            "drop_off_days",
+            _BUYING,
+            _l("Time to drop the parcel off"),
+            _l("Printed deadline and end of the price guarantee."),
+            10,
+            _whole(1, 60),
+            _l("days"),
+        ),
+        Option(
+            "cart_days",
+            _BUYING,
+            _l("Carts are kept"),
+            _l("A cart nobody touched for longer is emptied."),
+            7,
+            _whole(1, 90),
+            _l("days"),
+        ),
+        Option(
+            "check_hours",
+            _BUYING,
+            _l("Time announced for checking an offer"),
+            _l("The dashboard warns when an offer is about to wait longer."),
+            48,
+            _whole(1, 240),
+            _l("hours"),
+        ),
+        Option(
+            "stock_most_quantity",
+            _STOCK,
+            _l("A quantity is fanciful above"),
+            _l("A line of a stock file that says more is ignored and counted."),
+            9_999,
+            _whole(1, 1_000_000),
+            _l("units"),
+        ),
+        Option(
+            "stock_most_jump",
+            _STOCK,
+            _l("A jump is fanciful above"),
+            _l("From one stock file to the next, for one reference; 0: never."),
+            0,
+            _whole(0, 1_000_000),
+            _l("units"),
+        ),
+        Option(
+            "feed_empty_percent",
+            _STOCK,
+            _l("A full file that empties a store waits above"),
+            _l("Of the references it held: somebody confirms that the store is really empty."),
+            50,
+            _whole(1, 100),
+            "%",
+        ),
+        Option(
+            "cart_minutes",
+            _STOCK,
+            _l("A unit stays in a cart"),
+            _l("Then it is free again for others."),
+            30,
+            _whole(1, 1_440),
+            _l("minutes"),
+        ),
+        Option(
+            "insure_over_euros",
+            _PARCELS,
+            _l("Insure labels made by themselves from"),
+            _l(
+                "With automatic validation: the smallest level that covers the sale, from this"
+                " amount on."
+            ),
+            100,
+            _whole(0, 100_000),
+            _l("euros"),
+        ),
+        Option(
+            "auto_reminders",
+            _PARCELS,
+            _l("Reminders leave by themselves"),
+            _l(
+                "A parcel not dropped off: an e-mail after the first delay, an SMS after the"
+                " second."
+            ),
+            "yes",
+            _YES_NO,
+        ),
+        Option(
+            "remind_days",
+            _PARCELS,
+            _l("E-mail reminder after"),
+            _l("Without a drop-off."),
+            5,
+            _whole(1, 60),
+            _l("days"),
+        ),
+        Option(
+            "text_days",
+            _PARCELS,
+            _l("SMS reminder after"),
+            _l("Without a drop-off, when the number is a mobile."),
+            10,
+            _whole(1, 60),
+            _l("days"),
+        ),
+        Option(
+            "abandon_days",
+            _PARCELS,
+            _l("A parcel never dropped off is abandoned after"),
+            "",
+            30,
+            _whole(5, 365),
+            _l("days"),
+        ),
+        Option(
+            "stuck_days",
+            _PARCELS,
+            _l("Warn about a parcel that no longer moves after"),
+            "",
+            7,
+            _whole(1, 60),
+            _l("days"),
+        ),
+        Option(
+            "mail_pixel",
+            _PARCELS,
+            _l("Know which e-mails were opened"),
+            _l(
+                "A picture in the mail tells; the law asks for the seller's consent first. Without"
+                " it the column says « unknown »."
+            ),
+            "no",
+            _YES_NO,
+        ),
+        Option(
+            "answer_days",
+            _PARCELS,
+            _l("Time to answer after the reception"),
+            _l("For what was refused or has a new price."),
+            14,
+            _whole(1, 60),
+            _l("days"),
+        ),
+        Option(
+            "default_outcome",
+            _PARCELS,
+            _l("Without an answer, what was not bought is"),
+            _l("As your conditions say."),
+            "to_return",
+            _one_of(
+                to_return=_l("sent back at the seller's cost"),
+                recycled=_l("recycled"),
+                given=_l("given away"),
+            ),
+        ),
+        Option(
+            "return_fee_cents",
+            _PARCELS,
+            _l("Cost of sending articles back"),
+            _l("Deducted from the payment."),
+            440,
+            _amount(0, 5000),
+            "€",
+        ),
+        Option(
+            "good_percent",
+            _PARCELS,
+            _l("New price proposed for « Bon »"),
+            _l("Of the price agreed."),
+            100,
+            _whole(1, 100),
+            "%",
+        ),
+        Option(
+            "acceptable_percent",
+            _PARCELS,
+            _l("New price proposed for « Acceptable »"),
+            _l("Of the price agreed."),
+            70,
+            _whole(1, 100),
+            "%",
+        ),
+        Option(
+            "credit_bonus_percent",
+            _PAYING,
+            _l("Bonus of store credit"),
+            _l("What choosing credit rather than a transfer adds."),
+            20,
+            _whole(0, 100),
+            "%",
+        ),
+        Option(
+            "second_factor",
+            _PEOPLE,
+            _l("A second factor is asked of"),
+            _l("A code of an application on the telephone, besides the password."),
+            "money",
+            _one_of(
+                money=_l("administrators and accountants"),
+                everybody=_l("all the staff"),
+                nobody=_l("nobody"),
+            ),
+        ),
+        Option(
+            "staff_idle_minutes",
+            _PEOPLE,
+            _l("Staff are signed out after"),
+            _l("Without a click."),
+            30,
+            _whole(5, 720),
+            _l("minutes"),
+        ),
+        Option(
+            "customer_days",
+            _PEOPLE,
+            _l("Customers stay signed in"),
+            "",
+            30,
+            _whole(1, 365),
+            _l("days"),
+        ),
+        Option(
+            "iban_hold_hours",
+            _PAYING,
+            _l("A replaced IBAN is not paid to before"),
+            _l("The seller is told of the change at once, and has that long to say it was not he."),
+            72,
+            _whole(0, 240),
+            _l("hours"),
+        ),
+        Option(
+            "account_months",
+            _PEOPLE,
+            _l("An account nobody uses is erased after"),
+            _l("The person is told a month before."),
+            24,
+            _whole(6, 36),
+            _l("months"),
+        ),
+        Option(
+            "letter_months",
+            _PEOPLE,
+            _l("The text of mails and SMS is kept"),
+            "",
+            24,
+            _whole(3, 60),
+            _l("months"),
+        ),
+        Option(
+            "photo_months",
+            _PEOPLE,
+            _l("Photos of the bench and labels are kept"),
+            _l("From the end of the sale."),
+            12,
+            _whole(1, 60),
+            _l("months"),
+        ),
+        Option(
+            "quotes_per_minute",
+            _MACHINES,
+            _l("Public prices per address"),
+            _l("How many barcodes one Internet address may ask a minute; 0: no limit."),
+            300,
+            _whole(0, 100_000),
+            _l("a minute"),
+        ),
+        Option(
+            "photos_per_minute",
+            _MACHINES,
+            _l("Camera pictures per address"),
+            _l("How many pictures one Internet address may have read a minute."),
+            240,
+            _whole(10, 10_000),
+            _l("a minute"),
+        ),
     )
-}  # fmt: skip
+}
 
 _FRESH_SECONDS = 5.0
 _known: tuple[float, dict[str, Any]] | None = None
 
 
 def value(key: str) -> Any:
-    """What is in force for a key; remembered a few seconds, so that every process follows a change."""
+    """What is in force for a key; remembered a few seconds, so that every process follows a
+    change.
+    """
     global _known
     if _known is None or time.monotonic() - _known[0] > _FRESH_SECONDS:
-        rows = db.session.execute(db.select(Setting.key, Setting.value).order_by(Setting.since, Setting.id)).all()
+        rows = db.session.execute(
+            db.select(Setting.key, Setting.value).order_by(Setting.since, Setting.id)
+        ).all()
         _known = (time.monotonic(), {k: v for k, v in rows})
     return _known[1].get(key, OPTIONS[key].default)
 
 
 def change(key: str, words: str, *, by: Actor) -> bool:
-    """Decide a new value from now on; False when it is what was already in force. Raises Refused with the bounds."""
+    """Decide a new value from now on; False when it is what was already in force. Raises Refused
+    with the bounds.
+    """
     read = OPTIONS[key].read(words)
     forget()
     if read == value(key):
@@ -152,7 +404,11 @@ def change(key: str, words: str, *, by: Actor) -> bool:
 
 def history(key: str, limit: int = 5) -> list[Setting]:
     """Earlier decisions, newest first."""
-    return list(db.session.scalars(db.select(Setting).where(Setting.key == key).order_by(Setting.id.desc()).limit(limit)))
+    return list(
+        db.session.scalars(
+            db.select(Setting).where(Setting.key == key).order_by(Setting.id.desc()).limit(limit)
+        )
+    )
 
 
 def forget() -> None:

@@ -1,4 +1,6 @@
-"""One unit of work: the only place where a transaction begins and ends, together with the outbox."""
+"""One unit of work: the only place where a transaction begins and ends, together with the
+outbox.
+"""
 
 import json
 import random
@@ -18,7 +20,8 @@ from models import Model
 
 db = SQLA(model_class=Model)
 
-# Called after each commit that left something to tell the outside; app.py plugs the queue's bell in.
+# Called after each commit that left something to tell the outside; app.py plugs the queue's bell
+# in.
 after_commit: list[Callable[[], None]] = []
 
 RETRIES = 5
@@ -29,12 +32,15 @@ T = TypeVar("T")
 def unit_of_work() -> Iterator[Session]:
     """Everything inside is kept together or not at all.
 
-    Load rows inside: the read transaction of the request ends here, and on SQLite the write lock is taken
+    Load rows inside: the read transaction of the request ends here, and on SQLite the write lock is
+    taken
     first (BEGIN IMMEDIATE), because a row read before it is a lock error waiting for its day.
     """
     session = db.session()
     if session.info.get("in_unit"):
-        raise RuntimeError("a unit of work may not open another: two commits in one verb are two verbs")
+        raise RuntimeError(
+            "a unit of work may not open another: two commits in one verb are two verbs"
+        )
     session.rollback()
     session.info["in_unit"] = True
     try:
@@ -52,11 +58,16 @@ def unit_of_work() -> Iterator[Session]:
 
 
 def retried(work: Callable[[], T]) -> T:
-    """Run `work` (which opens its own unit) again when the database said « locked » or « deadlock », at most 5 times."""
+    """Run `work` (which opens its own unit) again when the database said « locked » or « deadlock
+    », at most 5 times.
+    """
     for attempt in range(1, RETRIES + 1):
         try:
             return work()
-        except (DBAPIError, StaleDataError) as error:  # a row that moved under us is read again by the next try
+        except (
+            DBAPIError,
+            StaleDataError,
+        ) as error:  # a row that moved under us is read again by the next try
             if attempt == RETRIES or not (is_lock(error) or is_conflict(error)):
                 raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
@@ -64,7 +75,9 @@ def retried(work: Callable[[], T]) -> T:
 
 
 def is_lock(error: BaseException) -> bool:
-    """Someone else holds what we need: worth trying again (SQLITE_BUSY; PostgreSQL 40001, 40P01, 55P03)."""
+    """Someone else holds what we need: worth trying again (SQLITE_BUSY; PostgreSQL 40001, 40P01,
+    55P03).
+    """
     if not isinstance(error, DBAPIError):
         return False
     if isinstance(error, OperationalError) and "locked" in str(error.orig):
@@ -82,7 +95,9 @@ def is_sqlite() -> bool:
 
 
 def tune(engine: Engine) -> None:
-    """Make an engine keep our promises: durable, foreign keys on, write units that queue rather than fail."""
+    """Make an engine keep our promises: durable, foreign keys on, write units that queue rather
+    than fail.
+    """
     if engine.dialect.name != "sqlite":
         return
 
@@ -104,7 +119,9 @@ def tune(engine: Engine) -> None:
 
 @contextmanager
 def bulk() -> Iterator[Connection]:
-    """A connection of its own for set-based work: stage into temporary tables first, then merge once, shortly."""
+    """A connection of its own for set-based work: stage into temporary tables first, then merge
+    once, shortly.
+    """
     with db.engine.connect() as connection:
         try:
             yield connection
@@ -122,28 +139,53 @@ def merging(connection: Connection) -> Iterator[None]:
         yield
 
 
-def insert_many(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write many rows as fast as the engine can: COPY on PostgreSQL, one prepared statement on SQLite. Values as `raw` gives them."""
+def insert_many(
+    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Write many rows as fast as the engine can: COPY on PostgreSQL, one prepared statement on
+    SQLite. Values as `raw` gives them.
+    """
     names = ", ".join(columns)
     if is_sqlite():
-        _executed_for_each(connection, f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", list(rows))
+        _executed_for_each(
+            connection,
+            f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})",
+            list(rows),
+        )
         return
     with connection.connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
 
 
-def insert_alike(connection: Connection, table: str, alike: dict[str, Any], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """As `insert_many`, for some hundred rows that share most of their values: those go once, the others (numbers and words) as one value for all."""
+def insert_alike(
+    connection: Connection,
+    table: str,
+    alike: dict[str, Any],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+) -> None:
+    """As `insert_many`, for some hundred rows that share most of their values: those go once, the
+    others (numbers and words) as one value for all.
+    """
     if not rows:
         return
     names, shared = ", ".join((*alike, *columns)), tuple(alike.values())
     if is_sqlite():
-        once, others = ", ".join("?" * len(alike)), ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(columns)))
-        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {once}, {others} FROM json_each(?)", (*shared, json.dumps(rows)))
+        once, others = (
+            ", ".join("?" * len(alike)),
+            ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(columns))),
+        )
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({names}) SELECT {once}, {others} FROM json_each(?)",
+            (*shared, json.dumps(rows)),
+        )
     else:
         once, (unnested, arrays) = ", ".join(["%s"] * len(alike)), _unnested(rows)
-        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {once}, u.* FROM {unnested} u", (*shared, *arrays))
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({names}) SELECT {once}, u.* FROM {unnested} u",
+            (*shared, *arrays),
+        )
 
 
 def update_alike(
@@ -156,16 +198,31 @@ def update_alike(
     by: str,
     among: dict[str, Any],
 ) -> None:
-    """Change many rows at once: each is found by its last value, named `by`, among those that have the values `among`."""
+    """Change many rows at once: each is found by its last value, named `by`, among those that have
+    the values `among`.
+    """
     if is_sqlite():
-        sets, where = ", ".join(f"{name} = ?" for name in (*alike, *columns)), " AND ".join(f"{name} = ?" for name in (*among, by))
+        sets, where = (
+            ", ".join(f"{name} = ?" for name in (*alike, *columns)),
+            " AND ".join(f"{name} = ?" for name in (*among, by)),
+        )
         first, last = tuple(alike.values()), tuple(among.values())
-        _executed_for_each(connection, f"UPDATE {table} SET {sets} WHERE {where}", [(*first, *row[:-1], *last, row[-1]) for row in rows])
+        _executed_for_each(
+            connection,
+            f"UPDATE {table} SET {sets} WHERE {where}",
+            [(*first, *row[:-1], *last, row[-1]) for row in rows],
+        )
     elif rows:
-        sets = ", ".join([f"{name} = %s" for name in alike] + [f"{name} = u.{name}" for name in columns])
-        where, (unnested, arrays) = " AND ".join(f"t.{name} = %s" for name in among), _unnested(rows)
+        sets = ", ".join(
+            [f"{name} = %s" for name in alike] + [f"{name} = u.{name}" for name in columns]
+        )
+        where, (unnested, arrays) = (
+            " AND ".join(f"t.{name} = %s" for name in among),
+            _unnested(rows),
+        )
         connection.exec_driver_sql(
-            f"UPDATE {table} t SET {sets} FROM {unnested} AS u({', '.join((*columns, 'found_by'))}) WHERE {where} AND t.{by} = u.found_by",
+            f"UPDATE {table} t SET {sets} FROM {unnested} AS u({', '.join((*columns, 'found_by'))})"
+            f" WHERE {where} AND t.{by} = u.found_by",
             (*alike.values(), *arrays, *among.values()),
         )
 
@@ -173,12 +230,21 @@ def update_alike(
 def _unnested(rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
     """Rows as PostgreSQL's `unnest` of an array a column, and these."""
     arrays = [_array(column) for column in zip(*rows, strict=True)]
-    return f"unnest({', '.join('%s::int[]' if isinstance(array, str) else '%s' for array in arrays)})", arrays
+    return (
+        f"unnest({', '.join('%s::int[]' if isinstance(array, str) else '%s' for array in arrays)})",
+        arrays,
+    )
 
 
 def _array(values: Sequence[Any]) -> str | list[Any]:
-    """Values as PostgreSQL's driver takes an array. Whole numbers are written out here: it would look at each one of them."""
-    return f"{{{','.join(map(str, values))}}}" if all(type(value) is int for value in values) else list(values)
+    """Values as PostgreSQL's driver takes an array. Whole numbers are written out here: it would
+    look at each one of them.
+    """
+    return (
+        f"{{{','.join(map(str, values))}}}"
+        if all(type(value) is int for value in values)
+        else list(values)
+    )
 
 
 def _executed_for_each(connection: Connection, sql: str, rows: list[Any]) -> None:
@@ -187,7 +253,9 @@ def _executed_for_each(connection: Connection, sql: str, rows: list[Any]) -> Non
 
 
 def one_of(name: str) -> str:
-    """SQL for « is one of the values of :name », given as `listed` makes them: one value and one statement, however many there are."""
+    """SQL for « is one of the values of :name », given as `listed` makes them: one value and one
+    statement, however many there are.
+    """
     return f"IN (SELECT value FROM json_each(:{name}))" if is_sqlite() else f"= ANY(:{name})"
 
 

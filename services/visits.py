@@ -1,7 +1,10 @@
-"""Who came and what was asked in vain, counted without a cookie and without a write in the request's database.
+"""Who came and what was asked in vain, counted without a cookie and without a write in the
+request's database.
 
-A visitor is HMAC(salt of the day, address + agent + site): the salt is thrown away each night, so nobody can be
-followed from one day to the next (audience measurement exempt from consent). Pages append to a small file of the
+A visitor is HMAC(salt of the day, address + agent + site): the salt is thrown away each night, so
+nobody can be
+followed from one day to the next (audience measurement exempt from consent). Pages append to a
+small file of the
 day; the worker counts it into VisitDay and UnknownDemand.
 """
 
@@ -23,7 +26,9 @@ from services.unit import db
 
 _dir: Path
 _seen: set[tuple[str, str]] = set()
-_BOTS = re.compile(r"bot|crawl|spider|slurp|preview|monitor|curl|wget|python|headless.*lighthouse|scan", re.I)
+_BOTS = re.compile(
+    r"bot|crawl|spider|slurp|preview|monitor|curl|wget|python|headless.*lighthouse|scan", re.I
+)
 
 
 def plug(data_dir: Path) -> None:
@@ -39,7 +44,9 @@ def came(site_id: int, address: str, agent: str) -> None:
     if not agent or _BOTS.search(agent):
         return
     day = clock.today().isoformat()
-    who = hmac.new(_salt(day), f"{address}|{agent}|{site_id}".encode(), hashlib.sha256).hexdigest()[:24]
+    who = hmac.new(_salt(day), f"{address}|{agent}|{site_id}".encode(), hashlib.sha256).hexdigest()[
+        :24
+    ]
     if (day, who) in _seen:
         return
     if len(_seen) > 50_000:
@@ -54,7 +61,9 @@ def asked_in_vain(ean: str) -> None:
 
 
 def clicked(parcel_id: int, what: str, agent: str) -> None:
-    """A link of a mail about a parcel was used (« link »), or its picture shown (« open »). Mail scanners are not people."""
+    """A link of a mail about a parcel was used (« link »), or its picture shown (« open »). Mail
+    scanners are not people.
+    """
     if agent and not _BOTS.search(agent):
         _append("clicks", f"{parcel_id} {what} {clock.now().isoformat()}\n")
 
@@ -67,16 +76,23 @@ def clicks() -> list[tuple[int, str, datetime]]:
             return []
         path.rename(taken)
     rows = [line.split() for line in taken.read_text().splitlines()]
-    return [(int(id), what, datetime.fromisoformat(at)) for id, what, at in (row for row in rows if len(row) == 3)]
+    return [
+        (int(id), what, datetime.fromisoformat(at))
+        for id, what, at in (row for row in rows if len(row) == 3)
+    ]
 
 
 def count() -> None:
-    """Roll the files up, in the caller's unit. Counting twice changes nothing; a finished day loses its salt and its file."""
+    """Roll the files up, in the caller's unit. Counting twice changes nothing; a finished day loses
+    its salt and its file.
+    """
     today = clock.today()
     sites = set(db.session.scalars(select(Site.id)))
     for path in sorted(_dir.glob("visits-*")):
         day = date.fromisoformat(path.name.removeprefix("visits-"))
-        people = {tuple(line.split()) for line in path.read_text().splitlines() if len(line.split()) == 2}
+        people = {
+            tuple(line.split()) for line in path.read_text().splitlines() if len(line.split()) == 2
+        }
         for site_id, visitors in Counter(int(site) for site, _who in people).items():
             if site_id in sites:
                 put(site_id, day, visitors)
@@ -90,7 +106,9 @@ def count() -> None:
 
 def put(site_id: int, day: date, visitors: int) -> None:
     """Set the count of a day (the highest wins: a file read again never lowers it)."""
-    row = db.session.scalar(select(VisitDay).where(VisitDay.site_id == site_id, VisitDay.day == day))
+    row = db.session.scalar(
+        select(VisitDay).where(VisitDay.site_id == site_id, VisitDay.day == day)
+    )
     if row is None:
         db.session.add(VisitDay(site_id=site_id, day=day, visitors=visitors))
     else:
@@ -114,7 +132,9 @@ def _count_unknown() -> None:
 
 
 def counted() -> None:
-    """After the commit of `count`: the file that was counted may go. Killed in between, a demand is counted twice, never lost."""
+    """After the commit of `count`: the file that was counted may go. Killed in between, a demand is
+    counted twice, never lost.
+    """
     (_dir / "unknown.taken").unlink(missing_ok=True)
     (_dir / "clicks.taken").unlink(missing_ok=True)
 

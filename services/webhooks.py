@@ -1,6 +1,8 @@
-"""What vendors' software is told: signed as Standard Webhooks say, tried for three days, every try visible, any of them replayed.
+"""What vendors' software is told: signed as Standard Webhooks say, tried for three days, every try
+visible, any of them replayed.
 
-The body is thin (type, moment, a few keys): the other side asks for the rest at the door for machines. Deliveries are rows of the
+The body is thin (type, moment, a few keys): the other side asks for the rest at the door for
+machines. Deliveries are rows of the
 unit that caused them; the outbox carries them out.
 """
 
@@ -46,8 +48,16 @@ DELIVERY = Workflow(
     Move("give_up", _l("Given up"), {D.to_deliver}, D.not_delivered, by=(CLOCK,)),
     Move("replay", _l("Send again"), {D.delivered, D.not_delivered}, D.to_deliver),
 )
-workflow.VERBS.update(pause=_l("Paused"), resume=_l("Started again"), close=_l("Gone"), tell=_l("Delivered"), give_up=_l("Given up"),
-                      replay=_l("Sent again"), open_webhook=_l("Webhook opened"), renew_secret=_l("Secret changed"))  # fmt: skip
+workflow.VERBS.update(
+    pause=_l("Paused"),
+    resume=_l("Started again"),
+    close=_l("Gone"),
+    tell=_l("Delivered"),
+    give_up=_l("Given up"),
+    replay=_l("Sent again"),
+    open_webhook=_l("Webhook opened"),
+    renew_secret=_l("Secret changed"),
+)
 sealing.keeps(Webhook, "secret_sealed", lambda row: f"webhook.secret:{row.id}")
 sealing.keeps(Webhook, "previous_sealed", lambda row: f"webhook.previous:{row.id}")
 
@@ -67,13 +77,22 @@ EVENTS = {
 
 
 def open_for(vendor: Vendor, url: str, events: list[str], *, by: Actor) -> tuple[Webhook, str]:
-    """A new address to tell; returns it with its secret, shown once. Raises Refused when the address is none."""
+    """A new address to tell; returns it with its secret, shown once. Raises Refused when the
+    address is none.
+    """
     url = check_url(url)
     unknown = set(events) - set(EVENTS)
     if unknown or not events:
         raise Refused(_("Choose what this address is told."))
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-    row = Webhook(vendor_id=vendor.id, url=url, events=" ".join(events), status=S.active, secret_sealed="", created_at=clock.now())
+    row = Webhook(
+        vendor_id=vendor.id,
+        url=url,
+        events=" ".join(events),
+        status=S.active,
+        secret_sealed="",
+        created_at=clock.now(),
+    )
     db.session.add(row)
     db.session.flush()
     row.secret_sealed = sealing.seal(secret, f"webhook.secret:{row.id}")
@@ -88,13 +107,22 @@ def check_url(url: str) -> str:
         port_is_one = parts.port is None or parts.port > 0
     except ValueError:
         port_is_one = False
-    if not port_is_one or not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?", url) or parts.username or len(url) > 500:
-        raise Refused(_("This is no web address: write https://… as your software's editor gives it."))
+    if (
+        not port_is_one
+        or not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?", url)
+        or parts.username
+        or len(url) > 500
+    ):
+        raise Refused(
+            _("This is no web address: write https://… as your software's editor gives it.")
+        )
     return url
 
 
 def renew_secret(row: Webhook, *, by: Actor) -> str:
-    """A new secret, shown once; the old one signs beside it until the next change, so that nothing is lost meanwhile."""
+    """A new secret, shown once; the old one signs beside it until the next change, so that nothing
+    is lost meanwhile.
+    """
     old = sealing.unseal(row.secret_sealed, f"webhook.secret:{row.id}")
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     row.previous_sealed = sealing.seal(old, f"webhook.previous:{row.id}")
@@ -111,28 +139,41 @@ def resume(row: Webhook, *, by: Actor) -> None:
     WEBHOOK.fire(row, "resume", by=by)
 
 
-_LISTENING = select(Webhook).where(Webhook.vendor_id == bindparam("vendor"), Webhook.status == S.active)
+_LISTENING = select(Webhook).where(
+    Webhook.vendor_id == bindparam("vendor"), Webhook.status == S.active
+)
 
 
 def is_heard(vendor_id: int, event: str) -> bool:
     """Whether anybody listens: asked once before many are told."""
-    return any(event in row.events.split() for row in db.session.scalars(_LISTENING, {"vendor": vendor_id}))
+    return any(
+        event in row.events.split() for row in db.session.scalars(_LISTENING, {"vendor": vendor_id})
+    )
 
 
 def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
-    """Leave a delivery for each address of a vendor that listens to this event; what still waits with the same words is not said twice."""
+    """Leave a delivery for each address of a vendor that listens to this event; what still waits
+    with the same words is not said twice.
+    """
     told = 0
     for row in db.session.scalars(_LISTENING, {"vendor": vendor_id}):
         if event not in row.events.split():
             continue
         body = json.dumps(
-            {"type": event, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data}, separators=(",", ":"), sort_keys=True
+            {"type": event, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data},
+            separators=(",", ":"),
+            sort_keys=True,
         )
         waiting = db.session.scalars(
-            select(WebhookDelivery.body).where(
-                WebhookDelivery.webhook_id == row.id, WebhookDelivery.event == event, WebhookDelivery.status == D.to_deliver, WebhookDelivery.tries == 0
-            ).limit(50)
-        )  # fmt: skip
+            select(WebhookDelivery.body)
+            .where(
+                WebhookDelivery.webhook_id == row.id,
+                WebhookDelivery.event == event,
+                WebhookDelivery.status == D.to_deliver,
+                WebhookDelivery.tries == 0,
+            )
+            .limit(50)
+        )
         if any(json.loads(known)["data"] == data for known in waiting):
             continue
         _deliver(row, event, body, f"msg_{secrets.token_hex(12)}")
@@ -141,7 +182,9 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
 
 
 def replay(delivery: WebhookDelivery, *, by: Actor) -> None:
-    """Send it once more, under the same id, so that the other side can tell it knows it. Raises Refused when its address no longer listens."""
+    """Send it once more, under the same id, so that the other side can tell it knows it. Raises
+    Refused when its address no longer listens.
+    """
     if delivery.webhook.status is not S.active:
         raise Refused(_("This address no longer listens: start it again first."))
     DELIVERY.fire(delivery, "replay", by=by)
@@ -149,18 +192,32 @@ def replay(delivery: WebhookDelivery, *, by: Actor) -> None:
 
 
 def _deliver(row: Webhook, event: str, body: str, message_id: str) -> None:
-    delivery = WebhookDelivery(vendor_id=row.vendor_id, webhook_id=row.id, message_id=message_id, event=event, body=body, status=D.to_deliver,
-                               created_at=clock.now())  # fmt: skip
+    delivery = WebhookDelivery(
+        vendor_id=row.vendor_id,
+        webhook_id=row.id,
+        message_id=message_id,
+        event=event,
+        body=body,
+        status=D.to_deliver,
+        created_at=clock.now(),
+    )
     db.session.add(delivery)
     db.session.flush()
     outbox.add("webhook", f"webhook:{delivery.id}", delivery=delivery.id)
 
 
 def signatures(secrets_: list[str], message_id: str, timestamp: int, body: str) -> str:
-    """« v1,<base64> », one for each secret: HMAC-SHA-256 of id.timestamp.body (Standard Webhooks 1.0)."""
+    """« v1,<base64> », one for each secret: HMAC-SHA-256 of id.timestamp.body (Standard Webhooks
+    1.0).
+    """
     signed = f"{message_id}.{timestamp}.{body}".encode()
     return " ".join(
-        "v1," + base64.b64encode(hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()).decode()
+        "v1,"
+        + base64.b64encode(
+            hmac.new(
+                base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256
+            ).digest()
+        ).decode()
         for secret in secrets_
     )
 
@@ -178,10 +235,20 @@ def _call(payload: dict[str, Any], key: str) -> str:
     keys = [sealing.unseal(row.secret_sealed, f"webhook.secret:{row.id}")]
     if row.previous_sealed:
         keys.append(sealing.unseal(row.previous_sealed, f"webhook.previous:{row.id}"))
-    url, message_id, body, now = row.url, delivery.message_id, delivery.body, int(clock.now().timestamp())
+    url, message_id, body, now = (
+        row.url,
+        delivery.message_id,
+        delivery.body,
+        int(clock.now().timestamp()),
+    )
     db.session.rollback()
-    headers = {"content-type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(now),
-               "webhook-signature": signatures(keys, message_id, now, body), "user-agent": "Comptoir"}  # fmt: skip
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(now),
+        "webhook-signature": signatures(keys, message_id, now, body),
+        "user-agent": "Comptoir",
+    }
     return str(live.webhooks.post(url, headers, body.encode()))
 
 
@@ -204,6 +271,15 @@ def _record(payload: dict[str, Any], answer: str | None, error: str | None) -> N
 
 
 outbox.handles("webhook", call=_call, record=_record)
-retention.rule("webhooks", _l("What vendors' software was told"), lambda: _l("one month"), _l("To see why a till did not follow."), WebhookDelivery,
-               lambda now: select(WebhookDelivery.id).where(WebhookDelivery.created_at < now - timedelta(days=31), WebhookDelivery.status != D.to_deliver),
-               retention.gone)  # fmt: skip
+retention.rule(
+    "webhooks",
+    _l("What vendors' software was told"),
+    lambda: _l("one month"),
+    _l("To see why a till did not follow."),
+    WebhookDelivery,
+    lambda now: select(WebhookDelivery.id).where(
+        WebhookDelivery.created_at < now - timedelta(days=31),
+        WebhookDelivery.status != D.to_deliver,
+    ),
+    retention.gone,
+)

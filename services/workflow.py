@@ -1,4 +1,6 @@
-"""Moves, guards and the event log: one table of moves per aggregate, and nothing else changes a status."""
+"""Moves, guards and the event log: one table of moves per aggregate, and nothing else changes a
+status.
+"""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -47,13 +49,17 @@ def all_flows() -> list["Workflow"]:
 
 
 def flow_of(row: Any) -> "Workflow":
-    """The table of moves of a row, by its table: so that money may settle an offer without knowing how offers are made."""
+    """The table of moves of a row, by its table: so that money may settle an offer without knowing
+    how offers are made.
+    """
     return _flows[row.__tablename__]
 
 
 @dataclass(frozen=True)
 class Move:
-    """One line of a table of moves. `to` None keeps the state; a guard answers None or the sentence that says why not."""
+    """One line of a table of moves. `to` None keeps the state; a guard answers None or the sentence
+    that says why not.
+    """
 
     verb: str
     label: Any
@@ -79,18 +85,27 @@ class Workflow:
         move = self.move(verb, row.status)
         kind = STAFF if by_kind in (COMMAND, MACHINE) else by_kind
         if move is None or (kind is not None and kind not in move.by):
-            return _("This is no longer possible: it is now « %(state)s ». Reload the page to see it.", state=words_of(row.status))
+            return _(
+                "This is no longer possible: it is now « %(state)s ». Reload the page to see it.",
+                state=words_of(row.status),
+            )
         return move.only_if(row) if move.only_if else None
 
     def open_to(self, row: Any, by_kind: str = STAFF) -> list[Move]:
         """The moves this kind of person can make now: buttons are drawn from it."""
-        return [m for m in self.moves if row.status in m.sources and by_kind in m.by and not (m.only_if and m.only_if(row))]
+        return [
+            m
+            for m in self.moves
+            if row.status in m.sources and by_kind in m.by and not (m.only_if and m.only_if(row))
+        ]
 
     def allows(self, row: Any, verb: str, by_kind: str = STAFF) -> bool:
         return self.why_not(row, verb, by_kind) is None
 
     def fire_all(self, rows: Iterable[Any], verb: str, *, by: Actor, **facts: Any) -> None:
-        """The same move of many rows that are all in the database: refused for one, refused for all."""
+        """The same move of many rows that are all in the database: refused for one, refused for
+        all.
+        """
         events = []
         for row in rows:
             if reason := self.why_not(row, verb, by.kind):
@@ -101,7 +116,9 @@ class Workflow:
         db.session.add_all(events)
 
     def fire(self, row: Any, verb: str, *, by: Actor, **facts: Any) -> None:
-        """Check, change the status, add the event. Raises Refused with the sentence when the move is not open."""
+        """Check, change the status, add the event. Raises Refused with the sentence when the move
+        is not open.
+        """
         _read_again(row)
         if reason := self.why_not(row, verb, by.kind):
             raise Refused(reason)
@@ -110,25 +127,44 @@ class Workflow:
         before = row.status
         row.status = move.to or before
         if move.to is None and row in db.session:
-            flag_modified(row, "status")  # the state stays, yet the version moves: a second hand must still meet it
+            flag_modified(
+                row, "status"
+            )  # the state stays, yet the version moves: a second hand must still meet it
         record(row, verb, by=by, before=before, after=row.status, **facts)
 
 
 def _read_again(row: Any) -> None:
-    """Rows without a version of their own: their state once more, locked, so that of two hands one meets what the other did."""
+    """Rows without a version of their own: their state once more, locked, so that of two hands one
+    meets what the other did.
+    """
     known = inspect(row, raiseerr=False)
     if known is not None and known.persistent and known.mapper.version_id_col is None:
         with db.session.no_autoflush:
             db.session.refresh(row, ["status"], with_for_update=True)
 
 
-def record(row: Any, verb: str, *, by: Actor, before: StrEnum | None = None, after: StrEnum | None = None, **facts: Any) -> None:
+def record(
+    row: Any,
+    verb: str,
+    *,
+    by: Actor,
+    before: StrEnum | None = None,
+    after: StrEnum | None = None,
+    **facts: Any,
+) -> None:
     """Write down that something happened to a row, without moving it."""
     db.session.flush()
     db.session.add(_event(row, verb, by, before, after, facts))
 
 
-def _event(row: Any, verb: str, by: Actor, before: StrEnum | None, after: StrEnum | None, facts: dict[str, Any]) -> Event:
+def _event(
+    row: Any,
+    verb: str,
+    by: Actor,
+    before: StrEnum | None,
+    after: StrEnum | None,
+    facts: dict[str, Any],
+) -> Event:
     return Event(
         subject=row.__tablename__,
         subject_id=row.id,
@@ -145,15 +181,32 @@ def _event(row: Any, verb: str, by: Actor, before: StrEnum | None, after: StrEnu
 
 
 def record_many(
-    subject: str, vendor_id: int | None, happened: list[tuple[int, str, StrEnum | None, StrEnum | None, dict[str, Any]]], *, by: Actor
+    subject: str,
+    vendor_id: int | None,
+    happened: list[tuple[int, str, StrEnum | None, StrEnum | None, dict[str, Any]]],
+    *,
+    by: Actor,
 ) -> None:
-    """As `record`, for what a file did to many rows of one vendor: (row, verb, state before, state after, facts) of each."""
+    """As `record`, for what a file did to many rows of one vendor: (row, verb, state before, state
+    after, facts) of each.
+    """
     now = clock.now()
     rows = [
-        {"subject": subject, "subject_id": id, "vendor_id": vendor_id, "verb": verb, "from_state": before, "to_state": after, "actor_kind": by.kind,
-         "actor_id": by.id, "actor_name": by.name, "facts": facts, "at": now}
+        {
+            "subject": subject,
+            "subject_id": id,
+            "vendor_id": vendor_id,
+            "verb": verb,
+            "from_state": before,
+            "to_state": after,
+            "actor_kind": by.kind,
+            "actor_id": by.id,
+            "actor_name": by.name,
+            "facts": facts,
+            "at": now,
+        }
         for id, verb, before, after, facts in happened
-    ]  # fmt: skip
+    ]
     if rows:
         db.session.execute(insert(Event.__table__), rows)  # type: ignore[arg-type]
 
@@ -162,7 +215,10 @@ def history(row: Any, limit: int = 100) -> list[Event]:
     """What happened to a row, newest first."""
     return list(
         db.session.scalars(
-            db.select(Event).where(Event.subject == row.__tablename__, Event.subject_id == row.id).order_by(Event.id.desc()).limit(limit)
+            db.select(Event)
+            .where(Event.subject == row.__tablename__, Event.subject_id == row.id)
+            .order_by(Event.id.desc())
+            .limit(limit)
         )
     )
 
@@ -173,7 +229,10 @@ def words_of(state: Any) -> str:
 
 def words_of_code(code: str | None) -> str:
     """The word of a state written as its code in the event log."""
-    return next((str(label) for (_enum, value), (label, _tone) in WORDS.items() if value == code), code or "–")
+    return next(
+        (str(label) for (_enum, value), (label, _tone) in WORDS.items() if value == code),
+        code or "–",
+    )
 
 
 def tone_of(state: Any) -> str:
@@ -181,7 +240,9 @@ def tone_of(state: Any) -> str:
 
 
 def _key(state: Any) -> tuple[str, str]:
-    """States of two nouns may share a code (an accepted offer, an accepted article), and StrEnum members compare by it."""
+    """States of two nouns may share a code (an accepted offer, an accepted article), and StrEnum
+    members compare by it.
+    """
     return (type(state).__name__, str(state))
 
 
@@ -212,11 +273,16 @@ VERBS: dict[str, Any] = {
 
 def diagrams(flows: Iterable[Workflow]) -> str:
     """Every table of moves as a Mermaid diagram, for docs/workflows.md."""
-    parts = ["# Workflows\n\nMade by `flask --app app workflows` from the tables of moves; a test says when it is stale.\n"]
+    parts = [
+        "# Workflows\n\nMade by `flask --app app workflows` from the tables of moves; a test says"
+        " when it is stale.\n"
+    ]
     for flow in flows:
         lines = [f"## {flow.name}\n", "```mermaid", "stateDiagram-v2"]
         for move in flow.moves:
             for source in sorted(move.sources):
-                lines.append(f"    {source} --> {move.to or source}: {move.verb} ({', '.join(move.by)})")
+                lines.append(
+                    f"    {source} --> {move.to or source}: {move.verb} ({', '.join(move.by)})"
+                )
         parts.append("\n".join([*lines, "```\n"]))
     return "\n".join(parts)

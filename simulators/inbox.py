@@ -1,6 +1,7 @@
 """A mail server and an SMS service that deliver to a page: SMTP on one port, HTTP on the next.
 
-Faults on demand, by `POST /faults {"mail": "refuse" | "slow" | "down" | "", "sms": …}` or from Python.
+Faults on demand, by `POST /faults {"mail": "refuse" | "slow" | "down" | "", "sms": …}` or from
+Python.
 """
 
 import email
@@ -35,7 +36,9 @@ class _Mail:
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
 
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
+    async def handle_RCPT(
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
         if self.inbox.faults.get("mail") == "refuse" or "inconnu@" in address:
             return "550 5.1.1 no such user"
         if self.inbox.faults.get("mail") == "busy":
@@ -46,19 +49,29 @@ class _Mail:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         if self.inbox.faults.get("mail") == "slow":
             time.sleep(3)
-        letter = email.message_from_bytes(envelope.original_content or envelope.content, policy=email.policy.default)
+        letter = email.message_from_bytes(
+            envelope.original_content or envelope.content, policy=email.policy.default
+        )
         plain, rich = letter.get_body(("plain",)), letter.get_body(("html",))
         self.inbox.keep(
             self.inbox.mails,
             {
-                "id": str(letter["Message-ID"]), "from": str(letter["From"]), "to": ", ".join(envelope.rcpt_tos), "subject": str(letter["Subject"]),
-                "text": plain.get_content() if plain else "", "html": rich.get_content() if rich else "", "at": time.strftime("%H:%M:%S"), "headers": " ".join(letter.keys()),
+                "id": str(letter["Message-ID"]),
+                "from": str(letter["From"]),
+                "to": ", ".join(envelope.rcpt_tos),
+                "subject": str(letter["Subject"]),
+                "text": plain.get_content() if plain else "",
+                "html": rich.get_content() if rich else "",
+                "at": time.strftime("%H:%M:%S"),
+                "headers": " ".join(letter.keys()),
             },
-        )  # fmt: skip
+        )
         return "250 OK"
 
 
-def serve(smtp_port: int, http_port: int, inbox: Inbox | None = None) -> tuple[Inbox, Controller, ThreadingHTTPServer]:
+def serve(
+    smtp_port: int, http_port: int, inbox: Inbox | None = None
+) -> tuple[Inbox, Controller, ThreadingHTTPServer]:
     """Start both on loopback; `stop` ends them."""
     inbox = inbox or Inbox()
     mail = Controller(_Mail(inbox), hostname="127.0.0.1", port=smtp_port)
@@ -67,22 +80,40 @@ def serve(smtp_port: int, http_port: int, inbox: Inbox | None = None) -> tuple[I
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/mails.json":
-                return self._answer(200, "application/json", json.dumps({"mails": inbox.mails, "sms": inbox.texts}))
+                return self._answer(
+                    200, "application/json", json.dumps({"mails": inbox.mails, "sms": inbox.texts})
+                )
             if self.path.startswith("/mail/"):
                 index = int(self.path.rpartition("/")[2] or 0)
-                return self._answer(200, "text/html", inbox.mails[index]["html"] if index < len(inbox.mails) else "")
-            rows = [(m["at"], f"{m['to']} — {m['subject']}", f"/mail/{i}") for i, m in enumerate(inbox.mails)]
+                return self._answer(
+                    200, "text/html", inbox.mails[index]["html"] if index < len(inbox.mails) else ""
+                )
+            rows = [
+                (m["at"], f"{m['to']} — {m['subject']}", f"/mail/{i}")
+                for i, m in enumerate(inbox.mails)
+            ]
             rows += [(t["at"], f"SMS {t['to']} — {t['text']}", "") for t in inbox.texts]
             lines = "".join(
-                f"<li>{at} {f'<a href={link}>' if link else ''}{html.escape(words)}{'</a>' if link else ''}</li>"
+                f"<li>{at} "
+                + (f"<a href={link}>{html.escape(words)}</a>" if link else html.escape(words))
+                + "</li>"
                 for at, words, link in sorted(rows, reverse=True)
             )
-            style = "<style>body{font:16px/1.6 system-ui;max-width:800px;margin:32px auto;padding:0 16px}</style>"
-            page = f"<!doctype html><meta charset=utf-8><title>Boîte de réception</title>{style}<h1>Boîte de réception (essai)</h1><ul>{lines or 'vide'}</ul>"
+            style = (
+                "<style>body{font:16px/1.6 system-ui;max-width:800px;margin:32px auto;padding:0"
+                " 16px}</style>"
+            )
+            page = (
+                "<!doctype html><meta charset=utf-8><title>Boîte de"
+                f" réception</title>{style}<h1>Boîte de réception"
+                f" (essai)</h1><ul>{lines or 'vide'}</ul>"
+            )
             return self._answer(200, "text/html", page)
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+            body = json.loads(
+                self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}"
+            )
             if self.path == "/faults":
                 inbox.faults.update(body)
                 return self._answer(200, "application/json", json.dumps(inbox.faults))
@@ -91,9 +122,13 @@ def serve(smtp_port: int, http_port: int, inbox: Inbox | None = None) -> tuple[I
                 return self._answer(503, "text/plain", "down")
             if fault == "refuse":
                 return self._answer(400, "application/json", '{"error": "bad number"}')
-            if not any(t["reference"] == body["reference"] for t in inbox.texts):  # a repeat is recognised by our reference
+            if not any(
+                t["reference"] == body["reference"] for t in inbox.texts
+            ):  # a repeat is recognised by our reference
                 inbox.keep(inbox.texts, {**body, "at": time.strftime("%H:%M:%S")})
-            return self._answer(200, "application/json", json.dumps({"id": f"sms-{len(inbox.texts)}"}))
+            return self._answer(
+                200, "application/json", json.dumps({"id": f"sms-{len(inbox.texts)}"})
+            )
 
         def _answer(self, code: int, kind: str, body: str) -> None:
             data = body.encode()

@@ -1,4 +1,5 @@
-"""A shop's till in a box: it plays a day against the door for machines, its line cut for an hour, its clock seven minutes ahead, some things told twice.
+"""A shop's till in a box: it plays a day against the door for machines, its line cut for an hour,
+its clock seven minutes ahead, some things told twice.
 
     python -m simulators.till http://127.0.0.1:8000 cpt_…
 
@@ -20,7 +21,9 @@ AHEAD = timedelta(minutes=7)
 
 @dataclass
 class Till:
-    """One till: its numbering, what it thinks the shop holds, and the queue of what it could not tell yet."""
+    """One till: its numbering, what it thinks the shop holds, and the queue of what it could not
+    tell yet.
+    """
 
     base: str
     key: str
@@ -36,7 +39,9 @@ class Till:
         parts = urlsplit(self.base)
         line = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=20)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        line.request(method, "/api/v1" + path, json.dumps(body) if body is not None else None, headers)
+        line.request(
+            method, "/api/v1" + path, json.dumps(body) if body is not None else None, headers
+        )
         answer = line.getresponse()
         said = json.loads(answer.read())
         if answer.status == 429:
@@ -60,14 +65,22 @@ class Till:
 
     def happens(self, kind: str, ean: str, **more: object) -> None:
         self.number += 1
-        self.queue.append({"number": self.number, "kind": kind, "ean": ean, "at": self.now(), **more})
+        self.queue.append(
+            {"number": self.number, "kind": kind, "ean": ean, "at": self.now(), **more}
+        )
 
     def sell(self) -> None:
         there = [ean for ean, quantity in self.held.items() if quantity > 0]
         if there:
             ean = self.dice.choice(there)
             self.held[ean] -= 1
-            self.happens("sale", ean, quantity=1, price=f"{self.dice.randint(19, 189)}.90", reference=f"T-{self.number:05d}")
+            self.happens(
+                "sale",
+                ean,
+                quantity=1,
+                price=f"{self.dice.randint(19, 189)}.90",
+                reference=f"T-{self.number:05d}",
+            )
 
     def take_back(self) -> None:
         ean = self.dice.choice(list(self.held))
@@ -81,16 +94,22 @@ class Till:
         self.happens("count", ean, quantity=self.held[ean], includes=self.number)
 
     def tell(self, shuffled: bool = False) -> None:
-        """Delivers its queue; after a cut in any order, and the last of it twice, as tills do that saw no answer."""
+        """Delivers its queue; after a cut in any order, and the last of it twice, as tills do that
+        saw no answer.
+        """
         while self.queue:
             batch, self.queue = self.queue[:200], self.queue[200:]
             if shuffled:
                 self.dice.shuffle(batch)
             for events in (batch, batch[-3:] if shuffled else []):
                 if events:
-                    for one in self.ask("POST", "/till/events", {"sent_at": self.now(), "events": events})["results"]:
+                    for one in self.ask(
+                        "POST", "/till/events", {"sent_at": self.now(), "events": events}
+                    )["results"]:
                         if one["status"] not in ("ok", "already_counted", "older_than_known"):
-                            raise RuntimeError(f"event {one['number']}: {one.get('message', one['status'])}")
+                            raise RuntimeError(
+                                f"event {one['number']}: {one.get('message', one['status'])}"
+                            )
                         self.told += 1
                         self.repeated += one["again"]
                         self.conflicts += one.get("conflicts") or 0
@@ -103,7 +122,11 @@ class Till:
             page = self.ask("GET", f"/stock?cursor={cursor}&limit=1000")
             theirs.update({row["ean"]: row["quantity"] for row in page["results"]})
             cursor = page["next"]
-        return {ean: (mine, theirs.get(ean, 0)) for ean, mine in self.held.items() if mine != theirs.get(ean, 0)}
+        return {
+            ean: (mine, theirs.get(ean, 0))
+            for ean, mine in self.held.items()
+            if mine != theirs.get(ean, 0)
+        }
 
 
 def play(base: str, key: str, events: int = 120, seed: int = 7) -> Till:
@@ -125,6 +148,13 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     day = play(sys.argv[1].rstrip("/"), sys.argv[2])
     wrong = day.wrong()
-    print(f"{day.number} numbers, {day.told} events told, {day.repeated} of them again, {day.conflicts} conflicts; "
-          + ("the platform holds what the till holds." if not wrong else f"{len(wrong)} barcodes differ: {dict(list(wrong.items())[:5])}"))  # fmt: skip
+    print(
+        f"{day.number} numbers, {day.told} events told, {day.repeated} of them again,"
+        f" {day.conflicts} conflicts; "
+        + (
+            "the platform holds what the till holds."
+            if not wrong
+            else f"{len(wrong)} barcodes differ: {dict(list(wrong.items())[:5])}"
+        )
+    )
     sys.exit(1 if wrong else 0)

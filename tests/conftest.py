@@ -1,4 +1,6 @@
-"""One application for the whole run, a fresh database for each test, fakes plugged in, people signed in without hashing."""
+"""One application for the whole run, a fresh database for each test, fakes plugged in, people
+signed in without hashing.
+"""
 
 import contextvars
 import os
@@ -38,7 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[config.Config]:
-    """This run's machine: a scratch directory, and a database of its own on the engine asked for."""
+    """This run's machine: a scratch directory, and a database of its own on the engine asked
+    for.
+    """
     folder = Path(tempfile.mkdtemp(prefix="comptoir-test-", dir=SHM))
     url = f"sqlite:///{folder / 'test.db'}"
     if POSTGRES:
@@ -47,12 +51,16 @@ def machine() -> Iterator[config.Config]:
         name = f"comptoir_test_{os.getpid()}"
         with psycopg.connect(POSTGRES, autocommit=True) as server:
             server.execute(f'CREATE DATABASE "{name}"')
-            server.execute(f'ALTER DATABASE "{name}" SET synchronous_commit TO off')  # a test's server may forget on a power cut
+            server.execute(
+                f'ALTER DATABASE "{name}" SET synchronous_commit TO off'
+            )  # a test's server may forget on a power cut
             info = server.info
             host = f"?host={info.host}" if info.host.startswith("/") else ""
             place = "" if host else f"{info.host}:{info.port}"
             url = f"postgresql+psycopg://{info.user}@{place}/{name}{host}"
-    yield config.Config("trial", folder, url, REDIS, "http://127.0.0.1:8000", "x" * 48, "", "", "", 8000)
+    yield config.Config(
+        "trial", folder, url, REDIS, "http://127.0.0.1:8000", "x" * 48, "", "", "", 8000
+    )
     shutil.rmtree(folder, ignore_errors=True)
     if POSTGRES:
         with psycopg.connect(POSTGRES, autocommit=True) as server:
@@ -66,7 +74,9 @@ def application(machine):
     passwords.METHOD = "pbkdf2:sha256:1"
     app = create_app(machine, bell=None)
     app.test_client_class = Browser
-    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=False, SERVER_NAME=None)
+    app.config.update(
+        TESTING=False, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=False, SERVER_NAME=None
+    )
     with app.app_context():
         upgrade(directory=str(Path(app.root_path) / "migrations"))
         commands.bring_to_life()
@@ -82,7 +92,9 @@ def application(machine):
 
 
 def restore(folder: Path) -> None:
-    """A new file in the place of the old one: a thread or a killed process that still holds the old one spoils nothing."""
+    """A new file in the place of the old one: a thread or a killed process that still holds the old
+    one spoils nothing.
+    """
     for end in ("", "-wal", "-shm"):
         (folder / f"test.db{end}").unlink(missing_ok=True)
     shutil.copyfile(folder / "template.db", folder / "test.db")
@@ -99,11 +111,23 @@ def make_fresh(machine: config.Config) -> None:
         db.session.rollback()
         # Deleting from tables that are nearly empty takes a tenth of what TRUNCATE does.
         names = [t.name for t in reversed(Model.metadata.sorted_tables)]
-        serials = list(db.session.scalars(text("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")))
-        wipe = "; ".join([*(f'DELETE FROM "{name}"' for name in names), *(f'ALTER SEQUENCE "{name}" RESTART' for name in serials)])
-        # The product's own triggers forbid deleting money and the register: only a test's server may set them aside.
+        serials = list(
+            db.session.scalars(
+                text("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")
+            )
+        )
+        wipe = "; ".join(
+            [
+                *(f'DELETE FROM "{name}"' for name in names),
+                *(f'ALTER SEQUENCE "{name}" RESTART' for name in serials),
+            ]
+        )
+        # The product's own triggers forbid deleting money and the register: only a test's server
+        # may set them aside.
         wipe += "; DELETE FROM search_index; DELETE FROM search_word; DELETE FROM search_todo"
-        db.session.connection().exec_driver_sql("SET LOCAL session_replication_role = replica; " + wipe)
+        db.session.connection().exec_driver_sql(
+            "SET LOCAL session_replication_role = replica; " + wipe
+        )
         db.session.commit()
         commands.bring_to_life()
     else:
@@ -132,7 +156,12 @@ def app(application, machine, request) -> Iterator:
         from services import visits
 
         visits._seen.clear()
-        live.mail, live.sms, live.carrier, live.webhooks = FakeMail(), FakeSms(), FakeCarrier(), FakeWebhooks()
+        live.mail, live.sms, live.carrier, live.webhooks = (
+            FakeMail(),
+            FakeSms(),
+            FakeCarrier(),
+            FakeWebhooks(),
+        )
         with force_locale("fr"):
             yield application
         db.session.remove()
@@ -148,7 +177,9 @@ def _forget_limits() -> None:
 
 
 class Browser(FlaskClient):
-    """Each request lives in a context of its own, as behind a real server, and sees only what was committed."""
+    """Each request lives in a context of its own, as behind a real server, and sees only what was
+    committed.
+    """
 
     def open(self, *args, **kwargs):
         if flask_globals._cv_app.get(None) is None:
@@ -198,10 +229,14 @@ def as_staff(app):
 
         email = email or f"{role.lower().replace(' ', '.').replace('é', 'e')}@staff.test"
         with unit_of_work() as session:
-            user, _password = staff.add(email, role, by=Actor("command", None, "test"), first_name=role)
+            user, _password = staff.add(
+                email, role, by=Actor("command", None, "test"), first_name=role
+            )
             account = staff.account_of(user)
             account.must_change_password = False
-            account.totp_sealed = sealing.seal("JBSWY3DPEHPK3PXP", f"staff_account.totp:{user.id}")  # he has a second factor, and passed it
+            account.totp_sealed = sealing.seal(
+                "JBSWY3DPEHPK3PXP", f"staff_account.totp:{user.id}"
+            )  # he has a second factor, and passed it
             for vendor in vendors:
                 staff.belongs_to(user, session.merge(vendor))
             id = user.id
@@ -209,7 +244,9 @@ def as_staff(app):
         client = app.test_client()
         now = int(clock.now().timestamp())
         with client.session_transaction() as cookie:
-            cookie.update({"_user_id": str(id), "_fresh": True, "key": key, "seen": now, "proved": now})
+            cookie.update(
+                {"_user_id": str(id), "_fresh": True, "key": key, "seen": now, "proved": now}
+            )
         client.user_id = id
         return client
 

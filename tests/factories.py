@@ -1,4 +1,6 @@
-"""Plain functions with sensible defaults, so that a test shows only what matters to it. Only legal states, by the verbs."""
+"""Plain functions with sensible defaults, so that a test shows only what matters to it. Only legal
+states, by the verbs.
+"""
 
 from datetime import timedelta
 from itertools import count
@@ -60,9 +62,16 @@ def ean(number: int) -> str:
     return body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
 
 
-def a_game(title: str = "Astro Renard", platform: str = "Megadrive", argus_cents: int | None = 2000, code: str = "") -> Variant:
+def a_game(
+    title: str = "Astro Renard",
+    platform: str = "Megadrive",
+    argus_cents: int | None = 2000,
+    code: str = "",
+) -> Variant:
     with unit_of_work() as session:
-        console = session.scalar(db.select(Platform).where(Platform.name == platform)) or Platform(name=platform, weight_grams=150)
+        console = session.scalar(db.select(Platform).where(Platform.name == platform)) or Platform(
+            name=platform, weight_grams=150
+        )
         product = Product(title=title, platform=console, category="", created_at=clock.now())
         session.add(product)
         session.flush()
@@ -94,10 +103,21 @@ def a_rule(**columns) -> BuyingRule:
 def a_customer(email: str = "", **columns) -> Customer:
     """A customer whose password is never asked: no hashing."""
     with unit_of_work() as session:
-        defaults = {"first_name": "Camille", "last_name": "Aubry", "address": "12 rue des Tanneurs", "postcode": "44000", "city": "Nantes",
-                    "phone": "+33612345678"}  # fmt: skip
-        customer = Customer(email=email or f"camille{next(_numbers)}@exemple.fr", password_hash=HASH, created_at=clock.now(), session_epoch=0,
-                            **{**defaults, **columns})  # fmt: skip
+        defaults = {
+            "first_name": "Camille",
+            "last_name": "Aubry",
+            "address": "12 rue des Tanneurs",
+            "postcode": "44000",
+            "city": "Nantes",
+            "phone": "+33612345678",
+        }
+        customer = Customer(
+            email=email or f"camille{next(_numbers)}@exemple.fr",
+            password_hash=HASH,
+            created_at=clock.now(),
+            session_epoch=0,
+            **{**defaults, **columns},
+        )
         session.add(customer)
         session.flush()
         id = customer.id
@@ -106,15 +126,27 @@ def a_customer(email: str = "", **columns) -> Customer:
 
 def a_customer_with_password(email: str = "camille@exemple.fr") -> Customer:
     with unit_of_work():
-        customer = customers.open_account(the_site(), email=email, password_hash=passwords.hashed(PASSWORD), first_name="Camille", last_name="Aubry",
-                                          address="12 rue des Tanneurs", postcode="44000", city="Nantes", phone="06 12 34 56 78")  # fmt: skip
+        customer = customers.open_account(
+            the_site(),
+            email=email,
+            password_hash=passwords.hashed(PASSWORD),
+            first_name="Camille",
+            last_name="Aubry",
+            address="12 rue des Tanneurs",
+            postcode="44000",
+            city="Nantes",
+            phone="06 12 34 56 78",
+        )
         id = customer.id
     return db.session.get(Customer, id)
 
 
 def a_cart(*games: Variant, customer: Customer | None = None, site: Site | None = None) -> Offer:
     with unit_of_work() as session:
-        cart = offers.open_cart(session.merge(site) if site else the_site(), session.merge(customer) if customer else None)
+        cart = offers.open_cart(
+            session.merge(site) if site else the_site(),
+            session.merge(customer) if customer else None,
+        )
         for game in games:
             offers.add(cart, game.ean)
         id = cart.id
@@ -122,8 +154,13 @@ def a_cart(*games: Variant, customer: Customer | None = None, site: Site | None 
 
 
 def an_offer(*games: Variant, customer: Customer | None = None, site: Site | None = None) -> Offer:
-    """A proposal sent and waiting to be checked (of two games over the threshold, unless told otherwise)."""
-    games = games or (a_game("Vallée des Brumes", "Switch", 3000), a_game("Île aux Lampions", "Switch", 4000))
+    """A proposal sent and waiting to be checked (of two games over the threshold, unless told
+    otherwise).
+    """
+    games = games or (
+        a_game("Vallée des Brumes", "Switch", 3000),
+        a_game("Île aux Lampions", "Switch", 4000),
+    )
     customer = customer or a_customer()
     id = a_cart(*games, customer=customer, site=site).id
     with unit_of_work() as session:
@@ -143,21 +180,34 @@ def a_second_chance(**kwargs) -> Offer:
     id = an_offer(**kwargs).id
     with unit_of_work() as session:
         offer = session.get_one(Offer, id)
-        offers.counter(offer, {line.id: line.price_cents - 100 for line in offer.lines}, "Boîtes abîmées.", by=MARC)
+        offers.counter(
+            offer,
+            {line.id: line.price_cents - 100 for line in offer.lines},
+            "Boîtes abîmées.",
+            by=MARC,
+        )
     return db.session.get(Offer, id)
 
 
 def an_item(variant: Variant, cost_cents: int = 500, store: Store | None = None):
     with unit_of_work() as session:
         place = session.merge(store) if store else the_store()
-        item = items.enter(session.merge(variant), place, cost_cents=cost_cents, by=COMMAND, condition=Condition.good_unit)
+        item = items.enter(
+            session.merge(variant),
+            place,
+            cost_cents=cost_cents,
+            by=COMMAND,
+            condition=Condition.good_unit,
+        )
         id = item.id
     from models import Item
 
     return db.session.get(Item, id)
 
 
-def another_vendor(name: str = "PixelCave", host: str = "pixelcave.localhost") -> tuple[Vendor, Site, Store]:
+def another_vendor(
+    name: str = "PixelCave", host: str = "pixelcave.localhost"
+) -> tuple[Vendor, Site, Store]:
     """A second merchant with its site, store and rule."""
     with unit_of_work() as session:
         vendor = Vendor(name=name, created_at=clock.now())
@@ -167,26 +217,55 @@ def another_vendor(name: str = "PixelCave", host: str = "pixelcave.localhost") -
         session.add(store)
         site = sites.open_site(vendor, name, by=COMMAND, hosts=(host,))
         session.add(
-            BuyingRule(vendor_id=vendor.id, name="50 %", rank=10, effect=RuleEffect.percentage, rate_bp=5000, active=True, category="", ean="")
+            BuyingRule(
+                vendor_id=vendor.id,
+                name="50 %",
+                rank=10,
+                effect=RuleEffect.percentage,
+                rate_bp=5000,
+                active=True,
+                category="",
+                ean="",
+            )
         )
         session.flush()
         ids = vendor.id, site.id, store.id
-    return db.session.get(Vendor, ids[0]), db.session.get(Site, ids[1]), db.session.get(Store, ids[2])
+    return (
+        db.session.get(Vendor, ids[0]),
+        db.session.get(Site, ids[1]),
+        db.session.get(Store, ids[2]),
+    )
 
 
 # ── the second half ──
 
 IBANS = ("FR7630006000011234567890189", "FR1420041010050500013M02606")
 GRADES = {"article": "very_good", "box": "good", "manual": "very_good"}
-DOCUMENT = {"kind": "passport", "number": "12AB34567", "issued_by": "Préfecture 44", "issued_on": "2020-01-01", "birth_date": "1990-02-03",
-            "first_names": "Camille Jeanne", "profession": "Libraire"}  # fmt: skip
+DOCUMENT = {
+    "kind": "passport",
+    "number": "12AB34567",
+    "issued_by": "Préfecture 44",
+    "issued_on": "2020-01-01",
+    "birth_date": "1990-02-03",
+    "first_names": "Camille Jeanne",
+    "profession": "Libraire",
+}
 
 
 def a_contract(vendor: Vendor | None = None, **columns) -> CarrierContract:
     """A Mondial Relay contract, with the public test account."""
     with unit_of_work() as session:
-        defaults = {"account": "BDTEST13", "brand": "11", "relay_number": "044001", "recipient": "RétroShop", "street": "3 allée du Port", "postcode": "44000",
-                    "city": "Nantes", "phone": "+33240123456", "login": "BDTEST13@business-api.mondialrelay.com"}  # fmt: skip
+        defaults = {
+            "account": "BDTEST13",
+            "brand": "11",
+            "relay_number": "044001",
+            "recipient": "RétroShop",
+            "street": "3 allée du Port",
+            "postcode": "44000",
+            "city": "Nantes",
+            "phone": "+33240123456",
+            "login": "BDTEST13@business-api.mondialrelay.com",
+        }
         contract = CarrierContract(vendor_id=(vendor or the_vendor()).id, **{**defaults, **columns})
         session.add(contract)
         session.flush()
@@ -228,7 +307,9 @@ def sent(line: OfferLine, **grades) -> None:
     """« Envoyer », in a unit of its own."""
     id = line.id
     with unit_of_work() as session:
-        reception.send(session.get_one(OfferLine, id), {**GRADES, **grades}, "", the_store(), by=MARC)
+        reception.send(
+            session.get_one(OfferLine, id), {**GRADES, **grades}, "", the_store(), by=MARC
+        )
 
 
 def countered(line: OfferLine, cents: int = 500, motive: str = "Boîte fendue.") -> None:
@@ -278,7 +359,9 @@ def a_batch(count: int = 2) -> TransferBatch:
     for _n in range(count):
         a_payment()
     with unit_of_work():
-        batch = transfers.validate(the_vendor(), "PAIEMENT", transfers.totals(the_vendor().id), by=LEA)
+        batch = transfers.validate(
+            the_vendor(), "PAIEMENT", transfers.totals(the_vendor().id), by=LEA
+        )
         id, key = batch.id, f"transfer_file:{batch.id}"
     outbox.work_now(key)
     db.session.expire_all()
@@ -292,7 +375,16 @@ def a_parcel(status: str = "", **kwargs) -> Parcel:
     with unit_of_work() as session:
         parcel = parcels.live_parcel(session.get_one(Offer, id))
         if status:
-            parcels.say(parcel, {"in_transit": "drop", "at_relay": "arrive", "delivered": "deliver", "incident": "trouble"}[status], by=MARC)
+            parcels.say(
+                parcel,
+                {
+                    "in_transit": "drop",
+                    "at_relay": "arrive",
+                    "delivered": "deliver",
+                    "incident": "trouble",
+                }[status],
+                by=MARC,
+            )
         id = parcel.id
     return db.session.get(Parcel, id)
 
@@ -301,13 +393,23 @@ def a_parcel(status: str = "", **kwargs) -> Parcel:
 
 
 def a_shoe(
-    title: str = "Derby Lormont", shoe_size: str = "42", color: str = "Noir", brand: str = "Lormont", price_cents: int | None = 8900, **columns
+    title: str = "Derby Lormont",
+    shoe_size: str = "42",
+    color: str = "Noir",
+    brand: str = "Lormont",
+    price_cents: int | None = 8900,
+    **columns,
 ) -> Variant:
     """A reference of a model; the same title and brand make sizes of one product."""
     with unit_of_work() as session:
         mark = catalogue.brand_named(brand) if brand else None
         product = session.scalar(db.select(Product).where(Product.title == title)) or Product(
-            title=title, brand=mark, category="Chaussures", family="Ville", created_at=clock.now(), **columns
+            title=title,
+            brand=mark,
+            category="Chaussures",
+            family="Ville",
+            created_at=clock.now(),
+            **columns,
         )
         session.add(product)
         session.flush()
@@ -318,9 +420,16 @@ def a_shoe(
     return db.session.get(Variant, id)
 
 
-def a_store(name: str = "Nantes Decré", code: str = "N2", vendor: Vendor | None = None, postcode: str = "44000") -> Store:
+def a_store(
+    name: str = "Nantes Decré",
+    code: str = "N2",
+    vendor: Vendor | None = None,
+    postcode: str = "44000",
+) -> Store:
     with unit_of_work() as session:
-        store = Store(vendor_id=(vendor or the_vendor()).id, name=name, code=code, postcode=postcode, city="")
+        store = Store(
+            vendor_id=(vendor or the_vendor()).id, name=name, code=code, postcode=postcode, city=""
+        )
         session.add(store)
         session.flush()
         id = store.id
@@ -336,31 +445,67 @@ def stocked(variant: Variant, quantity: int, store: Store | None = None) -> Stoc
     return db.session.get(StockLevel, id)
 
 
-def a_reservation(level: StockLevel, quantity: int = 1, holder: str = "panier 1", promised: bool = False) -> Reservation:
+def a_reservation(
+    level: StockLevel, quantity: int = 1, holder: str = "panier 1", promised: bool = False
+) -> Reservation:
     with unit_of_work() as session:
-        row = levels.reserve(session.get_one(StockLevel, level.id), quantity, holder, clock.now() + timedelta(minutes=30), by=HUGO)
+        row = levels.reserve(
+            session.get_one(StockLevel, level.id),
+            quantity,
+            holder,
+            clock.now() + timedelta(minutes=30),
+            by=HUGO,
+        )
         if promised:
             levels.promise(row, by=HUGO)
         id = row.id
     return db.session.get(Reservation, id)
 
 
-def a_key(scopes: str = "till", store: Store | None = None, vendor: Vendor | None = None, name: str = "Caisse 1", **how) -> tuple[MachineKey, str]:
+def a_key(
+    scopes: str = "till",
+    store: Store | None = None,
+    vendor: Vendor | None = None,
+    name: str = "Caisse 1",
+    **how,
+) -> tuple[MachineKey, str]:
     """A key and its secret; a till's stands in the store."""
     store = store or (the_store() if "till" in scopes and vendor is None else None)
     with unit_of_work() as session:
         key, secret = machine_keys.make(
-            session.merge(vendor or the_vendor()), name, scopes.split(), by=MARC, store=session.merge(store) if store else None, **how
+            session.merge(vendor or the_vendor()),
+            name,
+            scopes.split(),
+            by=MARC,
+            store=session.merge(store) if store else None,
+            **how,
         )
         session.flush()
         id = key.id
     return db.session.get(MachineKey, id), secret
 
 
-def told(key: MachineKey, number: int, kind: str, variant: Variant | str, quantity: int = 1, at=None, price_cents: int | None = 1000, **how) -> dict:
+def told(
+    key: MachineKey,
+    number: int,
+    kind: str,
+    variant: Variant | str,
+    quantity: int = 1,
+    at=None,
+    price_cents: int | None = 1000,
+    **how,
+) -> dict:
     """A till tells an event; what it is answered."""
     code = variant if isinstance(variant, str) else variant.ean
-    event = tills.Told(number, TillEventKind(kind), code, quantity, at or clock.now(), price_cents if kind != "count" else None, **how)
+    event = tills.Told(
+        number,
+        TillEventKind(kind),
+        code,
+        quantity,
+        at or clock.now(),
+        price_cents if kind != "count" else None,
+        **how,
+    )
     with unit_of_work() as session:
         taken = tills.take(session.get_one(MachineKey, key.id), event)
     return {**taken.answer, "again": taken.again}
@@ -392,6 +537,8 @@ def a_feed(folder, counts: dict, store: Store | None = None, **how):
 def quantity(variant: Variant, store: Store | None = None) -> int:
     db.session.rollback()
     found = db.session.scalar(
-        db.select(StockLevel.quantity).where(StockLevel.store_id == (store or the_store()).id, StockLevel.variant_id == variant.id)
+        db.select(StockLevel.quantity).where(
+            StockLevel.store_id == (store or the_store()).id, StockLevel.variant_id == variant.id
+        )
     )
     return found or 0

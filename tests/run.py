@@ -1,4 +1,5 @@
-"""`make test`: the suite on SQLite, and beside it, without its browser part, on PostgreSQL + Redis when they answer; what was skipped is said.
+"""`make test`: the suite on SQLite, and beside it, without its browser part, on PostgreSQL + Redis
+when they answer; what was skipped is said.
 
 Under CI a skip is a failure. The last line printed is pytest's own summary.
 """
@@ -10,7 +11,9 @@ import sys
 import tempfile
 
 CI = os.environ.get("CI") == "true"
-POSTGRES = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "postgresql:///postgres?host=/var/run/postgresql")
+POSTGRES = os.environ.get(
+    "COMPTOIR_TEST_DATABASE_URL", "postgresql:///postgres?host=/var/run/postgresql"
+)
 REDIS = os.environ.get("COMPTOIR_TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 
 
@@ -39,18 +42,47 @@ def main() -> int:
     missing = services_answer()
     skipped += [f"{what}: the second run of the suite" for what in missing]
     if CI and skipped:
-        print("\n".join(f"SKIPPED, which is a failure under CI: {what}" for what in skipped), flush=True)
+        print(
+            "\n".join(f"SKIPPED, which is a failure under CI: {what}" for what in skipped),
+            flush=True,
+        )
         return 1
-    # Side by side, one processor each; the second engine's words are printed when it ends, so that the last line is pytest's own.
+    # Side by side, one processor each; the second engine's words are printed when it ends, so that
+    # the last line is pytest's own.
     second, said = None, None
     if not missing:
         said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (read when the process has ended)
-        env = {**os.environ, "COMPTOIR_TEST_DATABASE_URL": POSTGRES, "COMPTOIR_TEST_REDIS_URL": REDIS}
-        second = subprocess.Popen([sys.executable, "-m", "pytest", "-m", "not browser", *wanted], env=env, stdout=said, stderr=subprocess.STDOUT)
-    print("— SQLite + SQLite queue, and PostgreSQL + Redis beside it —" if second else "— SQLite + SQLite queue —", flush=True)
-    env = {k: v for k, v in os.environ.items() if k not in ("COMPTOIR_TEST_DATABASE_URL", "COMPTOIR_TEST_REDIS_URL")}
+        env = {
+            **os.environ,
+            "COMPTOIR_TEST_DATABASE_URL": POSTGRES,
+            "COMPTOIR_TEST_REDIS_URL": REDIS,
+        }
+        second = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-m", "not browser", *wanted],
+            env=env,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+    print(
+        (
+            "— SQLite + SQLite queue, and PostgreSQL + Redis beside it —"
+            if second
+            else "— SQLite + SQLite queue —"
+        ),
+        flush=True,
+    )
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("COMPTOIR_TEST_DATABASE_URL", "COMPTOIR_TEST_REDIS_URL")
+    }
     with tempfile.TemporaryFile("w+") as first:
-        code = subprocess.run([sys.executable, "-m", "pytest", *wanted], env=env, stdout=first, stderr=subprocess.STDOUT).returncode
+        code = subprocess.run(
+            [sys.executable, "-m", "pytest", *wanted],
+            env=env,
+            stdout=first,
+            stderr=subprocess.STDOUT,
+        ).returncode
         if second is not None and said is not None:
             code = second.wait() or code
             said.seek(0)

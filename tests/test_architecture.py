@@ -8,19 +8,44 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = ["people", "stock", "payments", "buyback", "orders", "finance"]
-OURS = {"app", "commands", "config", "models", "services", "gateways", "simulators", "admin", "portal", "api", "tasks", "demo"}
+OURS = {
+    "app",
+    "commands",
+    "config",
+    "models",
+    "services",
+    "gateways",
+    "simulators",
+    "admin",
+    "portal",
+    "api",
+    "tasks",
+    "demo",
+}
 MAY = {
-    "models": set(), "config": set(), "gateways": {"gateways"}, "simulators": {"simulators"}, "services": {"services", "models", "gateways"},
-    "admin": {"admin", "services", "models"}, "portal": {"portal", "services", "models"}, "api": {"api", "services", "models"},
-    "tasks": {"services", "models", "config"}, "demo": {"services", "models"}, "commands": {"services", "models", "demo"},
+    "models": set(),
+    "config": set(),
+    "gateways": {"gateways"},
+    "simulators": {"simulators"},
+    "services": {"services", "models", "gateways"},
+    "admin": {"admin", "services", "models"},
+    "portal": {"portal", "services", "models"},
+    "api": {"api", "services", "models"},
+    "tasks": {"services", "models", "config"},
+    "demo": {"services", "models"},
+    "commands": {"services", "models", "demo"},
     "app": OURS,
-}  # fmt: skip
+}
 
 
 def sources(*tops: str) -> list[Path]:
     found = []
     for top in tops or OURS:
-        found += [ROOT / f"{top}.py"] if (ROOT / f"{top}.py").exists() else sorted((ROOT / top).rglob("*.py"))
+        found += (
+            [ROOT / f"{top}.py"]
+            if (ROOT / f"{top}.py").exists()
+            else sorted((ROOT / top).rglob("*.py"))
+        )
     return found
 
 
@@ -53,7 +78,11 @@ def test_chapters_look_left_only():
         parts = path.relative_to(ROOT / "services").parts
         here = CHAPTERS.index(parts[0]) if parts[0] in CHAPTERS else -1
         for name in imports(path):
-            chapter = name.removeprefix("services.").partition(".")[0] if name.startswith("services.") else ""
+            chapter = (
+                name.removeprefix("services.").partition(".")[0]
+                if name.startswith("services.")
+                else ""
+            )
             if chapter in CHAPTERS and CHAPTERS.index(chapter) > here:
                 breaches.append(f"{path.relative_to(ROOT)} imports {name}")
     assert breaches == []
@@ -62,7 +91,9 @@ def test_chapters_look_left_only():
 def test_services_know_no_request_and_commit_nowhere_but_in_units():
     for path in sources("services"):
         code = path.read_text()
-        assert not re.search(r"from flask import .*\b(request|session|g|redirect|render_template)\b", code), path
+        assert not re.search(
+            r"from flask import .*\b(request|session|g|redirect|render_template)\b", code
+        ), path
         if path.name != "unit.py":
             assert ".commit()" not in code, path
 
@@ -76,9 +107,17 @@ def test_only_the_workflow_changes_a_status():
 def test_money_meets_no_float():
     for path in sources("services", "models"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "float"
+            ):
                 assert path.name in {"dashboards.py", "places.py"}, path
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id.endswith("_cents"):
+            if (
+                isinstance(node, ast.AnnAssign)
+                and isinstance(node.target, ast.Name)
+                and node.target.id.endswith("_cents")
+            ):
                 assert "float" not in ast.unparse(node.annotation), path
 
 
@@ -92,7 +131,12 @@ def test_html_is_never_glued_together():
 def test_outside_calls_have_a_timeout():
     for path in sources("gateways"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"requests.get", "requests.post", "smtplib.SMTP", "smtplib.SMTP_SSL"}:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+                "requests.get",
+                "requests.post",
+                "smtplib.SMTP",
+                "smtplib.SMTP_SSL",
+            }:
                 assert any(k.arg == "timeout" for k in node.keywords), path
 
 
@@ -104,17 +148,48 @@ def test_views_name_their_columns_and_speak_french(app):
     for view in app.appbuilder.baseviews:
         if isinstance(view, ModelView):
             assert isinstance(view, ScopedView), view
-            for name in ("list_columns", "show_columns", "label_columns", "list_title", "order_columns"):
-                assert name in vars(type(view)) or any(name in vars(b) for b in type(view).__mro__[1:2]), (view, name)
-            for column in (*view.list_columns, *view.show_columns, *view.add_columns, *view.edit_columns):
+            for name in (
+                "list_columns",
+                "show_columns",
+                "label_columns",
+                "list_title",
+                "order_columns",
+            ):
+                assert name in vars(type(view)) or any(
+                    name in vars(b) for b in type(view).__mro__[1:2]
+                ), (view, name)
+            for column in (
+                *view.list_columns,
+                *view.show_columns,
+                *view.add_columns,
+                *view.edit_columns,
+            ):
                 assert column in type(view).label_columns, (view, column)
 
 
 def test_no_status_amount_owner_or_number_of_a_fact_is_editable(app):
     from admin.base import ReferenceView
 
-    facts = {"Offer", "OfferLine", "Item", "Movement", "Event", "Message", "Outbox", "Customer", "ImportRun", "Parcel", "SellerPayment",
-             "TransferBatch", "TransferLine", "PoliceRecord", "Entry", "LedgerTransaction", "BankDetails", "IdentityDocument"}  # fmt: skip
+    facts = {
+        "Offer",
+        "OfferLine",
+        "Item",
+        "Movement",
+        "Event",
+        "Message",
+        "Outbox",
+        "Customer",
+        "ImportRun",
+        "Parcel",
+        "SellerPayment",
+        "TransferBatch",
+        "TransferLine",
+        "PoliceRecord",
+        "Entry",
+        "LedgerTransaction",
+        "BankDetails",
+        "IdentityDocument",
+    }
     for view in app.appbuilder.baseviews:
         if isinstance(view, ReferenceView):
             assert view.datamodel.obj.__name__ not in facts, view

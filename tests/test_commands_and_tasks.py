@@ -46,7 +46,9 @@ def test_the_clock_tidies_carts_and_counts_visits(ticking):
     with clock.at(clock.now() + timedelta(days=8)):
         tasks.tidy.call_local()
     db.session.rollback()
-    assert db.session.get(Offer, cart_id) is None and db.session.scalar(select(VisitDay.visitors)) == 1
+    assert (
+        db.session.get(Offer, cart_id) is None and db.session.scalar(select(VisitDay.visitors)) == 1
+    )
 
 
 def test_one_bad_row_does_not_stop_the_others(app):
@@ -63,43 +65,102 @@ def test_one_bad_row_does_not_stop_the_others(app):
 
     assert tasks.each([*people, 999_999], Customer, verb) == 3
     db.session.rollback()
-    assert [db.session.get(Customer, id).city for id in people] == ["Brest", "Nantes", "Nantes", "Brest"] and seen == [people[0], people[3]]
+    assert [db.session.get(Customer, id).city for id in people] == [
+        "Brest",
+        "Nantes",
+        "Nantes",
+        "Brest",
+    ] and seen == [people[0], people[3]]
 
 
 def test_a_price_list_is_loaded_from_the_command_line(app, tmp_path):
-    (tmp_path / "liste.csv").write_text("ean;titre;plateforme;argus\n5060327534393;A.O.T. 2;Nintendo Switch;25,00\n123;Faux;PC;1\n")
-    said = app.test_cli_runner().invoke(args=["argus", "import", str(tmp_path / "liste.csv"), "--refused", str(tmp_path / "refusees.csv")])
-    assert said.exit_code == 0 and "2 lignes lues, 1 créées, 0 mises à jour, 0 inchangées, 1 refusées" in said.output
-    assert "Ligne 3 refusée" in said.output and "123;Faux" in (tmp_path / "refusees.csv").read_text("utf-8-sig")
+    (tmp_path / "liste.csv").write_text(
+        "ean;titre;plateforme;argus\n5060327534393;A.O.T. 2;Nintendo Switch;25,00\n123;Faux;PC;1\n"
+    )
+    said = app.test_cli_runner().invoke(
+        args=[
+            "argus",
+            "import",
+            str(tmp_path / "liste.csv"),
+            "--refused",
+            str(tmp_path / "refusees.csv"),
+        ]
+    )
+    assert (
+        said.exit_code == 0
+        and "2 lignes lues, 1 créées, 0 mises à jour, 0 inchangées, 1 refusées" in said.output
+    )
+    assert "Ligne 3 refusée" in said.output and "123;Faux" in (tmp_path / "refusees.csv").read_text(
+        "utf-8-sig"
+    )
     (tmp_path / "faux.csv").write_text("titre;prix\nx;1\n")
-    assert app.test_cli_runner().invoke(args=["argus", "import", str(tmp_path / "faux.csv")]).exit_code != 0
+    assert (
+        app.test_cli_runner().invoke(args=["argus", "import", str(tmp_path / "faux.csv")]).exit_code
+        != 0
+    )
 
 
 def test_an_administrator_is_made_from_the_command_line(app, client):
-    said = app.test_cli_runner().invoke(args=["staff", "add", "lea@exemple.fr", "--role", "Administrateur"])
+    said = app.test_cli_runner().invoke(
+        args=["staff", "add", "lea@exemple.fr", "--role", "Administrateur"]
+    )
     password = said.output.strip().rpartition(" ")[2]
-    assert client.post("/gestion/login/", data={"username": "lea@exemple.fr", "password": password}).status_code == 302
+    assert (
+        client.post(
+            "/gestion/login/", data={"username": "lea@exemple.fr", "password": password}
+        ).status_code
+        == 302
+    )
     again = app.test_cli_runner().invoke(args=["staff", "add", "lea@exemple.fr"])
     assert again.exit_code == 1 and "déjà un accès" in again.output
-    assert app.test_cli_runner().invoke(args=["staff", "add", "x@exemple.fr", "--role", "Roi"]).exit_code == 1
+    assert (
+        app.test_cli_runner()
+        .invoke(args=["staff", "add", "x@exemple.fr", "--role", "Roi"])
+        .exit_code
+        == 1
+    )
 
 
 def test_a_real_worker_sends_what_waits_and_survives_being_killed(app, machine):
     """huey_consumer, a real SMTP server: killed -9, started again, every letter arrives."""
     smtp = free_port()
     inbox, mail, web = serve(smtp, free_port())
-    env = {**os.environ, "COMPTOIR_DATA_DIR": str(machine.data_dir), "COMPTOIR_DATABASE_URL": machine.database_url, "COMPTOIR_REDIS_URL": machine.redis_url,
-           "COMPTOIR_SMTP_URL": f"smtp://127.0.0.1:{smtp}"}  # fmt: skip
-    command = [str(Path(sys.executable).parent / "huey_consumer"), "tasks.huey", "-w", "2", "-k", "thread", "-t", "5", "-f", "-q"]
+    env = {
+        **os.environ,
+        "COMPTOIR_DATA_DIR": str(machine.data_dir),
+        "COMPTOIR_DATABASE_URL": machine.database_url,
+        "COMPTOIR_REDIS_URL": machine.redis_url,
+        "COMPTOIR_SMTP_URL": f"smtp://127.0.0.1:{smtp}",
+    }
+    command = [
+        str(Path(sys.executable).parent / "huey_consumer"),
+        "tasks.huey",
+        "-w",
+        "2",
+        "-k",
+        "thread",
+        "-t",
+        "5",
+        "-f",
+        "-q",
+    ]
 
     def start():
-        return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def wait_for(count):
-        end = time.monotonic() + outbox.LEASE.total_seconds() + 60  # what the killed worker had begun is taken up when its lease is over
+        end = (
+            time.monotonic() + outbox.LEASE.total_seconds() + 60
+        )  # what the killed worker had begun is taken up when its lease is over
         while time.monotonic() < end:
             db.session.rollback()
-            sent = len(db.session.scalars(select(Message.id).where(Message.state == MessageState.sent)).all())
+            sent = len(
+                db.session.scalars(
+                    select(Message.id).where(Message.state == MessageState.sent)
+                ).all()
+            )
             if sent >= count:
                 return
             time.sleep(0.2)
@@ -118,7 +179,10 @@ def test_a_real_worker_sends_what_waits_and_survives_being_killed(app, machine):
             offers.accept(offer, by=factories.MARC)
         worker = start()
         wait_for(2)
-        assert {m["subject"].split(" CDE")[0] for m in inbox.mails} == {"Votre proposition", "Votre vente"}
+        assert {m["subject"].split(" CDE")[0] for m in inbox.mails} == {
+            "Votre proposition",
+            "Votre vente",
+        }
     finally:
         worker.send_signal(signal.SIGINT)
         worker.wait(20)

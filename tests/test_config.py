@@ -1,4 +1,6 @@
-"""What a machine says: safe by default, and refused with a sentence in production when it is not."""
+"""What a machine says: safe by default, and refused with a sentence in production when it is
+not.
+"""
 
 import threading
 
@@ -6,8 +8,13 @@ import pytest
 
 import config
 
-GOOD = {"COMPTOIR_ENV": "production", "COMPTOIR_BASE_URL": "https://gestion.exemple.fr", "COMPTOIR_SECRET_KEY": "s" * 40,
-        "COMPTOIR_SMTP_URL": "smtp://smtp.exemple.fr:587", "COMPTOIR_SEALING_KEYS": "k1:" + "A" * 43 + "="}  # fmt: skip
+GOOD = {
+    "COMPTOIR_ENV": "production",
+    "COMPTOIR_BASE_URL": "https://gestion.exemple.fr",
+    "COMPTOIR_SECRET_KEY": "s" * 40,
+    "COMPTOIR_SMTP_URL": "smtp://smtp.exemple.fr:587",
+    "COMPTOIR_SEALING_KEYS": "k1:" + "A" * 43 + "=",
+}
 
 
 def read(tmp_path, **env):
@@ -23,18 +30,26 @@ def test_a_trial_needs_nothing_and_keeps_one_secret(tmp_path):
 
 def test_processes_that_start_together_share_one_secret(tmp_path):
     found = []
-    threads = [threading.Thread(target=lambda: found.append(read(tmp_path).secret_key)) for _n in range(16)]
+    threads = [
+        threading.Thread(target=lambda: found.append(read(tmp_path).secret_key)) for _n in range(16)
+    ]
     [t.start() for t in threads], [t.join() for t in threads]
     assert len(set(found)) == 1 and found[0]
 
 
 @pytest.mark.parametrize(
     ("change", "names"),
-    [({"COMPTOIR_SECRET_KEY": ""}, "SECRET_KEY"), ({"COMPTOIR_SECRET_KEY": "court"}, "SECRET_KEY"), ({"COMPTOIR_BASE_URL": "http://x.fr"}, "BASE_URL"),
-     ({"COMPTOIR_SEALING_KEYS": ""}, "SEALING_KEYS"), ({"COMPTOIR_SEALING_KEYS": "k1:court"}, "SEALING_KEYS"),
-     ({"COMPTOIR_SMTP_URL": "smtp://127.0.0.1:8025"}, "simulator"), ({"COMPTOIR_SMS_URL": "http://127.0.0.1:8026/sms"}, "simulator"),
-     ({"COMPTOIR_MONDIAL_RELAY_URL": "http://simulator.local/"}, "simulator")],
-)  # fmt: skip
+    [
+        ({"COMPTOIR_SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"COMPTOIR_SECRET_KEY": "court"}, "SECRET_KEY"),
+        ({"COMPTOIR_BASE_URL": "http://x.fr"}, "BASE_URL"),
+        ({"COMPTOIR_SEALING_KEYS": ""}, "SEALING_KEYS"),
+        ({"COMPTOIR_SEALING_KEYS": "k1:court"}, "SEALING_KEYS"),
+        ({"COMPTOIR_SMTP_URL": "smtp://127.0.0.1:8025"}, "simulator"),
+        ({"COMPTOIR_SMS_URL": "http://127.0.0.1:8026/sms"}, "simulator"),
+        ({"COMPTOIR_MONDIAL_RELAY_URL": "http://simulator.local/"}, "simulator"),
+    ],
+)
 def test_production_refuses_what_is_for_trials(tmp_path, change, names):
     assert read(tmp_path, **GOOD).is_production
     with pytest.raises(config.ConfigError, match=names):
@@ -54,4 +69,7 @@ def test_the_demonstration_is_closed_in_production(app):
 
 
 def test_postgresql_is_spoken_to_by_its_driver(tmp_path):
-    assert read(tmp_path, COMPTOIR_DATABASE_URL="postgresql://u@/db").database_url == "postgresql+psycopg://u@/db"
+    assert (
+        read(tmp_path, COMPTOIR_DATABASE_URL="postgresql://u@/db").database_url
+        == "postgresql+psycopg://u@/db"
+    )

@@ -24,7 +24,11 @@ ROOT = Path(__file__).parents[1]
 def test_the_history_is_one_numbered_line(app):
     scripts = ScriptDirectory(str(Path(app.root_path) / "migrations"))
     revisions = [s.revision for s in scripts.walk_revisions()]
-    assert len(scripts.get_heads()) == 1 and sorted(revisions, reverse=True) == revisions and all(r.isdigit() for r in revisions)
+    assert (
+        len(scripts.get_heads()) == 1
+        and sorted(revisions, reverse=True) == revisions
+        and all(r.isdigit() for r in revisions)
+    )
 
 
 def test_models_and_migrations_say_the_same(app):
@@ -32,7 +36,9 @@ def test_models_and_migrations_say_the_same(app):
     from alembic.migration import MigrationContext
 
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": not is_sqlite()})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": not is_sqlite()}
+        )
         assert differences(compare_metadata(context, db.metadata)) == []
     assert Migrate
 
@@ -46,21 +52,42 @@ def test_an_index_of_a_few_rows_holds_those_only(app):
     )
     kept = {name: " WHERE " in words for name, words in db.session.execute(db.text(sql))}
     engine = db.engine.dialect.name
-    wanted = {str(i.name): i.dialect_options[engine]["where"] is not None for table in db.metadata.sorted_tables for i in table.indexes}
+    wanted = {
+        str(i.name): i.dialect_options[engine]["where"] is not None
+        for table in db.metadata.sorted_tables
+        for i in table.indexes
+    }
     assert len(wanted) > 50 and {name: kept[name] for name in wanted} == wanted
 
 
 def differences(found: list[Any]) -> list[Any]:
-    """Without the tables of the search, which are derived and made by hand (services/stock/search.py)."""
-    return [one for one in found if not (isinstance(one, tuple) and one[0] in ("remove_table", "remove_index") and "search_" in str(one[1]))]
+    """Without the tables of the search, which are derived and made by hand
+    (services/stock/search.py).
+    """
+    return [
+        one
+        for one in found
+        if not (
+            isinstance(one, tuple)
+            and one[0] in ("remove_table", "remove_index")
+            and "search_" in str(one[1])
+        )
+    ]
 
 
 def test_a_new_installation_has_one_of_each_and_a_second_init_adds_nothing(app):
     for _twice in range(2):
         commands.bring_to_life()
-        assert [db.session.scalar(db.select(db.func.count()).select_from(m)) for m in (Vendor, Store, Site, BuyingRule)] == [1, 1, 1, 1]
+        assert [
+            db.session.scalar(db.select(db.func.count()).select_from(m))
+            for m in (Vendor, Store, Site, BuyingRule)
+        ] == [1, 1, 1, 1]
     rule = db.session.scalars(db.select(BuyingRule)).one()
-    assert (rule.rate_bp, rule.floor_cents, rule.step_cents) == (4000, None, None) and rule.name.replace("\u00a0", " ") == "40 % de l’argus"
+    assert (rule.rate_bp, rule.floor_cents, rule.step_cents) == (
+        4000,
+        None,
+        None,
+    ) and rule.name.replace("\u00a0", " ") == "40 % de l’argus"
 
 
 def _git(*words: str) -> str:
@@ -69,17 +96,28 @@ def _git(*words: str) -> str:
 
 
 def earlier_histories() -> dict[str, dict[str, str]]:
-    """Each different set of migrations some commit held: name of the commit, then file name and text."""
+    """Each different set of migrations some commit held: name of the commit, then file name and
+    text.
+    """
     found: dict[str, dict[str, str]] = {}
     for commit in _git("log", "--format=%h", "--reverse", "--", "migrations/versions").split():
-        names = [n for n in _git("ls-tree", "-r", "--name-only", commit, "migrations/versions").split() if n.endswith(".py")]
+        names = [
+            n
+            for n in _git("ls-tree", "-r", "--name-only", commit, "migrations/versions").split()
+            if n.endswith(".py")
+        ]
         texts = {Path(name).name: _git("show", f"{commit}:{name}") for name in names}
-        found.setdefault(hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest(), {"commit": commit, **texts})
+        found.setdefault(
+            hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest(),
+            {"commit": commit, **texts},
+        )
     return {texts.pop("commit"): texts for texts in found.values()}
 
 
 def a_row_in_each_table(connection: sa.Connection) -> dict[str, int]:
-    """Fill a database of any age: one row a table, wherever its rules let a plain one in. Returns how many each holds."""
+    """Fill a database of any age: one row a table, wherever its rules let a plain one in. Returns
+    how many each holds.
+    """
     tables = sa.MetaData()
     tables.reflect(connection)
     counts: dict[str, int] = {}
@@ -87,10 +125,18 @@ def a_row_in_each_table(connection: sa.Connection) -> dict[str, int]:
         if (
             table.name == "alembic_version"
             or table.name.startswith("search_")
-            or any(key.column.table.name not in counts for key in table.foreign_keys if not key.parent.nullable)
+            or any(
+                key.column.table.name not in counts
+                for key in table.foreign_keys
+                if not key.parent.nullable
+            )
         ):
             continue
-        row = {column.name: _plain(column) for column in table.columns if not column.nullable or column.primary_key}
+        row = {
+            column.name: _plain(column)
+            for column in table.columns
+            if not column.nullable or column.primary_key
+        }
         try:
             with connection.begin_nested():
                 connection.execute(table.insert().values(row))
@@ -122,22 +168,46 @@ def test_a_database_of_every_earlier_commit_comes_to_today_with_its_rows(app, ma
 
     histories = earlier_histories()
     if not histories:
-        pytest.skip("no history of the repository here: upgrades from earlier commits are not tried")
+        pytest.skip(
+            "no history of the repository here: upgrades from earlier commits are not tried"
+        )
     for commit, texts in histories.items():
         folder = tmp_path / commit
-        shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("versions", "__pycache__"))
+        shutil.copytree(
+            ROOT / "migrations", folder, ignore=shutil.ignore_patterns("versions", "__pycache__")
+        )
         (folder / "versions").mkdir()
         for name, text in texts.items():
             (folder / "versions" / name).write_text(text)
-        with backups.scratch_database(machine.database_url, tmp_path) as (url, data_dir), restores.elsewhere(app, url, data_dir):
+        with (
+            backups.scratch_database(machine.database_url, tmp_path) as (url, data_dir),
+            restores.elsewhere(app, url, data_dir),
+        ):
             upgrade(directory=str(folder))
             with db.engine.begin() as connection:
-                assert not is_sqlite() or connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1, commit
+                assert (
+                    not is_sqlite()
+                    or connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+                ), commit
                 before = a_row_in_each_table(connection)
             upgrade(directory=str(ROOT / "migrations"))
             with db.engine.connect() as connection:
-                assert differences(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), db.metadata)) == [], commit
-                after = {name: connection.execute(sa.text(f'SELECT count(*) FROM "{name}"')).scalar() for name in before}
-                checks = " ".join(c["sqltext"] for c in sa.inspect(connection).get_check_constraints("transfer_batch"))
+                assert (
+                    differences(
+                        compare_metadata(
+                            MigrationContext.configure(connection, opts={"compare_type": True}),
+                            db.metadata,
+                        )
+                    )
+                    == []
+                ), commit
+                after = {
+                    name: connection.execute(sa.text(f'SELECT count(*) FROM "{name}"')).scalar()
+                    for name in before
+                }
+                checks = " ".join(
+                    c["sqltext"]
+                    for c in sa.inspect(connection).get_check_constraints("transfer_batch")
+                )
             assert after == before and len(before) > 15, (commit, before, after)
             assert "cancelled" in checks, commit

@@ -1,4 +1,6 @@
-"""Every route is classified; GET never writes; every change needs a token; headers are strict; roles open what they should and no more."""
+"""Every route is classified; GET never writes; every change needs a token; headers are strict;
+roles open what they should and no more.
+"""
 
 import re
 from pathlib import Path
@@ -14,21 +16,78 @@ from tests import factories
 
 # Who a route is for. A route in no class fails the run: classify it here, on purpose.
 PUBLIC = {
-    "static", "appbuilder.static", "api.quote", "portal.sell", "portal.scan", "portal.photo", "portal.add", "portal.take_out", "portal.put_back",
-    "portal.recap", "portal.finalise", "portal.conditions", "portal.cover", "portal.logo", "portal.brand", "portal.open_account", "portal.sign_in",
-    "portal.sign_out", "portal.document", "portal.forgotten", "portal.new_password", "portal.confirm", "AuthView.login", "AuthView.logout",
-    "AuthView.code", "api.well", "api.metrics", "api.openapi", "api.csp_report",
-}  # fmt: skip
+    "static",
+    "appbuilder.static",
+    "api.quote",
+    "portal.sell",
+    "portal.scan",
+    "portal.photo",
+    "portal.add",
+    "portal.take_out",
+    "portal.put_back",
+    "portal.recap",
+    "portal.finalise",
+    "portal.conditions",
+    "portal.cover",
+    "portal.logo",
+    "portal.brand",
+    "portal.open_account",
+    "portal.sign_in",
+    "portal.sign_out",
+    "portal.document",
+    "portal.forgotten",
+    "portal.new_password",
+    "portal.confirm",
+    "AuthView.login",
+    "AuthView.logout",
+    "AuthView.code",
+    "api.well",
+    "api.metrics",
+    "api.openapi",
+    "api.csp_report",
+}
 CUSTOMER = {
-    "portal.complete", "portal.thanks", "portal.sales", "portal.sale", "portal.answer", "portal.account", "portal.correct", "portal.change_email",
-    "portal.change_password", "portal.label", "portal.slip", "portal.bench_photo", "portal.relays", "portal.answer_reception", "portal.choose_means",
-    "portal.give_iban", "portal.confirm_again", "portal.export", "portal.erase",
-}  # fmt: skip
+    "portal.complete",
+    "portal.thanks",
+    "portal.sales",
+    "portal.sale",
+    "portal.answer",
+    "portal.account",
+    "portal.correct",
+    "portal.change_email",
+    "portal.change_password",
+    "portal.label",
+    "portal.slip",
+    "portal.bench_photo",
+    "portal.relays",
+    "portal.answer_reception",
+    "portal.choose_means",
+    "portal.give_iban",
+    "portal.confirm_again",
+    "portal.export",
+    "portal.erase",
+}
 # For machines that show a key.
 MACHINE = {
-    "api.product", "api.products", "api.suggestions", "api.whole_catalogue", "api.catalogue_file", "api.catalogue_sheet", "api.nearest", "api.stock", "api.changes", "api.publish",
-    "api.offers", "api.offers_file", "api.till", "api.tell", "api.tell_many", "api.give_file", "api.file_status", "api.file_errors",
-}  # fmt: skip
+    "api.product",
+    "api.products",
+    "api.suggestions",
+    "api.whole_catalogue",
+    "api.catalogue_file",
+    "api.catalogue_sheet",
+    "api.nearest",
+    "api.stock",
+    "api.changes",
+    "api.publish",
+    "api.offers",
+    "api.offers_file",
+    "api.till",
+    "api.tell",
+    "api.tell_many",
+    "api.give_file",
+    "api.file_status",
+    "api.file_errors",
+}
 TABLE = Path(__file__).parent / "roles.txt"
 
 
@@ -41,7 +100,16 @@ def is_staff(endpoint: str) -> bool:
 
 
 def address(app, rule) -> str:
-    filled = {"number": "CDE000000001", "token": "x", "ean": "5060327534393", "name": "x", "filename": "x", "digest": "x", "pk": "1", "kind": "csv"}
+    filled = {
+        "number": "CDE000000001",
+        "token": "x",
+        "ean": "5060327534393",
+        "name": "x",
+        "filename": "x",
+        "digest": "x",
+        "pk": "1",
+        "kind": "csv",
+    }
     values = {a: filled.get(a, "1") for a in rule.arguments}
     for name, first in re.findall(r"<any\('?([\w-]+)[^>]*:(\w+)>", rule.rule):
         values[first] = name
@@ -52,7 +120,11 @@ def address(app, rule) -> str:
 
 
 def test_no_route_is_unclassified(app):
-    unknown = [r.endpoint for r in rules(app) if r.endpoint not in PUBLIC | CUSTOMER | MACHINE and not is_staff(r.endpoint)]
+    unknown = [
+        r.endpoint
+        for r in rules(app)
+        if r.endpoint not in PUBLIC | CUSTOMER | MACHINE and not is_staff(r.endpoint)
+    ]
     assert unknown == []
 
 
@@ -65,7 +137,11 @@ def test_every_staff_route_is_under_gestion_and_asks_who_it_is(app, client, as_c
         for visitor in (client, customer):
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 answer = visitor.open(address(app, rule), method=method)
-                assert answer.status_code == 302 and "/gestion/login/" in answer.location, (rule.rule, method, answer.status_code)
+                assert answer.status_code == 302 and "/gestion/login/" in answer.location, (
+                    rule.rule,
+                    method,
+                    answer.status_code,
+                )
 
 
 def test_every_customer_route_asks_who_it_is(app, client):
@@ -73,7 +149,10 @@ def test_every_customer_route_asks_who_it_is(app, client):
         if rule.endpoint in CUSTOMER:
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 answer = client.open(address(app, rule), method=method)
-                assert answer.status_code == 302 and "/compte/connexion" in answer.location, (rule.rule, method)
+                assert answer.status_code == 302 and "/compte/connexion" in answer.location, (
+                    rule.rule,
+                    method,
+                )
 
 
 def test_every_route_of_machines_asks_for_a_key_and_for_the_right_one(app, client):
@@ -84,22 +163,38 @@ def test_every_route_of_machines_asks_for_a_key_and_for_the_right_one(app, clien
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             for headers in ({}, {"Authorization": "Bearer cpt_faux"}, {"Authorization": "Basic x"}):
                 answer = client.open(address(app, rule), method=method, headers=headers)
-                assert answer.status_code == 401 and answer.json["code"] == "unauthorized" and answer.json["request_id"], rule.rule
-            answer = client.open(address(app, rule), method=method, headers={"Authorization": f"Bearer {secret}"})
-            assert answer.status_code == 403 or rule.endpoint in ("api.give_file", "api.file_status", "api.file_errors"), (
+                assert (
+                    answer.status_code == 401
+                    and answer.json["code"] == "unauthorized"
+                    and answer.json["request_id"]
+                ), rule.rule
+            answer = client.open(
+                address(app, rule), method=method, headers={"Authorization": f"Bearer {secret}"}
+            )
+            assert answer.status_code == 403 or rule.endpoint in (
+                "api.give_file",
+                "api.file_status",
+                "api.file_errors",
+            ), (
                 rule.rule,
                 answer.status_code,
             )
 
 
 def state() -> dict[str, int]:
-    """A fingerprint of each table; reading what is sealed adds to the audit log, on purpose, and to nothing else."""
+    """A fingerprint of each table; reading what is sealed adds to the audit log, on purpose, and to
+    nothing else.
+    """
     db.session.rollback()
     sums = {}
     for table in Model.metadata.sorted_tables:
         if table.name == "audit_entry":
             continue
-        rows = [row for row in db.session.execute(text(f'SELECT * FROM "{table.name}"')) if row[0] != audit.SERIES]
+        rows = [
+            row
+            for row in db.session.execute(text(f'SELECT * FROM "{table.name}"'))
+            if row[0] != audit.SERIES
+        ]
         sums[table.name] = hash(tuple(sorted(map(repr, rows))))
     db.session.rollback()
     return sums
@@ -129,11 +224,29 @@ def test_every_change_needs_a_token(app, client, as_staff, as_customer):
             if "POST" in rule.methods:
                 for visitor in visitors:
                     answer = visitor.post(
-                        address(app, rule), data={"ean": "x", "motive": "x", "price": "1", "answer": "agree", "action": "delete", "rowid": "1"}
+                        address(app, rule),
+                        data={
+                            "ean": "x",
+                            "motive": "x",
+                            "price": "1",
+                            "answer": "agree",
+                            "action": "delete",
+                            "rowid": "1",
+                        },
                     )
-                    # A browser's report has no token, and nothing of it was kept; a machine shows its key instead.
-                    open_to_all = {204} if rule.endpoint == "api.csp_report" else {401} if rule.endpoint in MACHINE else set()
-                    assert answer.status_code in {302, 400, 404, 410, 422} | open_to_all, (rule.rule, answer.status_code)
+                    # A browser's report has no token, and nothing of it was kept; a machine shows
+                    # its key instead.
+                    open_to_all = (
+                        {204}
+                        if rule.endpoint == "api.csp_report"
+                        else {401}
+                        if rule.endpoint in MACHINE
+                        else set()
+                    )
+                    assert answer.status_code in {302, 400, 404, 410, 422} | open_to_all, (
+                        rule.rule,
+                        answer.status_code,
+                    )
     finally:
         app.config["WTF_CSRF_ENABLED"] = False
     assert state() == before
@@ -142,25 +255,59 @@ def test_every_change_needs_a_token(app, client, as_staff, as_customer):
 def test_every_page_carries_a_strict_policy_and_no_outside_host(app, client, as_staff):
     factories.an_offer()
     for visitor, addresses in (
-        (client, ("/", "/?ean=123", "/recapitulatif", "/compte/creer", "/conditions", "/nulle-part", "/api/v1/quote?ean=1")),
+        (
+            client,
+            (
+                "/",
+                "/?ean=123",
+                "/recapitulatif",
+                "/compte/creer",
+                "/conditions",
+                "/nulle-part",
+                "/api/v1/quote?ean=1",
+            ),
+        ),
         (
             as_staff("Administrateur"),
-            ("/gestion/", "/gestion/offres/list/", "/gestion/offres/valider/", "/gestion/regles/add", "/gestion/nulle-part"),
+            (
+                "/gestion/",
+                "/gestion/offres/list/",
+                "/gestion/offres/valider/",
+                "/gestion/regles/add",
+                "/gestion/nulle-part",
+            ),
         ),
     ):
         for place in addresses:
             answer = visitor.get(place, follow_redirects=True)
             policy = answer.headers["Content-Security-Policy"]
-            assert "default-src 'none'" in policy and "script-src 'self';" in policy and "style-src 'self';" in policy and "unsafe" not in policy
-            assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["X-Frame-Options"] == "DENY"
-            assert not re.search(r"\son\w+=|javascript:|<style|\sstyle=|<script>(?!$)", answer.text), place
+            assert (
+                "default-src 'none'" in policy
+                and "script-src 'self';" in policy
+                and "style-src 'self';" in policy
+                and "unsafe" not in policy
+            )
+            assert (
+                answer.headers["X-Content-Type-Options"] == "nosniff"
+                and answer.headers["X-Frame-Options"] == "DENY"
+            )
+            assert not re.search(
+                r"\son\w+=|javascript:|<style|\sstyle=|<script>(?!$)", answer.text
+            ), place
             outside = re.findall(r'(?:src|href|action)="(https?://[^"]+)"', answer.text)
             assert outside == [], (place, outside)
 
 
 def test_numbers_and_bytes_nobody_types_are_no_error(client, as_staff):
     huge = "9" * 30
-    for place in (f"/marque/{huge}-x.css", "/jaquette/%00", "/logo/%00", f"/panier/retirer/{huge}", "/?ean=%00", "/compte/connexion?suite=%00"):
+    for place in (
+        f"/marque/{huge}-x.css",
+        "/jaquette/%00",
+        "/logo/%00",
+        f"/panier/retirer/{huge}",
+        "/?ean=%00",
+        "/compte/connexion?suite=%00",
+    ):
         assert client.get(place).status_code < 500, place
     boss = as_staff("Administrateur")
     for place in (
@@ -170,45 +317,75 @@ def test_numbers_and_bytes_nobody_types_are_no_error(client, as_staff):
         "/gestion/recherche/?q=%00",
     ):
         assert boss.get(place).status_code < 500, place
-    assert client.post("/compte/connexion", data={"email": "a\0b@exemple.fr", "password": "x\0"}).status_code < 500
+    assert (
+        client.post(
+            "/compte/connexion", data={"email": "a\0b@exemple.fr", "password": "x\0"}
+        ).status_code
+        < 500
+    )
 
 
 def test_a_personal_page_is_never_kept_by_a_cache(as_customer):
     assert as_customer(factories.a_customer()).get("/ventes").headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("host", ["evil.com", "127.0.0.1.evil.com", "localhost.evil.com", "", "a b", "[::2]", "0x7f.1", "10.0.0.1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.com",
+        "127.0.0.1.evil.com",
+        "localhost.evil.com",
+        "",
+        "a b",
+        "[::2]",
+        "0x7f.1",
+        "10.0.0.1",
+    ],
+)
 def test_a_stranger_host_is_refused_without_a_trace_of_it(client, host):
     for place in ("/", "/gestion/login/", "/compte/oublie", "/api/v1/quote?ean=1"):
         answer = client.get(place, headers={"Host": host})
-        assert answer.status_code in (400, 404) and "evil" not in str(answer.headers.get("Location", ""))
+        assert answer.status_code in (400, 404) and "evil" not in str(
+            answer.headers.get("Location", "")
+        )
 
 
 def test_the_table_of_rights_is_the_one_we_agreed_on(app):
-    """role x view x permission, as FAB decides it; a change of rights shows in the diff of tests/roles.txt."""
+    """role x view x permission, as FAB decides it; a change of rights shows in the diff of
+    tests/roles.txt.
+    """
     manager = app.appbuilder.sm
     lines = []
     for role in staff.ROLES:
         holder = type("R", (), {"name": role})()
         for view in sorted(app.appbuilder.baseviews, key=lambda v: v.__class__.__name__):
             wanted = sorted({*(view.base_permissions or []), *getattr(view, "actions", {})})
-            open_ = [p for p in wanted if manager._has_access_builtin_roles(holder, p, view.class_permission_name)]
+            open_ = [
+                p
+                for p in wanted
+                if manager._has_access_builtin_roles(holder, p, view.class_permission_name)
+            ]
             if open_:
                 lines.append(f"{role} | {view.__class__.__name__} | {' '.join(open_)}")
     current = "\n".join(lines) + "\n"
     if not TABLE.exists():
         TABLE.write_text(current)
-    assert current == TABLE.read_text(), "rights changed: read the difference, then delete tests/roles.txt and run again to agree"
+    assert current == TABLE.read_text(), (
+        "rights changed: read the difference, then delete tests/roles.txt and run again to agree"
+    )
 
 
 @pytest.mark.parametrize(
     ("role", "opens", "closed"),
     [
-        ("Comptable", "/gestion/offres/list/", "/gestion/regles/add"), ("Magasin", "/gestion/stock/list/", "/gestion/offres/list/"),
-        ("Vendeur", "/gestion/offres/list/", "/gestion/offres/valider/"), ("Opérateur reprise", "/gestion/offres/valider/", "/gestion/utilisateurs/list/"),
-        ("Animateur", "/gestion/vendeurs-particuliers/list/", "/gestion/parametrages/"), ("Opérateur reprise", "/gestion/regles/list/", "/gestion/sites/edit/1"),
+        ("Comptable", "/gestion/offres/list/", "/gestion/regles/add"),
+        ("Magasin", "/gestion/stock/list/", "/gestion/offres/list/"),
+        ("Vendeur", "/gestion/offres/list/", "/gestion/offres/valider/"),
+        ("Opérateur reprise", "/gestion/offres/valider/", "/gestion/utilisateurs/list/"),
+        ("Animateur", "/gestion/vendeurs-particuliers/list/", "/gestion/parametrages/"),
+        ("Opérateur reprise", "/gestion/regles/list/", "/gestion/sites/edit/1"),
     ],
-)  # fmt: skip
+)
 def test_a_role_opens_its_pages_and_is_told_who_can_open_the_others(as_staff, role, opens, closed):
     client = as_staff(role, factories.the_vendor())
     assert client.get(opens, follow_redirects=True).status_code == 200

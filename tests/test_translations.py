@@ -1,4 +1,6 @@
-"""Everything a person reads is French, from an English msgid; none is empty, fuzzy, or loses a name."""
+"""Everything a person reads is French, from an English msgid; none is empty, fuzzy, or loses a
+name.
+"""
 
 import re
 import subprocess
@@ -23,7 +25,23 @@ def names(words):
 def test_every_sentence_is_translated_and_none_is_left_over(tmp_path):
     pot = tmp_path / "messages.pot"
     babel = Path(sys.executable).parent / "pybabel"
-    subprocess.run([babel, "-q", "extract", "-F", "translations/babel.cfg", "-k", "_l", "--no-location", "-o", pot, "."], cwd=ROOT, check=True)
+    subprocess.run(
+        [
+            babel,
+            "-q",
+            "extract",
+            "-F",
+            "translations/babel.cfg",
+            "-k",
+            "_l",
+            "--no-location",
+            "-o",
+            pot,
+            ".",
+        ],
+        cwd=ROOT,
+        check=True,
+    )
     wanted = {m.id for m in catalogue(pot) if m.id}
     known = {m.id: m for m in catalogue(PO) if m.id}
     assert sorted(map(str, wanted - set(known))) == [], "run: make messages, then fill them"
@@ -49,29 +67,90 @@ def test_french_typography_has_its_no_break_spaces():
 
 
 def test_the_exact_labels_of_the_documents_are_on_screen():
-    french = {s for m in catalogue(PO) for s in (m.string if isinstance(m.string, tuple) else (m.string,))}
+    french = {
+        s for m in catalogue(PO) for s in (m.string if isinstance(m.string, tuple) else (m.string,))
+    }
     plain = {s.replace("\u00a0", " ") for s in french}
-    for label in ("OUI, je le vends !", "Finaliser la vente", "Montant total de la proposition", "Offres à contrôler", "Colis en transit", "Colis à récupérer",
-                  "Colis à réceptionner", "Visiteurs uniques", "Taux de transformation", "Reprise web", "Achat à valider", "Retirer", "Remarque interne",
-                  "NB Stock", "NB Stock vendu", "Prix d’achat", "Créer une étiquette MR", "Accepter cette proposition", "Refuser cette proposition", "2ème chance",
-                  "Supprimer cette proposition", "Gestion du stock", "Paramétrages divers"):  # fmt: skip
+    for label in (
+        "OUI, je le vends !",
+        "Finaliser la vente",
+        "Montant total de la proposition",
+        "Offres à contrôler",
+        "Colis en transit",
+        "Colis à récupérer",
+        "Colis à réceptionner",
+        "Visiteurs uniques",
+        "Taux de transformation",
+        "Reprise web",
+        "Achat à valider",
+        "Retirer",
+        "Remarque interne",
+        "NB Stock",
+        "NB Stock vendu",
+        "Prix d’achat",
+        "Créer une étiquette MR",
+        "Accepter cette proposition",
+        "Refuser cette proposition",
+        "2ème chance",
+        "Supprimer cette proposition",
+        "Gestion du stock",
+        "Paramétrages divers",
+    ):
         assert label in plain, label
 
 
 def test_no_page_shows_an_english_sentence(app, as_staff, client):
-    english = {m.id for m in catalogue(PO) if m.id and isinstance(m.id, str) and len(m.id.split()) > 2 and m.id != m.string and "%" not in m.id}
+    english = {
+        m.id
+        for m in catalogue(PO)
+        if m.id
+        and isinstance(m.id, str)
+        and len(m.id.split()) > 2
+        and m.id != m.string
+        and "%" not in m.id
+    }
     from tests import factories
 
     factories.an_offer()
     boss = as_staff("Administrateur")
-    for visitor, places in ((client, ("/", "/recapitulatif", "/compte/creer", "/compte/connexion", "/compte/oublie", "/conditions")),
-                            (boss, ("/gestion/", "/gestion/offres/list/", "/gestion/offres/valider/", "/gestion/regles/add", "/gestion/sites/edit/1",
-                                    "/gestion/parametrages/", "/gestion/imports/fichier/", "/gestion/utilisateurs/ajouter/"))):  # fmt: skip
+    for visitor, places in (
+        (
+            client,
+            (
+                "/",
+                "/recapitulatif",
+                "/compte/creer",
+                "/compte/connexion",
+                "/compte/oublie",
+                "/conditions",
+            ),
+        ),
+        (
+            boss,
+            (
+                "/gestion/",
+                "/gestion/offres/list/",
+                "/gestion/offres/valider/",
+                "/gestion/regles/add",
+                "/gestion/sites/edit/1",
+                "/gestion/parametrages/",
+                "/gestion/imports/fichier/",
+                "/gestion/utilisateurs/ajouter/",
+            ),
+        ),
+    ):
         for place in places:
             page = visitor.get(place, follow_redirects=True).text
             found = [e for e in english if e in page]
             assert found == [], (place, found)
-            for leftover in ("Record Count", "Not a valid choice", "This field is required", "Access is Denied", "List Users", "Nombre de record"):
+            for leftover in (
+                "Record Count",
+                "Not a valid choice",
+                "This field is required",
+                "Access is Denied",
+                "List Users",
+                "Nombre de record",
+            ):
                 assert leftover not in page
 
 

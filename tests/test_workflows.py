@@ -1,10 +1,20 @@
-"""Every table of moves gets these for free: each state reached, each forbidden pair refused in a sentence, one event a move."""
+"""Every table of moves gets these for free: each state reached, each forbidden pair refused in a
+sentence, one event a move.
+"""
 
 from pathlib import Path
 
 import pytest
 
-from models import BatchState, ItemState, LineState, OfferState, ParcelState, PaymentState, TransferState
+from models import (
+    BatchState,
+    ItemState,
+    LineState,
+    OfferState,
+    ParcelState,
+    PaymentState,
+    TransferState,
+)
 from services import workflow
 from services.buyback.offers import OFFER
 from services.buyback.parcels import PARCEL
@@ -64,4 +74,6 @@ def test_a_customer_makes_no_move_of_the_staff_and_the_reverse(app):
 
 def test_the_diagrams_are_those_of_the_tables():
     path = Path(__file__).parent.parent / "docs" / "workflows.md"
-    assert path.read_text() == workflow.diagrams(workflow.all_flows()), "run: flask --app app workflows"
+    assert path.read_text() == workflow.diagrams(workflow.all_flows()), (
+        "run: flask --app app workflows"
+    )

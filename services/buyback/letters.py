@@ -7,7 +7,9 @@ from services.people import links, sites
 
 
 def expected(offer: Offer) -> list[OfferLine]:
-    """The articles agreed on: nobody took them out, and they were not found in the parcel unannounced."""
+    """The articles agreed on: nobody took them out, and they were not found in the parcel
+    unannounced.
+    """
     return [line for line in offer.lines if line.removed_at is None and not line.is_surplus]
 
 

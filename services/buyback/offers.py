@@ -1,6 +1,8 @@
-"""What a person proposes to sell us: a cart, then a numbered proposal that the shop checks and decides.
+"""What a person proposes to sell us: a cart, then a numbered proposal that the shop checks and
+decides.
 
-The price of a line is the one computed when it was put in the cart (or announced as changed since); what it was
+The price of a line is the one computed when it was put in the cart (or announced as changed since);
+what it was
 computed from is frozen beside it.
 """
 
@@ -36,10 +38,15 @@ workflow.name_states(
 
 # The same states, as the seller reads them.
 SELLER_WORDS = {
-    S.to_check: _l("Waiting for validation"), S.second_chance: _l("New price to answer"), S.accepted: _l("Validated"),
-    S.declined: _l("Declined"), S.refused: _l("Not bought"), S.abandoned: _l("Abandoned"), S.received: _l("Being paid"),
+    S.to_check: _l("Waiting for validation"),
+    S.second_chance: _l("New price to answer"),
+    S.accepted: _l("Validated"),
+    S.declined: _l("Declined"),
+    S.refused: _l("Not bought"),
+    S.abandoned: _l("Abandoned"),
+    S.received: _l("Being paid"),
     S.settled: _l("Settled"),
-}  # fmt: skip
+}
 
 
 def _reached(offer: Offer) -> str | None:
@@ -47,7 +54,11 @@ def _reached(offer: Offer) -> str | None:
         return _("Your cart is empty: scan a first game.")
     missing = offer.site.threshold_cents - offer.total_cents
     if missing > 0:
-        return _("%(missing)s more to reach %(threshold)s.", missing=money.text(missing), threshold=money.text(offer.site.threshold_cents))
+        return _(
+            "%(missing)s more to reach %(threshold)s.",
+            missing=money.text(missing),
+            threshold=money.text(offer.site.threshold_cents),
+        )
     return None
 
 
@@ -70,9 +81,11 @@ def _before_drop_off(offer: Offer) -> str | None:
     return None
 
 
+# ruff: disable[E501]
 OFFER = Workflow(
     "offer",
-    #    verb                label                            from                               to                only if         by
+    # verb                label                            from                               to
+    # only if         by
     Move("finalise",         _l("Finalise the sale"),         {S.draft},                         S.to_check,       _reached,       (CUSTOMER,)),
     Move("finalise_at_once", _l("Finalise the sale"),         {S.draft},                         S.accepted,       _reached,       (CUSTOMER,)),
     Move("accept",           _l("Accept this offer"),         {S.to_check},                      S.accepted,       _has_articles),
@@ -93,8 +106,13 @@ OFFER = Workflow(
     Move("restore_line",     _l("Put back"),                  {S.to_check},                      None),
     Move("remark",           _l("Internal remark"),           set(S) - {S.draft},                None),
 )  # fmt: skip
+# ruff: enable[E501]
 workflow.VERBS.update({move.verb: move.label for move in OFFER.moves})
-workflow.VERBS.update(finalise=_l("Offer sent"), finalise_at_once=_l("Offer sent, validated at once"), complete=_l("Games added"))
+workflow.VERBS.update(
+    finalise=_l("Offer sent"),
+    finalise_at_once=_l("Offer sent, validated at once"),
+    complete=_l("Games added"),
+)
 
 
 # ── the cart ──
@@ -104,19 +122,34 @@ def open_cart(site: Site, customer: Customer | None = None) -> Offer:
     """An empty cart on a site; an anonymous one is known by its token."""
     now = clock.now()
     cart = Offer(
-        token=secrets.token_urlsafe(18), site=site, vendor_id=site.vendor_id, customer=customer, status=S.draft, articles=0,
-        total_cents=0, proposed_cents=0, created_at=now, touched_at=now,
-    )  # fmt: skip
+        token=secrets.token_urlsafe(18),
+        site=site,
+        vendor_id=site.vendor_id,
+        customer=customer,
+        status=S.draft,
+        articles=0,
+        total_cents=0,
+        proposed_cents=0,
+        created_at=now,
+        touched_at=now,
+    )
     db.session.add(cart)
     db.session.flush()
     return cart
 
 
 def add(cart: Offer, words: str) -> OfferLine:
-    """Put one copy of a barcode in a cart at today's price. Raises Refused with the sentence of the quote when it is not bought."""
+    """Put one copy of a barcode in a cart at today's price. Raises Refused with the sentence of the
+    quote when it is not bought.
+    """
     _must_be_cart(cart)
     if len(kept(cart)) >= MOST_LINES:
-        raise Refused(_("A cart holds %(most)s articles at most: finalise this sale, then start another.", most=MOST_LINES))
+        raise Refused(
+            _(
+                "A cart holds %(most)s articles at most: finalise this sale, then start another.",
+                most=MOST_LINES,
+            )
+        )
     quote = pricing.quote(cart.site_id, words)
     if quote.variant_id is not None:
         held = sum(1 for line in kept(cart) if line.variant_id == quote.variant_id)
@@ -124,9 +157,12 @@ def add(cart: Offer, words: str) -> OfferLine:
     if quote.status is not pricing.Status.bought:
         raise Refused(quote.sentence)
     line = OfferLine(
-        variant_id=quote.variant_id, ean=quote.ean, title=quote.title, platform=quote.platform or "",
+        variant_id=quote.variant_id,
+        ean=quote.ean,
+        title=quote.title,
+        platform=quote.platform or "",
         **_frozen(quote),
-    )  # fmt: skip
+    )
     cart.lines.append(line)
     _touch(cart)
     return line
@@ -150,7 +186,9 @@ def put_back(cart: Offer, line: OfferLine) -> None:
 
 
 def adopt(cart: Offer | None, customer: Customer, site: Site) -> Offer | None:
-    """A cart filled before signing in becomes the customer's; what he had put aside elsewhere joins it."""
+    """A cart filled before signing in becomes the customer's; what he had put aside elsewhere joins
+    it.
+    """
     own = cart_of(customer, site)
     if cart is None or cart.customer_id == customer.id or cart.status is not S.draft:
         return own
@@ -182,13 +220,22 @@ def price_moves(cart: Offer) -> list[PriceMove]:
     """What today's prices would change in a cart. Reads only."""
     moves, held = [], dict[int, int]()
     for line in kept(cart):
-        quote = pricing.quote(cart.site_id, line.ean, copies_in_cart=held.get(line.variant_id, 0), seller_id=cart.customer_id)
+        quote = pricing.quote(
+            cart.site_id,
+            line.ean,
+            copies_in_cart=held.get(line.variant_id, 0),
+            seller_id=cart.customer_id,
+        )
         held[line.variant_id] = held.get(line.variant_id, 0) + 1
         if quote.price_cents is None:
             moves.append(PriceMove(line, line.price_cents, None, quote.sentence))
         elif quote.price_cents != line.price_cents:
-            sentence = _("« %(title)s » goes from %(before)s to %(after)s.", title=line.title,
-                         before=money.text(line.price_cents), after=money.text(quote.price_cents))  # fmt: skip
+            sentence = _(
+                "« %(title)s » goes from %(before)s to %(after)s.",
+                title=line.title,
+                before=money.text(line.price_cents),
+                after=money.text(quote.price_cents),
+            )
             moves.append(PriceMove(line, line.price_cents, quote.price_cents, sentence))
     return moves
 
@@ -211,7 +258,8 @@ def reprice(cart: Offer) -> list[PriceMove]:
 def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
     """Send the proposal: it gets its CDE number, the seller a confirmation, the shop an alert.
 
-    Raises Refused under the threshold. Prices must be today's: call `reprice` first and show what it says.
+    Raises Refused under the threshold. Prices must be today's: call `reprice` first and show what
+    it says.
     """
     cart.customer = customer
     at_once = cart.site.validation is ValidationMode.automatic
@@ -227,12 +275,22 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
     cart.proposed_cents = cart.total_cents
     if at_once:
         cart.decided_at, cart.drop_off_by = now, _drop_off_deadline()
-    OFFER.fire(cart, "finalise_at_once" if at_once else "finalise", by=by, total_cents=cart.total_cents, articles=cart.articles)
+    OFFER.fire(
+        cart,
+        "finalise_at_once" if at_once else "finalise",
+        by=by,
+        total_cents=cart.total_cents,
+        articles=cart.articles,
+    )
     if at_once:
-        parcels.request(cart, parcels.level_for(parcels.contract_of(cart.vendor_id), cart.total_cents), by=by)
+        parcels.request(
+            cart, parcels.level_for(parcels.contract_of(cart.vendor_id), cart.total_cents), by=by
+        )
     else:
         messages.tell(customer, "offer_received", site=cart.site, offer=cart, **letters.facts(cart))
-    messages.tell_shop("new_offer", site=cart.site, offer=cart, seller=customer.name, **letters.facts(cart))
+    messages.tell_shop(
+        "new_offer", site=cart.site, offer=cart, seller=customer.name, **letters.facts(cart)
+    )
     webhooks.tell(cart.vendor_id, "buyback.submitted", {"number": cart.number})
 
 
@@ -247,14 +305,22 @@ def agree(offer: Offer, *, by: Actor) -> None:
         if line.counter_cents == 0:
             _strike(line, _("not taken at the second chance"), by.name)
         elif line.counter_cents is not None and line.counter_cents != line.price_cents:
-            line.explanation = _("new price agreed (%(before)s announced)", before=money.text(line.price_cents))
+            line.explanation = _(
+                "new price agreed (%(before)s announced)", before=money.text(line.price_cents)
+            )
             line.price_cents = line.counter_cents
     _add_up(offer)
     offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
     OFFER.fire(offer, "agree", by=by, total_cents=offer.total_cents)
     assert offer.customer is not None
     parcels.request(offer, by=by)
-    messages.tell_shop("second_chance_answered", site=offer.site, offer=offer, seller=offer.customer.name, agreed=True)
+    messages.tell_shop(
+        "second_chance_answered",
+        site=offer.site,
+        offer=offer,
+        seller=offer.customer.name,
+        agreed=True,
+    )
 
 
 def disagree(offer: Offer, *, by: Actor) -> None:
@@ -263,7 +329,13 @@ def disagree(offer: Offer, *, by: Actor) -> None:
     parcels.abandon(offer, by=CLOCK)
     offer.decided_at = clock.now()
     assert offer.customer is not None
-    messages.tell_shop("second_chance_answered", site=offer.site, offer=offer, seller=offer.customer.name, agreed=False)
+    messages.tell_shop(
+        "second_chance_answered",
+        site=offer.site,
+        offer=offer,
+        seller=offer.customer.name,
+        agreed=False,
+    )
 
 
 def lapse(offer: Offer) -> None:
@@ -272,11 +344,15 @@ def lapse(offer: Offer) -> None:
     parcels.abandon(offer, by=CLOCK)
     offer.decided_at = clock.now()
     assert offer.customer is not None
-    messages.tell(offer.customer, "second_chance_lapsed", site=offer.site, offer=offer, **letters.facts(offer))
+    messages.tell(
+        offer.customer, "second_chance_lapsed", site=offer.site, offer=offer, **letters.facts(offer)
+    )
 
 
 def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
-    """Add the cart's games to a sale whose parcel has not left (R15); an accepted one is checked again, unless validation is automatic."""
+    """Add the cart's games to a sale whose parcel has not left (R15); an accepted one is checked
+    again, unless validation is automatic.
+    """
     _must_be_cart(cart)
     if cart.site_id != offer.site_id or cart.customer_id != offer.customer_id:
         raise Refused(_("These games are in the cart of another account or another site."))
@@ -300,15 +376,30 @@ def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
         OFFER.fire(offer, "check_again", by=by)
         offer.decided_at = None
     assert offer.customer is not None
-    messages.tell(offer.customer, "offer_completed", site=offer.site, offer=offer, added=count, **letters.facts(offer))
-    messages.tell_shop("new_offer", site=offer.site, offer=offer, seller=offer.customer.name, **letters.facts(offer))
+    messages.tell(
+        offer.customer,
+        "offer_completed",
+        site=offer.site,
+        offer=offer,
+        added=count,
+        **letters.facts(offer),
+    )
+    messages.tell_shop(
+        "new_offer",
+        site=offer.site,
+        offer=offer,
+        seller=offer.customer.name,
+        **letters.facts(offer),
+    )
 
 
 # ── the shop decides ──
 
 
 def remove_line(offer: Offer, line: OfferLine, reason: str, *, by: Actor) -> None:
-    """« Retirer »: leave one article out, with the reason the seller will read; `restore_line` undoes it."""
+    """« Retirer »: leave one article out, with the reason the seller will read; `restore_line`
+    undoes it.
+    """
     if line.removed_at:
         return
     OFFER.fire(offer, "remove_line", by=by, ean=line.ean, title=line.title, reason=reason)
@@ -334,7 +425,9 @@ def remark(offer: Offer, words: str, *, by: Actor) -> None:
 
 
 def accept(offer: Offer, insurance: int = 0, *, by: Actor) -> None:
-    """« Accepter cette proposition »: its label is ordered at this insurance level; the seller is told, with all he needs to send it."""
+    """« Accepter cette proposition »: its label is ordered at this insurance level; the seller is
+    told, with all he needs to send it.
+    """
     if reason := OFFER.why_not(offer, "accept", by.kind):
         raise Refused(reason)
     offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
@@ -344,7 +437,9 @@ def accept(offer: Offer, insurance: int = 0, *, by: Actor) -> None:
 
 
 def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> None:
-    """« 2ème chance »: propose new prices (cents by line id; 0: not taken), lower in all, with the reason. The seller answers by a date."""
+    """« 2ème chance »: propose new prices (cents by line id; 0: not taken), lower in all, with the
+    reason. The seller answers by a date.
+    """
     motive = paragraphs(motive)[:2000]
     if not motive:
         raise Refused(_("Write why the price changes: the seller reads it."))
@@ -354,33 +449,59 @@ def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> 
         raise Refused(_("A price cannot be negative."))
     total = sum(new.values())
     if total >= offer.total_cents:
-        raise Refused(_("A second chance proposes less than %(total)s; to pay that or more, accept the offer.", total=money.text(offer.total_cents)))
+        raise Refused(
+            _(
+                "A second chance proposes less than %(total)s; to pay that or more, accept the"
+                " offer.",
+                total=money.text(offer.total_cents),
+            )
+        )
     if total <= 0:
         raise Refused(_("Nothing would be paid: refuse the offer instead."))
     offer.answer_by = clock.days_later(settings.value("second_chance_days"))
     offer.motive = motive
-    OFFER.fire(offer, "counter", by=by, before_cents=offer.total_cents, after_cents=total, motive=motive)
+    OFFER.fire(
+        offer, "counter", by=by, before_cents=offer.total_cents, after_cents=total, motive=motive
+    )
     for line in lines:
         line.counter_cents = new[line.id]
     assert offer.customer is not None
     changed = [line for line in lines if line.counter_cents != line.price_cents]
     messages.tell(
-        offer.customer, "second_chance", site=offer.site, offer=offer, new_total=total, changed=changed, motive=motive, **letters.facts(offer)
+        offer.customer,
+        "second_chance",
+        site=offer.site,
+        offer=offer,
+        new_total=total,
+        changed=changed,
+        motive=motive,
+        **letters.facts(offer),
     )
 
 
 def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
-    """« Refuser cette proposition »: the whole lot, with the reason the seller reads (it may be empty)."""
+    """« Refuser cette proposition »: the whole lot, with the reason the seller reads (it may be
+    empty).
+    """
     offer.motive = paragraphs(motive)[:2000]
     OFFER.fire(offer, "refuse", by=by, motive=offer.motive)
     parcels.abandon(offer, by=by)  # games were added to a sale that had its label
     offer.decided_at = clock.now()
     assert offer.customer is not None
-    messages.tell(offer.customer, "offer_refused", site=offer.site, offer=offer, motive=offer.motive, **letters.facts(offer))
+    messages.tell(
+        offer.customer,
+        "offer_refused",
+        site=offer.site,
+        offer=offer,
+        motive=offer.motive,
+        **letters.facts(offer),
+    )
 
 
 def delete(offer: Offer, *, by: Actor) -> None:
-    """« Supprimer cette proposition »: it leaves every list for good; the seller is not written to."""
+    """« Supprimer cette proposition »: it leaves every list for good; the seller is not written
+    to.
+    """
     OFFER.fire(offer, "delete", by=by)
     parcels.abandon(offer, by=by)
 
@@ -409,16 +530,24 @@ def missing_cents(cart: Offer) -> int:
 
 
 def counter_total(offer: Offer) -> int:
-    return sum(line.counter_cents if line.counter_cents is not None else line.price_cents for line in kept(offer))
+    return sum(
+        line.counter_cents if line.counter_cents is not None else line.price_cents
+        for line in kept(offer)
+    )
 
 
 def cart_by_token(token: str, site: Site) -> Offer | None:
-    return db.session.scalar(select(Offer).where(Offer.token == token, Offer.status == S.draft, Offer.site_id == site.id))
+    return db.session.scalar(
+        select(Offer).where(Offer.token == token, Offer.status == S.draft, Offer.site_id == site.id)
+    )
 
 
 def cart_of(customer: Customer, site: Site) -> Offer | None:
     return db.session.scalar(
-        select(Offer).where(Offer.customer_id == customer.id, Offer.status == S.draft, Offer.site_id == site.id).order_by(Offer.id.desc()).limit(1)
+        select(Offer)
+        .where(Offer.customer_id == customer.id, Offer.status == S.draft, Offer.site_id == site.id)
+        .order_by(Offer.id.desc())
+        .limit(1)
     )
 
 
@@ -437,19 +566,31 @@ def of_customer(customer: Customer) -> list[Offer]:
 def of_customer_count(offer: Offer) -> int:
     """How many sales of this seller this vendor already accepted, this one included."""
     done = (S.accepted, S.received, S.settled)
-    rows = select(func.count(Offer.id)).where(Offer.customer_id == offer.customer_id, Offer.vendor_id == offer.vendor_id, Offer.status.in_(done))
+    rows = select(func.count(Offer.id)).where(
+        Offer.customer_id == offer.customer_id,
+        Offer.vendor_id == offer.vendor_id,
+        Offer.status.in_(done),
+    )
     return db.session.scalar(rows) or 0
 
 
 def can_complete(customer: Customer, site: Site) -> Offer | None:
     """The sale to which games may still be added."""
-    latest = [o for o in of_customer(customer) if o.site_id == site.id and OFFER.allows(o, "complete", CUSTOMER)]
+    latest = [
+        o
+        for o in of_customer(customer)
+        if o.site_id == site.id and OFFER.allows(o, "complete", CUSTOMER)
+    ]
     return latest[0] if latest else None
 
 
 def waiting() -> list[Offer]:
     """« Offres à contrôler », the oldest first: what was sent first is decided first."""
-    return list(db.session.scalars(select(Offer).where(Offer.status == S.to_check).order_by(Offer.finalised_at).limit(500)))
+    return list(
+        db.session.scalars(
+            select(Offer).where(Offer.status == S.to_check).order_by(Offer.finalised_at).limit(500)
+        )
+    )
 
 
 def waiting_count() -> int:
@@ -458,7 +599,13 @@ def waiting_count() -> int:
 
 def neighbours(offer: Offer) -> tuple[Offer | None, Offer | None, int, int]:
     """The offers to check before and after this one, its place and how many there are."""
-    ids = list(db.session.scalars(select(Offer.id).where(Offer.status == S.to_check).order_by(Offer.finalised_at, Offer.id)))
+    ids = list(
+        db.session.scalars(
+            select(Offer.id)
+            .where(Offer.status == S.to_check)
+            .order_by(Offer.finalised_at, Offer.id)
+        )
+    )
     if offer.id not in ids:
         after = db.session.get(Offer, ids[0]) if ids else None
         return None, after, 0, len(ids)
@@ -470,13 +617,21 @@ def neighbours(offer: Offer) -> tuple[Offer | None, Offer | None, int, int]:
 
 def late() -> list[int]:
     """Second chances nobody answered in time."""
-    return list(db.session.scalars(select(Offer.id).where(Offer.status == S.second_chance, Offer.answer_by < clock.now())))
+    return list(
+        db.session.scalars(
+            select(Offer.id).where(Offer.status == S.second_chance, Offer.answer_by < clock.now())
+        )
+    )
 
 
 def stale_carts() -> list[int]:
     """Carts nobody touched for as long as we keep them."""
     limit = clock.now() - timedelta(days=settings.value("cart_days"))
-    return list(db.session.scalars(select(Offer.id).where(Offer.status == S.draft, Offer.touched_at < limit).limit(1000)))
+    return list(
+        db.session.scalars(
+            select(Offer.id).where(Offer.status == S.draft, Offer.touched_at < limit).limit(1000)
+        )
+    )
 
 
 def empty_if_stale(cart: Offer) -> None:
@@ -521,7 +676,11 @@ def _frozen(quote: pricing.Quote) -> dict:
 
 
 def _strike(line: OfferLine, reason: str, by: str) -> None:
-    line.removed_at, line.removed_reason, line.removed_by = clock.now(), reason.strip()[:300], by[:200]
+    line.removed_at, line.removed_reason, line.removed_by = (
+        clock.now(),
+        reason.strip()[:300],
+        by[:200],
+    )
 
 
 def _touch(cart: Offer) -> None:

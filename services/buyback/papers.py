@@ -1,4 +1,6 @@
-"""What the buy-back prints: the slip a seller signs, the labels of the bench, the register's extract."""
+"""What the buy-back prints: the slip a seller signs, the labels of the bench, the register's
+extract.
+"""
 
 from collections.abc import Iterable
 
@@ -11,7 +13,9 @@ from services.stock import catalogue
 
 
 def slip(offer: Offer) -> bytes:
-    """The « bordereau de cession », to sign and put in the parcel: the register's data, the sworn declaration, CDE in Code 128."""
+    """The « bordereau de cession », to sign and put in the parcel: the register's data, the sworn
+    declaration, CDE in Code 128.
+    """
     customer, vendor, site = offer.customer, offer.vendor, offer.site
     assert customer is not None and offer.number is not None
     pdf = documents.Page(margin=14)
@@ -27,21 +31,58 @@ def slip(offer: Offer) -> bytes:
     pdf.set_font("courier", "B", 12)
     pdf.cell(68, 6, offer.number, align="C")
     pdf.line(14, 40, 196, 40)
-    seller = [customer.name, customer.address, customer.address_more, f"{customer.postcode} {customer.city}", customer.email]
-    buyer = [vendor.legal_name or vendor.name, *vendor.address.splitlines(), f"SIREN {vendor.siren}" if vendor.siren else "", vendor.email]
+    seller = [
+        customer.name,
+        customer.address,
+        customer.address_more,
+        f"{customer.postcode} {customer.city}",
+        customer.email,
+    ]
+    buyer = [
+        vendor.legal_name or vendor.name,
+        *vendor.address.splitlines(),
+        f"SIREN {vendor.siren}" if vendor.siren else "",
+        vendor.email,
+    ]
     decided = offer.decided_at or offer.finalised_at or offer.created_at
-    sale = [f"Validée le {documents.moment(decided)}", f"{offer.articles} article{'s' if offer.articles > 1 else ''}",
-            f"À déposer avant le {documents.day(offer.drop_off_by)}" if offer.drop_off_by else "", "Paiement par virement ou bon d’achat"]  # fmt: skip
+    sale = [
+        f"Validée le {documents.moment(decided)}",
+        f"{offer.articles} article{'s' if offer.articles > 1 else ''}",
+        f"À déposer avant le {documents.day(offer.drop_off_by)}" if offer.drop_off_by else "",
+        "Paiement par virement ou bon d’achat",
+    ]
     documents.three(pdf, 43, (("Le vendeur", seller), ("L’acheteur", buyer), ("La vente", sale)))
     lines = letters.expected(offer)
     documents.grid(
-        pdf, (("N°", 10, "R"), ("Code-barres", 33, "L"), ("Titre", 76, "L"), ("Plateforme", 33, "L"), ("Prix", 18, "R"), ("Joint", 12, "C")),
-        ((str(n), catalogue.grouped(line.ean), line.title, line.platform, money.text(line.price_cents), "[  ]") for n, line in enumerate(lines, 1)),
-    )  # fmt: skip
+        pdf,
+        (
+            ("N°", 10, "R"),
+            ("Code-barres", 33, "L"),
+            ("Titre", 76, "L"),
+            ("Plateforme", 33, "L"),
+            ("Prix", 18, "R"),
+            ("Joint", 12, "C"),
+        ),
+        (
+            (
+                str(n),
+                catalogue.grouped(line.ean),
+                line.title,
+                line.platform,
+                money.text(line.price_cents),
+                "[  ]",
+            )
+            for n, line in enumerate(lines, 1)
+        ),
+    )
     pdf.set_font("helvetica", "B", 12)
     pdf.cell(152, 8, documents.latin("Total proposé"), align="R")
     pdf.cell_line(18, 8, documents.latin(money.text(offer.total_cents)), align="R")
-    pdf.write_line(f"Soit {documents.amount_in_words(offer.total_cents)}, sous réserve du contrôle des articles.", 9)
+    pdf.write_line(
+        f"Soit {documents.amount_in_words(offer.total_cents)}, sous réserve du contrôle des"
+        " articles.",
+        9,
+    )
     pdf.ln(2)
     pdf.set_font("helvetica", "", 9)
     for label in (
@@ -51,11 +92,30 @@ def slip(offer: Offer) -> bytes:
         pdf.write_line(label, 9, height=6)
     pdf.ln(1)
     for words in (
-        f"Je déclare sur l’honneur être majeur(e) et capable, seul(e) propriétaire de ces articles, qui ne sont ni volés, ni gagés, ni contrefaits, et je les cède à {vendor.legal_name or vendor.name} au prix indiqué, sous réserve de leur contrôle. J’agis en particulier, non assujetti à la TVA : la vente n’est pas soumise à la TVA.",
-        "La propriété passe à l’acheteur quand l’article est accepté au contrôle ; je suis payé ensuite. Un article refusé ou dont le prix change attend ma réponse : je peux le reprendre à mes frais, le donner ou demander son recyclage.",
-        "Chaque jeu est dans sa boîte, avec sa notice ; aucun n’est un jeu import, sauf accord écrit.",
-        *(["C’est ma première vente : je joins la pièce d’identité demandée (livre de police, art. R321-3 du code pénal)."] if _keeps_register(offer) else []),
-    ):  # fmt: skip
+        (
+            "Je déclare sur l’honneur être majeur(e) et capable, seul(e) propriétaire de ces"
+            " articles, qui ne sont ni volés, ni gagés, ni contrefaits, et je les cède à"
+            f" {vendor.legal_name or vendor.name} au prix indiqué, sous réserve de leur contrôle."
+            " J’agis en particulier, non assujetti à la TVA : la vente n’est pas soumise à la TVA."
+        ),
+        (
+            "La propriété passe à l’acheteur quand l’article est accepté au contrôle ; je suis payé"
+            " ensuite. Un article refusé ou dont le prix change attend ma réponse : je peux le"
+            " reprendre à mes frais, le donner ou demander son recyclage."
+        ),
+        (
+            "Chaque jeu est dans sa boîte, avec sa notice ; aucun n’est un jeu import, sauf accord"
+            " écrit."
+        ),
+        *(
+            [
+                "C’est ma première vente : je joins la pièce d’identité demandée (livre de police,"
+                " art. R321-3 du code pénal)."
+            ]
+            if _keeps_register(offer)
+            else []
+        ),
+    ):
         pdf.tick(words)
     if pdf.get_y() > 240:
         pdf.add_page()
@@ -67,9 +127,12 @@ def slip(offer: Offer) -> bytes:
     pdf.text(111, y + 6, documents.latin("Signature du vendeur"))
     pdf.set_y(y + 29)
     pdf.write_line(
-        f"{vendor.legal_name or vendor.name} est responsable de ces données ; elles servent à cette vente et au registre que la loi impose, gardé dix ans. "
-        "Vous pouvez les consulter et les faire rectifier depuis votre compte.", 7.5, height=3.6,
-    )  # fmt: skip
+        f"{vendor.legal_name or vendor.name} est responsable de ces données ; elles servent à cette"
+        " vente et au registre que la loi impose, gardé dix ans. Vous pouvez les consulter et les"
+        " faire rectifier depuis votre compte.",
+        7.5,
+        height=3.6,
+    )
     return pdf.done()
 
 
@@ -81,7 +144,9 @@ def _keeps_register(offer: Offer) -> bool:
 
 
 def reception_label(offer: Offer) -> bytes:
-    """« Étiquette de réception », 62 mm wide: number, amount, date and time, for the shop's own files."""
+    """« Étiquette de réception », 62 mm wide: number, amount, date and time, for the shop's own
+    files.
+    """
     assert offer.number is not None
     pdf = documents.Page((62, 58), margin=3, numbered=False)
     pdf.add_page()
@@ -95,15 +160,19 @@ def reception_label(offer: Offer) -> bytes:
     lines = reception.articles(offer)
     accepted = sum(line.status == "accepted" for line in lines)
     for words in (
-        f"Reçu le {documents.moment(offer.received_at)}" if offer.received_at else "", offer.customer.name if offer.customer else "",
-        f"{accepted} accepté{'s' if accepted > 1 else ''} sur {len(lines)}", offer.site.name,
-    ):  # fmt: skip
+        f"Reçu le {documents.moment(offer.received_at)}" if offer.received_at else "",
+        offer.customer.name if offer.customer else "",
+        f"{accepted} accepté{'s' if accepted > 1 else ''} sur {len(lines)}",
+        offer.site.name,
+    ):
         pdf.cell_line(0, 4.6, pdf.fit(words, 56), align="C")
     return pdf.done()
 
 
 def item_labels(items: Iterable[Item]) -> bytes:
-    """One label an article, 62 × 29 mm: register number (the law wants it on the object, R321-4), EAN, title, grades, place."""
+    """One label an article, 62 × 29 mm: register number (the law wants it on the object, R321-4),
+    EAN, title, grades, place.
+    """
     pdf = documents.Page((62, 29), margin=2, numbered=False)
     pdf.set_auto_page_break(False)
     for item in items:
@@ -124,18 +193,33 @@ def item_labels(items: Iterable[Item]) -> bytes:
         product = item.variant.product
         pdf.cell_line(58, 4.4, pdf.fit(product.title, 58))
         pdf.set_font("helvetica", "", 7.5)
-        pdf.cell_line(58, 3.8, pdf.fit(f"{product.platform or ''} · {catalogue.grouped(item.variant.ean)}", 58))
+        pdf.cell_line(
+            58,
+            3.8,
+            pdf.fit(f"{product.platform or ''} · {catalogue.grouped(item.variant.ean)}", 58),
+        )
         grade = workflow.words_of(item.condition) if item.condition else ""
         pdf.cell_line(58, 3.8, pdf.fit(" · ".join(filter(None, (grade, item.comment))), 58))
     return pdf.done()
 
 
 COMMANDS = (
-    ("CPTENVOYER", "Envoyer"), ("CPTREFUSER", "Refuser"), ("CPTMANQUANT", "Manquant"), ("CPTANNULER", "Annuler"), ("CPTPHOTO", "Photo"), ("CPTFIN", "Fin"),
-    ("CPTETAT1", "État : comme neuf"), ("CPTETAT2", "État : très bon"), ("CPTETAT3", "État : bon"), ("CPTETAT4", "État : moyen"),
-    ("CPTETAT5", "État : mauvais"), ("CPTETAT0", "État : manquant"), ("CPTBOITE", "Régler la boîte"), ("CPTNOTICE", "Régler la notice"),
+    ("CPTENVOYER", "Envoyer"),
+    ("CPTREFUSER", "Refuser"),
+    ("CPTMANQUANT", "Manquant"),
+    ("CPTANNULER", "Annuler"),
+    ("CPTPHOTO", "Photo"),
+    ("CPTFIN", "Fin"),
+    ("CPTETAT1", "État : comme neuf"),
+    ("CPTETAT2", "État : très bon"),
+    ("CPTETAT3", "État : bon"),
+    ("CPTETAT4", "État : moyen"),
+    ("CPTETAT5", "État : mauvais"),
+    ("CPTETAT0", "État : manquant"),
+    ("CPTBOITE", "Régler la boîte"),
+    ("CPTNOTICE", "Régler la notice"),
     ("CPTARTICLE", "Régler l’article"),
-)  # fmt: skip
+)
 
 
 def command_sheet() -> bytes:
@@ -144,7 +228,9 @@ def command_sheet() -> bytes:
     pdf.add_page()
     pdf.set_font("helvetica", "B", 16)
     pdf.cell_line(0, 10, documents.latin("Commandes de la réception"))
-    pdf.write_line("À poser près de la douchette : scanner l’article, son état, puis « Envoyer ».", 10)
+    pdf.write_line(
+        "À poser près de la douchette : scanner l’article, son état, puis « Envoyer ».", 10
+    )
     for n, (code, words) in enumerate(COMMANDS):
         x, y = 12 + (n % 3) * 63, 36 + (n // 3) * 46
         pdf.rect(x, y, 60, 40)
@@ -155,21 +241,41 @@ def command_sheet() -> bytes:
     return pdf.done()
 
 
-def register_extract(vendor: Vendor, entries: Iterable[PoliceRecord], period: str, consultation: str) -> bytes:
-    """The register for an authority: the official headings, pages numbered, the head of the chain at the foot."""
+def register_extract(
+    vendor: Vendor, entries: Iterable[PoliceRecord], period: str, consultation: str
+) -> bytes:
+    """The register for an authority: the official headings, pages numbered, the head of the chain
+    at the foot.
+    """
     pdf = documents.Page(orientation="L")
     rows, head = [], ""
     for entry in entries:
         rows.append(police_register.as_row(entry))
         head = entry.hash
-    pdf.foot = f"{vendor.legal_name or vendor.name} · {period} · {consultation} · SHA-256 {head[:32]}"
+    pdf.foot = (
+        f"{vendor.legal_name or vendor.name} · {period} · {consultation} · SHA-256 {head[:32]}"
+    )
     pdf.add_page()
     pdf.set_font("helvetica", "B", 14)
     pdf.cell_line(0, 8, documents.latin("Registre des objets mobiliers (livre de police)"))
-    declaration = f" · déclaration {vendor.declaration_number}" + (f" du {vendor.declaration_on:%d/%m/%Y}" if vendor.declaration_on else "") + (
-        f", {vendor.declaration_by}" if vendor.declaration_by else "") if vendor.declaration_number else ""  # fmt: skip
-    pdf.write_line(f"{vendor.legal_name or vendor.name}{f' · SIREN {vendor.siren}' if vendor.siren else ''}{declaration}", 9)
-    pdf.write_line(f"{period} · {len(rows)} inscription{'s' if len(rows) > 1 else ''} · édité le {documents.moment(clock.now())} · {consultation}", 9)
+    declaration = (
+        f" · déclaration {vendor.declaration_number}"
+        + (f" du {vendor.declaration_on:%d/%m/%Y}" if vendor.declaration_on else "")
+        + (f", {vendor.declaration_by}" if vendor.declaration_by else "")
+        if vendor.declaration_number
+        else ""
+    )
+    pdf.write_line(
+        (vendor.legal_name or vendor.name)
+        + (f" · SIREN {vendor.siren}" if vendor.siren else "")
+        + declaration,
+        9,
+    )
+    pdf.write_line(
+        f"{period} · {len(rows)} inscription{'s' if len(rows) > 1 else ''} · édité le"
+        f" {documents.moment(clock.now())} · {consultation}",
+        9,
+    )
     pdf.ln(1)
     widths = (12, 24, 58, 50, 68, 18, 20, 23)
     documents.wrapped(pdf, police_register.columns(), widths, rows)

@@ -1,8 +1,12 @@
-"""The « livre de police »: what a vendor bought, from whom, with which document, for how much, paid how.
+"""The « livre de police »: what a vendor bought, from whom, with which document, for how much, paid
+how.
 
-Sources: art. 321-7 and R321-3 to R321-6-1 c. pén.; arrêté du 15 mai 2020 art. 3. An entry is a frozen copy, sealed and
-chained (SHA-256 of its canonical JSON and of the entry before); a correction is a new entry that points at it; each
-evening the head of the chain is sealed and told elsewhere; each look into it is logged with its purpose.
+Sources: art. 321-7 and R321-3 to R321-6-1 c. pén.; arrêté du 15 mai 2020 art. 3. An entry is a
+frozen copy, sealed and
+chained (SHA-256 of its canonical JSON and of the entry before); a correction is a new entry that
+points at it; each
+evening the head of the chain is sealed and told elsewhere; each look into it is logged with its
+purpose.
 """
 
 import hashlib
@@ -15,17 +19,33 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, exists, func, or_, select
 
-from models import Consultation, Customer, Item, ItemState, OfferLine, PoliceRecord, RecordKind, RegisterSeal, Vendor
+from models import (
+    Consultation,
+    Customer,
+    Item,
+    ItemState,
+    OfferLine,
+    PoliceRecord,
+    RecordKind,
+    RegisterSeal,
+    Vendor,
+)
 from services import audit, clock, messages, money, numbering, retention, sealing, workflow
 from services.people import identity, sites
 from services.unit import db
 from services.workflow import Actor, Refused
 
-workflow.name_states((RecordKind.purchase, _l("Purchase"), "ok"), (RecordKind.correction, _l("Correction"), "warn"))
+workflow.name_states(
+    (RecordKind.purchase, _l("Purchase"), "ok"), (RecordKind.correction, _l("Correction"), "warn")
+)
 FIRST = "0" * 64
 sealing.keeps(PoliceRecord, "sealed", lambda row: _place(row.vendor_id, row.number), is_frozen=True)
 # Why one may look into it.
-PURPOSES = {"check": _l("Internal check"), "authority": _l("Request of an authority"), "seller": _l("Request of a seller about his data")}
+PURPOSES = {
+    "check": _l("Internal check"),
+    "authority": _l("Request of an authority"),
+    "seller": _l("Request of a seller about his data"),
+}
 
 
 def record(item: Item, line: OfferLine, *, by: Actor) -> PoliceRecord:
@@ -34,17 +54,27 @@ def record(item: Item, line: OfferLine, *, by: Actor) -> PoliceRecord:
     assert offer.customer is not None
     document = identity.of(offer.vendor_id, offer.customer.id)
     facts = {
-        "reference": offer.number, "article": f"{line.title} ({line.platform})", "ean": line.ean, "description": _description(line),
-        "provenance": _("bought from a private person on the site « %(site)s »", site=offer.site.name), "price_cents": line.paid_cents,
-        "means": workflow.words_of(offer.means), "seller": _seller(offer.customer, document), "document": _document(document),
-    }  # fmt: skip
+        "reference": offer.number,
+        "article": f"{line.title} ({line.platform})",
+        "ean": line.ean,
+        "description": _description(line),
+        "provenance": _(
+            "bought from a private person on the site « %(site)s »", site=offer.site.name
+        ),
+        "price_cents": line.paid_cents,
+        "means": workflow.words_of(offer.means),
+        "seller": _seller(offer.customer, document),
+        "document": _document(document),
+    }
     entry = _append(offer.vendor_id, RecordKind.purchase, facts, item=item, customer=offer.customer)
     item.register_number = entry.number
     return entry
 
 
 def correct(entry: PoliceRecord, motive: str, *, by: Actor, **facts: Any) -> PoliceRecord:
-    """Say that an entry was wrong, or complete it: a new entry with the reason and the number it corrects."""
+    """Say that an entry was wrong, or complete it: a new entry with the reason and the number it
+    corrects.
+    """
     motive = motive.strip()
     if not motive:
         raise Refused(_("Write why the entry is corrected."))
@@ -58,29 +88,60 @@ def correct(entry: PoliceRecord, motive: str, *, by: Actor, **facts: Any) -> Pol
         "by": by.name,
         "corrects": entry.number,
     }
-    return _append(entry.vendor_id, RecordKind.correction, said, item=item, customer=customer, corrects=entry.number)
+    return _append(
+        entry.vendor_id,
+        RecordKind.correction,
+        said,
+        item=item,
+        customer=customer,
+        corrects=entry.number,
+    )
 
 
 def identity_came(vendor_id: int, customer: Customer, *, by: Actor) -> int:
-    """The document was shown after the purchase: complete the entries that lack it. Returns how many."""
+    """The document was shown after the purchase: complete the entries that lack it. Returns how
+    many.
+    """
     document = identity.of(vendor_id, customer.id)
     done = 0
-    rows = select(PoliceRecord).where(PoliceRecord.vendor_id == vendor_id, PoliceRecord.customer_id == customer.id).order_by(PoliceRecord.number)
+    rows = (
+        select(PoliceRecord)
+        .where(PoliceRecord.vendor_id == vendor_id, PoliceRecord.customer_id == customer.id)
+        .order_by(PoliceRecord.number)
+    )
     known = db.session.scalars(rows).all()
-    completed = {entry.corrects for entry in known if entry.corrects and opened(entry).get("document")}
-    undone = select(Item.id).where(Item.id.in_({e.item_id for e in known if e.item_id}), Item.status == ItemState.returned)
+    completed = {
+        entry.corrects for entry in known if entry.corrects and opened(entry).get("document")
+    }
+    undone = select(Item.id).where(
+        Item.id.in_({e.item_id for e in known if e.item_id}), Item.status == ItemState.returned
+    )
     given_back = set(db.session.scalars(undone))
     for entry in known:
-        if entry.kind is not RecordKind.purchase or entry.number in completed or entry.item_id in given_back:
+        if (
+            entry.kind is not RecordKind.purchase
+            or entry.number in completed
+            or entry.item_id in given_back
+        ):
             continue
         if not opened(entry)["document"]:
-            correct(entry, _("identity document shown after the purchase"), by=by, seller=_seller(customer, document), document=_document(document))
+            correct(
+                entry,
+                _("identity document shown after the purchase"),
+                by=by,
+                seller=_seller(customer, document),
+                document=_document(document),
+            )
             done += 1
     return done
 
 
 def of_item(item: Item) -> PoliceRecord | None:
-    return db.session.scalar(select(PoliceRecord).where(PoliceRecord.item_id == item.id, PoliceRecord.kind == RecordKind.purchase))
+    return db.session.scalar(
+        select(PoliceRecord).where(
+            PoliceRecord.item_id == item.id, PoliceRecord.kind == RecordKind.purchase
+        )
+    )
 
 
 def opened(entry: PoliceRecord) -> dict[str, Any]:
@@ -101,18 +162,33 @@ class Verdict:
 
 
 def verify(vendor_id: int) -> Verdict:
-    """Read the whole register again: numbers without a gap, copies untouched, chain unbroken, seals as they were."""
+    """Read the whole register again: numbers without a gap, copies untouched, chain unbroken, seals
+    as they were.
+    """
     # Read first, so that what is written meanwhile is beyond them and never looks like a hole.
     expected = numbering.last(_series(vendor_id))
-    seals = db.session.scalars(select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id).order_by(RegisterSeal.day)).all()
-    # What is older than ten years is gone by whole sealed days: the chain then hangs on the seal of the last of them.
+    seals = db.session.scalars(
+        select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id).order_by(RegisterSeal.day)
+    ).all()
+    # What is older than ten years is gone by whole sealed days: the chain then hangs on the seal of
+    # the last of them.
     first = first_kept(vendor_id)
-    anchor = next((seal for seal in seals if seal.last_number == first - 1 and seal.day < (clock.now() - TEN_YEARS).date()), None)
+    anchor = next(
+        (
+            seal
+            for seal in seals
+            if seal.last_number == first - 1 and seal.day < (clock.now() - TEN_YEARS).date()
+        ),
+        None,
+    )
     if first > 1 and anchor is None:
         return Verdict(0, 1, _("Entry %(number)s is missing.", number=1))
     previous, number, heads = (anchor.head_hash if anchor else FIRST), first - 1, dict[int, str]()
     for entry in db.session.scalars(
-        select(PoliceRecord).where(PoliceRecord.vendor_id == vendor_id).order_by(PoliceRecord.number).execution_options(yield_per=500)
+        select(PoliceRecord)
+        .where(PoliceRecord.vendor_id == vendor_id)
+        .order_by(PoliceRecord.number)
+        .execution_options(yield_per=500)
     ):
         number += 1
         if entry.number != number:
@@ -120,13 +196,47 @@ def verify(vendor_id: int) -> Verdict:
         try:
             text = sealing.unseal(entry.sealed, _place(vendor_id, number))
         except sealing.CannotOpen:
-            return Verdict(number, number, _("Entry %(number)s cannot be opened: it was changed, moved, or its key is lost.", number=number))
+            return Verdict(
+                number,
+                number,
+                _(
+                    "Entry %(number)s cannot be opened: it was changed, moved, or its key is lost.",
+                    number=number,
+                ),
+            )
         if entry.previous_hash != previous or entry.hash != _hash(text, previous):
-            return Verdict(number, number, _("Entry %(number)s is not the one that was written: the chain breaks there.", number=number))
+            return Verdict(
+                number,
+                number,
+                _(
+                    "Entry %(number)s is not the one that was written: the chain breaks there.",
+                    number=number,
+                ),
+            )
         said = json.loads(text)
-        shown = (entry.number, _stamp(entry.recorded_at), entry.ean, entry.price_cents, entry.reference, entry.what, entry.corrects)
-        if shown != (said["number"], said["at"], said["ean"], said["price_cents"], said["reference"], said["article"][:400], said.get("corrects")):
-            return Verdict(number, number, _("Entry %(number)s shows something else than its sealed copy.", number=number))
+        shown = (
+            entry.number,
+            _stamp(entry.recorded_at),
+            entry.ean,
+            entry.price_cents,
+            entry.reference,
+            entry.what,
+            entry.corrects,
+        )
+        if shown != (
+            said["number"],
+            said["at"],
+            said["ean"],
+            said["price_cents"],
+            said["reference"],
+            said["article"][:400],
+            said.get("corrects"),
+        ):
+            return Verdict(
+                number,
+                number,
+                _("Entry %(number)s shows something else than its sealed copy.", number=number),
+            )
         previous = heads[number] = entry.hash
     for seal in seals:
         if seal.last_number < first:
@@ -135,41 +245,67 @@ def verify(vendor_id: int) -> Verdict:
             return Verdict(
                 number,
                 seal.last_number,
-                _("The seal of %(day)s does not fit entry %(number)s.", day=seal.day.strftime("%d/%m/%Y"), number=seal.last_number),
+                _(
+                    "The seal of %(day)s does not fit entry %(number)s.",
+                    day=seal.day.strftime("%d/%m/%Y"),
+                    number=seal.last_number,
+                ),
             )
     if number < expected:
         return Verdict(number, number + 1, _("Entry %(number)s is missing.", number=number + 1))
-    return Verdict(number, None, _("%(count)s entries read: none is missing, changed or moved.", count=number))
+    return Verdict(
+        number, None, _("%(count)s entries read: none is missing, changed or moved.", count=number)
+    )
 
 
 def first_kept(vendor_id: int) -> int:
     """The first number that must still be there: those before went with their ten years."""
-    first = db.session.scalar(select(func.min(PoliceRecord.number)).where(PoliceRecord.vendor_id == vendor_id))
+    first = db.session.scalar(
+        select(func.min(PoliceRecord.number)).where(PoliceRecord.vendor_id == vendor_id)
+    )
     if first is not None:
         return first
     last = numbering.last(_series(vendor_id))  # nothing left of it, or nothing yet
-    sealed = select(RegisterSeal.id).where(RegisterSeal.vendor_id == vendor_id, RegisterSeal.last_number == last)
+    sealed = select(RegisterSeal.id).where(
+        RegisterSeal.vendor_id == vendor_id, RegisterSeal.last_number == last
+    )
     return last + 1 if db.session.scalar(sealed) is not None else 1
 
 
 def unsealed_days(vendor_id: int) -> list[date]:
     """Paris days that are over, have entries and no seal."""
-    since = db.session.scalar(select(func.max(RegisterSeal.day)).where(RegisterSeal.vendor_id == vendor_id))
+    since = db.session.scalar(
+        select(func.max(RegisterSeal.day)).where(RegisterSeal.vendor_id == vendor_id)
+    )
     rows = select(PoliceRecord.recorded_at).where(PoliceRecord.vendor_id == vendor_id)
     if since is not None:
         rows = rows.where(PoliceRecord.recorded_at > clock.end_of_day(since))
-    return sorted({day for moment in db.session.scalars(rows) if (day := clock.paris(moment).date()) < clock.today()})
+    return sorted(
+        {
+            day
+            for moment in db.session.scalars(rows)
+            if (day := clock.paris(moment).date()) < clock.today()
+        }
+    )
 
 
 def seal_day(vendor: Vendor, day: date) -> RegisterSeal | None:
-    """Seal a day that is over; the head of the chain is mailed, so that it is known elsewhere too."""
+    """Seal a day that is over; the head of the chain is mailed, so that it is known elsewhere
+    too.
+    """
     start, end = clock.end_of_day(day - timedelta(days=1)), clock.end_of_day(day)
     rows = db.session.scalars(
         select(PoliceRecord)
-        .where(PoliceRecord.vendor_id == vendor.id, PoliceRecord.recorded_at > start, PoliceRecord.recorded_at <= end)
+        .where(
+            PoliceRecord.vendor_id == vendor.id,
+            PoliceRecord.recorded_at > start,
+            PoliceRecord.recorded_at <= end,
+        )
         .order_by(PoliceRecord.number)
     ).all()
-    if not rows or db.session.scalar(select(RegisterSeal.id).where(RegisterSeal.vendor_id == vendor.id, RegisterSeal.day == day)):
+    if not rows or db.session.scalar(
+        select(RegisterSeal.id).where(RegisterSeal.vendor_id == vendor.id, RegisterSeal.day == day)
+    ):
         return None
     seal = RegisterSeal(
         vendor_id=vendor.id,
@@ -183,7 +319,13 @@ def seal_day(vendor: Vendor, day: date) -> RegisterSeal | None:
     db.session.add(seal)
     if site := sites.of_vendor(vendor.id):
         messages.tell_shop(
-            "register_sealed", site=site, day=day, first=seal.first_number, last=seal.last_number, count=seal.count, head=seal.head_hash
+            "register_sealed",
+            site=site,
+            day=day,
+            first=seal.first_number,
+            last=seal.last_number,
+            count=seal.count,
+            head=seal.head_hash,
         )
     return seal
 
@@ -192,7 +334,14 @@ def seal_day(vendor: Vendor, day: date) -> RegisterSeal | None:
 
 
 def consult(
-    vendor: Vendor, purpose: str, *, by: Actor, what: str, authority: str = "", since: date | None = None, until: date | None = None
+    vendor: Vendor,
+    purpose: str,
+    *,
+    by: Actor,
+    what: str,
+    authority: str = "",
+    since: date | None = None,
+    until: date | None = None,
 ) -> Consultation:
     """Log a look into the register before it is shown. Raises Refused without a purpose."""
     if purpose not in PURPOSES:
@@ -202,21 +351,41 @@ def consult(
     if purpose == "authority" and not authority.strip():
         raise Refused(_("Write the officer's name, service and reference."))
     row = Consultation(
-        vendor_id=vendor.id, user_id=by.id, by_name=by.name, purpose=str(PURPOSES[purpose]), authority=authority.strip()[:200], what=what, since=since,
-        until=until, at=clock.now(),
-    )  # fmt: skip
+        vendor_id=vendor.id,
+        user_id=by.id,
+        by_name=by.name,
+        purpose=str(PURPOSES[purpose]),
+        authority=authority.strip()[:200],
+        what=what,
+        since=since,
+        until=until,
+        at=clock.now(),
+    )
     db.session.add(row)
     db.session.flush()
-    audit.note("register_read", by=by, subject=vendor.name, vendor_id=vendor.id, purpose=purpose, how=what)
+    audit.note(
+        "register_read", by=by, subject=vendor.name, vendor_id=vendor.id, purpose=purpose, how=what
+    )
     return row
 
 
 def consultations(vendor_id: int, limit: int = 20) -> list[Consultation]:
-    return list(db.session.scalars(select(Consultation).where(Consultation.vendor_id == vendor_id).order_by(Consultation.id.desc()).limit(limit)))
+    return list(
+        db.session.scalars(
+            select(Consultation)
+            .where(Consultation.vendor_id == vendor_id)
+            .order_by(Consultation.id.desc())
+            .limit(limit)
+        )
+    )
 
 
-def entries(vendor_id: int, words: str = "", since: date | None = None, until: date | None = None) -> Any:
-    """The entries of a period, found by seller, title, EAN or CDE, in order; a statement, to be paged or streamed."""
+def entries(
+    vendor_id: int, words: str = "", since: date | None = None, until: date | None = None
+) -> Any:
+    """The entries of a period, found by seller, title, EAN or CDE, in order; a statement, to be
+    paged or streamed.
+    """
     rows = select(PoliceRecord).where(PoliceRecord.vendor_id == vendor_id)
     if words:
         like = "%" + words.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
@@ -230,52 +399,131 @@ def entries(vendor_id: int, words: str = "", since: date | None = None, until: d
 
 
 def columns() -> list[str]:
-    """The headings of an extract, in the order of the official model (annex I of the arrêté du 15 mai 2020)."""
+    """The headings of an extract, in the order of the official model (annex I of the arrêté du 15
+    mai 2020).
+    """
     return [
-        _("No."), _("Date"), _("Seller: name, first names, profession, address"), _("Identity document: type, number, date, authority"),
-        _("Article: description, provenance"), _("Price"), _("Means of payment"), _("Observations"),
-    ]  # fmt: skip
+        _("No."),
+        _("Date"),
+        _("Seller: name, first names, profession, address"),
+        _("Identity document: type, number, date, authority"),
+        _("Article: description, provenance"),
+        _("Price"),
+        _("Means of payment"),
+        _("Observations"),
+    ]
 
 
 def as_row(entry: PoliceRecord) -> list[str]:
     """An entry under those headings."""
     said = opened(entry)
     seller, document = said.get("seller") or {}, said.get("document") or {}
-    who = ", ".join(filter(None, (seller.get("name"), seller.get("first_names"), seller.get("profession"), seller.get("address"))))
-    shown = ", ".join(filter(None, (document.get("kind"), document.get("number"), document.get("issued_on"), document.get("issued_by"))))
-    article = ", ".join(filter(None, (said["article"], f"EAN {said['ean']}", said.get("description"), said.get("provenance"), said["reference"])))
+    who = ", ".join(
+        filter(
+            None,
+            (
+                seller.get("name"),
+                seller.get("first_names"),
+                seller.get("profession"),
+                seller.get("address"),
+            ),
+        )
+    )
+    shown = ", ".join(
+        filter(
+            None,
+            (
+                document.get("kind"),
+                document.get("number"),
+                document.get("issued_on"),
+                document.get("issued_by"),
+            ),
+        )
+    )
+    article = ", ".join(
+        filter(
+            None,
+            (
+                said["article"],
+                f"EAN {said['ean']}",
+                said.get("description"),
+                said.get("provenance"),
+                said["reference"],
+            ),
+        )
+    )
     note = ""
     if entry.kind is RecordKind.correction:
-        note = _("corrects no. %(number)s: %(motive)s", number=said["corrects"], motive=said["motive"])
+        note = _(
+            "corrects no. %(number)s: %(motive)s", number=said["corrects"], motive=said["motive"]
+        )
     elif not document:
         note = _("document not shown on that day")
     return [
-        str(entry.number), clock.paris(entry.recorded_at).strftime("%d/%m/%Y %H:%M"), who, shown, article, money.text(said["price_cents"]),
-        said.get("means", ""), note,
-    ]  # fmt: skip
+        str(entry.number),
+        clock.paris(entry.recorded_at).strftime("%d/%m/%Y %H:%M"),
+        who,
+        shown,
+        article,
+        money.text(said["price_cents"]),
+        said.get("means", ""),
+        note,
+    ]
 
 
 # ── private ──
 
 
 def _append(
-    vendor_id: int, kind: RecordKind, facts: dict[str, Any], *, item: Item | None, customer: Customer | None, corrects: int | None = None
+    vendor_id: int,
+    kind: RecordKind,
+    facts: dict[str, Any],
+    *,
+    item: Item | None,
+    customer: Customer | None,
+    corrects: int | None = None,
 ) -> PoliceRecord:
-    """Number, chain and add, in one unit: the number's row stays locked until it ends, so that entries queue."""
+    """Number, chain and add, in one unit: the number's row stays locked until it ends, so that
+    entries queue.
+    """
     db.session.flush()
     number = numbering.take(_series(vendor_id))
     at = clock.now()
-    previous = db.session.scalar(select(PoliceRecord.hash).where(PoliceRecord.vendor_id == vendor_id, PoliceRecord.number == number - 1))
-    if previous is None:  # the first of all, or the first after what went with its ten years: it hangs on the seal
-        sealed = select(RegisterSeal.head_hash).where(RegisterSeal.vendor_id == vendor_id, RegisterSeal.last_number == number - 1)
+    previous = db.session.scalar(
+        select(PoliceRecord.hash).where(
+            PoliceRecord.vendor_id == vendor_id, PoliceRecord.number == number - 1
+        )
+    )
+    if (
+        previous is None
+    ):  # the first of all, or the first after what went with its ten years: it hangs on the seal
+        sealed = select(RegisterSeal.head_hash).where(
+            RegisterSeal.vendor_id == vendor_id, RegisterSeal.last_number == number - 1
+        )
         previous = db.session.scalar(sealed) or FIRST
-    text = json.dumps({**facts, "number": number, "at": _stamp(at)}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(
+        {**facts, "number": number, "at": _stamp(at)},
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
     entry = PoliceRecord(
-        vendor_id=vendor_id, number=number, kind=kind, corrects=corrects, item_id=item.id if item else None,
-        customer_id=customer.id if customer else None, seller=customer.name if customer else "", what=facts["article"][:400], ean=facts["ean"],
-        reference=facts["reference"], price_cents=facts["price_cents"], sealed=sealing.seal(text, _place(vendor_id, number)), previous_hash=previous,
-        hash=_hash(text, previous), recorded_at=at,
-    )  # fmt: skip
+        vendor_id=vendor_id,
+        number=number,
+        kind=kind,
+        corrects=corrects,
+        item_id=item.id if item else None,
+        customer_id=customer.id if customer else None,
+        seller=customer.name if customer else "",
+        what=facts["article"][:400],
+        ean=facts["ean"],
+        reference=facts["reference"],
+        price_cents=facts["price_cents"],
+        sealed=sealing.seal(text, _place(vendor_id, number)),
+        previous_hash=previous,
+        hash=_hash(text, previous),
+        recorded_at=at,
+    )
     db.session.add(entry)
     db.session.flush()
     return entry
@@ -298,27 +546,38 @@ def _place(vendor_id: int, number: int) -> str:
 
 
 def _description(line: OfferLine) -> str:
-    grades = (("", line.grade_article), (_("box"), line.grade_box), (_("manual"), line.grade_manual))
-    parts = [f"{name} {workflow.words_of(grade).lower()}".strip() for name, grade in grades if grade]
+    grades = (
+        ("", line.grade_article),
+        (_("box"), line.grade_box),
+        (_("manual"), line.grade_manual),
+    )
+    parts = [
+        f"{name} {workflow.words_of(grade).lower()}".strip() for name, grade in grades if grade
+    ]
     return ", ".join(filter(None, [*parts, line.comment.strip()]))
 
 
 def _seller(customer: Customer, document: Any) -> dict[str, str]:
     more = f", {customer.address_more}" if customer.address_more else ""
     return {
-        "name": customer.last_name, "first_names": document.first_names if document else customer.first_name,
-        "profession": document.profession if document else "", "address": f"{customer.address}{more}, {customer.postcode} {customer.city}",
-        "birth_date": document.birth_date.isoformat() if document else "", "consent_by": document.consent_by if document else "",
-    }  # fmt: skip
+        "name": customer.last_name,
+        "first_names": document.first_names if document else customer.first_name,
+        "profession": document.profession if document else "",
+        "address": f"{customer.address}{more}, {customer.postcode} {customer.city}",
+        "birth_date": document.birth_date.isoformat() if document else "",
+        "consent_by": document.consent_by if document else "",
+    }
 
 
 def _document(document: Any) -> dict[str, str] | None:
     if document is None:
         return None
     return {
-        "kind": workflow.words_of(document.kind), "number": identity.number_of(document), "issued_on": document.issued_on.strftime("%d/%m/%Y"),
+        "kind": workflow.words_of(document.kind),
+        "number": identity.number_of(document),
+        "issued_on": document.issued_on.strftime("%d/%m/%Y"),
         "issued_by": document.issued_by,
-    }  # fmt: skip
+    }
 
 
 # ── how long ──
@@ -327,19 +586,40 @@ def _document(document: Any) -> dict[str, str] | None:
 def _ended(now: datetime) -> Any:
     """Sealed days whose every entry is older than ten years, and that still hold entries."""
     inside = exists().where(
-        PoliceRecord.vendor_id == RegisterSeal.vendor_id, PoliceRecord.number.between(RegisterSeal.first_number, RegisterSeal.last_number)
+        PoliceRecord.vendor_id == RegisterSeal.vendor_id,
+        PoliceRecord.number.between(RegisterSeal.first_number, RegisterSeal.last_number),
     )
-    return select(RegisterSeal.id).where(RegisterSeal.day < (now - TEN_YEARS).date(), inside).order_by(RegisterSeal.last_number)
+    return (
+        select(RegisterSeal.id)
+        .where(RegisterSeal.day < (now - TEN_YEARS).date(), inside)
+        .order_by(RegisterSeal.last_number)
+    )
 
 
 def _forget_day(seal: RegisterSeal) -> None:
     """A sealed day goes as a whole: its seal stays, and the chain of what follows hangs on it."""
-    gone = delete(PoliceRecord).where(PoliceRecord.vendor_id == seal.vendor_id, PoliceRecord.number <= seal.last_number)
+    gone = delete(PoliceRecord).where(
+        PoliceRecord.vendor_id == seal.vendor_id, PoliceRecord.number <= seal.last_number
+    )
     db.session.execute(gone)
 
 
 TEN_YEARS = timedelta(days=3653)
-retention.rule("register", _l("Entries of the police register"), lambda: _l("ten years from the entry"), _l("Art. R321-6-1 c. pén.: neither less nor more."),
-               RegisterSeal, _ended, _forget_day)  # fmt: skip
-retention.rule("consultations", _l("Looks into the police register"), lambda: _l("one year"), _l("Arrêté du 15 mai 2020, art. 3, 2°."), Consultation,
-               lambda now: select(Consultation.id).where(Consultation.at < now - timedelta(days=366)), retention.gone)  # fmt: skip
+retention.rule(
+    "register",
+    _l("Entries of the police register"),
+    lambda: _l("ten years from the entry"),
+    _l("Art. R321-6-1 c. pén.: neither less nor more."),
+    RegisterSeal,
+    _ended,
+    _forget_day,
+)
+retention.rule(
+    "consultations",
+    _l("Looks into the police register"),
+    lambda: _l("one year"),
+    _l("Arrêté du 15 mai 2020, art. 3, 2°."),
+    Consultation,
+    lambda now: select(Consultation.id).where(Consultation.at < now - timedelta(days=366)),
+    retention.gone,
+)

@@ -1,6 +1,7 @@
 """What we pay for a reference: exclusions first, then the first rule of an ordered list that fits.
 
-Deciding is pure (`decide`): plain values in, a price and its reason out, so that the shop can be shown which rule
+Deciding is pure (`decide`): plain values in, a price and its reason out, so that the shop can be
+shown which rule
 answers what, and the seller why.
 """
 
@@ -13,7 +14,19 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, func, select
 
-from models import BuyingRule, Item, ItemState, Offer, OfferLine, OfferState, Platform, Product, RuleEffect, Site, Variant
+from models import (
+    BuyingRule,
+    Item,
+    ItemState,
+    Offer,
+    OfferLine,
+    OfferState,
+    Platform,
+    Product,
+    RuleEffect,
+    Site,
+    Variant,
+)
 from services import money, visits, workflow
 from services.people import sites
 from services.stock import catalogue
@@ -82,7 +95,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the rules answer: a price in cents, or None; the rule that answered, if any; the arithmetic, in words."""
+    """What the rules answer: a price in cents, or None; the rule that answered, if any; the
+    arithmetic, in words.
+    """
 
     price_cents: int | None
     rule: Rule | None
@@ -119,8 +134,13 @@ def _apply(rule: Rule, argus_cents: int) -> tuple[int, str]:
     else:
         rate = rule.rate_bp or 0
         price = money.share(argus_cents, rate)
-        words = _("argus %(argus)s × %(rate)s%(where)s = %(price)s",
-                  argus=money.text(argus_cents), rate=money.percent(rate), where=where, price=money.text(price))  # fmt: skip
+        words = _(
+            "argus %(argus)s × %(rate)s%(where)s = %(price)s",
+            argus=money.text(argus_cents),
+            rate=money.percent(rate),
+            where=where,
+            price=money.text(price),
+        )
     if price <= 0:
         return 0, words
     if rule.step_cents and (stepped := money.to_step(price, rule.step_cents)) != price:
@@ -140,7 +160,9 @@ def _apply(rule: Rule, argus_cents: int) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class Terms:
-    """The buying terms of a site as plain values, remembered a few seconds so that a quote is one read."""
+    """The buying terms of a site as plain values, remembered a few seconds so that a quote is one
+    read.
+    """
 
     site_id: int
     vendor_id: int
@@ -171,15 +193,36 @@ def terms_of(site_id: int) -> Terms:
         .order_by(BuyingRule.rank, BuyingRule.id)
     ).all()
     rules = tuple(plain(row, platform or "") for row, platform in rows)
-    terms = Terms(site.id, site.vendor_id, site.copies_per_cart, site.copies_per_seller, site.stock_cap, rules)
+    terms = Terms(
+        site.id, site.vendor_id, site.copies_per_cart, site.copies_per_seller, site.stock_cap, rules
+    )
     _terms[site_id] = (time.monotonic(), terms)
     return terms
 
 
 def plain(row: BuyingRule, platform: str) -> Rule:
-    columns = ("site_id", "platform_id", "category", "ean", "argus_from_cents", "argus_to_cents", "stock_from", "stock_to",
-               "rate_bp", "fixed_cents", "floor_cents", "ceiling_cents", "step_cents")  # fmt: skip
-    return Rule(id=row.id, name=row.name, effect=row.effect, platform=platform, **{name: getattr(row, name) for name in columns})
+    columns = (
+        "site_id",
+        "platform_id",
+        "category",
+        "ean",
+        "argus_from_cents",
+        "argus_to_cents",
+        "stock_from",
+        "stock_to",
+        "rate_bp",
+        "fixed_cents",
+        "floor_cents",
+        "ceiling_cents",
+        "step_cents",
+    )
+    return Rule(
+        id=row.id,
+        name=row.name,
+        effect=row.effect,
+        platform=platform,
+        **{name: getattr(row, name) for name in columns},
+    )
 
 
 class Status(StrEnum):
@@ -208,9 +251,17 @@ class Quote:
 
 
 _variant, _product, _platform = (model.__table__ for model in (Variant, Product, Platform))
-# Written once, on tables: a quote is the most asked page, and building the statement would cost as much as running it.
+# Written once, on tables: a quote is the most asked page, and building the statement would cost as
+# much as running it.
 _LOOK_UP = (
-    select(_variant.c.id, _variant.c.argus_cents, _product.c.title, _product.c.category, _product.c.platform_id, _platform.c.name)
+    select(
+        _variant.c.id,
+        _variant.c.argus_cents,
+        _product.c.title,
+        _product.c.category,
+        _product.c.platform_id,
+        _platform.c.name,
+    )
     .join(_product, _product.c.id == _variant.c.product_id)
     .outerjoin(_platform, _platform.c.id == _product.c.platform_id)
     .where(_variant.c.ean == bindparam("ean"))
@@ -221,8 +272,12 @@ def _look_up(ean: str) -> Any:
     return db.session.connection().execute(_LOOK_UP, {"ean": ean}).first()
 
 
-def quote(site_id: int, words: str, *, copies_in_cart: int = 0, seller_id: int | None = None) -> Quote:
-    """The price of a barcode on a site, or which of the four answers it gets. Reads only; never raises for what was typed."""
+def quote(
+    site_id: int, words: str, *, copies_in_cart: int = 0, seller_id: int | None = None
+) -> Quote:
+    """The price of a barcode on a site, or which of the four answers it gets. Reads only; never
+    raises for what was typed.
+    """
     try:
         ean = catalogue.read_ean(words)
     except catalogue.BadEan as bad:
@@ -230,32 +285,76 @@ def quote(site_id: int, words: str, *, copies_in_cart: int = 0, seller_id: int |
     found = _look_up(ean)
     if found is None:
         visits.asked_in_vain(ean)
-        sentence = _("We do not know this barcode yet. It goes to our catalogue team: go on with your other games.")
+        sentence = _(
+            "We do not know this barcode yet. It goes to our catalogue team: go on with your other"
+            " games."
+        )
         return Quote(Status.unknown, ean, sentence)
     variant_id, argus_cents, title, category, platform_id, platform = found
     terms = terms_of(site_id)
     stock = stock_in(terms.vendor_id, variant_id) if terms.read_stock else 0
-    decision = decide(list(terms.rules), Case(site_id, ean, argus_cents, platform_id, category, stock))
+    decision = decide(
+        list(terms.rules), Case(site_id, ean, argus_cents, platform_id, category, stock)
+    )
 
     def not_bought(sentence: str) -> Quote:
-        return Quote(Status.not_bought, ean, sentence, variant_id, title, platform, argus_cents, rule=decision.rule)
+        return Quote(
+            Status.not_bought,
+            ean,
+            sentence,
+            variant_id,
+            title,
+            platform,
+            argus_cents,
+            rule=decision.rule,
+        )
 
     if decision.price_cents is None:
-        return not_bought(_("We do not buy « %(title)s » at the moment. Your other games are welcome.", title=title))
+        return not_bought(
+            _(
+                "We do not buy « %(title)s » at the moment. Your other games are welcome.",
+                title=title,
+            )
+        )
     if terms.stock_cap is not None and stock >= terms.stock_cap:
-        return not_bought(_("We have enough copies of « %(title)s » for now: try again in a few weeks.", title=title))
+        return not_bought(
+            _(
+                "We have enough copies of « %(title)s » for now: try again in a few weeks.",
+                title=title,
+            )
+        )
     if terms.copies_per_cart is not None and copies_in_cart >= terms.copies_per_cart:
         return not_bought(
-            _("We take %(most)s copies of « %(title)s » at most in one sale, and your cart has them.", most=terms.copies_per_cart, title=title)
+            _(
+                "We take %(most)s copies of « %(title)s » at most in one sale, and your cart has"
+                " them.",
+                most=terms.copies_per_cart,
+                title=title,
+            )
         )
     if terms.copies_per_seller is not None and seller_id is not None:
         sold_us = copies_in_cart + copies_offered(seller_id, variant_id)
         if sold_us >= terms.copies_per_seller:
             return not_bought(
-                _("We take %(most)s copies of « %(title)s » at most from one person, and you have sold us that many.",
-                  most=terms.copies_per_seller, title=title)
-            )  # fmt: skip
-    return Quote(Status.bought, ean, "", variant_id, title, platform, argus_cents, decision.price_cents, decision.explanation, decision.rule)
+                _(
+                    "We take %(most)s copies of « %(title)s » at most from one person, and you have"
+                    " sold us that many.",
+                    most=terms.copies_per_seller,
+                    title=title,
+                )
+            )
+    return Quote(
+        Status.bought,
+        ean,
+        "",
+        variant_id,
+        title,
+        platform,
+        argus_cents,
+        decision.price_cents,
+        decision.explanation,
+        decision.rule,
+    )
 
 
 _item = Item.__table__
@@ -267,20 +366,38 @@ _STOCK = select(func.count()).where(
 
 
 def stock_in(vendor_id: int, variant_id: int) -> int:
-    return db.session.connection().execute(_STOCK, {"vendor": vendor_id, "variant": variant_id}).scalar_one()
+    return (
+        db.session.connection()
+        .execute(_STOCK, {"vendor": vendor_id, "variant": variant_id})
+        .scalar_one()
+    )
 
 
-ENDED = (OfferState.draft, OfferState.declined, OfferState.refused, OfferState.deleted, OfferState.abandoned)
+ENDED = (
+    OfferState.draft,
+    OfferState.declined,
+    OfferState.refused,
+    OfferState.deleted,
+    OfferState.abandoned,
+)
 
 
 def copies_offered(seller_id: int, variant_id: int) -> int:
     """How many copies of a reference a person has sold us or is selling us."""
-    return db.session.scalar(
-        select(func.count())
-        .select_from(OfferLine)
-        .join(Offer)
-        .where(Offer.customer_id == seller_id, Offer.status.not_in(ENDED), OfferLine.variant_id == variant_id, OfferLine.removed_at.is_(None))
-    ) or 0  # fmt: skip
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(OfferLine)
+            .join(Offer)
+            .where(
+                Offer.customer_id == seller_id,
+                Offer.status.not_in(ENDED),
+                OfferLine.variant_id == variant_id,
+                OfferLine.removed_at.is_(None),
+            )
+        )
+        or 0
+    )
 
 
 # ── « simuler » ──
@@ -298,7 +415,9 @@ class Trial:
 
 
 def simulate(site_id: int, words: str) -> tuple[Quote, int, list[Trial]]:
-    """A barcode against every rule of a site: the quote, the stock seen, and what each rule says. Raises BadEan."""
+    """A barcode against every rule of a site: the quote, the stock seen, and what each rule says.
+    Raises BadEan.
+    """
     catalogue.read_ean(words)
     answer = quote(site_id, words)
     terms = terms_of(site_id)
@@ -311,9 +430,21 @@ def simulate(site_id: int, words: str) -> tuple[Quote, int, list[Trial]]:
     for rule in terms.rules:
         fits = rule.fits(case)
         price, explanation = (None, "")
-        if fits and rule.effect is not RuleEffect.exclude and not (rule.effect is RuleEffect.percentage and argus_cents is None):
+        if (
+            fits
+            and rule.effect is not RuleEffect.exclude
+            and not (rule.effect is RuleEffect.percentage and argus_cents is None)
+        ):
             price, explanation = _apply(rule, argus_cents or 0)
-        trials.append(Trial(rule, fits, answer.rule is not None and answer.rule.id == rule.id, price, explanation))
+        trials.append(
+            Trial(
+                rule,
+                fits,
+                answer.rule is not None and answer.rule.id == rule.id,
+                price,
+                explanation,
+            )
+        )
     return answer, stock, trials
 
 
@@ -340,8 +471,18 @@ def check_rule(rule: BuyingRule) -> None:
 
 
 def first_rule(vendor_id: int) -> BuyingRule:
-    """The rule a new vendor starts with: 40 % of the argus, no floor, no cap, cent exact (domain.md 2.26)."""
-    rule = BuyingRule(vendor_id=vendor_id, rank=100, name=_("40 % of the argus"), effect=RuleEffect.percentage, rate_bp=4000,
-                      active=True, category="", ean="")  # fmt: skip
+    """The rule a new vendor starts with: 40 % of the argus, no floor, no cap, cent exact (domain.md
+    2.26).
+    """
+    rule = BuyingRule(
+        vendor_id=vendor_id,
+        rank=100,
+        name=_("40 % of the argus"),
+        effect=RuleEffect.percentage,
+        rate_bp=4000,
+        active=True,
+        category="",
+        ean="",
+    )
     db.session.add(rule)
     return rule

@@ -1,6 +1,8 @@
-"""The bench: a parcel is opened, each article graded, accepted, counter-offered, refused or missing; then the seller answers.
+"""The bench: a parcel is opened, each article graded, accepted, counter-offered, refused or
+missing; then the seller answers.
 
-Accepted at the agreed price, an article is ours at once: a unit in stock, a line of the register. Anything else waits
+Accepted at the agreed price, an article is ours at once: a unit in stock, a line of the register.
+Anything else waits
 for the seller's answer, or its deadline; the payment waits with it (domain.md 2.14, 2.29).
 """
 
@@ -56,12 +58,18 @@ workflow.name_states(
 
 
 def _announced(line: OfferLine) -> str | None:
-    return _("This article was not announced: propose a price to the seller, or refuse it.") if line.is_surplus else None
+    return (
+        _("This article was not announced: propose a price to the seller, or refuse it.")
+        if line.is_surplus
+        else None
+    )
 
 
+# ruff: disable[E501]
 LINE = Workflow(
     "offer_line",
-    #    verb        label                               from                                             to            only if      by
+    # verb        label                               from
+    # to            only if      by
     Move("take_in",  _l("Received"),                     {S.expected},                                    S.received),
     Move("accept",   _l("Send to stock"),                {S.received},                                    S.accepted,   _announced),
     Move("counter",  _l("Counter-offer"),                {S.received},                                    S.countered),
@@ -74,10 +82,18 @@ LINE = Workflow(
     Move("recycled", _l("You recycle it"),               {S.countered, S.refused},                        S.recycled,   None,        (CUSTOMER, TIME)),
     Move("send_back", _l("Sent back to the seller"),     {S.to_return},                                   S.sent_back),
 )  # fmt: skip
+# ruff: enable[E501]
 workflow.VERBS.update({f"line_{move.verb}": move.label for move in LINE.moves})
-workflow.VERBS.update({move.verb: move.label for move in LINE.moves if move.verb not in workflow.VERBS})
-workflow.VERBS.update(open_parcel=_l("Reception opened"), tell_reception=_l("Reception e-mail sent"), answer_reception=_l("Seller's answer"),
-                      surplus=_l("Article not announced"), photograph=_l("Photo taken"))  # fmt: skip
+workflow.VERBS.update(
+    {move.verb: move.label for move in LINE.moves if move.verb not in workflow.VERBS}
+)
+workflow.VERBS.update(
+    open_parcel=_l("Reception opened"),
+    tell_reception=_l("Reception e-mail sent"),
+    answer_reception=_l("Seller's answer"),
+    surplus=_l("Article not announced"),
+    photograph=_l("Photo taken"),
+)
 CONTROLLED = (S.accepted, S.countered, S.refused, S.missing)
 ANSWERABLE = (S.countered, S.refused)
 
@@ -88,7 +104,11 @@ ANSWERABLE = (S.countered, S.refused)
 def find(code: str) -> Offer | None:
     """The offer a bordereau names: « CDE000000123 », typed or scanned."""
     number = "".join(code.upper().split())
-    return db.session.scalar(select(Offer).where(Offer.number == number)) if number.startswith("CDE") else None
+    return (
+        db.session.scalar(select(Offer).where(Offer.number == number))
+        if number.startswith("CDE")
+        else None
+    )
 
 
 def why_not_open(offer: Offer) -> str | None:
@@ -96,12 +116,17 @@ def why_not_open(offer: Offer) -> str | None:
     if offer.status in (OfferState.received, OfferState.settled):
         return None
     if offer.status not in (OfferState.accepted, OfferState.abandoned):
-        return _("This sale is « %(state)s »: its parcel cannot be received.", state=workflow.words_of(offer.status))
+        return _(
+            "This sale is « %(state)s »: its parcel cannot be received.",
+            state=workflow.words_of(offer.status),
+        )
     return None
 
 
 def open_parcel(offer: Offer, *, by: Actor) -> Parcel:
-    """Begin, or go on with, the control of a parcel: whoever scans its bordereau, today or tomorrow."""
+    """Begin, or go on with, the control of a parcel: whoever scans its bordereau, today or
+    tomorrow.
+    """
     if reason := why_not_open(offer):
         raise Refused(reason)
     parcel = parcels.live_parcel(offer) or _last_parcel(offer)
@@ -116,7 +141,9 @@ def open_parcel(offer: Offer, *, by: Actor) -> Parcel:
     parcel.opened_at, parcel.opened_by, parcel.follow_at = now, by.name, None
     parcel.delivered_at = parcel.delivered_at or now
     parcel.dropped_at = parcel.dropped_at or now
-    LINE.fire_all([line for line in letters.expected(offer) if line.status is S.expected], "take_in", by=by)
+    LINE.fire_all(
+        [line for line in letters.expected(offer) if line.status is S.expected], "take_in", by=by
+    )
     workflow.record(offer, "open_parcel", by=by)
     return parcel
 
@@ -127,7 +154,9 @@ def _last_parcel(offer: Offer) -> Parcel | None:
 
 @dataclass(frozen=True)
 class Found:
-    """What a scanned barcode is in this parcel: « expected », « done » (already controlled), « surplus » (known, not announced) or « unknown »."""
+    """What a scanned barcode is in this parcel: « expected », « done » (already controlled), «
+    surplus » (known, not announced) or « unknown ».
+    """
 
     kind: str
     line: OfferLine | None
@@ -137,7 +166,9 @@ class Found:
 
 
 def look(offer: Offer, code: str) -> Found:
-    """What a barcode scanned at the bench is. Reads only. Raises catalogue.BadEan for what is no barcode."""
+    """What a barcode scanned at the bench is. Reads only. Raises catalogue.BadEan for what is no
+    barcode.
+    """
     ean = catalogue.read_ean(code)
     same = [line for line in articles(offer) if line.ean == ean]
     waiting = next((line for line in same if line.status is S.received), None)
@@ -146,7 +177,16 @@ def look(offer: Offer, code: str) -> Found:
     if same:
         done = same[-1]
         at = clock.paris(done.controlled_at).strftime("%H:%M") if done.controlled_at else "—"
-        return Found("done", done, ean, _("Already controlled by %(name)s at %(time)s", name=done.controlled_by or "—", time=at))
+        return Found(
+            "done",
+            done,
+            ean,
+            _(
+                "Already controlled by %(name)s at %(time)s",
+                name=done.controlled_by or "—",
+                time=at,
+            ),
+        )
     quote = pricing.quote(offer.site_id, ean)
     if quote.variant_id is None:
         return Found("unknown", None, ean, _("Unknown in the catalogue, and not announced"), quote)
@@ -162,18 +202,34 @@ def articles(offer: Offer) -> list[OfferLine]:
 
 
 def _lock(offer: Offer) -> None:
-    """One hand at a time on a sale: what was read before is read again under the lock (SQLite's unit already has it)."""
+    """One hand at a time on a sale: what was read before is read again under the lock (SQLite's
+    unit already has it).
+    """
     if is_sqlite():
         return
     db.session.flush()
     fresh = {"populate_existing": True}
-    db.session.scalars(select(Offer).where(Offer.id == offer.id).with_for_update().execution_options(**fresh)).one()
-    db.session.scalars(select(Parcel).where(Parcel.offer_id == offer.id).execution_options(**fresh)).all()
-    db.session.scalars(select(OfferLine).where(OfferLine.offer_id == offer.id).execution_options(**fresh)).all()
+    db.session.scalars(
+        select(Offer).where(Offer.id == offer.id).with_for_update().execution_options(**fresh)
+    ).one()
+    db.session.scalars(
+        select(Parcel).where(Parcel.offer_id == offer.id).execution_options(**fresh)
+    ).all()
+    db.session.scalars(
+        select(OfferLine).where(OfferLine.offer_id == offer.id).execution_options(**fresh)
+    ).all()
     db.session.expire(offer, ["lines", "parcels"])
 
 
-def send(line: OfferLine, grades: dict[str, str], comment: str, store: Store, place: str = "", *, by: Actor) -> Item:
+def send(
+    line: OfferLine,
+    grades: dict[str, str],
+    comment: str,
+    store: Store,
+    place: str = "",
+    *,
+    by: Actor,
+) -> Item:
     """« Envoyer »: accepted at the price agreed; it is ours, in stock, in the register."""
     _lock(line.offer)
     _grade(line, grades, comment)
@@ -184,7 +240,9 @@ def send(line: OfferLine, grades: dict[str, str], comment: str, store: Store, pl
     return _make_ours(line, store, place, by)
 
 
-def counter(line: OfferLine, grades: dict[str, str], comment: str, cents: int, motive: str, *, by: Actor) -> None:
+def counter(
+    line: OfferLine, grades: dict[str, str], comment: str, cents: int, motive: str, *, by: Actor
+) -> None:
     """« Contre-offre »: another price, with the reason and a photo at least; the seller answers."""
     _lock(line.offer)
     _grade(line, grades, comment)
@@ -193,20 +251,33 @@ def counter(line: OfferLine, grades: dict[str, str], comment: str, cents: int, m
     if not line.photos and not line.is_surplus:
         raise Refused(_("Take a photo first: the seller must see why the price changes."))
     if cents <= 0 or (cents >= line.price_cents and not line.is_surplus):
-        raise Refused(_("A counter-offer is between 0,01 € and the price agreed (%(price)s).", price=money.text(line.price_cents)))
+        raise Refused(
+            _(
+                "A counter-offer is between 0,01 € and the price agreed (%(price)s).",
+                price=money.text(line.price_cents),
+            )
+        )
     line.bench_cents, line.bench_motive = cents, motive.strip()[:2000]
     _control(line, "counter", by, bench_cents=cents, motive=line.bench_motive)
 
 
-def refuse(line: OfferLine, grades: dict[str, str], comment: str, motive: str, *, by: Actor) -> None:
-    """« Refuser l'article »: with the reason the seller reads; a photo of the defect goes with it when one was taken."""
+def refuse(
+    line: OfferLine, grades: dict[str, str], comment: str, motive: str, *, by: Actor
+) -> None:
+    """« Refuser l'article »: with the reason the seller reads; a photo of the defect goes with it
+    when one was taken.
+    """
     _lock(line.offer)
     _grade(line, grades, comment, all_needed=False)
     if not motive.strip():
         raise Refused(_("Write why it is refused: the seller reads it."))
     line.bench_cents, line.bench_motive = None, motive.strip()[:2000]
     _control(line, "refuse", by, motive=line.bench_motive)
-    webhooks.tell(line.offer.vendor_id, "buyback.item_rejected", {"number": line.offer.number, "ean": line.ean})
+    webhooks.tell(
+        line.offer.vendor_id,
+        "buyback.item_rejected",
+        {"number": line.offer.number, "ean": line.ean},
+    )
 
 
 def miss(line: OfferLine, *, by: Actor) -> None:
@@ -226,7 +297,9 @@ def miss_all(offer: Offer, *, by: Actor) -> int:
 
 
 def undo(line: OfferLine, *, by: Actor) -> None:
-    """The control of an article is taken back, until the reception ends: the unit leaves the stock, the register says so."""
+    """The control of an article is taken back, until the reception ends: the unit leaves the stock,
+    the register says so.
+    """
     _lock(line.offer)
     if line.offer.status is not OfferState.accepted:
         raise Refused(_("The reception has ended: the seller was told, nothing is undone here."))
@@ -243,16 +316,24 @@ def undo(line: OfferLine, *, by: Actor) -> None:
         for photo in line.photos:
             photo.item_id = None
         if entry := police_register.of_item(item):
-            police_register.correct(entry, _("control taken back: the article was not bought"), by=by)
+            police_register.correct(
+                entry, _("control taken back: the article was not bought"), by=by
+            )
 
 
 def offers_strike(line: OfferLine, by: Actor) -> None:
     """An article added at the bench by mistake leaves the sale."""
-    line.removed_at, line.removed_reason, line.removed_by = clock.now(), _("scanned by mistake"), by.name[:200]
+    line.removed_at, line.removed_reason, line.removed_by = (
+        clock.now(),
+        _("scanned by mistake"),
+        by.name[:200],
+    )
 
 
 def add_surplus(offer: Offer, code: str, title: str = "", *, by: Actor) -> OfferLine:
-    """An article found in the parcel and not announced. A barcode nobody knows enters the catalogue under the title given."""
+    """An article found in the parcel and not announced. A barcode nobody knows enters the catalogue
+    under the title given.
+    """
     _lock(offer)
     _must_be_open(offer)
     found = look(offer, code)
@@ -266,10 +347,20 @@ def add_surplus(offer: Offer, code: str, title: str = "", *, by: Actor) -> Offer
         variant = catalogue.new_reference(title.strip()[:300], found.ean)
     price = quote.price_cents or 0
     line = OfferLine(
-        offer_id=offer.id, variant_id=variant.id, ean=found.ean, title=variant.product.title, platform=str(variant.product.platform or ""),
-        argus_cents=quote.argus_cents or 0, rule_id=quote.rule.id if quote.rule else None, rate_bp=quote.rule.rate_bp if quote.rule else None,
-        price_cents=price, explanation=quote.explanation or quote.sentence, priced_at=clock.now(), status=S.received, is_surplus=True,
-    )  # fmt: skip
+        offer_id=offer.id,
+        variant_id=variant.id,
+        ean=found.ean,
+        title=variant.product.title,
+        platform=str(variant.product.platform or ""),
+        argus_cents=quote.argus_cents or 0,
+        rule_id=quote.rule.id if quote.rule else None,
+        rate_bp=quote.rule.rate_bp if quote.rule else None,
+        price_cents=price,
+        explanation=quote.explanation or quote.sentence,
+        priced_at=clock.now(),
+        status=S.received,
+        is_surplus=True,
+    )
     db.session.add(line)
     db.session.flush()
     db.session.expire(offer, ["lines"])
@@ -278,11 +369,15 @@ def add_surplus(offer: Offer, code: str, title: str = "", *, by: Actor) -> Offer
 
 
 def photograph(line: OfferLine, file: str, *, by: Actor) -> Photo:
-    """Keep a picture taken at the bench (already made again by services/files.py): three an article."""
+    """Keep a picture taken at the bench (already made again by services/files.py): three an
+    article.
+    """
     if len(line.photos) >= MOST_PHOTOS:
         raise Refused(_("Three photos an article: delete one first."))
     _must_be_open(line.offer)
-    photo = Photo(vendor_id=line.offer.vendor_id, line_id=line.id, file=file, by_name=by.name, at=clock.now())
+    photo = Photo(
+        vendor_id=line.offer.vendor_id, line_id=line.id, file=file, by_name=by.name, at=clock.now()
+    )
     item = item_of(line)
     photo.item_id = item.id if item else None
     line.photos.append(photo)
@@ -309,7 +404,9 @@ def proposed_cents(line: OfferLine, *grades: Grade | None) -> int:
 
 
 def item_of(line: OfferLine) -> Item | None:
-    return db.session.scalar(select(Item).where(Item.offer_line_id == line.id, Item.status != ItemState.returned))
+    return db.session.scalar(
+        select(Item).where(Item.offer_line_id == line.id, Item.status != ItemState.returned)
+    )
 
 
 def _grade(line: OfferLine, grades: dict[str, str], comment: str, all_needed: bool = True) -> None:
@@ -317,7 +414,12 @@ def _grade(line: OfferLine, grades: dict[str, str], comment: str, all_needed: bo
         code = grades.get(name, "")
         if code not in Grade.__members__:
             if all_needed:
-                raise Refused(_("Grade the article, the box and the manual first (keys 1 to 5, 0 for missing)."))
+                raise Refused(
+                    _(
+                        "Grade the article, the box and the manual first (keys 1 to 5, 0 for"
+                        " missing)."
+                    )
+                )
             continue
         setattr(line, f"grade_{name}", Grade[code])
     line.comment = comment.strip()[:1000]
@@ -327,7 +429,14 @@ def _control(line: OfferLine, verb: str, by: Actor, **facts: Any) -> None:
     _must_be_open(line.offer)
     if line.status in CONTROLLED:
         at = clock.paris(line.controlled_at).strftime("%H:%M") if line.controlled_at else "—"
-        raise Refused(_("« %(title)s » was already controlled by %(name)s at %(time)s.", title=line.title, name=line.controlled_by, time=at))
+        raise Refused(
+            _(
+                "« %(title)s » was already controlled by %(name)s at %(time)s.",
+                title=line.title,
+                name=line.controlled_by,
+                time=at,
+            )
+        )
     LINE.fire(line, verb, by=by, ean=line.ean, title=line.title, **facts)
     line.controlled_at, line.controlled_by = clock.now(), by.name[:200]
 
@@ -343,7 +452,9 @@ def _make_ours(line: OfferLine, store: Store, place: str, by: Actor) -> Item:
     if store.vendor_id != offer.vendor_id:
         raise Refused(_("This store belongs to another vendor."))
     assert line.paid_cents is not None
-    item = items.enter(line.variant, store, cost_cents=line.paid_cents, by=by, place=place.strip()[:60], line=line)
+    item = items.enter(
+        line.variant, store, cost_cents=line.paid_cents, by=by, place=place.strip()[:60], line=line
+    )
     for photo in line.photos:
         photo.item_id = item.id
     if offer.vendor.police_register:
@@ -357,7 +468,10 @@ def _make_ours(line: OfferLine, store: Store, place: str, by: Actor) -> Item:
 def why_not_end(offer: Offer) -> str | None:
     left = [line for line in articles(offer) if line.status is S.received]
     if left:
-        return _("%(count)s articles are not controlled yet: scan them, or say they are missing.", count=len(left))
+        return _(
+            "%(count)s articles are not controlled yet: scan them, or say they are missing.",
+            count=len(left),
+        )
     return None
 
 
@@ -385,7 +499,9 @@ def end(offer: Offer, *, by: Actor) -> None:
 
 
 def tell(offer: Offer, *, by: Actor) -> None:
-    """« Envoyer l'email de réception »: accepted amount, what was refused and why, what to answer, the IBAN to give."""
+    """« Envoyer l'email de réception »: accepted amount, what was refused and why, what to answer,
+    the IBAN to give.
+    """
     if offer.received_at is None:
         raise Refused(_("End the reception first."))
     assert offer.customer is not None
@@ -396,21 +512,37 @@ def tell(offer: Offer, *, by: Actor) -> None:
     workflow.record(offer, "tell_reception", by=by)
     lines = articles(offer)
     messages.tell(
-        offer.customer, "reception_recap", site=offer.site, offer=offer, accepted_cents=accepted_cents(offer),
-        accepted=[line for line in lines if line.status is S.accepted], waiting=pending(offer), missing=[line for line in lines if line.status is S.missing],
-        photos={line.id: [letters.document_link(offer, "photo", photo.id) for photo in line.photos] for line in pending(offer)},
-        needs_iban=_needs_iban(offer), needs_identity=parcels.needs_identity(offer), fee=settings.value("return_fee_cents"),
-        otherwise=outcome_words(settings.value("default_outcome")), **letters.facts(offer),
-    )  # fmt: skip
+        offer.customer,
+        "reception_recap",
+        site=offer.site,
+        offer=offer,
+        accepted_cents=accepted_cents(offer),
+        accepted=[line for line in lines if line.status is S.accepted],
+        waiting=pending(offer),
+        missing=[line for line in lines if line.status is S.missing],
+        photos={
+            line.id: [letters.document_link(offer, "photo", photo.id) for photo in line.photos]
+            for line in pending(offer)
+        },
+        needs_iban=_needs_iban(offer),
+        needs_identity=parcels.needs_identity(offer),
+        fee=settings.value("return_fee_cents"),
+        otherwise=outcome_words(settings.value("default_outcome")),
+        **letters.facts(offer),
+    )
 
 
 def untold() -> list[int]:
-    """Receptions ended an hour ago whose seller was not written to: it is done for whoever forgot."""
+    """Receptions ended an hour ago whose seller was not written to: it is done for whoever
+    forgot.
+    """
     limit = clock.now() - timedelta(hours=1)
     return list(
         db.session.scalars(
             select(Offer.id).where(
-                Offer.status.in_([OfferState.received, OfferState.settled]), Offer.reception_told_at.is_(None), Offer.received_at < limit
+                Offer.status.in_([OfferState.received, OfferState.settled]),
+                Offer.reception_told_at.is_(None),
+                Offer.received_at < limit,
             )
         )
     )
@@ -422,28 +554,42 @@ def tell_by_clock(offer: Offer) -> None:
 
 
 def outcome_words(code: str) -> str:
-    return {"to_return": _("sent back at your cost"), "recycled": _("recycled"), "given": _("given away")}[code]
+    return {
+        "to_return": _("sent back at your cost"),
+        "recycled": _("recycled"),
+        "given": _("given away"),
+    }[code]
 
 
 # ── identity ──
 
 
 def record_identity(offer: Offer, typed: dict[str, str], *, by: Actor) -> None:
-    """The document was in the parcel, or came later: the register is completed, the payment goes on."""
+    """The document was in the parcel, or came later: the register is completed, the payment goes
+    on.
+    """
     assert offer.customer is not None
     identity.record(offer.vendor, offer.customer, typed, by=by)
     db.session.flush()
     police_register.identity_came(offer.vendor_id, offer.customer, by=by)
-    waiting = select(Offer).where(Offer.customer_id == offer.customer_id, Offer.vendor_id == offer.vendor_id, Offer.status == OfferState.received)
+    waiting = select(Offer).where(
+        Offer.customer_id == offer.customer_id,
+        Offer.vendor_id == offer.vendor_id,
+        Offer.status == OfferState.received,
+    )
     for other in db.session.scalars(waiting).all():
         review(other, by=by)
 
 
 def identity_missing(offer: Offer, *, by: Actor) -> None:
-    """It is not in the parcel: the seller is reminded at once; the control goes on, the payment will wait."""
+    """It is not in the parcel: the seller is reminded at once; the control goes on, the payment
+    will wait.
+    """
     assert offer.customer is not None
     workflow.record(offer, "identity_missing", by=by)
-    messages.tell(offer.customer, "identity_missing", site=offer.site, offer=offer, **letters.facts(offer))
+    messages.tell(
+        offer.customer, "identity_missing", site=offer.site, offer=offer, **letters.facts(offer)
+    )
 
 
 files.named_by(Photo, "file")
@@ -451,7 +597,9 @@ workflow.VERBS.update(identity_missing=_l("Identity document missing: seller rem
 
 
 def choose_means(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
-    """The seller chooses transfer or store credit: the register, which says how one is paid, is completed."""
+    """The seller chooses transfer or store credit: the register, which says how one is paid, is
+    completed.
+    """
     _lock(offer)
     before = offer.means
     seller_payments.choose(offer, means, by=by)
@@ -459,7 +607,12 @@ def choose_means(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
         for line in articles(offer):
             item = item_of(line)
             if item is not None and (entry := police_register.of_item(item)):
-                police_register.correct(entry, _("the seller chose another means of payment"), by=by, means=workflow.words_of(means))
+                police_register.correct(
+                    entry,
+                    _("the seller chose another means of payment"),
+                    by=by,
+                    means=workflow.words_of(means),
+                )
 
 
 # ── the seller answers ──
@@ -487,14 +640,31 @@ def answer(offer: Offer, chosen: dict[int, str], relay: str = "", *, by: Actor) 
         if chosen.get(line.id) not in choices(line):
             raise Refused(_("Choose an answer for « %(title)s ».", title=line.title))
     _conclude(offer, {line.id: chosen[line.id] for line in waiting}, relay, by)
-    workflow.record(offer, "answer_reception", by=by, answers=[f"{line.title} : {workflow.words_of(line.status)}" for line in waiting])
+    workflow.record(
+        offer,
+        "answer_reception",
+        by=by,
+        answers=[f"{line.title} : {workflow.words_of(line.status)}" for line in waiting],
+    )
     assert offer.customer is not None
-    messages.tell_shop("reception_answered", site=offer.site, offer=offer, seller=offer.customer.name, lines=waiting)
+    messages.tell_shop(
+        "reception_answered",
+        site=offer.site,
+        offer=offer,
+        seller=offer.customer.name,
+        lines=waiting,
+    )
 
 
 def unanswered() -> list[int]:
     """Receptions whose seller let the time pass."""
-    return list(db.session.scalars(select(Offer.id).where(Offer.status == OfferState.received, Offer.reception_answer_by < clock.now())))
+    return list(
+        db.session.scalars(
+            select(Offer.id).where(
+                Offer.status == OfferState.received, Offer.reception_answer_by < clock.now()
+            )
+        )
+    )
 
 
 def lapse(offer: Offer) -> None:
@@ -504,12 +674,22 @@ def lapse(offer: Offer) -> None:
     if not waiting:
         offer.reception_answer_by = None
         return
-    _conclude(offer, dict.fromkeys((line.id for line in waiting), settings.value("default_outcome")), "", CLOCK)
+    _conclude(
+        offer,
+        dict.fromkeys((line.id for line in waiting), settings.value("default_outcome")),
+        "",
+        CLOCK,
+    )
     assert offer.customer is not None
     messages.tell(
-        offer.customer, "reception_lapsed", site=offer.site, offer=offer, waiting=waiting, outcome=outcome_words(settings.value("default_outcome")),
+        offer.customer,
+        "reception_lapsed",
+        site=offer.site,
+        offer=offer,
+        waiting=waiting,
+        outcome=outcome_words(settings.value("default_outcome")),
         **letters.facts(offer),
-    )  # fmt: skip
+    )
 
 
 def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> None:
@@ -524,7 +704,10 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
             _make_ours(line, _store_of(offer), "", by)
             _owe(offer, "purchase_line", f"{offer.number}:{line.id}", line.paid_cents or 0, by)
     offer.reception_answer_by = None
-    if any(line.status is S.to_return for line in articles(offer)) and parcels.return_parcel(offer) is None:
+    if (
+        any(line.status is S.to_return for line in articles(offer))
+        and parcels.return_parcel(offer) is None
+    ):
         fee = settings.value("return_fee_cents")
         near = {known["number"] for parcel in offer.parcels for known in parcel.relays}
         covered = relay in near and 0 < fee <= accepted_cents(offer)
@@ -532,19 +715,33 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
         if covered:
             assert offer.customer_id is not None
             ledger.post(
-                offer.vendor_id, "return_fee", str(offer.number), _("Sending back articles of %(number)s", number=offer.number),
-                Side(K.seller, fee, offer.customer_id), Side(K.return_fees, -fee), by=by,
-            )  # fmt: skip
+                offer.vendor_id,
+                "return_fee",
+                str(offer.number),
+                _("Sending back articles of %(number)s", number=offer.number),
+                Side(K.seller, fee, offer.customer_id),
+                Side(K.return_fees, -fee),
+                by=by,
+            )
     review(offer, by=by)
 
 
 def sent_back(parcel: Parcel, *, by: Actor) -> None:
     """« Expédié au client »: the refused articles left, or the seller collected them."""
     parcels.PARCEL.fire(parcel, "send_back", by=by)
-    LINE.fire_all([line for line in articles(parcel.offer) if line.status is S.to_return], "send_back", by=by)
+    LINE.fire_all(
+        [line for line in articles(parcel.offer) if line.status is S.to_return], "send_back", by=by
+    )
     offer = parcel.offer
     assert offer.customer is not None
-    messages.tell(offer.customer, "articles_sent_back", site=offer.site, offer=offer, label=parcel.label_number, **letters.facts(offer))
+    messages.tell(
+        offer.customer,
+        "articles_sent_back",
+        site=offer.site,
+        offer=offer,
+        label=parcel.label_number,
+        **letters.facts(offer),
+    )
 
 
 # ── what is owed ──
@@ -565,7 +762,9 @@ def blockers(offer: Offer) -> list[str]:
     assert offer.customer_id is not None
     found = []
     if waiting := pending(offer):
-        found.append(_("Waits for the seller's answer about %(count)s articles.", count=len(waiting)))
+        found.append(
+            _("Waits for the seller's answer about %(count)s articles.", count=len(waiting))
+        )
     if offer.vendor.police_register:
         document = identity.of(offer.vendor_id, offer.customer_id)
         if document is None:
@@ -577,15 +776,22 @@ def blockers(offer: Offer) -> list[str]:
 
 def review(offer: Offer, *, by: Actor) -> SellerPayment:
     """Put the payment of a received offer where it belongs now."""
-    return seller_payments.review(offer, accepted_cents(offer) - fee_cents(offer), blockers(offer), by=by)
+    return seller_payments.review(
+        offer, accepted_cents(offer) - fee_cents(offer), blockers(offer), by=by
+    )
 
 
 def _owe(offer: Offer, kind: str, reference: str, cents: int, by: Actor) -> None:
     assert offer.customer_id is not None
     ledger.post(
-        offer.vendor_id, kind, reference, _("Purchase %(number)s", number=offer.number), Side(K.purchases, cents),
-        Side(K.seller, -cents, offer.customer_id), by=by,
-    )  # fmt: skip
+        offer.vendor_id,
+        kind,
+        reference,
+        _("Purchase %(number)s", number=offer.number),
+        Side(K.purchases, cents),
+        Side(K.seller, -cents, offer.customer_id),
+        by=by,
+    )
 
 
 def _needs_iban(offer: Offer) -> bool:
@@ -597,7 +803,9 @@ def _store_of(offer: Offer) -> Store:
     for line in articles(offer):
         if (item := item_of(line)) is not None:
             return item.store
-    return db.session.scalars(select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)).first()  # type: ignore[return-value]
+    return db.session.scalars(
+        select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)
+    ).first()  # type: ignore[return-value]
 
 
 # ── how long ──
@@ -610,11 +818,24 @@ def _forget_photo(photo: Photo) -> list[str]:
 
 
 retention.rule(
-    "photos", _l("Photos of the bench"), lambda: _l("%(n)s months", n=settings.value("photo_months")),
-    _l("Shown to the seller for a counter-offer; those of an article in stock stay until it is sold."), Photo,
-    lambda now: select(Photo.id).join(OfferLine, OfferLine.id == Photo.line_id).join(Offer, Offer.id == OfferLine.offer_id)
-    .outerjoin(Item, Item.id == Photo.item_id)
-    .where(Photo.at < now - retention.months(settings.value("photo_months")), Offer.status.in_([OfferState.settled, OfferState.abandoned]),
-           or_(Item.id.is_(None), Item.status.not_in(items.ON_HAND))),
+    "photos",
+    _l("Photos of the bench"),
+    lambda: _l("%(n)s months", n=settings.value("photo_months")),
+    _l(
+        "Shown to the seller for a counter-offer; those of an article in stock stay until it is"
+        " sold."
+    ),
+    Photo,
+    lambda now: (
+        select(Photo.id)
+        .join(OfferLine, OfferLine.id == Photo.line_id)
+        .join(Offer, Offer.id == OfferLine.offer_id)
+        .outerjoin(Item, Item.id == Photo.item_id)
+        .where(
+            Photo.at < now - retention.months(settings.value("photo_months")),
+            Offer.status.in_([OfferState.settled, OfferState.abandoned]),
+            or_(Item.id.is_(None), Item.status.not_in(items.ON_HAND)),
+        )
+    ),
     _forget_photo,
-)  # fmt: skip
+)

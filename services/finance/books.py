@@ -1,4 +1,6 @@
-"""Everything that must agree, recomputed from the rows and said in words: `flask --app app check-invariants`."""
+"""Everything that must agree, recomputed from the rows and said in words: `flask --app app
+check-invariants`.
+"""
 
 from collections.abc import Iterator
 
@@ -45,7 +47,21 @@ from services.workflow import Refused
 
 def check() -> list[str]:
     """What does not agree, one sentence each; nothing when all is well."""
-    return [sentence for part in (_numbers, _offers, _states, _stock, _ledger, _payments, _files, _registers, _audit) for sentence in part()]
+    return [
+        sentence
+        for part in (
+            _numbers,
+            _offers,
+            _states,
+            _stock,
+            _ledger,
+            _payments,
+            _files,
+            _registers,
+            _audit,
+        )
+        for sentence in part()
+    ]
 
 
 def _numbers() -> Iterator[str]:
@@ -58,17 +74,40 @@ def _numbers() -> Iterator[str]:
 def _offers() -> Iterator[str]:
     for offer in db.session.scalars(select(Offer).execution_options(yield_per=200)):
         kept = letters.expected(offer)
-        if (offer.articles, offer.total_cents) != (len(kept), sum(line.price_cents for line in kept)):
-            yield _("%(what)s: its total is not the sum of its articles.", what=offer.number or f"panier {offer.id}")
-        live = [p for p in offer.parcels if not p.is_return and p.status is not ParcelState.abandoned]
-        if offer.status in (OfferState.accepted, OfferState.received, OfferState.settled) and len(live) != 1:
-            yield _("%(what)s: it has %(n)s parcels, it should have one.", what=offer.number, n=len(live))
+        if (offer.articles, offer.total_cents) != (
+            len(kept),
+            sum(line.price_cents for line in kept),
+        ):
+            yield _(
+                "%(what)s: its total is not the sum of its articles.",
+                what=offer.number or f"panier {offer.id}",
+            )
+        live = [
+            p for p in offer.parcels if not p.is_return and p.status is not ParcelState.abandoned
+        ]
+        if (
+            offer.status in (OfferState.accepted, OfferState.received, OfferState.settled)
+            and len(live) != 1
+        ):
+            yield _(
+                "%(what)s: it has %(n)s parcels, it should have one.",
+                what=offer.number,
+                n=len(live),
+            )
         if offer.status in (OfferState.received, OfferState.settled):
             if offer.payment is None:
                 yield _("%(what)s: received, and nobody is to be paid.", what=offer.number)
-            waiting = [line for line in reception.articles(offer) if line.status in (LineState.expected, LineState.received)]
+            waiting = [
+                line
+                for line in reception.articles(offer)
+                if line.status in (LineState.expected, LineState.received)
+            ]
             if waiting:
-                yield _("%(what)s: received, and %(n)s articles are not controlled.", what=offer.number, n=len(waiting))
+                yield _(
+                    "%(what)s: received, and %(n)s articles are not controlled.",
+                    what=offer.number,
+                    n=len(waiting),
+                )
 
 
 def _states() -> Iterator[str]:
@@ -81,11 +120,19 @@ def _states() -> Iterator[str]:
             .group_by(Event.subject_id)
             .subquery()
         )
-        rows = select(model.id, model.status, Event.to_state).join(last, last.c.subject_id == model.id).join(Event, Event.id == last.c.id)
+        rows = (
+            select(model.id, model.status, Event.to_state)
+            .join(last, last.c.subject_id == model.id)
+            .join(Event, Event.id == last.c.id)
+        )
         for id, state, said in db.session.execute(rows):
             if state.value != said:
                 yield _(
-                    "%(what)s %(id)s is « %(state)s », its history says « %(said)s ».", what=name, id=id, state=workflow.words_of(state), said=said
+                    "%(what)s %(id)s is « %(state)s », its history says « %(said)s ».",
+                    what=name,
+                    id=id,
+                    state=workflow.words_of(state),
+                    said=said,
                 )
 
 
@@ -93,17 +140,33 @@ def _stock() -> Iterator[str]:
     moved = {
         id: n
         for id, n in db.session.execute(
-            select(Movement.item_id, func.sum(Movement.quantity)).where(Movement.item_id.is_not(None)).group_by(Movement.item_id)
+            select(Movement.item_id, func.sum(Movement.quantity))
+            .where(Movement.item_id.is_not(None))
+            .group_by(Movement.item_id)
         )
     }
     for item in db.session.scalars(select(Item).execution_options(yield_per=500)):
         if moved.get(item.id, 0) != (1 if item.status in items.ON_HAND else 0):
-            yield _("Article %(id)s: its movements do not say « %(state)s ».", id=item.id, state=workflow.words_of(item.status))
-    live = select(Item.offer_line_id).where(Item.status != ItemState.returned, Item.offer_line_id.is_not(None))
+            yield _(
+                "Article %(id)s: its movements do not say « %(state)s ».",
+                id=item.id,
+                state=workflow.words_of(item.status),
+            )
+    live = select(Item.offer_line_id).where(
+        Item.status != ItemState.returned, Item.offer_line_id.is_not(None)
+    )
     for line in db.session.scalars(
-        select(OfferLine).where(OfferLine.status == LineState.accepted, OfferLine.id.not_in(live), OfferLine.controlled_at.is_not(None))
+        select(OfferLine).where(
+            OfferLine.status == LineState.accepted,
+            OfferLine.id.not_in(live),
+            OfferLine.controlled_at.is_not(None),
+        )
     ):
-        yield _("%(what)s: « %(title)s » is accepted and not in stock.", what=line.offer.number, title=line.title)
+        yield _(
+            "%(what)s: « %(title)s » is accepted and not in stock.",
+            what=line.offer.number,
+            title=line.title,
+        )
     for item in db.session.scalars(
         select(Item)
         .join(OfferLine, OfferLine.id == Item.offer_line_id)
@@ -111,18 +174,29 @@ def _stock() -> Iterator[str]:
     ):
         yield _("Article %(id)s is in stock and was not accepted.", id=item.id)
     for store_id, variant_id, quantity in levels.disagreements():
-        yield _("Store %(store)s, reference %(variant)s: %(quantity)s is not what its movements and promises say.", store=store_id, variant=variant_id,
-                quantity=quantity)  # fmt: skip
+        yield _(
+            "Store %(store)s, reference %(variant)s: %(quantity)s is not what its movements and"
+            " promises say.",
+            store=store_id,
+            variant=variant_id,
+            quantity=quantity,
+        )
     alive = select(Reservation.item_id).where(
-        Reservation.status.in_([ReservationState.held, ReservationState.promised]), Reservation.item_id.is_not(None)
+        Reservation.status.in_([ReservationState.held, ReservationState.promised]),
+        Reservation.item_id.is_not(None),
     )
     for id in db.session.scalars(
         select(Item.id).where(
-            or_(and_(Item.status == ItemState.reserved, Item.id.not_in(alive)), and_(Item.status != ItemState.reserved, Item.id.in_(alive)))
+            or_(
+                and_(Item.status == ItemState.reserved, Item.id.not_in(alive)),
+                and_(Item.status != ItemState.reserved, Item.id.in_(alive)),
+            )
         )
     ):
         yield _("Article %(id)s: who has reserved it is not known.", id=id)
-    offered = select(Listing.item_id).where(Listing.status == ListingState.active, Listing.item_id.is_not(None))
+    offered = select(Listing.item_id).where(
+        Listing.status == ListingState.active, Listing.item_id.is_not(None)
+    )
     for id in db.session.scalars(
         select(Item.id).where(or_(and_(Item.status == ItemState.listed, Item.id.not_in(offered)),
                                   and_(Item.status.not_in(items.ON_HAND), Item.id.in_(offered))))
@@ -146,18 +220,33 @@ def _ledger() -> Iterator[str]:
     owed: dict[tuple[int, int], int] = {
         (v, c): -int(cents)
         for v, c, cents in db.session.execute(
-            select(Account.vendor_id, Account.customer_id, func.sum(Entry.cents)).join(Entry).where(Account.kind == AccountKind.seller)
+            select(Account.vendor_id, Account.customer_id, func.sum(Entry.cents))
+            .join(Entry)
+            .where(Account.kind == AccountKind.seller)
             .group_by(Account.vendor_id, Account.customer_id)
         )
-    }  # fmt: skip
+    }
     said: dict[tuple[int, int], int] = {
         (v, c): int(cents)
         for v, c, cents in db.session.execute(
-            select(SellerPayment.vendor_id, SellerPayment.customer_id, func.sum(SellerPayment.amount_cents))
-            .where(SellerPayment.status.in_([PaymentState.held, PaymentState.awaiting_iban, PaymentState.to_pay, PaymentState.rejected]))
+            select(
+                SellerPayment.vendor_id,
+                SellerPayment.customer_id,
+                func.sum(SellerPayment.amount_cents),
+            )
+            .where(
+                SellerPayment.status.in_(
+                    [
+                        PaymentState.held,
+                        PaymentState.awaiting_iban,
+                        PaymentState.to_pay,
+                        PaymentState.rejected,
+                    ]
+                )
+            )
             .group_by(SellerPayment.vendor_id, SellerPayment.customer_id)
         )
-    }  # fmt: skip
+    }
     for key in owed.keys() | said.keys():
         if owed.get(key, 0) != said.get(key, 0):
             yield _(
@@ -166,8 +255,12 @@ def _ledger() -> Iterator[str]:
                 owed=money.text(owed.get(key, 0)),
                 said=money.text(said.get(key, 0)),
             )
-    flight = select(func.sum(TransferLine.amount_cents)).where(TransferLine.status == TransferState.sent)
-    booked = select(func.sum(Entry.cents)).join(Account).where(Account.kind == AccountKind.transfers)
+    flight = select(func.sum(TransferLine.amount_cents)).where(
+        TransferLine.status == TransferState.sent
+    )
+    booked = (
+        select(func.sum(Entry.cents)).join(Account).where(Account.kind == AccountKind.transfers)
+    )
     if (db.session.scalar(flight) or 0) != -(db.session.scalar(booked) or 0):
         yield _("The transfers on their way are not those of the ledger.")
 
@@ -187,13 +280,18 @@ def _payments() -> Iterator[str]:
         if (payment.status is PaymentState.paid) != (offer.status is OfferState.settled):
             yield _("%(what)s: its payment and its sale do not say the same.", what=offer.number)
     letters_to_send = select(func.count(Outbox.id)).where(Outbox.kind == "message")
-    if (db.session.scalar(letters_to_send) or 0) > (db.session.scalar(select(func.sum(Message.sends))) or 0):
+    if (db.session.scalar(letters_to_send) or 0) > (
+        db.session.scalar(select(func.sum(Message.sends))) or 0
+    ):
         yield _("There are more letters to send than letters.")
 
 
 def _files() -> Iterator[str]:
     for batch in db.session.scalars(select(TransferBatch)):
-        if (len(batch.lines), sum(line.amount_cents for line in batch.lines)) != (batch.count, batch.total_cents):
+        if (len(batch.lines), sum(line.amount_cents for line in batch.lines)) != (
+            batch.count,
+            batch.total_cents,
+        ):
             yield _("File %(number)s: its lines are not its total.", number=batch.number)
         if batch.sha256:
             try:
@@ -217,11 +315,16 @@ def _registers() -> Iterator[str]:
         if verdict.broken is not None:
             yield f"{vendor.name} : {verdict.sentence}"
         if vendor.police_register:
-            entered = select(PoliceRecord.item_id).where(PoliceRecord.vendor_id == vendor.id, PoliceRecord.kind == RecordKind.purchase)
+            entered = select(PoliceRecord.item_id).where(
+                PoliceRecord.vendor_id == vendor.id, PoliceRecord.kind == RecordKind.purchase
+            )
             oldest = police_register.first_kept(vendor.id)
             for number in db.session.scalars(
                 select(Item.id).where(
-                    Item.vendor_id == vendor.id, Item.offer_line_id.is_not(None), Item.register_number >= oldest, Item.id.not_in(entered)
+                    Item.vendor_id == vendor.id,
+                    Item.offer_line_id.is_not(None),
+                    Item.register_number >= oldest,
+                    Item.id.not_in(entered),
                 )
             ):
                 yield _("Article %(id)s has a register number and no entry.", id=number)

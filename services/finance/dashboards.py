@@ -1,4 +1,6 @@
-"""What a shop looks at first: what waits, how many came, how many sold; and one search over everything."""
+"""What a shop looks at first: what waits, how many came, how many sold; and one search over
+everything.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -32,7 +34,9 @@ P = ParcelState
 
 @dataclass(frozen=True)
 class Chart:
-    """60 daily values, oldest first, with what to say of them. `scale` is the round figure at the top."""
+    """60 daily values, oldest first, with what to say of them. `scale` is the round figure at the
+    top.
+    """
 
     days: list[date]
     values: list[float]
@@ -44,13 +48,20 @@ class Chart:
         """x, y, width and height of each day on a 600 × 120 drawing."""
         width = 600 / len(self.values)
         return [
-            (round(i * width + width * 0.15, 1), round(120 - 120 * v / self.scale, 1), round(width * 0.7, 1), round(120 * v / self.scale, 1))
+            (
+                round(i * width + width * 0.15, 1),
+                round(120 - 120 * v / self.scale, 1),
+                round(width * 0.7, 1),
+                round(120 * v / self.scale, 1),
+            )
             for i, v in enumerate(self.values)
         ]
 
     def points(self) -> str:
         step = 600 / (len(self.values) - 1)
-        return " ".join(f"{i * step:.1f},{120 - 120 * v / self.scale:.1f}" for i, v in enumerate(self.values))
+        return " ".join(
+            f"{i * step:.1f},{120 - 120 * v / self.scale:.1f}" for i, v in enumerate(self.values)
+        )
 
     def weeks(self) -> list[tuple[date, date, float]]:
         """Seven days a row, the last one today's: the same figures as a table."""
@@ -84,32 +95,66 @@ class Board:
 
 def buyback() -> Board:
     """The dashboard of « Reprise web »."""
-    count, oldest = db.session.execute(select(func.count(Offer.id), func.min(Offer.finalised_at)).where(Offer.status == OfferState.to_check)).one()
+    count, oldest = db.session.execute(
+        select(func.count(Offer.id), func.min(Offer.finalised_at)).where(
+            Offer.status == OfferState.to_check
+        )
+    ).one()
     oldest = oldest.replace(tzinfo=clock.UTC) if oldest and oldest.tzinfo is None else oldest
     visitors, conversion = charts()
     there, owed = parcels.counts(), seller_payments.counts()
     most = db.session.scalar(select(UnknownDemand).order_by(UnknownDemand.times.desc()).limit(1))
     return Board(
-        to_check=count, oldest=oldest,
-        late=bool(oldest and clock.now() - oldest > timedelta(hours=settings.value("check_hours") * 0.75)),
-        in_transit=there.get(P.in_transit, 0), to_collect=there.get(P.at_relay, 0), to_receive=there.get(P.delivered, 0), visitors=visitors, conversion=conversion,
-        unknown=db.session.scalar(select(func.count(UnknownDemand.id))) or 0, most_asked=most,
-        failed_messages=db.session.scalar(select(func.count(Message.id)).where(Message.state == MessageState.failed)) or 0,
-        second_chances=db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.second_chance)) or 0,
-        troubles=sum(there.get(state, 0) for state in (P.label_unknown, P.label_refused, P.incident)), stuck=len(parcels.stuck()),
-        returns=db.session.scalar(select(func.count(Parcel.id)).where(Parcel.status == P.to_return)) or 0,
-        to_tell=db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.received, Offer.reception_told_at.is_(None))) or 0,
-        to_pay=owed.get(PaymentState.to_pay, (0, 0))[0], awaiting_iban=owed.get(PaymentState.awaiting_iban, (0, 0))[0],
-    )  # fmt: skip
+        to_check=count,
+        oldest=oldest,
+        late=bool(
+            oldest and clock.now() - oldest > timedelta(hours=settings.value("check_hours") * 0.75)
+        ),
+        in_transit=there.get(P.in_transit, 0),
+        to_collect=there.get(P.at_relay, 0),
+        to_receive=there.get(P.delivered, 0),
+        visitors=visitors,
+        conversion=conversion,
+        unknown=db.session.scalar(select(func.count(UnknownDemand.id))) or 0,
+        most_asked=most,
+        failed_messages=db.session.scalar(
+            select(func.count(Message.id)).where(Message.state == MessageState.failed)
+        )
+        or 0,
+        second_chances=db.session.scalar(
+            select(func.count(Offer.id)).where(Offer.status == OfferState.second_chance)
+        )
+        or 0,
+        troubles=sum(
+            there.get(state, 0) for state in (P.label_unknown, P.label_refused, P.incident)
+        ),
+        stuck=len(parcels.stuck()),
+        returns=db.session.scalar(select(func.count(Parcel.id)).where(Parcel.status == P.to_return))
+        or 0,
+        to_tell=db.session.scalar(
+            select(func.count(Offer.id)).where(
+                Offer.status == OfferState.received, Offer.reception_told_at.is_(None)
+            )
+        )
+        or 0,
+        to_pay=owed.get(PaymentState.to_pay, (0, 0))[0],
+        awaiting_iban=owed.get(PaymentState.awaiting_iban, (0, 0))[0],
+    )
 
 
 def charts() -> tuple[Chart, Chart]:
-    """« Visiteurs uniques » and « taux de transformation » (finalised offers / daily uniques, domain.md 2.24), over 60 days."""
+    """« Visiteurs uniques » and « taux de transformation » (finalised offers / daily uniques,
+    domain.md 2.24), over 60 days.
+    """
     today = clock.today()
     days = [today - timedelta(days=n) for n in range(DAYS - 1, -1, -1)]
     came = {
         day: int(n)
-        for day, n in db.session.execute(select(VisitDay.day, func.sum(VisitDay.visitors)).where(VisitDay.day >= days[0]).group_by(VisitDay.day))
+        for day, n in db.session.execute(
+            select(VisitDay.day, func.sum(VisitDay.visitors))
+            .where(VisitDay.day >= days[0])
+            .group_by(VisitDay.day)
+        )
     }
     since = clock.end_of_day(days[0] - timedelta(days=1))
     sold: dict[date, int] = {}
@@ -127,15 +172,34 @@ def charts() -> tuple[Chart, Chart]:
     first, last = slice(0, half), slice(half, DAYS)
     before, after = sum(visitors[first]), sum(visitors[last])
     return (
-        Chart(days, visitors, _round_up(max(visitors)), sum(visitors), 100 * (after - before) / before if before else None),
-        Chart(days, rates, _round_up(max(rates)), rate(slice(0, DAYS)), rate(last) - rate(first) if before else None),
+        Chart(
+            days,
+            visitors,
+            _round_up(max(visitors)),
+            sum(visitors),
+            100 * (after - before) / before if before else None,
+        ),
+        Chart(
+            days,
+            rates,
+            _round_up(max(rates)),
+            rate(slice(0, DAYS)),
+            rate(last) - rate(first) if before else None,
+        ),
     )
 
 
 def past_sales(customer_id: int | None) -> int:
     """How many sales a person brought to their end."""
     done = (OfferState.accepted, OfferState.received, OfferState.settled)
-    return db.session.scalar(select(func.count(Offer.id)).where(Offer.customer_id == customer_id, Offer.status.in_(done))) or 0
+    return (
+        db.session.scalar(
+            select(func.count(Offer.id)).where(
+                Offer.customer_id == customer_id, Offer.status.in_(done)
+            )
+        )
+        or 0
+    )
 
 
 @dataclass(frozen=True)
@@ -150,9 +214,19 @@ def search(words: str, limit: int = 20) -> Found:
     """An exact CDE, label or EAN alone, else sellers and products that match."""
     upper = words.upper().replace(" ", "")
     if upper.startswith("CDE"):
-        found = db.session.scalars(select(Offer).where(Offer.number.like(_like(upper), escape="\\"), Offer.status != OfferState.deleted).limit(limit))
+        found = db.session.scalars(
+            select(Offer)
+            .where(Offer.number.like(_like(upper), escape="\\"), Offer.status != OfferState.deleted)
+            .limit(limit)
+        )
         return Found({"OfferView": list(found)})
-    if upper.isdigit() and len(upper) == 8 and (by_label := db.session.scalars(select(Parcel).where(Parcel.label_number == upper)).all()):
+    if (
+        upper.isdigit()
+        and len(upper) == 8
+        and (
+            by_label := db.session.scalars(select(Parcel).where(Parcel.label_number == upper)).all()
+        )
+    ):
         return Found({"ParcelView": list(by_label)})
     try:
         variant = catalogue.by_ean(catalogue.read_ean(words))
@@ -168,16 +242,27 @@ def search(words: str, limit: int = 20) -> Found:
             Customer.email.ilike(like, escape="\\"),
             Customer.last_name.ilike(like, escape="\\"),
             Customer.phone.like(f"%{number}") if len(number) >= 8 else false(),
-            Customer.id.in_(select(BankDetails.customer_id).where(BankDetails.iban_tail == digits)) if len(digits) == 4 else false(),
+            (
+                Customer.id.in_(
+                    select(BankDetails.customer_id).where(BankDetails.iban_tail == digits)
+                )
+                if len(digits) == 4
+                else false()
+            ),
         ),
     )
     sellers = list(db.session.scalars(people.limit(limit)))
     if "@" in words:
         return Found({"SellerView": sellers})
-    found = catalogue_search.find(catalogue_search.Asked(words, size=limit, states=catalogue_search.LIVING))
+    found = catalogue_search.find(
+        catalogue_search.Asked(words, size=limit, states=catalogue_search.LIVING)
+    )
     if found.corrected and sellers:
         return Found({"SellerView": sellers})
-    return Found({"SellerView": sellers, "ProductView": catalogue_search.products(found.ids)}, found.corrected)
+    return Found(
+        {"SellerView": sellers, "ProductView": catalogue_search.products(found.ids)},
+        found.corrected,
+    )
 
 
 def _like(words: str) -> str:
@@ -185,7 +270,24 @@ def _like(words: str) -> str:
 
 
 def _round_up(top: float) -> float:
-    for scale in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000):
+    for scale in (
+        1,
+        2,
+        5,
+        10,
+        20,
+        50,
+        100,
+        200,
+        500,
+        1000,
+        2000,
+        5000,
+        10_000,
+        20_000,
+        50_000,
+        100_000,
+    ):
         if top <= scale:
             return float(scale)
     return top

@@ -1,6 +1,8 @@
-"""How the installation is: what must keep happening, whether it does, and what to do when it does not.
+"""How the installation is: what must keep happening, whether it does, and what to do when it does
+not.
 
-The same checks make the « Santé » page, the answer to a load balancer, and the figures a monitoring program collects.
+The same checks make the « Santé » page, the answer to a load balancer, and the figures a monitoring
+program collects.
 """
 
 import shutil
@@ -24,14 +26,18 @@ _program: str
 
 
 def plug(data_dir: Path, program: str) -> None:
-    """Called once by app.py: where the files are, and the version of the database this program speaks to."""
+    """Called once by app.py: where the files are, and the version of the database this program
+    speaks to.
+    """
     global _data_dir, _program
     _data_dir, _program = data_dir, program
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: its state, what was found, what to do when it is not well; `figure` is for monitoring (seconds, rows, percent)."""
+    """One thing looked at: its state, what was found, what to do when it is not well; `figure` is
+    for monitoring (seconds, rows, percent).
+    """
 
     name: str
     label: str
@@ -64,12 +70,23 @@ def checks() -> list[Check]:
             found += list(look())
         except SQLAlchemyError:
             db.session.rollback()
-            found.append(Check(look.__name__.strip("_"), _("Database"), BAD, _("does not answer"), _("Look at PostgreSQL, or at the disk."), -1))
+            found.append(
+                Check(
+                    look.__name__.strip("_"),
+                    _("Database"),
+                    BAD,
+                    _("does not answer"),
+                    _("Look at PostgreSQL, or at the disk."),
+                    -1,
+                )
+            )
     return found
 
 
 def is_well() -> bool:
-    """For a load balancer: this process can write to its database. What waits for the worker is no reason to take the site away."""
+    """For a load balancer: this process can write to its database. What waits for the worker is no
+    reason to take the site away.
+    """
     try:
         return next(iter(_writes())).state == OK
     except SQLAlchemyError:
@@ -82,13 +99,24 @@ def metrics() -> str:
     lines = ["# HELP comptoir_check 0 well, 1 to watch, 2 bad.", "# TYPE comptoir_check gauge"]
     rows = checks()
     lines += [f'comptoir_check{{name="{c.name}"}} {(OK, WARN, BAD).index(c.state)}' for c in rows]
-    lines += ["# HELP comptoir_figure What was found: seconds, rows or percent, by check.", "# TYPE comptoir_figure gauge"]
+    lines += [
+        "# HELP comptoir_figure What was found: seconds, rows or percent, by check.",
+        "# TYPE comptoir_figure gauge",
+    ]
     lines += [f'comptoir_figure{{name="{c.name}"}} {c.figure:g}' for c in rows]
-    lines += ["# HELP comptoir_outbox Rows to tell the outside, by state.", "# TYPE comptoir_outbox gauge"]
+    lines += [
+        "# HELP comptoir_outbox Rows to tell the outside, by state.",
+        "# TYPE comptoir_outbox gauge",
+    ]
     counts: dict[OutboxState, int] = {
-        state: count for state, count in db.session.execute(select(Outbox.state, func.count(Outbox.id)).group_by(Outbox.state))
+        state: count
+        for state, count in db.session.execute(
+            select(Outbox.state, func.count(Outbox.id)).group_by(Outbox.state)
+        )
     }
-    lines += [f'comptoir_outbox{{state="{state.value}"}} {counts.get(state, 0)}' for state in OutboxState]
+    lines += [
+        f'comptoir_outbox{{state="{state.value}"}} {counts.get(state, 0)}' for state in OutboxState
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -105,13 +133,27 @@ def _writes() -> Iterator[Check]:
             connection.rollback()
         yield Check("database", _("Database"), OK, _("can be written"))
     except SQLAlchemyError:
-        yield Check("database", _("Database"), BAD, _("cannot be written"), _("Look at PostgreSQL, or at the disk: nothing can be kept now."), 1)
+        yield Check(
+            "database",
+            _("Database"),
+            BAD,
+            _("cannot be written"),
+            _("Look at PostgreSQL, or at the disk: nothing can be kept now."),
+            1,
+        )
 
 
 def _version() -> Iterator[Check]:
     there = version()
     if there != _program:
-        yield Check("version", _("Version of the database"), BAD, there or "—", _("Type « flask --app app init », then restart web and worker."), 1)
+        yield Check(
+            "version",
+            _("Version of the database"),
+            BAD,
+            there or "—",
+            _("Type « flask --app app init », then restart web and worker."),
+            1,
+        )
 
 
 def version() -> str:
@@ -132,62 +174,154 @@ def _worker() -> Iterator[Check]:
     age = days.age(row)
     seconds = age.total_seconds() if age is not None else -1
     if age is None:
-        yield Check("worker", _("Worker"), BAD, _("was never seen"), _("Start it: « make worker », or its systemd service."), seconds)
+        yield Check(
+            "worker",
+            _("Worker"),
+            BAD,
+            _("was never seen"),
+            _("Start it: « make worker », or its systemd service."),
+            seconds,
+        )
     else:
         state = OK if age < timedelta(minutes=3) else BAD
-        yield Check("worker", _("Worker"), state, _ago(age), "" if state == OK else _("It no longer rings: restart it."), seconds)
+        yield Check(
+            "worker",
+            _("Worker"),
+            state,
+            _ago(age),
+            "" if state == OK else _("It no longer rings: restart it."),
+            seconds,
+        )
         waiting = int((row.facts if row else {}).get("queue", 0))
-        yield Check("queue", _("Queue"), OK if waiting < 500 else WARN, _("%(n)s bells", n=waiting), "", waiting)
+        yield Check(
+            "queue",
+            _("Queue"),
+            OK if waiting < 500 else WARN,
+            _("%(n)s bells", n=waiting),
+            "",
+            waiting,
+        )
 
 
 def _held() -> Iterator[Check]:
     if row := outbox.held():
-        yield Check("held", _("Sendings"), BAD, _("held: %(why)s", why=row.reason), _("Look at « Tâches », then resume."), 1)
+        yield Check(
+            "held",
+            _("Sendings"),
+            BAD,
+            _("held: %(why)s", why=row.reason),
+            _("Look at « Tâches », then resume."),
+            1,
+        )
 
 
 def _outbox() -> Iterator[Check]:
     since = outbox.oldest_due()
     age = clock.now() - since if since else timedelta(0)
     state = OK if age < timedelta(minutes=10) else WARN if age < timedelta(hours=2) else BAD
-    yield Check("outbox", _("Oldest thing to send"), state, _ago(age) if since else _("nothing waits"),
-                "" if state == OK else _("The worker is away, or a partner does not answer: see « Tâches »."), age.total_seconds())  # fmt: skip
+    yield Check(
+        "outbox",
+        _("Oldest thing to send"),
+        state,
+        _ago(age) if since else _("nothing waits"),
+        (
+            ""
+            if state == OK
+            else _("The worker is away, or a partner does not answer: see « Tâches ».")
+        ),
+        age.total_seconds(),
+    )
 
 
 def _dead() -> Iterator[Check]:
     count = outbox.dead()
-    yield Check("dead", _("Given up"), OK if not count else WARN, str(count), _("Retry or abandon them under « Tâches ».") if count else "", count)
+    yield Check(
+        "dead",
+        _("Given up"),
+        OK if not count else WARN,
+        str(count),
+        _("Retry or abandon them under « Tâches ».") if count else "",
+        count,
+    )
 
 
 def _letters() -> Iterator[Check]:
     since = clock.now() - timedelta(days=1)
-    count = db.session.scalar(select(func.count(Message.id)).where(Message.state == MessageState.failed, Message.created_at > since)) or 0
-    yield Check("letters", _("Messages failed since yesterday"), OK if not count else WARN, str(count), "", count)
+    count = (
+        db.session.scalar(
+            select(func.count(Message.id)).where(
+                Message.state == MessageState.failed, Message.created_at > since
+            )
+        )
+        or 0
+    )
+    yield Check(
+        "letters",
+        _("Messages failed since yesterday"),
+        OK if not count else WARN,
+        str(count),
+        "",
+        count,
+    )
 
 
 def _counters() -> Iterator[Check]:
     well = limits.answers()
-    yield Check("limits", _("Counters of limits"), OK if well else WARN, _("answer") if well else _("do not answer"),
-                "" if well else _("Redis is away: sign-in tries are no longer counted."), 0 if well else 1)  # fmt: skip
+    yield Check(
+        "limits",
+        _("Counters of limits"),
+        OK if well else WARN,
+        _("answer") if well else _("do not answer"),
+        "" if well else _("Redis is away: sign-in tries are no longer counted."),
+        0 if well else 1,
+    )
 
 
 def _backup() -> Iterator[Check]:
     row = days.pulse("backup")
     age = days.age(row)
     if row is None or age is None:
-        yield Check("backup", _("Last backup"), WARN, _("none yet"), _("One is made each night; « flask --app app backup » makes one now."), -1)
+        yield Check(
+            "backup",
+            _("Last backup"),
+            WARN,
+            _("none yet"),
+            _("One is made each night; « flask --app app backup » makes one now."),
+            -1,
+        )
         return
     state = BAD if not row.is_well else OK if age < timedelta(hours=30) else WARN
     advice = (
-        "" if state == OK else _("Look at why: %(why)s", why=row.facts.get("error", "")) if not row.is_well else _("Is the worker running at night?")
+        ""
+        if state == OK
+        else (
+            _("Look at why: %(why)s", why=row.facts.get("error", ""))
+            if not row.is_well
+            else _("Is the worker running at night?")
+        )
     )
-    yield Check("backup", _("Last backup"), state, f"{_ago(age)} · {_weight(int(row.facts.get('bytes', 0)))}", advice, age.total_seconds())
+    yield Check(
+        "backup",
+        _("Last backup"),
+        state,
+        f"{_ago(age)} · {_weight(int(row.facts.get('bytes', 0)))}",
+        advice,
+        age.total_seconds(),
+    )
 
 
 def _invariants() -> Iterator[Check]:
     row = days.pulse("invariants")
     age = days.age(row)
     if row is None or age is None:
-        yield Check("invariants", _("Everything agrees"), WARN, _("not checked yet"), _("It is checked each night."), -1)
+        yield Check(
+            "invariants",
+            _("Everything agrees"),
+            WARN,
+            _("not checked yet"),
+            _("It is checked each night."),
+            -1,
+        )
         return
     count = int(row.facts.get("found", 0))
     advice = "; ".join(row.facts.get("sentences", [])[:3])
@@ -218,16 +352,38 @@ def _disk() -> Iterator[Check]:
     left = 100 * usage.free // usage.total
     state = OK if left >= 10 else WARN if left >= 4 else BAD
     advice = "" if state == OK else _("Make room: below a few percent nothing can be kept.")
-    yield Check("disk", _("Room on the disk"), state, f"{left}\u202f % · {usage.free // 1_000_000_000} Go", advice, left)
+    yield Check(
+        "disk",
+        _("Room on the disk"),
+        state,
+        f"{left}\u202f % · {usage.free // 1_000_000_000} Go",
+        advice,
+        left,
+    )
 
 
 def _second_factor() -> Iterator[Check]:
     users = db.session.scalars(select(User).where(User.active.is_(True))).unique().all()
-    with_one = set(db.session.scalars(select(StaffAccount.user_id).where(StaffAccount.totp_sealed != "")))
-    without = [u for u in users if any(role.name in staff.MONEY for role in u.roles) and u.id not in with_one]
-    state, found = (OK, _("all have one")) if not without else (WARN, _("%(n)s without", n=len(without)))
+    with_one = set(
+        db.session.scalars(select(StaffAccount.user_id).where(StaffAccount.totp_sealed != ""))
+    )
+    without = [
+        u
+        for u in users
+        if any(role.name in staff.MONEY for role in u.roles) and u.id not in with_one
+    ]
+    state, found = (
+        (OK, _("all have one")) if not without else (WARN, _("%(n)s without", n=len(without)))
+    )
     advice = _("Each turns it on under « Mon compte ».") if without else ""
-    yield Check("second_factor", _("Second factor of administrators and accountants"), state, found, advice, len(without))
+    yield Check(
+        "second_factor",
+        _("Second factor of administrators and accountants"),
+        state,
+        found,
+        advice,
+        len(without),
+    )
 
 
 def _browsers() -> Iterator[Check]:

@@ -1,7 +1,10 @@
-"""A restored backup is believed only once everything in it agrees again; and it sends nothing by itself.
+"""A restored backup is believed only once everything in it agrees again; and it sends nothing by
+itself.
 
-Between the backup and the disaster labels were ordered, mails left, files went to the bank: the restored database does
-not know. So all sendings are held, what must not be repeated is doubted, and a person looks before he resumes.
+Between the backup and the disaster labels were ordered, mails left, files went to the bank: the
+restored database does
+not know. So all sendings are held, what must not be repeated is doubted, and a person looks before
+he resumes.
 """
 
 import tempfile
@@ -22,7 +25,9 @@ from services.workflow import Actor, Refused
 
 
 def into_here(app: Flask, path: Path, *, by: Actor) -> Restored:
-    """Restore into this installation's empty database and files, bring it to this version, hold the sendings, check everything."""
+    """Restore into this installation's empty database and files, bring it to this version, hold the
+    sendings, check everything.
+    """
     machine = app.extensions["comptoir"]
     with tempfile.TemporaryDirectory(prefix=backups.MAKING, dir=machine.data_dir) as folder:
         manifest = _known(backups.open_backup(path, Path(folder)))
@@ -33,7 +38,9 @@ def into_here(app: Flask, path: Path, *, by: Actor) -> Restored:
 
 
 def verify(app: Flask, path: Path) -> Restored:
-    """The same into a place of its own that goes away afterwards; this installation is left as it is."""
+    """The same into a place of its own that goes away afterwards; this installation is left as it
+    is.
+    """
     machine = app.extensions["comptoir"]
     with tempfile.TemporaryDirectory(prefix=backups.MAKING, dir=machine.data_dir) as folder:
         manifest = _known(backups.open_backup(path, Path(folder)))
@@ -46,32 +53,53 @@ def verify(app: Flask, path: Path) -> Restored:
 def _known(manifest: dict[str, Any]) -> dict[str, Any]:
     """A backup of a newer program is refused before anything is written. Raises Refused."""
     if manifest["revision"] > health.program_version():
-        raise Refused(_("This backup is of a newer version (%(version)s): bring Comptoir up to date first.", version=manifest["revision"]))
+        raise Refused(
+            _(
+                "This backup is of a newer version (%(version)s): bring Comptoir up to date first.",
+                version=manifest["revision"],
+            )
+        )
     return manifest
 
 
 def why_doubt(manifest: dict[str, Any]) -> str:
     made = datetime.fromisoformat(manifest["made_at"])
-    return _("the backup of %(day)s was restored; what waits may have left since", day=clock.paris(made).strftime("%d/%m/%Y %H:%M"))
+    return _(
+        "the backup of %(day)s was restored; what waits may have left since",
+        day=clock.paris(made).strftime("%d/%m/%Y %H:%M"),
+    )
 
 
 def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor) -> Restored:
     upgrade(directory=str(Path(app.root_path) / "migrations"))
-    report = Restored(datetime.fromisoformat(manifest["made_at"]), manifest["engine"], manifest["revision"], len(manifest["names"]) - 1,
-                      sum(manifest["counts"].values()))  # fmt: skip
+    report = Restored(
+        datetime.fromisoformat(manifest["made_at"]),
+        manifest["engine"],
+        manifest["revision"],
+        len(manifest["names"]) - 1,
+        sum(manifest["counts"].values()),
+    )
     db.session.remove()
     with unit_of_work():  # first of all: nothing may leave, whatever the checks below find
         outbox.hold(why_doubt(manifest), by=by)
         outbox.doubt_what_may_have_left()
-        numbering.leave_a_gap("CDE", 1_000)  # slips and files made since the backup bear the numbers that would come next
+        numbering.leave_a_gap(
+            "CDE", 1_000
+        )  # slips and files made since the backup bear the numbers that would come next
         for series in numbering.series("VIR-"):
             numbering.leave_a_gap(series, 100)
     there = {Path(piece).name for piece in manifest["names"] if piece.startswith("files/")}
     for look in (
-        lambda: backups.check_database(manifest, url), books.check,
-        lambda: [_("Cannot be opened by any key: %(place)s.", place=place) for place in keys.unreadable()],
-        lambda: [_("A stored file is missing: %(name)s.", name=missing) for missing in sorted(files.named() - there)],
-    ):  # fmt: skip
+        lambda: backups.check_database(manifest, url),
+        books.check,
+        lambda: [
+            _("Cannot be opened by any key: %(place)s.", place=place) for place in keys.unreadable()
+        ],
+        lambda: [
+            _("A stored file is missing: %(name)s.", name=missing)
+            for missing in sorted(files.named() - there)
+        ],
+    ):
         try:
             report.troubles += look()
         except Exception as error:  # a check that cannot be made is a trouble too

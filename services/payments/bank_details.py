@@ -1,4 +1,6 @@
-"""Where people are paid: IBAN checked, sealed, masked; a change is told to every address the person lately had."""
+"""Where people are paid: IBAN checked, sealed, masked; a change is told to every address the person
+lately had.
+"""
 
 from datetime import timedelta
 
@@ -8,7 +10,16 @@ from schwifty import BIC, IBAN
 from schwifty.exceptions import SchwiftyException
 from sqlalchemy import exists, select
 
-from models import BankDetails, Customer, Message, Offer, PayingAccount, PaymentState, SellerPayment, Site
+from models import (
+    BankDetails,
+    Customer,
+    Message,
+    Offer,
+    PayingAccount,
+    PaymentState,
+    SellerPayment,
+    Site,
+)
 from services import audit, clock, messages, retention, sealing, settings, workflow
 from services.people import customers
 from services.unit import db
@@ -26,18 +37,32 @@ _JOINED_LATELY = {"AL", "MD", "ME", "MK", "RS"}
 
 
 def check(words: str) -> IBAN:
-    """An IBAN of the SEPA zone whose keys are right (ISO 7064 mod 97, and the French RIB key). Raises Refused with the sentence."""
+    """An IBAN of the SEPA zone whose keys are right (ISO 7064 mod 97, and the French RIB key).
+    Raises Refused with the sentence.
+    """
     plain = "".join(c for c in words.upper() if c.isalnum())
     if plain.startswith("IBAN") and plain[4:6].isalpha():  # copied with its label
         plain = plain[4:]
     if not plain:
-        raise customers.Invalid("iban", _("Type your IBAN: it begins with FR76, on your bank's RIB."))
+        raise customers.Invalid(
+            "iban", _("Type your IBAN: it begins with FR76, on your bank's RIB.")
+        )
     try:
         iban = IBAN(plain, validate_bban=True)
-        if plain[:2] in _FRENCH_ELSEWHERE or not plain[4:].strip("0") or not (iban.account_code or "1").strip("0"):
+        if (
+            plain[:2] in _FRENCH_ELSEWHERE
+            or not plain[4:].strip("0")
+            or not (iban.account_code or "1").strip("0")
+        ):
             raise ValueError(plain[:2])
     except (SchwiftyException, ValueError):
-        raise customers.Invalid("iban", _("This IBAN has a mistake: one character is wrong or missing. Copy it from your bank's RIB.")) from None
+        raise customers.Invalid(
+            "iban",
+            _(
+                "This IBAN has a mistake: one character is wrong or missing. Copy it from your"
+                " bank's RIB."
+            ),
+        ) from None
     if not iban.in_sepa_zone and plain[:2] not in _JOINED_LATELY:
         raise customers.Invalid("iban", _("We can only pay to an account of the SEPA zone."))
     return iban
@@ -63,7 +88,11 @@ def why_wait(customer_id: int) -> str | None:
     if details is None or details.held_until is None or details.held_until <= clock.now():
         return None
     until = clock.paris(details.held_until)
-    return _("The IBAN was replaced: nothing is paid to it before %(day)s at %(time)s.", day=until.strftime("%d/%m"), time=until.strftime("%H:%M"))
+    return _(
+        "The IBAN was replaced: nothing is paid to it before %(day)s at %(time)s.",
+        day=until.strftime("%d/%m"),
+        time=until.strftime("%H:%M"),
+    )
 
 
 def opened(details: BankDetails) -> str:
@@ -72,41 +101,75 @@ def opened(details: BankDetails) -> str:
 
 
 def give(customer: Customer, words: str, holder: str, *, site: Site) -> BankDetails:
-    """Keep where a customer wants his money. A change is announced; who pays is told by `seller_payments.iban_given`."""
+    """Keep where a customer wants his money. A change is announced; who pays is told by
+    `seller_payments.iban_given`.
+    """
     iban = check(words)
     holder = " ".join(holder.split())[:70]
     if len(holder) < 2:
-        raise customers.Invalid("holder", _("Type the name of the account's holder, as the bank knows it."))
+        raise customers.Invalid(
+            "holder", _("Type the name of the account's holder, as the bank knows it.")
+        )
     details = of(customer.id)
     is_change = details is not None
     if details is None:
         details = BankDetails(customer_id=customer.id)
         db.session.add(details)
-    details.holder, details.iban_tail, details.country = holder, str(iban)[-4:], str(iban.country_code)
+    details.holder, details.iban_tail, details.country = (
+        holder,
+        str(iban)[-4:],
+        str(iban.country_code),
+    )
     details.iban_sealed = sealing.seal(str(iban), f"bank_details.iban:{customer.id}")
     details.bic = str(iban.bic or "")
-    # A stolen account is emptied by a new IBAN: it waits, unless the bank itself had refused the old one.
+    # A stolen account is emptied by a new IBAN: it waits, unless the bank itself had refused the
+    # old one.
     hours = settings.value("iban_hold_hours") if is_change and details.refused_at is None else 0
     details.held_until = clock.now() + timedelta(hours=hours) if hours else None
     details.changed_at, details.refused_at = clock.now(), None
-    workflow.record(customer, "change_iban" if is_change else "give_iban", by=customers.actor(customer), tail=details.iban_tail)
+    workflow.record(
+        customer,
+        "change_iban" if is_change else "give_iban",
+        by=customers.actor(customer),
+        tail=details.iban_tail,
+    )
     if is_change:
-        audit.note("iban_changed", by=customers.actor(customer), subject=f"customer {customer.id}", tail=details.iban_tail)
+        audit.note(
+            "iban_changed",
+            by=customers.actor(customer),
+            subject=f"customer {customer.id}",
+            tail=details.iban_tail,
+        )
     if is_change:
         for address in _addresses(customer):
-            messages.tell_address(address, "iban_changed", site=site, person=customer, tail=details.iban_tail, held_until=details.held_until or "")
+            messages.tell_address(
+                address,
+                "iban_changed",
+                site=site,
+                person=customer,
+                tail=details.iban_tail,
+                held_until=details.held_until or "",
+            )
     return details
 
 
 def _addresses(customer: Customer) -> set[str]:
-    """The e-mail address, and the one it replaced within a month: who stole an account changes both."""
+    """The e-mail address, and the one it replaced within a month: who stole an account changes
+    both.
+    """
     since = clock.now() - timedelta(days=30)
-    asked = select(Message.recipient).where(Message.customer_id == customer.id, Message.event == "email_change_asked", Message.created_at > since)
+    asked = select(Message.recipient).where(
+        Message.customer_id == customer.id,
+        Message.event == "email_change_asked",
+        Message.created_at > since,
+    )
     return {customer.email, *(address for address in db.session.scalars(asked) if address)}
 
 
 def keep_paying_account(account: PayingAccount, words: str) -> None:
-    """A vendor's own IBAN, typed by staff; empty keeps the one we have. Its BIC must be one, and of the same bank."""
+    """A vendor's own IBAN, typed by staff; empty keeps the one we have. Its BIC must be one, and of
+    the same bank.
+    """
     if words.strip():
         iban = check(words)
         account.iban_sealed = sealing.seal(str(iban), f"paying_account.iban:{account.vendor_id}")
@@ -121,9 +184,20 @@ def keep_paying_account(account: PayingAccount, words: str) -> None:
     try:
         BIC(typed)
     except SchwiftyException:
-        raise Refused(_("This BIC is wrong: 8 or 11 letters and digits, such as AGRIFRPP. Leave it empty to get the bank's own.")) from None
+        raise Refused(
+            _(
+                "This BIC is wrong: 8 or 11 letters and digits, such as AGRIFRPP. Leave it empty to"
+                " get the bank's own."
+            )
+        ) from None
     if known and typed[:6] != known[:6]:
-        raise Refused(_("This BIC is another bank's (%(known)s goes with this IBAN). Leave it empty to get the bank's own.", known=known))
+        raise Refused(
+            _(
+                "This BIC is another bank's (%(known)s goes with this IBAN). Leave it empty to get"
+                " the bank's own.",
+                known=known,
+            )
+        )
     account.bic = typed
 
 
@@ -131,14 +205,28 @@ def paying_iban(account: PayingAccount) -> str:
     return sealing.unseal(account.iban_sealed, f"paying_account.iban:{account.vendor_id}")
 
 
-_OWED = (PaymentState.held, PaymentState.awaiting_iban, PaymentState.to_pay, PaymentState.in_file, PaymentState.rejected)
+_OWED = (
+    PaymentState.held,
+    PaymentState.awaiting_iban,
+    PaymentState.to_pay,
+    PaymentState.in_file,
+    PaymentState.rejected,
+)
 retention.rule(
-    "ibans", _l("IBANs of sellers"), lambda: _l("%(n)s months after the last sale", n=settings.value("account_months")),
-    _l("To pay the next sale without asking again; transfer files keep theirs, sealed, ten years."), BankDetails,
+    "ibans",
+    _l("IBANs of sellers"),
+    lambda: _l("%(n)s months after the last sale", n=settings.value("account_months")),
+    _l("To pay the next sale without asking again; transfer files keep theirs, sealed, ten years."),
+    BankDetails,
     lambda now: select(BankDetails.customer_id).where(
         BankDetails.changed_at < now - retention.months(settings.value("account_months")),
-        ~exists().where(Offer.customer_id == BankDetails.customer_id, Offer.touched_at >= now - retention.months(settings.value("account_months"))),
-        ~exists().where(SellerPayment.customer_id == BankDetails.customer_id, SellerPayment.status.in_(_OWED)),
+        ~exists().where(
+            Offer.customer_id == BankDetails.customer_id,
+            Offer.touched_at >= now - retention.months(settings.value("account_months")),
+        ),
+        ~exists().where(
+            SellerPayment.customer_id == BankDetails.customer_id, SellerPayment.status.in_(_OWED)
+        ),
     ),
     retention.gone,
-)  # fmt: skip
+)

@@ -1,6 +1,8 @@
-"""Every cent, twice: transactions whose sides sum to zero, only ever added, each business fact once.
+"""Every cent, twice: transactions whose sides sum to zero, only ever added, each business fact
+once.
 
-A positive amount is a debit, a negative one a credit. What we owe a seller is the negative balance of his account.
+A positive amount is a debit, a negative one a credit. What we owe a seller is the negative balance
+of his account.
 """
 
 from dataclasses import dataclass
@@ -25,16 +27,32 @@ class Side:
     customer_id: int = 0
 
 
-def post(vendor_id: int, kind: str, reference: str, words: str, *sides: Side, by: Actor) -> LedgerTransaction:
-    """Write a transaction. The same kind and reference a second time is refused by the database; sides that do not balance are a bug."""
+def post(
+    vendor_id: int, kind: str, reference: str, words: str, *sides: Side, by: Actor
+) -> LedgerTransaction:
+    """Write a transaction. The same kind and reference a second time is refused by the database;
+    sides that do not balance are a bug.
+    """
     sides = tuple(side for side in sides if side.cents)
     if not sides or sum(side.cents for side in sides) != 0:
         raise ValueError(f"{kind} {reference} does not sum to zero")
-    transaction = LedgerTransaction(vendor_id=vendor_id, kind=kind, reference=reference, words=words[:200], by_name=by.name, at=clock.now())
+    transaction = LedgerTransaction(
+        vendor_id=vendor_id,
+        kind=kind,
+        reference=reference,
+        words=words[:200],
+        by_name=by.name,
+        at=clock.now(),
+    )
     db.session.add(transaction)
     db.session.flush()
     db.session.add_all(
-        Entry(transaction_id=transaction.id, account_id=account_id(vendor_id, side.kind, side.customer_id), cents=side.cents) for side in sides
+        Entry(
+            transaction_id=transaction.id,
+            account_id=account_id(vendor_id, side.kind, side.customer_id),
+            cents=side.cents,
+        )
+        for side in sides
     )
     return transaction
 
@@ -44,7 +62,11 @@ def account_id(vendor_id: int, kind: AccountKind, customer_id: int = 0) -> int:
     found = _find(vendor_id, kind, customer_id)
     if found is None:
         insert = (sqlite if is_sqlite() else postgresql).insert(Account)
-        db.session.execute(insert.values(vendor_id=vendor_id, kind=kind, customer_id=customer_id).on_conflict_do_nothing())
+        db.session.execute(
+            insert.values(
+                vendor_id=vendor_id, kind=kind, customer_id=customer_id
+            ).on_conflict_do_nothing()
+        )
         found = _find(vendor_id, kind, customer_id)
         assert found is not None
     return found
@@ -56,7 +78,11 @@ def balance(vendor_id: int, kind: AccountKind, customer_id: int = 0) -> int:
         db.session.scalar(
             select(func.sum(Entry.cents))
             .join(Account)
-            .where(Account.vendor_id == vendor_id, Account.kind == kind, Account.customer_id == customer_id)
+            .where(
+                Account.vendor_id == vendor_id,
+                Account.kind == kind,
+                Account.customer_id == customer_id,
+            )
         )
         or 0
     )
@@ -69,10 +95,18 @@ def owed(vendor_id: int, customer_id: int) -> int:
 
 def unbalanced() -> list[int]:
     """Transactions whose sides do not sum to zero: none, unless something is broken."""
-    sums = select(Entry.transaction_id).group_by(Entry.transaction_id).having(func.sum(Entry.cents) != 0)
+    sums = (
+        select(Entry.transaction_id)
+        .group_by(Entry.transaction_id)
+        .having(func.sum(Entry.cents) != 0)
+    )
     empty = select(LedgerTransaction.id).where(~LedgerTransaction.entries.any())
     return [*db.session.scalars(sums), *db.session.scalars(empty)]
 
 
 def _find(vendor_id: int, kind: AccountKind, customer_id: int) -> int | None:
-    return db.session.scalar(select(Account.id).where(Account.vendor_id == vendor_id, Account.kind == kind, Account.customer_id == customer_id))
+    return db.session.scalar(
+        select(Account.id).where(
+            Account.vendor_id == vendor_id, Account.kind == kind, Account.customer_id == customer_id
+        )
+    )

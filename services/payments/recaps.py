@@ -11,28 +11,75 @@ def payment_recap(vendor: Vendor, payments: Sequence[SellerPayment]) -> bytes:
     """« Export PDF » of what is to pay: for the accountant's files, with masked IBANs."""
     bank = seller_payments.bank_of(list(payments))
     rows = (
-        (p.offer.number, p.customer.name, bank_details.masked(bank.get(p.customer_id)), documents.day(p.received_at), money.text(p.amount_cents))
+        (
+            p.offer.number,
+            p.customer.name,
+            bank_details.masked(bank.get(p.customer_id)),
+            documents.day(p.received_at),
+            money.text(p.amount_cents),
+        )
         for p in payments
     )
-    return _recap(f"Paiement vendeurs – {vendor.name}", rows, len(payments), sum(p.amount_cents for p in payments))
+    return _recap(
+        f"Paiement vendeurs – {vendor.name}",
+        rows,
+        len(payments),
+        sum(p.amount_cents for p in payments),
+    )
 
 
 def batch_recap(batch: TransferBatch, lines: Sequence[tuple[TransferLine, Customer]]) -> bytes:
-    """The same of a file that was made: its number, its fingerprint, and what the bank said of each transfer."""
+    """The same of a file that was made: its number, its fingerprint, and what the bank said of each
+    transfer.
+    """
     rows = (
-        (line.end_to_end, f"{customer}", f"•••• {line.iban_tail}", workflow.words_of(line.status) + (f" : {line.reason}" if line.reason else ""), money.text(line.amount_cents))
+        (
+            line.end_to_end,
+            f"{customer}",
+            f"•••• {line.iban_tail}",
+            workflow.words_of(line.status) + (f" : {line.reason}" if line.reason else ""),
+            money.text(line.amount_cents),
+        )
         for line, customer in lines
-    )  # fmt: skip
-    return _recap(f"Fichier de virements {batch.number}", rows, batch.count, batch.total_cents, f"SHA-256 {batch.sha256}", "Réponse de la banque")
+    )
+    return _recap(
+        f"Fichier de virements {batch.number}",
+        rows,
+        batch.count,
+        batch.total_cents,
+        f"SHA-256 {batch.sha256}",
+        "Réponse de la banque",
+    )
 
 
-def _recap(title: str, rows: Iterable[tuple[str | None, ...]], count: int, cents: int, foot: str = "", fourth: str = "Réception") -> bytes:
+def _recap(
+    title: str,
+    rows: Iterable[tuple[str | None, ...]],
+    count: int,
+    cents: int,
+    foot: str = "",
+    fourth: str = "Réception",
+) -> bytes:
     pdf = documents.Page()
     pdf.foot = foot
     pdf.add_page()
     pdf.set_font("helvetica", "B", 15)
     pdf.cell_line(0, 9, documents.latin(title))
-    pdf.write_line(f"{count} transaction{'s' if count > 1 else ''} · {money.text(cents)} · édité le {documents.moment(clock.now())}", 10)
+    pdf.write_line(
+        f"{count} transaction{'s' if count > 1 else ''} · {money.text(cents)} · édité le"
+        f" {documents.moment(clock.now())}",
+        10,
+    )
     pdf.ln(2)
-    documents.grid(pdf, (("ID vendeur", 32, "L"), ("Vendeur", 54, "L"), ("IBAN", 32, "L"), (fourth, 40, "L"), ("Montant à payer", 28, "R")), rows)
+    documents.grid(
+        pdf,
+        (
+            ("ID vendeur", 32, "L"),
+            ("Vendeur", 54, "L"),
+            ("IBAN", 32, "L"),
+            (fourth, 40, "L"),
+            ("Montant à payer", 28, "R"),
+        ),
+        rows,
+    )
     return pdf.done()

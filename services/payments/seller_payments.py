@@ -1,6 +1,8 @@
-"""What we owe the people who sold to us: held, waiting for an IBAN, to pay, in a file, paid or sent back.
+"""What we owe the people who sold to us: held, waiting for an IBAN, to pay, in a file, paid or sent
+back.
 
-`review` is asked each time something changed (the reception ends, the seller answers, an IBAN comes) and puts a
+`review` is asked each time something changed (the reception ends, the seller answers, an IBAN
+comes) and puts a
 payment where it belongs; the ledger says what is owed, this says how far it is on its way.
 """
 
@@ -11,7 +13,18 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload
 
-from models import BankDetails, Customer, Offer, OfferState, PaymentMeans, PaymentState, SellerPayment, TransferBatch, TransferLine, TransferState
+from models import (
+    BankDetails,
+    Customer,
+    Offer,
+    OfferState,
+    PaymentMeans,
+    PaymentState,
+    SellerPayment,
+    TransferBatch,
+    TransferLine,
+    TransferState,
+)
 from services import clock, messages, sealing, webhooks, workflow
 from services.payments import bank_details, store_credit
 from services.people import sites
@@ -31,9 +44,13 @@ workflow.name_states(
 )
 # The same states, as the seller reads them.
 SELLER_WORDS = {
-    S.held: _l("Under way"), S.awaiting_iban: _l("Give your IBAN"), S.to_pay: _l("Payment being prepared"),
-    S.in_file: _l("Paid, the bank may take a few days"), S.paid: _l("Paid"), S.rejected: _l("Transfer sent back, check your IBAN"),
-}  # fmt: skip
+    S.held: _l("Under way"),
+    S.awaiting_iban: _l("Give your IBAN"),
+    S.to_pay: _l("Payment being prepared"),
+    S.in_file: _l("Paid, the bank may take a few days"),
+    S.paid: _l("Paid"),
+    S.rejected: _l("Transfer sent back, check your IBAN"),
+}
 
 _ANYONE = (STAFF, CUSTOMER, TIME)
 
@@ -42,9 +59,11 @@ def _has_amount(payment: SellerPayment) -> str | None:
     return None if payment.amount_cents else _("There is nothing to pay.")
 
 
+# ruff: disable[E501]
 PAYMENT = Workflow(
     "seller_payment",
-    #    verb        label                              from                                          to                only if       by
+    # verb        label                              from
+    # to                only if       by
     Move("hold",     _l("Held"),                        {S.awaiting_iban, S.to_pay},                  S.held,           None,         _ANYONE),
     Move("await",    _l("Waiting for an IBAN"),         {S.held, S.to_pay, S.rejected},               S.awaiting_iban,  _has_amount,  _ANYONE),
     Move("release",  _l("To pay"),                      {S.held, S.awaiting_iban},                    S.to_pay,         _has_amount,  _ANYONE),
@@ -55,19 +74,28 @@ PAYMENT = Workflow(
     Move("credit",   _l("Paid in store credit"),        {S.held, S.awaiting_iban, S.to_pay},          S.paid,           _has_amount,  _ANYONE),
     Move("nothing",  _l("Nothing to pay"),              {S.held, S.awaiting_iban, S.to_pay},          S.paid,           None,         _ANYONE),
 )  # fmt: skip
+# ruff: enable[E501]
 workflow.VERBS.update({move.verb: move.label for move in PAYMENT.moves})
 workflow.VERBS.update(choose_means=_l("Means of payment chosen"))
 ON_ITS_WAY = (S.in_file, S.paid)
 
 
 def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -> SellerPayment:
-    """Put the payment of a received offer where it belongs: `blockers` are the reasons, in words, why nothing may be paid yet."""
+    """Put the payment of a received offer where it belongs: `blockers` are the reasons, in words,
+    why nothing may be paid yet.
+    """
     payment = offer.payment
     if payment is None:
         payment = SellerPayment(
-            vendor_id=offer.vendor_id, offer=offer, customer_id=offer.customer_id, status=S.held, amount_cents=amount_cents, means=offer.means,
-            received_at=offer.received_at or clock.now(), attempts=0,
-        )  # fmt: skip
+            vendor_id=offer.vendor_id,
+            offer=offer,
+            customer_id=offer.customer_id,
+            status=S.held,
+            amount_cents=amount_cents,
+            means=offer.means,
+            received_at=offer.received_at or clock.now(),
+            attempts=0,
+        )
         db.session.add(payment)
         db.session.flush()
     if payment.status in ON_ITS_WAY:
@@ -78,7 +106,11 @@ def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -
     if payment.held_by and by.kind != STAFF:  # a person keeps it back: only a person lets it go on
         return payment
     payment.held_by = ""
-    payment.iban_wait = (bank_details.why_wait(payment.customer_id) or "") if payment.means is PaymentMeans.transfer and amount_cents else ""
+    payment.iban_wait = (
+        (bank_details.why_wait(payment.customer_id) or "")
+        if payment.means is PaymentMeans.transfer and amount_cents
+        else ""
+    )
     payment.held_reason = " ".join(blockers)
     if blockers or payment.iban_wait:
         if payment.status is not S.held:
@@ -98,9 +130,16 @@ def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -
 
 
 def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
-    """The seller says how he wants to be paid; credit is given at once when everything else is settled."""
+    """The seller says how he wants to be paid; credit is given at once when everything else is
+    settled.
+    """
     payment = offer.payment
-    if offer.status not in (OfferState.to_check, OfferState.second_chance, OfferState.accepted, OfferState.received):
+    if offer.status not in (
+        OfferState.to_check,
+        OfferState.second_chance,
+        OfferState.accepted,
+        OfferState.received,
+    ):
         raise Refused(_("This sale is over: the means of payment no longer changes."))
     if payment and payment.status in ON_ITS_WAY:
         raise Refused(_("The payment has already left: the means of payment no longer changes."))
@@ -109,13 +148,21 @@ def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
     offer.means = means
     workflow.record(offer, "choose_means", by=by, means=workflow.words_of(means))
     if payment is not None:
-        review(offer, payment.amount_cents, [payment.held_reason] if payment.held_reason else [], by=by)
+        review(
+            offer, payment.amount_cents, [payment.held_reason] if payment.held_reason else [], by=by
+        )
 
 
 def iban_given(customer: Customer) -> int:
-    """An IBAN came: what waited for it is to pay, and what was to pay to another one may have to wait. Returns how many sales moved."""
+    """An IBAN came: what waited for it is to pay, and what was to pay to another one may have to
+    wait. Returns how many sales moved.
+    """
     states = (S.awaiting_iban, S.to_pay)
-    rows = db.session.scalars(select(SellerPayment).where(SellerPayment.customer_id == customer.id, SellerPayment.status.in_(states))).all()
+    rows = db.session.scalars(
+        select(SellerPayment).where(
+            SellerPayment.customer_id == customer.id, SellerPayment.status.in_(states)
+        )
+    ).all()
     waiting = [payment.status is S.awaiting_iban for payment in rows]
     for payment in rows:
         review(payment.offer, payment.amount_cents, [], by=CLOCK)
@@ -148,7 +195,9 @@ def wait_if_replaced(payment: SellerPayment, *, by: Actor) -> None:
 
 
 def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
-    """« Retenir »: a person keeps a payment back, with the reason; `reception.review` lets it go on."""
+    """« Retenir »: a person keeps a payment back, with the reason; `reception.review` lets it go
+    on.
+    """
     if not reason.strip():
         raise Refused(_("Write why the payment is held."))
     PAYMENT.fire(payment, "hold", by=by, reason=reason.strip())
@@ -156,13 +205,17 @@ def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
 
 
 def usable(customer_id: int) -> bool:
-    """Whether we may send money to the IBAN we have: there is one, and the bank did not send the last transfer back."""
+    """Whether we may send money to the IBAN we have: there is one, and the bank did not send the
+    last transfer back.
+    """
     details = bank_details.of(customer_id)
     return details is not None and details.refused_at is None
 
 
 def try_again(payment: SellerPayment, *, by: Actor) -> None:
-    """Pay to the same IBAN again: the bank sent the transfer back for a reason that was not the account's."""
+    """Pay to the same IBAN again: the bank sent the transfer back for a reason that was not the
+    account's.
+    """
     if payment.status is not S.awaiting_iban or not payment.reject_reason:
         raise Refused(_("Only a transfer that came back can be tried again."))
     details = bank_details.of(payment.customer_id)
@@ -172,27 +225,41 @@ def try_again(payment: SellerPayment, *, by: Actor) -> None:
     review(payment.offer, payment.amount_cents, [], by=by)
 
 
-def sent_back(payment: SellerPayment, line: TransferLine, *, is_about_the_account: bool, by: Actor) -> None:
-    """The bank sent a transfer back. When it is about the account the seller is told, and whatever waits for this account stops;
-    else it is the shop's to mend, and to pay again."""
+def sent_back(
+    payment: SellerPayment, line: TransferLine, *, is_about_the_account: bool, by: Actor
+) -> None:
+    """The bank sent a transfer back. When it is about the account the seller is told, and whatever
+    waits for this account stops;
+    else it is the shop's to mend, and to pay again.
+    """
     if payment.status is S.paid:  # it had been executed: the sale is open again
         workflow.flow_of(payment.offer).fire(payment.offer, "reopen", by=by)
     PAYMENT.fire(payment, "reject", by=by, reason=line.reason)
     payment.reject_reason, payment.told_at, payment.paid_at = line.reason, None, None
     PAYMENT.fire(payment, "await", by=by)
     details = bank_details.of(payment.customer_id)
-    tried = details is not None and bank_details.opened(details) == sealing.unseal(line.iban_sealed, f"transfer_line.iban:{line.end_to_end}")
+    tried = details is not None and bank_details.opened(details) == sealing.unseal(
+        line.iban_sealed, f"transfer_line.iban:{line.end_to_end}"
+    )
     if is_about_the_account and tried:
         assert details is not None
         details.refused_at = clock.now()
         for other in db.session.scalars(
-            select(SellerPayment).where(SellerPayment.customer_id == payment.customer_id, SellerPayment.status == S.to_pay)
+            select(SellerPayment).where(
+                SellerPayment.customer_id == payment.customer_id, SellerPayment.status == S.to_pay
+            )
         ).all():
             PAYMENT.fire(other, "await", by=by)
         messages.tell(
-            payment.customer, "transfer_sent_back", site=payment.offer.site, offer=payment.offer, amount=line.amount_cents, reason=line.reason,
-            tail=line.iban_tail, link=f"{sites.address(payment.offer.site)}/compte#iban",
-        )  # fmt: skip
+            payment.customer,
+            "transfer_sent_back",
+            site=payment.offer.site,
+            offer=payment.offer,
+            amount=line.amount_cents,
+            reason=line.reason,
+            tail=line.iban_tail,
+            link=f"{sites.address(payment.offer.site)}/compte#iban",
+        )
     elif details is not None and details.refused_at is None:
         PAYMENT.fire(payment, "release", by=by)
         wait_if_replaced(payment, by=by)
@@ -204,7 +271,9 @@ def executed(payments: list[SellerPayment], *, by: Actor) -> None:
     for payment in payments:
         payment.paid_at = now
     PAYMENT.fire_all(payments, "execute", by=by)
-    for payment in payments if payments and webhooks.is_heard(payments[0].vendor_id, "buyback.paid") else ():  # a batch is of one vendor
+    for payment in (
+        payments if payments and webhooks.is_heard(payments[0].vendor_id, "buyback.paid") else ()
+    ):  # a batch is of one vendor
         webhooks.tell(payment.vendor_id, "buyback.paid", {"number": payment.offer.number})
     open_offers = [p.offer for p in payments if p.offer.status is OfferState.received]
     if open_offers:
@@ -213,15 +282,23 @@ def executed(payments: list[SellerPayment], *, by: Actor) -> None:
 
 def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
     offer = payment.offer
-    given = store_credit.pay_out(payment.vendor_id, payment.customer, payment.amount_cents, f"{offer.number}", by=by)
+    given = store_credit.pay_out(
+        payment.vendor_id, payment.customer, payment.amount_cents, f"{offer.number}", by=by
+    )
     payment.paid_at = payment.told_at = clock.now()
     PAYMENT.fire(payment, "credit", by=by, amount_cents=given)
     webhooks.tell(payment.vendor_id, "buyback.paid", {"number": offer.number})
     workflow.flow_of(offer).fire(offer, "settle", by=by)
     messages.tell(
-        payment.customer, "credit_given", site=offer.site, offer=offer, amount=payment.amount_cents, given=given,
-        left=store_credit.balance(payment.vendor_id, payment.customer_id), link=f"{sites.address(offer.site)}/compte#bon",
-    )  # fmt: skip
+        payment.customer,
+        "credit_given",
+        site=offer.site,
+        offer=offer,
+        amount=payment.amount_cents,
+        given=given,
+        left=store_credit.balance(payment.vendor_id, payment.customer_id),
+        link=f"{sites.address(offer.site)}/compte#bon",
+    )
 
 
 # ── telling, in small units, after the file ──
@@ -229,11 +306,19 @@ def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
 
 def untold(limit: int = 500) -> list[int]:
     """Payments whose file is ready and whose seller was not told yet."""
-    ready = select(TransferLine.payment_id).join(TransferBatch).where(TransferBatch.sha256 != "", TransferLine.status != TransferState.sent_back)
+    ready = (
+        select(TransferLine.payment_id)
+        .join(TransferBatch)
+        .where(TransferBatch.sha256 != "", TransferLine.status != TransferState.sent_back)
+    )
     return list(
         db.session.scalars(
             select(SellerPayment.id)
-            .where(SellerPayment.status.in_(ON_ITS_WAY), SellerPayment.told_at.is_(None), SellerPayment.id.in_(ready))
+            .where(
+                SellerPayment.status.in_(ON_ITS_WAY),
+                SellerPayment.told_at.is_(None),
+                SellerPayment.id.in_(ready),
+            )
             .limit(limit)
         )
     )
@@ -243,14 +328,25 @@ def tell_paid(payment: SellerPayment) -> None:
     """« Payé, la banque peut prendre quelques jours »; once."""
     if payment.told_at is not None or payment.status not in ON_ITS_WAY:
         return
-    line = db.session.scalars(select(TransferLine).where(TransferLine.payment_id == payment.id).order_by(TransferLine.id.desc()).limit(1)).first()
+    line = db.session.scalars(
+        select(TransferLine)
+        .where(TransferLine.payment_id == payment.id)
+        .order_by(TransferLine.id.desc())
+        .limit(1)
+    ).first()
     payment.told_at = clock.now()
     if line is None:
         return
     messages.tell(
-        payment.customer, "payment_sent", site=payment.offer.site, offer=payment.offer, amount=line.amount_cents, tail=line.iban_tail,
-        reference=line.end_to_end, link=f"{sites.address(payment.offer.site)}/ventes/{payment.offer.number}",
-    )  # fmt: skip
+        payment.customer,
+        "payment_sent",
+        site=payment.offer.site,
+        offer=payment.offer,
+        amount=line.amount_cents,
+        tail=line.iban_tail,
+        reference=line.end_to_end,
+        link=f"{sites.address(payment.offer.site)}/ventes/{payment.offer.number}",
+    )
 
 
 # ── questions ──
@@ -258,23 +354,39 @@ def tell_paid(payment: SellerPayment) -> None:
 
 def counts(vendor_ids: list[int] | None = None) -> dict[PaymentState, tuple[int, int]]:
     """How many payments, and how many cents, in each state."""
-    rows = select(SellerPayment.status, func.count(SellerPayment.id), func.sum(SellerPayment.amount_cents)).group_by(SellerPayment.status)
+    rows = select(
+        SellerPayment.status, func.count(SellerPayment.id), func.sum(SellerPayment.amount_cents)
+    ).group_by(SellerPayment.status)
     if vendor_ids is not None:
         rows = rows.where(SellerPayment.vendor_id.in_(vendor_ids))
     return {state: (count, int(total or 0)) for state, count, total in db.session.execute(rows)}
 
 
 def to_pay_count() -> int:
-    return db.session.scalar(select(func.count(SellerPayment.id)).where(SellerPayment.status == S.to_pay)) or 0
+    return (
+        db.session.scalar(
+            select(func.count(SellerPayment.id)).where(SellerPayment.status == S.to_pay)
+        )
+        or 0
+    )
 
 
 def bank_of(payments: list[SellerPayment]) -> dict[int, BankDetails]:
     """The bank details of the sellers of a page, in one read."""
     ids = {p.customer_id for p in payments}
-    return {d.customer_id: d for d in db.session.scalars(select(BankDetails).where(BankDetails.customer_id.in_(ids)))} if ids else {}
+    return (
+        {
+            d.customer_id: d
+            for d in db.session.scalars(select(BankDetails).where(BankDetails.customer_id.in_(ids)))
+        }
+        if ids
+        else {}
+    )
 
 
-def page(vendor_id: int, state: PaymentState, number: int = 1, size: int = 50) -> list[SellerPayment]:
+def page(
+    vendor_id: int, state: PaymentState, number: int = 1, size: int = 50
+) -> list[SellerPayment]:
     """Payments of a vendor in a state, the oldest reception first."""
     return list(
         db.session.scalars(

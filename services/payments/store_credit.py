@@ -1,4 +1,6 @@
-"""« Bon d'achat »: what a seller chose to be paid with, kept in the ledger, worth more by a bonus, never negative."""
+"""« Bon d'achat »: what a seller chose to be paid with, kept in the ledger, worth more by a bonus,
+never negative.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,26 +23,47 @@ def bonus_of(amount_cents: int) -> int:
     return money.share(amount_cents, settings.value("credit_bonus_percent") * 100)
 
 
-def pay_out(vendor_id: int, customer: Customer, amount_cents: int, reference: str, *, by: Actor) -> int:
+def pay_out(
+    vendor_id: int, customer: Customer, amount_cents: int, reference: str, *, by: Actor
+) -> int:
     """Turn what is owed into credit, with its bonus; returns the credit given, in cents."""
     bonus = bonus_of(amount_cents)
     ledger.post(
-        vendor_id, "store_credit", reference, _("Store credit for %(reference)s", reference=reference),
-        Side(K.seller, amount_cents, customer.id), Side(K.bonus, bonus), Side(K.store_credit, -(amount_cents + bonus), customer.id), by=by,
-    )  # fmt: skip
+        vendor_id,
+        "store_credit",
+        reference,
+        _("Store credit for %(reference)s", reference=reference),
+        Side(K.seller, amount_cents, customer.id),
+        Side(K.bonus, bonus),
+        Side(K.store_credit, -(amount_cents + bonus), customer.id),
+        by=by,
+    )
     return amount_cents + bonus
 
 
-def spend(vendor_id: int, customer: Customer, amount_cents: int, reference: str, *, by: Actor) -> None:
-    """Use credit in a purchase. Raises Refused when there is not enough: the account is locked while it is read."""
-    db.session.execute(select(Account.id).where(Account.id == ledger.account_id(vendor_id, K.store_credit, customer.id)).with_for_update())
+def spend(
+    vendor_id: int, customer: Customer, amount_cents: int, reference: str, *, by: Actor
+) -> None:
+    """Use credit in a purchase. Raises Refused when there is not enough: the account is locked
+    while it is read.
+    """
+    db.session.execute(
+        select(Account.id)
+        .where(Account.id == ledger.account_id(vendor_id, K.store_credit, customer.id))
+        .with_for_update()
+    )
     left = balance(vendor_id, customer.id)
     if amount_cents <= 0 or amount_cents > left:
         raise Refused(_("There is only %(left)s of credit left.", left=money.text(left)))
     ledger.post(
-        vendor_id, "credit_spent", reference, _("Credit used for %(reference)s", reference=reference),
-        Side(K.store_credit, amount_cents, customer.id), Side(K.bank, -amount_cents), by=by,
-    )  # fmt: skip
+        vendor_id,
+        "credit_spent",
+        reference,
+        _("Credit used for %(reference)s", reference=reference),
+        Side(K.store_credit, amount_cents, customer.id),
+        Side(K.bank, -amount_cents),
+        by=by,
+    )
 
 
 def balance(vendor_id: int, customer_id: int) -> int:
@@ -57,7 +80,9 @@ class Purse:
 
 def purses(customer: Customer) -> list[Purse]:
     """A customer's credit with each vendor, and what moved it, newest first."""
-    accounts = db.session.scalars(select(Account).where(Account.kind == K.store_credit, Account.customer_id == customer.id)).all()
+    accounts = db.session.scalars(
+        select(Account).where(Account.kind == K.store_credit, Account.customer_id == customer.id)
+    ).all()
     found = []
     for account in accounts:
         rows = db.session.execute(
@@ -67,6 +92,11 @@ def purses(customer: Customer) -> list[Purse]:
             .order_by(Entry.id.desc())
             .limit(50)
         ).all()
-        left = -(db.session.scalar(select(func.sum(Entry.cents)).where(Entry.account_id == account.id)) or 0)
-        found.append(Purse(db.session.get_one(Vendor, account.vendor_id), left, [tuple(row) for row in rows]))
+        left = -(
+            db.session.scalar(select(func.sum(Entry.cents)).where(Entry.account_id == account.id))
+            or 0
+        )
+        found.append(
+            Purse(db.session.get_one(Vendor, account.vendor_id), left, [tuple(row) for row in rows])
+        )
     return found

@@ -1,7 +1,10 @@
-"""Transfer files: « PAIEMENT » makes one file of all that is to pay, the bank's answer says what became of each transfer.
+"""Transfer files: « PAIEMENT » makes one file of all that is to pay, the bank's answer says what
+became of each transfer.
 
-The unit takes the number, freezes the accounts and writes the ledger; the bytes are made afterwards, with no
-transaction open, checked twice, and kept. They depend on frozen rows only: made again after a crash, they are the same.
+The unit takes the number, freezes the accounts and writes the ledger; the bytes are made
+afterwards, with no
+transaction open, checked twice, and kept. They depend on frozen rows only: made again after a
+crash, they are the same.
 """
 
 import hashlib
@@ -78,39 +81,62 @@ def totals(vendor_id: int) -> tuple[int, int]:
     """« Nombre de transactions » and total, in cents, of what the next file would pay."""
     most = (
         select(SellerPayment.amount_cents)
-        .where(SellerPayment.vendor_id == vendor_id, SellerPayment.status == PaymentState.to_pay, ~_waits())
+        .where(
+            SellerPayment.vendor_id == vendor_id,
+            SellerPayment.status == PaymentState.to_pay,
+            ~_waits(),
+        )
         .order_by(SellerPayment.received_at, SellerPayment.id)
         .limit(MOST)
         .subquery()
     )
-    count, total = db.session.execute(select(func.count(), func.sum(most.c.amount_cents)).select_from(most)).one()
+    count, total = db.session.execute(
+        select(func.count(), func.sum(most.c.amount_cents)).select_from(most)
+    ).one()
     return count, int(total or 0)
 
 
 def _waits() -> Any:
-    """The last line before money leaves: whatever moved a payment here, nothing goes to an IBAN that was just replaced."""
-    return exists().where(BankDetails.customer_id == SellerPayment.customer_id, BankDetails.held_until > clock.now())
+    """The last line before money leaves: whatever moved a payment here, nothing goes to an IBAN
+    that was just replaced.
+    """
+    return exists().where(
+        BankDetails.customer_id == SellerPayment.customer_id, BankDetails.held_until > clock.now()
+    )
 
 
 def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> TransferBatch:
-    """« Valider »: one file of everything to pay. `seen` is the count and total the person had on screen: other figures are refused.
+    """« Valider »: one file of everything to pay. `seen` is the count and total the person had on
+    screen: other figures are refused.
 
-    Two people at once make one file: the number is taken first, and who comes second finds nothing left.
+    Two people at once make one file: the number is taken first, and who comes second finds nothing
+    left.
     """
     if word.strip().upper() != WORD:
         raise Refused(_("Type PAIEMENT in the field to confirm: nothing was paid."))
     if outbox.held() is not None:
-        raise Refused(_("Sendings are held since a restore: look first at what the bank was given since the backup, then resume under « Tâches »."))
+        raise Refused(
+            _(
+                "Sendings are held since a restore: look first at what the bank was given since the"
+                " backup, then resume under « Tâches »."
+            )
+        )
     account = db.session.get(PayingAccount, vendor.id)
     if account is None or not account.iban_sealed:
-        raise Refused(_("Give the IBAN that pays first: « Paramétrages divers → Compte de paiement »."))
+        raise Refused(
+            _("Give the IBAN that pays first: « Paramétrages divers → Compte de paiement ».")
+        )
     now = clock.now()
     month = clock.paris(now).strftime("%Y-%m")
     number = f"VIR-{month}-{numbering.take(f'VIR-{month}'):04d}"
     payments = list(
         db.session.scalars(
             select(SellerPayment)
-            .where(SellerPayment.vendor_id == vendor.id, SellerPayment.status == PaymentState.to_pay, ~_waits())
+            .where(
+                SellerPayment.vendor_id == vendor.id,
+                SellerPayment.status == PaymentState.to_pay,
+                ~_waits(),
+            )
             .order_by(SellerPayment.received_at, SellerPayment.id)
             .limit(MOST)
             .with_for_update()
@@ -119,58 +145,118 @@ def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> 
     if not payments:
         raise Refused(_("There is nothing to pay any more: somebody made the file just now."))
     if (len(payments), sum(p.amount_cents for p in payments)) != seen:
-        raise Refused(_("The list changed since this page was shown: look at the new total, then type PAIEMENT again."))
+        raise Refused(
+            _(
+                "The list changed since this page was shown: look at the new total, then type"
+                " PAIEMENT again."
+            )
+        )
     details = {
-        d.customer_id: d for d in db.session.scalars(select(BankDetails).where(BankDetails.customer_id.in_({p.customer_id for p in payments})))
+        d.customer_id: d
+        for d in db.session.scalars(
+            select(BankDetails).where(
+                BankDetails.customer_id.in_({p.customer_id for p in payments})
+            )
+        )
     }
-    numbers = {o.id: o.number for o in db.session.scalars(select(Offer).where(Offer.id.in_({p.offer_id for p in payments})))}
+    numbers = {
+        o.id: o.number
+        for o in db.session.scalars(
+            select(Offer).where(Offer.id.in_({p.offer_id for p in payments}))
+        )
+    }
     batch = TransferBatch(
-        vendor_id=vendor.id, number=number, status=B.preparing, count=len(payments), total_cents=seen[1], schema=account.schema.value,
-        holder=account.holder or vendor.legal_name or vendor.name, iban_sealed="", iban_tail=account.iban_tail, bic=account.bic,
-        execution_on=sepa.banking_day(clock.paris(now).date() + timedelta(days=1)), created_at=now, by_name=by.name,
-    )  # fmt: skip
+        vendor_id=vendor.id,
+        number=number,
+        status=B.preparing,
+        count=len(payments),
+        total_cents=seen[1],
+        schema=account.schema.value,
+        holder=account.holder or vendor.legal_name or vendor.name,
+        iban_sealed="",
+        iban_tail=account.iban_tail,
+        bic=account.bic,
+        execution_on=sepa.banking_day(clock.paris(now).date() + timedelta(days=1)),
+        created_at=now,
+        by_name=by.name,
+    )
     db.session.add(batch)
     db.session.flush()
-    batch.iban_sealed = sealing.seal(bank_details.paying_iban(account), f"transfer_batch.iban:{batch.number}")
+    batch.iban_sealed = sealing.seal(
+        bank_details.paying_iban(account), f"transfer_batch.iban:{batch.number}"
+    )
     seller_payments.PAYMENT.fire_all(payments, "batch", by=by, file=number)
     for payment in payments:
         detail = details[payment.customer_id]
         payment.attempts += 1
-        reference = str(numbers[payment.offer_id]) + (f"-{payment.attempts}" if payment.attempts > 1 else "")
+        reference = str(numbers[payment.offer_id]) + (
+            f"-{payment.attempts}" if payment.attempts > 1 else ""
+        )
         db.session.add(
             TransferLine(
-                batch_id=batch.id, payment_id=payment.id, end_to_end=reference, status=T.sent, amount_cents=payment.amount_cents, holder=detail.holder,
-                iban_sealed=sealing.seal(bank_details.opened(detail), f"transfer_line.iban:{reference}"), iban_tail=detail.iban_tail, bic=detail.bic,
+                batch_id=batch.id,
+                payment_id=payment.id,
+                end_to_end=reference,
+                status=T.sent,
+                amount_cents=payment.amount_cents,
+                holder=detail.holder,
+                iban_sealed=sealing.seal(
+                    bank_details.opened(detail), f"transfer_line.iban:{reference}"
+                ),
+                iban_tail=detail.iban_tail,
+                bic=detail.bic,
                 reason="",
             )
-        )  # fmt: skip
+        )
     ledger.post(
-        vendor.id, "transfer_file", number, _("Transfer file %(number)s", number=number),
-        *(Side(K.seller, p.amount_cents, p.customer_id) for p in payments), Side(K.transfers, -batch.total_cents), by=by,
-    )  # fmt: skip
+        vendor.id,
+        "transfer_file",
+        number,
+        _("Transfer file %(number)s", number=number),
+        *(Side(K.seller, p.amount_cents, p.customer_id) for p in payments),
+        Side(K.transfers, -batch.total_cents),
+        by=by,
+    )
     workflow.record(batch, "validate", by=by, transfers=batch.count, total_cents=batch.total_cents)
     outbox.add("transfer_file", f"transfer_file:{batch.id}", batch=batch.id)
     return batch
 
 
 def _make(payload: dict, key: str) -> str:
-    """Write the file, check it twice, keep it sealed; answers its name and the fingerprint of its bytes."""
+    """Write the file, check it twice, keep it sealed; answers its name and the fingerprint of its
+    bytes.
+    """
     batch = db.session.get_one(TransferBatch, payload["batch"])
-    lines = db.session.scalars(select(TransferLine).where(TransferLine.batch_id == batch.id).order_by(TransferLine.id)).all()
+    lines = db.session.scalars(
+        select(TransferLine).where(TransferLine.batch_id == batch.id).order_by(TransferLine.id)
+    ).all()
     what = _("Payment of your games")
     file = sepa.TransferFile(
-        message_id=batch.number, created_at=batch.created_at, holder=batch.holder,
-        iban=sealing.unseal(batch.iban_sealed, f"transfer_batch.iban:{batch.number}"), bic=batch.bic, execution_on=batch.execution_on, schema=batch.schema,
+        message_id=batch.number,
+        created_at=batch.created_at,
+        holder=batch.holder,
+        iban=sealing.unseal(batch.iban_sealed, f"transfer_batch.iban:{batch.number}"),
+        bic=batch.bic,
+        execution_on=batch.execution_on,
+        schema=batch.schema,
         transfers=tuple(
-            sepa.Transfer(line.end_to_end, line.holder, sealing.unseal(line.iban_sealed, f"transfer_line.iban:{line.end_to_end}"), line.bic,
-                          line.amount_cents, f"{what} {line.end_to_end}")
+            sepa.Transfer(
+                line.end_to_end,
+                line.holder,
+                sealing.unseal(line.iban_sealed, f"transfer_line.iban:{line.end_to_end}"),
+                line.bic,
+                line.amount_cents,
+                f"{what} {line.end_to_end}",
+            )
             for line in lines
         ),
-    )  # fmt: skip
+    )
     number, meant = batch.number, (batch.count, batch.total_cents)
     db.session.rollback()
     if (len(file.transfers), sum(t.cents for t in file.transfers)) != meant:
-        raise GatewayError(f"{number}: its lines do not add up to what was validated", permanent=True)
+        raise GatewayError(
+            f"{number}: its lines do not add up to what was validated", permanent=True
+        )
     try:
         data = sepa.write(file)
         sepa.check(data, file)
@@ -194,10 +280,16 @@ outbox.handles("transfer_file", call=_make, record=_made)
 
 
 def cancel(batch: TransferBatch, *, by: Actor) -> None:
-    """A file that could not be made: nothing had left, its payments are to pay again, the ledger says so."""
+    """A file that could not be made: nothing had left, its payments are to pay again, the ledger
+    says so.
+    """
     BATCH.fire(batch, "cancel", by=by, why=batch.error)
     payments = list(
-        db.session.scalars(select(SellerPayment).where(SellerPayment.id.in_({line.payment_id for line in batch.lines})).with_for_update())
+        db.session.scalars(
+            select(SellerPayment)
+            .where(SellerPayment.id.in_({line.payment_id for line in batch.lines}))
+            .with_for_update()
+        )
     )
     TRANSFER.fire_all(batch.lines, "sent_back", by=by)
     for line in batch.lines:
@@ -206,18 +298,30 @@ def cancel(batch: TransferBatch, *, by: Actor) -> None:
     for payment in payments:
         seller_payments.wait_if_replaced(payment, by=by)
     ledger.post(
-        batch.vendor_id, "transfer_file_cancelled", batch.number, _("Cancelled: %(number)s", number=batch.number), Side(K.transfers, batch.total_cents),
-        *(Side(K.seller, -p.amount_cents, p.customer_id) for p in payments), by=by,
-    )  # fmt: skip
+        batch.vendor_id,
+        "transfer_file_cancelled",
+        batch.number,
+        _("Cancelled: %(number)s", number=batch.number),
+        Side(K.transfers, batch.total_cents),
+        *(Side(K.seller, -p.amount_cents, p.customer_id) for p in payments),
+        by=by,
+    )
 
 
 def content(batch: TransferBatch) -> bytes:
-    """The file, the same bytes each time. Raises Refused while it is not ready, or when what is kept is not what was made."""
+    """The file, the same bytes each time. Raises Refused while it is not ready, or when what is
+    kept is not what was made.
+    """
     if not batch.sha256:
         raise Refused(_("The file is being made and checked: it is there in a few seconds."))
     data = sealing.unseal_bytes(files.read(batch.file), f"transfer_batch.file:{batch.number}")
     if hashlib.sha256(data).hexdigest() != batch.sha256:
-        raise Refused(_("The kept file is not the one that was made: do not give it to the bank, and call for help."))
+        raise Refused(
+            _(
+                "The kept file is not the one that was made: do not give it to the bank, and call"
+                " for help."
+            )
+        )
     return data
 
 
@@ -229,29 +333,54 @@ def all_went_through(batch: TransferBatch, *, by: Actor) -> int:
     if batch.status is not B.ready:
         raise Refused(BATCH.why_not(batch, "answer") or "")
     waiting = [line for line in batch.lines if line.status is T.sent]
-    mark = hashlib.sha256(f"clic:{batch.number}:{len(waiting)}:{clock.now().isoformat()}".encode()).hexdigest()
+    mark = hashlib.sha256(
+        f"clic:{batch.number}:{len(waiting)}:{clock.now().isoformat()}".encode()
+    ).hexdigest()
     _apply(batch, waiting, [], _("everything went through"), mark, by)
     return len(waiting)
 
 
 def read_answer(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]:
-    """Read a pain.002: what it settles, what it sends back. Raises Refused for a file that is not ours, not an answer, or already read."""
+    """Read a pain.002: what it settles, what it sends back. Raises Refused for a file that is not
+    ours, not an answer, or already read.
+    """
     mark = hashlib.sha256(data).hexdigest()
     known = db.session.scalar(select(BankAnswer).where(BankAnswer.sha256 == mark))
     if known is not None:
-        raise Refused(_("This answer was already read on %(day)s by %(name)s.", day=clock.paris(known.at).strftime("%d/%m/%Y"), name=known.by_name))
+        raise Refused(
+            _(
+                "This answer was already read on %(day)s by %(name)s.",
+                day=clock.paris(known.at).strftime("%d/%m/%Y"),
+                name=known.by_name,
+            )
+        )
     try:
         reply = sepa.read_answer(data)
     except sepa.BadFile as error:
-        raise Refused(_("This file is no answer of a bank to a transfer file (pain.002): %(why)s.", why=str(error))) from None
+        raise Refused(
+            _(
+                "This file is no answer of a bank to a transfer file (pain.002): %(why)s.",
+                why=str(error),
+            )
+        ) from None
     batch = db.session.scalar(select(TransferBatch).where(TransferBatch.number == reply.message_id))
     if batch is None:
-        raise Refused(_("This answer is about the file « %(number)s », which is none of ours.", number=reply.message_id[:40]))
+        raise Refused(
+            _(
+                "This answer is about the file « %(number)s », which is none of ours.",
+                number=reply.message_id[:40],
+            )
+        )
     by_reference = {line.end_to_end: line for line in batch.lines}
     strangers = [said.end_to_end for said in reply.lines if said.end_to_end not in by_reference]
     if strangers:
         raise Refused(
-            _("This answer names %(reference)s, which is not in file %(number)s: nothing was kept.", reference=strangers[0][:40], number=batch.number)
+            _(
+                "This answer names %(reference)s, which is not in file %(number)s: nothing was"
+                " kept.",
+                reference=strangers[0][:40],
+                number=batch.number,
+            )
         )
     named = {said.end_to_end: (said.status, said.reason) for said in reply.lines}
     executed, refused = [], []
@@ -265,16 +394,35 @@ def read_answer(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, in
     return batch, len(executed), len(refused)
 
 
-def _apply(batch: TransferBatch, executed: list[TransferLine], refused: list[tuple[TransferLine, str]], name: str, mark: str, by: Actor) -> None:
-    """Write an answer down: `refused` with the bank's reason codes. A transfer executed before may come back now."""
+def _apply(
+    batch: TransferBatch,
+    executed: list[TransferLine],
+    refused: list[tuple[TransferLine, str]],
+    name: str,
+    mark: str,
+    by: Actor,
+) -> None:
+    """Write an answer down: `refused` with the bank's reason codes. A transfer executed before may
+    come back now.
+    """
     answer = BankAnswer(
-        vendor_id=batch.vendor_id, batch_id=batch.id, sha256=mark, file_name=name[:200], executed=len(executed), sent_back=len(refused),
-        by_name=by.name, at=clock.now(),
-    )  # fmt: skip
+        vendor_id=batch.vendor_id,
+        batch_id=batch.id,
+        sha256=mark,
+        file_name=name[:200],
+        executed=len(executed),
+        sent_back=len(refused),
+        by_name=by.name,
+        at=clock.now(),
+    )
     db.session.add(answer)
     db.session.flush()
     now = clock.now()
-    rows = select(SellerPayment).where(SellerPayment.batch_lines.any(TransferLine.batch_id == batch.id)).options(joinedload(SellerPayment.offer))
+    rows = (
+        select(SellerPayment)
+        .where(SellerPayment.batch_lines.any(TransferLine.batch_id == batch.id))
+        .options(joinedload(SellerPayment.offer))
+    )
     payments = {p.id: p for p in db.session.scalars(rows)}
     if executed:
         TRANSFER.fire_all(executed, "executed", by=by)
@@ -282,9 +430,14 @@ def _apply(batch: TransferBatch, executed: list[TransferLine], refused: list[tup
             line.answered_at = now
         total = sum(line.amount_cents for line in executed)
         ledger.post(
-            batch.vendor_id, "transfers_executed", f"{batch.number}:{answer.id}", _("Executed by the bank: %(number)s", number=batch.number),
-            Side(K.transfers, total), Side(K.bank, -total), by=by,
-        )  # fmt: skip
+            batch.vendor_id,
+            "transfers_executed",
+            f"{batch.number}:{answer.id}",
+            _("Executed by the bank: %(number)s", number=batch.number),
+            Side(K.transfers, total),
+            Side(K.bank, -total),
+            by=by,
+        )
         seller_payments.executed([payments[line.payment_id] for line in executed], by=by)
     if refused:
         had_left = sum(line.amount_cents for line, _code in refused if line.status is T.executed)
@@ -292,12 +445,25 @@ def _apply(batch: TransferBatch, executed: list[TransferLine], refused: list[tup
         for line, code in refused:
             line.answered_at, line.reason = now, _reason(code)[:200]
         ledger.post(
-            batch.vendor_id, "transfers_sent_back", f"{batch.number}:{answer.id}", _("Sent back by the bank: %(number)s", number=batch.number),
-            Side(K.transfers, sum(line.amount_cents for line, _code in refused) - had_left), Side(K.bank, had_left),
-            *(Side(K.seller, -line.amount_cents, payments[line.payment_id].customer_id) for line, _code in refused), by=by,
-        )  # fmt: skip
+            batch.vendor_id,
+            "transfers_sent_back",
+            f"{batch.number}:{answer.id}",
+            _("Sent back by the bank: %(number)s", number=batch.number),
+            Side(K.transfers, sum(line.amount_cents for line, _code in refused) - had_left),
+            Side(K.bank, had_left),
+            *(
+                Side(K.seller, -line.amount_cents, payments[line.payment_id].customer_id)
+                for line, _code in refused
+            ),
+            by=by,
+        )
         for line, code in refused:
-            seller_payments.sent_back(payments[line.payment_id], line, is_about_the_account=code in sepa.ABOUT_THE_ACCOUNT, by=by)
+            seller_payments.sent_back(
+                payments[line.payment_id],
+                line,
+                is_about_the_account=code in sepa.ABOUT_THE_ACCOUNT,
+                by=by,
+            )
     if batch.status is B.ready and all(line.status is not T.sent for line in batch.lines):
         BATCH.fire(batch, "answer", by=by, executed=len(executed), sent_back=len(refused))
     else:
@@ -305,14 +471,23 @@ def _apply(batch: TransferBatch, executed: list[TransferLine], refused: list[tup
 
 
 def _reason(code: str) -> str:
-    return f"{sepa.REASONS.get(code, _('the bank gave the reason %(code)s', code=code or '—'))}" + (f" ({code})" if code in sepa.REASONS else "")
+    return f"{sepa.REASONS.get(code, _('the bank gave the reason %(code)s', code=code or '—'))}" + (
+        f" ({code})" if code in sepa.REASONS else ""
+    )
 
 
 # ── questions ──
 
 
 def batches(vendor_id: int, limit: int = 20) -> list[TransferBatch]:
-    return list(db.session.scalars(select(TransferBatch).where(TransferBatch.vendor_id == vendor_id).order_by(TransferBatch.id.desc()).limit(limit)))
+    return list(
+        db.session.scalars(
+            select(TransferBatch)
+            .where(TransferBatch.vendor_id == vendor_id)
+            .order_by(TransferBatch.id.desc())
+            .limit(limit)
+        )
+    )
 
 
 def line_names(batch: TransferBatch, most: int = MOST) -> list[tuple[TransferLine, Customer]]:
@@ -320,7 +495,11 @@ def line_names(batch: TransferBatch, most: int = MOST) -> list[tuple[TransferLin
     return [
         (line, customer)
         for line, customer in db.session.execute(
-            select(TransferLine, Customer).join(SellerPayment, SellerPayment.id == TransferLine.payment_id)
-            .join(Customer, Customer.id == SellerPayment.customer_id).where(TransferLine.batch_id == batch.id).order_by(TransferLine.id).limit(most)
+            select(TransferLine, Customer)
+            .join(SellerPayment, SellerPayment.id == TransferLine.payment_id)
+            .join(Customer, Customer.id == SellerPayment.customer_id)
+            .where(TransferLine.batch_id == batch.id)
+            .order_by(TransferLine.id)
+            .limit(most)
         )
-    ]  # fmt: skip
+    ]

@@ -35,10 +35,14 @@ from services.unit import db
 from services.workflow import Actor, Refused
 
 workflow.VERBS.update(
-    open_account=_l("Account opened"), confirm_email=_l("E-mail confirmed"), change_email=_l("E-mail changed"),
-    change_password=_l("Password changed"), correct=_l("Personal data corrected"), erase=_l("Account erased"),
+    open_account=_l("Account opened"),
+    confirm_email=_l("E-mail confirmed"),
+    change_email=_l("E-mail changed"),
+    change_password=_l("Password changed"),
+    correct=_l("Personal data corrected"),
+    erase=_l("Account erased"),
     ask_email=_l("New e-mail asked for"),
-)  # fmt: skip
+)
 
 LEAVING_DAYS = 30
 PERSONAL = ("first_name", "last_name", "address", "address_more", "postcode", "city", "phone")
@@ -52,11 +56,21 @@ def actor(customer: Customer) -> Actor:
 
 
 def open_account(site: Site, *, email: str, password_hash: str, **data: str) -> Customer:
-    """Open an account and send the mail that confirms its address. Raises Refused on an address already taken."""
+    """Open an account and send the mail that confirms its address. Raises Refused on an address
+    already taken.
+    """
     email = clean_email(email)
     if by_email(email):
-        raise Refused(_("An account already uses this e-mail address: sign in, or ask for a new password."))
-    customer = Customer(email=email, password_hash=password_hash, created_at=clock.now(), session_epoch=0, **clean(data))
+        raise Refused(
+            _("An account already uses this e-mail address: sign in, or ask for a new password.")
+        )
+    customer = Customer(
+        email=email,
+        password_hash=password_hash,
+        created_at=clock.now(),
+        session_epoch=0,
+        **clean(data),
+    )
     db.session.add(customer)
     workflow.record(customer, "open_account", by=Actor(workflow.CUSTOMER, None, customer.name))
     send_confirmation(customer, site)
@@ -66,12 +80,19 @@ def open_account(site: Site, *, email: str, password_hash: str, **data: str) -> 
 def sign_in(email: str, password: str) -> Customer | None:
     """The customer with these, or None; as slow for an unknown address as for a wrong password.
 
-    Raises limits.TooMany once five wrong passwords closed the account for a while. Call outside a unit: hashing is slow.
+    Raises limits.TooMany once five wrong passwords closed the account for a while. Call outside a
+    unit: hashing is slow.
     """
     email = email.strip().lower()
     account = f"customer:{email}"
     if seconds := limits.lock_left(account):
-        raise limits.TooMany(_("Too many wrong passwords: wait %(minutes)s min, or ask for a new password.", minutes=(seconds + 59) // 60), seconds)
+        raise limits.TooMany(
+            _(
+                "Too many wrong passwords: wait %(minutes)s min, or ask for a new password.",
+                minutes=(seconds + 59) // 60,
+            ),
+            seconds,
+        )
     customer = by_email(email)
     if customer is None:
         check_password_hash(_DUMMY, password)
@@ -90,27 +111,57 @@ def came(customer: Customer) -> None:
 
 
 def tell_leaving(customer: Customer) -> None:
-    """A month before an unused account is erased, its owner is told; signing in keeps it. Never while a sale is under way."""
-    if customer.leaving_told_at is not None or customer.erased_at is not None or why_not_erase(customer) is not None:
+    """A month before an unused account is erased, its owner is told; signing in keeps it. Never
+    while a sale is under way.
+    """
+    if (
+        customer.leaving_told_at is not None
+        or customer.erased_at is not None
+        or why_not_erase(customer) is not None
+    ):
         return
-    last = db.session.scalars(select(Offer).where(Offer.customer_id == customer.id).order_by(Offer.id.desc()).limit(1)).first()
+    last = db.session.scalars(
+        select(Offer).where(Offer.customer_id == customer.id).order_by(Offer.id.desc()).limit(1)
+    ).first()
     site = last.site if last else db.session.get(Site, sites.default_id())
     if site is None:
         return
     customer.leaving_told_at = clock.now()
     day = clock.paris(clock.days_later(LEAVING_DAYS)).date()
-    messages.tell(customer, "account_leaving", site=site, day=day, link=f"{sites.address(site)}/compte/connexion")
+    messages.tell(
+        customer,
+        "account_leaving",
+        site=site,
+        day=day,
+        link=f"{sites.address(site)}/compte/connexion",
+    )
 
 
 def to_tell_leaving() -> list[int]:
     """Accounts nobody used for so long that they are erased in a month."""
-    limit = clock.now() - retention.months(settings.value("account_months")) + timedelta(days=LEAVING_DAYS)
-    return list(db.session.scalars(_unused(limit).where(Customer.leaving_told_at.is_(None)).order_by(Customer.id).limit(5_000)))
+    limit = (
+        clock.now()
+        - retention.months(settings.value("account_months"))
+        + timedelta(days=LEAVING_DAYS)
+    )
+    return list(
+        db.session.scalars(
+            _unused(limit)
+            .where(Customer.leaving_told_at.is_(None))
+            .order_by(Customer.id)
+            .limit(5_000)
+        )
+    )
 
 
 def send_confirmation(customer: Customer, site: Site) -> None:
     """Send the link that confirms the address (again)."""
-    messages.tell(customer, "confirm_email", site=site, secret_link=sites.address(site) + links.confirm(customer, customer.email))
+    messages.tell(
+        customer,
+        "confirm_email",
+        site=site,
+        secret_link=sites.address(site) + links.confirm(customer, customer.email),
+    )
 
 
 def confirm_email(customer: Customer, address: str) -> None:
@@ -139,15 +190,28 @@ def ask_email(customer: Customer, address: str, *, site: Site) -> None:
     # Told even when the address has an account: who asks must not learn it here.
     if not by_email(address):
         link = sites.address(site) + links.confirm(customer, address)
-        messages.tell_address(address, "confirm_new_email", site=site, person=customer, secret_link=link)
-    messages.tell_address(customer.email, "email_change_asked", site=site, person=customer, new_address=masked(address))
+        messages.tell_address(
+            address, "confirm_new_email", site=site, person=customer, secret_link=link
+        )
+    messages.tell_address(
+        customer.email,
+        "email_change_asked",
+        site=site,
+        person=customer,
+        new_address=masked(address),
+    )
 
 
 def forgot_password(email: str, *, site: Site) -> None:
     """Send a link for a new password, if the address has an account; says nothing either way."""
     customer = by_email(email.strip().lower())
     if customer is not None:
-        messages.tell(customer, "new_password", site=site, secret_link=sites.address(site) + links.reset(customer))
+        messages.tell(
+            customer,
+            "new_password",
+            site=site,
+            secret_link=sites.address(site) + links.reset(customer),
+        )
 
 
 def change_password(customer: Customer, password_hash: str, *, site: Site) -> None:
@@ -176,36 +240,119 @@ def correct(customer: Customer, **data: str) -> list[str]:
 
 def export(customer: Customer) -> dict[str, Any]:
     """Everything we hold about a person (RGPD art. 15 and 20), as plain values."""
-    offers = db.session.scalars(select(Offer).where(Offer.customer_id == customer.id).order_by(Offer.id)).all()
-    bank = db.session.scalars(select(BankDetails).where(BankDetails.customer_id == customer.id)).all()
-    papers = db.session.scalars(select(IdentityDocument).where(IdentityDocument.customer_id == customer.id)).all()
-    paid = db.session.scalars(select(SellerPayment).where(SellerPayment.customer_id == customer.id)).all()
-    entered = db.session.scalars(select(PoliceRecord).where(PoliceRecord.customer_id == customer.id).order_by(PoliceRecord.id)).all()
-    letters = db.session.scalars(select(Message).where(Message.customer_id == customer.id).order_by(Message.id)).all()
+    offers = db.session.scalars(
+        select(Offer).where(Offer.customer_id == customer.id).order_by(Offer.id)
+    ).all()
+    bank = db.session.scalars(
+        select(BankDetails).where(BankDetails.customer_id == customer.id)
+    ).all()
+    papers = db.session.scalars(
+        select(IdentityDocument).where(IdentityDocument.customer_id == customer.id)
+    ).all()
+    paid = db.session.scalars(
+        select(SellerPayment).where(SellerPayment.customer_id == customer.id)
+    ).all()
+    entered = db.session.scalars(
+        select(PoliceRecord)
+        .where(PoliceRecord.customer_id == customer.id)
+        .order_by(PoliceRecord.id)
+    ).all()
+    letters = db.session.scalars(
+        select(Message).where(Message.customer_id == customer.id).order_by(Message.id)
+    ).all()
     return {
-        "account": {"email": customer.email, **{n: getattr(customer, n) for n in PERSONAL}, "country": customer.country,
-                    "created_at": customer.created_at.isoformat(),
-                    "email_confirmed_at": customer.email_confirmed_at.isoformat() if customer.email_confirmed_at else None},
+        "account": {
+            "email": customer.email,
+            **{n: getattr(customer, n) for n in PERSONAL},
+            "country": customer.country,
+            "created_at": customer.created_at.isoformat(),
+            "email_confirmed_at": (
+                customer.email_confirmed_at.isoformat() if customer.email_confirmed_at else None
+            ),
+        },
         "offers": [
-            {"number": o.number, "state": o.status.value, "site": o.site.name,
-             "finalised_at": o.finalised_at.isoformat() if o.finalised_at else None, "total_cents": o.total_cents,
-             "lines": [{"ean": line.ean, "title": line.title, "platform": line.platform, "price_cents": line.price_cents,
-                        "removed": line.removed_reason or None} for line in o.lines]}
+            {
+                "number": o.number,
+                "state": o.status.value,
+                "site": o.site.name,
+                "finalised_at": o.finalised_at.isoformat() if o.finalised_at else None,
+                "total_cents": o.total_cents,
+                "lines": [
+                    {
+                        "ean": line.ean,
+                        "title": line.title,
+                        "platform": line.platform,
+                        "price_cents": line.price_cents,
+                        "removed": line.removed_reason or None,
+                    }
+                    for line in o.lines
+                ],
+            }
             for o in offers
         ],
-        "bank_details": [{"holder": b.holder, "country": b.country, "iban_ends_in": b.iban_tail, "since": b.changed_at.isoformat()} for b in bank],
-        "identity_documents": [
-            {"kind": d.kind.value, "number_ends_in": d.number_tail, "issued_by": d.issued_by, "issued_on": d.issued_on.isoformat(),
-             "birth_date": d.birth_date.isoformat(), "first_names": d.first_names, "profession": d.profession} for d in papers
+        "bank_details": [
+            {
+                "holder": b.holder,
+                "country": b.country,
+                "iban_ends_in": b.iban_tail,
+                "since": b.changed_at.isoformat(),
+            }
+            for b in bank
         ],
-        "payments": [{"sale": p.offer.number, "amount_cents": p.amount_cents, "means": p.means.value, "state": p.status.value,
-                      "paid_at": p.paid_at.isoformat() if p.paid_at else None} for p in paid],
-        "parcels": [{"sale": o.number, "label": p.label_number, "state": p.status.value, "return": p.is_return,
-                     "events": [{"at": e.at.isoformat(), "what": e.words} for e in p.events]} for o in offers for p in o.parcels],
-        "register": [{"vendor": r.vendor_id, "number": r.number, "article": r.what, "price_cents": r.price_cents, "at": r.recorded_at.isoformat()} for r in entered],
-        "messages": [{"at": m.created_at.isoformat(), "to": m.recipient, "subject": m.subject, "text": m.body} for m in letters],
+        "identity_documents": [
+            {
+                "kind": d.kind.value,
+                "number_ends_in": d.number_tail,
+                "issued_by": d.issued_by,
+                "issued_on": d.issued_on.isoformat(),
+                "birth_date": d.birth_date.isoformat(),
+                "first_names": d.first_names,
+                "profession": d.profession,
+            }
+            for d in papers
+        ],
+        "payments": [
+            {
+                "sale": p.offer.number,
+                "amount_cents": p.amount_cents,
+                "means": p.means.value,
+                "state": p.status.value,
+                "paid_at": p.paid_at.isoformat() if p.paid_at else None,
+            }
+            for p in paid
+        ],
+        "parcels": [
+            {
+                "sale": o.number,
+                "label": p.label_number,
+                "state": p.status.value,
+                "return": p.is_return,
+                "events": [{"at": e.at.isoformat(), "what": e.words} for e in p.events],
+            }
+            for o in offers
+            for p in o.parcels
+        ],
+        "register": [
+            {
+                "vendor": r.vendor_id,
+                "number": r.number,
+                "article": r.what,
+                "price_cents": r.price_cents,
+                "at": r.recorded_at.isoformat(),
+            }
+            for r in entered
+        ],
+        "messages": [
+            {
+                "at": m.created_at.isoformat(),
+                "to": m.recipient,
+                "subject": m.subject,
+                "text": m.body,
+            }
+            for m in letters
+        ],
         "events": [{"at": e.at.isoformat(), "what": e.verb} for e in workflow.history(customer)],
-    }  # fmt: skip
+    }
 
 
 OPEN_STATES = (
@@ -218,52 +365,94 @@ OPEN_STATES = (
 
 def why_not_erase(customer: Customer) -> str | None:
     """A sale that is under way keeps the account: its parcel and its payment need the address."""
-    back = db.session.scalar(select(Offer).join(Parcel).where(Offer.customer_id == customer.id, Parcel.status == ParcelState.to_return).limit(1))
+    back = db.session.scalar(
+        select(Offer)
+        .join(Parcel)
+        .where(Offer.customer_id == customer.id, Parcel.status == ParcelState.to_return)
+        .limit(1)
+    )
     if back:
-        return _("Articles of your sale %(number)s still have to be sent back to you: your account can be erased once they are.", number=back.number)
+        return _(
+            "Articles of your sale %(number)s still have to be sent back to you: your account can"
+            " be erased once they are.",
+            number=back.number,
+        )
     credit = db.session.scalar(
-        select(func.sum(Entry.cents)).join(Account).where(Account.kind == AccountKind.store_credit, Account.customer_id == customer.id)
+        select(func.sum(Entry.cents))
+        .join(Account)
+        .where(Account.kind == AccountKind.store_credit, Account.customer_id == customer.id)
     )
     if credit:
         return _(
-            "You have %(amount)s of store credit: use it, or write to us to give it up, before erasing your account.", amount=money.text(-credit)
+            "You have %(amount)s of store credit: use it, or write to us to give it up, before"
+            " erasing your account.",
+            amount=money.text(-credit),
         )
-    open_offer = db.session.scalar(select(Offer).where(Offer.customer_id == customer.id, Offer.status.in_(OPEN_STATES)).limit(1))
+    open_offer = db.session.scalar(
+        select(Offer)
+        .where(Offer.customer_id == customer.id, Offer.status.in_(OPEN_STATES))
+        .limit(1)
+    )
     if open_offer:
-        return _("Your sale %(number)s is not finished: your account can be erased once it is.", number=open_offer.number)
+        return _(
+            "Your sale %(number)s is not finished: your account can be erased once it is.",
+            number=open_offer.number,
+        )
     return None
 
 
 def erase(customer: Customer, *, by: Actor | None = None) -> str:
-    """Erase what the law allows (RGPD art. 17): the person leaves, finished sales stay without a name.
+    """Erase what the law allows (RGPD art. 17): the person leaves, finished sales stay without a
+    name.
 
-    By himself, by staff on his written request, or by the clock when nobody used the account for years. Returns the
+    By himself, by staff on his written request, or by the clock when nobody used the account for
+    years. Returns the
     sentence that says what stays, why and until when. Raises Refused while a sale is under way.
     """
     if customer.erased_at is not None:
         raise Refused(_("This account is already erased."))
     if reason := why_not_erase(customer):
         raise Refused(reason)
-    done = db.session.scalar(select(func.count()).where(Offer.customer_id == customer.id, Offer.status.not_in([OfferState.draft])))
+    done = db.session.scalar(
+        select(func.count()).where(
+            Offer.customer_id == customer.id, Offer.status.not_in([OfferState.draft])
+        )
+    )
     by = by or Actor(workflow.CUSTOMER, customer.id, _("Erased customer"))
     workflow.record(customer, "erase", by=by)
     audit.note("person_erased", by=by, subject=f"customer {customer.id}")
     nobody = _("Erased customer")
     own = select(Offer.id).where(Offer.customer_id == customer.id)
-    for message in db.session.scalars(select(Message).where(or_(Message.customer_id == customer.id, Message.offer_id.in_(own)))):
+    for message in db.session.scalars(
+        select(Message).where(or_(Message.customer_id == customer.id, Message.offer_id.in_(own)))
+    ):
         message.recipient = message.recipient if message.customer_id is None else ""
-        message.subject, message.body, message.html = nobody, _("Erased at the customer's request."), ""
+        message.subject, message.body, message.html = (
+            nobody,
+            _("Erased at the customer's request."),
+            "",
+        )
     for event in db.session.scalars(
         select(Event).where(
             Event.actor_kind == workflow.CUSTOMER,
-            or_(Event.actor_id == customer.id, and_(Event.subject == "customer", Event.subject_id == customer.id)),
+            or_(
+                Event.actor_id == customer.id,
+                and_(Event.subject == "customer", Event.subject_id == customer.id),
+            ),
         )
     ):
         event.actor_name = nobody
-    for model in (BankDetails, IdentityDocument):  # the register keeps its own frozen copy, ten years, as the law asks
+    for model in (
+        BankDetails,
+        IdentityDocument,
+    ):  # the register keeps its own frozen copy, ten years, as the law asks
         db.session.execute(delete(model).where(model.customer_id == customer.id))
     for parcel in db.session.scalars(select(Parcel).where(Parcel.offer_id.in_(own))):
-        parcel.label_files, parcel.relays, parcel.label_url = {}, [], ""  # a label shows his address; its file is litter now, swept within days
+        parcel.label_files, parcel.relays, parcel.label_url = (
+            {},
+            [],
+            "",
+        )  # a label shows his address; its file is litter now, swept within days
     customer.email = f"{secrets.token_hex(8)}@efface.invalid"
     customer.password_hash = "!"
     for name in PERSONAL:
@@ -273,7 +462,11 @@ def erase(customer: Customer, *, by: Actor | None = None) -> str:
     customer.session_epoch += 1
     customer.erased_at = clock.now()
     if done:
-        return _("Your account is erased. %(count)s past sales stay without your name, ten years, as accounting law asks.", count=done)
+        return _(
+            "Your account is erased. %(count)s past sales stay without your name, ten years, as"
+            " accounting law asks.",
+            count=done,
+        )
     return _("Your account and all your data are erased.")
 
 
@@ -285,11 +478,19 @@ def by_email(email: str) -> Customer | None:
 
 
 def check_password(customer: Customer, password: str) -> None:
-    """Raises Refused when the password is not his, or limits.TooMany after five wrong ones, counted apart from those of the door, which
-    a stranger can close. Slow: call it outside a unit."""
+    """Raises Refused when the password is not his, or limits.TooMany after five wrong ones, counted
+    apart from those of the door, which
+    a stranger can close. Slow: call it outside a unit.
+    """
     account = f"customer-proof:{customer.id}"
     if seconds := limits.lock_left(account):
-        raise limits.TooMany(_("Too many wrong passwords: wait %(minutes)s min, or ask for a new password.", minutes=(seconds + 59) // 60), seconds)
+        raise limits.TooMany(
+            _(
+                "Too many wrong passwords: wait %(minutes)s min, or ask for a new password.",
+                minutes=(seconds + 59) // 60,
+            ),
+            seconds,
+        )
     if not check_password_hash(customer.password_hash, password):
         limits.wrong_password(account)
         raise Refused(_("This is not your current password."))
@@ -311,7 +512,9 @@ LENGTHS = {"first_name": 100, "last_name": 100, "address": 200, "address_more": 
 
 
 class Invalid(Refused):
-    """What was typed in one field is wrong; `field` names it, so that the sentence stands beside it."""
+    """What was typed in one field is wrong; `field` names it, so that the sentence stands beside
+    it.
+    """
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -324,14 +527,21 @@ def clean_email(typed: str) -> str:
     try:
         email = (
             validate_email(
-                typed.strip(), check_deliverability=False, allow_smtputf8=False, globally_deliverable=False, strict=True, test_environment=True
+                typed.strip(),
+                check_deliverability=False,
+                allow_smtputf8=False,
+                globally_deliverable=False,
+                strict=True,
+                test_environment=True,
             ).ascii_email
             or ""
         )
     except EmailNotValidError:
         raise wrong from None
     # « =?…?= » is an encoded word in a header of mail: what it hides would be written there.
-    if not typed.strip().isascii() and any(not c.isascii() for c in typed.strip().rpartition("@")[0]):
+    if not typed.strip().isascii() and any(
+        not c.isascii() for c in typed.strip().rpartition("@")[0]
+    ):
         raise wrong
     email = email.lower()
     if len(email) > 254 or "=?" in email or not _DOMAIN.fullmatch(email.rpartition("@")[2]):
@@ -340,7 +550,9 @@ def clean_email(typed: str) -> str:
 
 
 def clean(data: dict[str, str]) -> dict[str, str]:
-    """Check and tidy what a person typed about himself. Raises Invalid with the field and the sentence."""
+    """Check and tidy what a person typed about himself. Raises Invalid with the field and the
+    sentence.
+    """
     tidy = {name: " ".join(words.visible(data.get(name) or "").split()) for name in PERSONAL}
     for name, most in LENGTHS.items():
         if len(tidy[name]) > most:
@@ -366,22 +578,57 @@ def clean_postcode(typed: str) -> str:
     return postcode
 
 
-# The region a number without prefix belongs to: overseas numbers have their own plans, told by their first digits, else by the postcode.
-_PREFIXES = {"0590": "GP", "0690": "GP", "0691": "GP", "0596": "MQ", "0696": "MQ", "0697": "MQ", "0594": "GF", "0694": "GF", "0262": "RE",
-             "0263": "RE", "0692": "RE", "0693": "RE", "0269": "YT", "0639": "YT"}  # fmt: skip
-_REGIONS = {"971": "GP", "972": "MQ", "973": "GF", "974": "RE", "975": "PM", "976": "YT", "977": "BL", "978": "MF", "980": "MC",
-            "986": "WF", "987": "PF", "988": "NC"}  # fmt: skip
+# The region a number without prefix belongs to: overseas numbers have their own plans, told by
+# their first digits, else by the postcode.
+_PREFIXES = {
+    "0590": "GP",
+    "0690": "GP",
+    "0691": "GP",
+    "0596": "MQ",
+    "0696": "MQ",
+    "0697": "MQ",
+    "0594": "GF",
+    "0694": "GF",
+    "0262": "RE",
+    "0263": "RE",
+    "0692": "RE",
+    "0693": "RE",
+    "0269": "YT",
+    "0639": "YT",
+}
+_REGIONS = {
+    "971": "GP",
+    "972": "MQ",
+    "973": "GF",
+    "974": "RE",
+    "975": "PM",
+    "976": "YT",
+    "977": "BL",
+    "978": "MF",
+    "980": "MC",
+    "986": "WF",
+    "987": "PF",
+    "988": "NC",
+}
 _LABEL = re.compile(r"^(t[ée]l(éphone)?|mobile|portable)[. :]+", re.I)
 _PHONE = re.compile(r"[0-9+(). /-]{4,40}")
 
 
 def clean_phone(typed: str, postcode: str = "") -> str:
-    """A number in international form, « +33612345678 ». Raises Invalid: letters and extensions are no number."""
+    """A number in international form, « +33612345678 ». Raises Invalid: letters and extensions are
+    no number.
+    """
     plain = _LABEL.sub("", " ".join(words.visible(typed).split()))
     digits = "".join(c for c in plain if c.isdigit())
-    if digits.startswith("0508") and len(digits) == 10:  # Saint-Pierre-et-Miquelon, as dialled from elsewhere in France
+    if (
+        digits.startswith("0508") and len(digits) == 10
+    ):  # Saint-Pierre-et-Miquelon, as dialled from elsewhere in France
         plain = f"+508{digits[4:]}"
-    local = "" if len(digits) == 10 and _REGIONS.get(postcode[:3]) in ("MC", "WF", "PF", "NC") else _REGIONS.get(postcode[:3], "FR")
+    local = (
+        ""
+        if len(digits) == 10 and _REGIONS.get(postcode[:3]) in ("MC", "WF", "PF", "NC")
+        else _REGIONS.get(postcode[:3], "FR")
+    )
     regions = [_PREFIXES.get(digits[:4], ""), local, "FR", "GP", "MQ", "RE", "YT", "GF"]
     for region in dict.fromkeys(filter(None, regions)) if _PHONE.fullmatch(plain) else ():
         try:
@@ -399,7 +646,11 @@ def shown_phone(number: str) -> str:
         parsed = phonenumbers.parse(number, "FR")
     except phonenumbers.NumberParseException:
         return number
-    style = phonenumbers.PhoneNumberFormat.NATIONAL if parsed.country_code == 33 else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    style = (
+        phonenumbers.PhoneNumberFormat.NATIONAL
+        if parsed.country_code == 33
+        else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    )
     return phonenumbers.format_number(parsed, style)
 
 
@@ -425,9 +676,14 @@ def _erase_by_clock(customer: Customer) -> None:
 
 
 retention.rule(
-    "accounts", _l("Accounts nobody uses"), lambda: _l("%(n)s months, told a month before", n=settings.value("account_months")),
-    _l("An account is kept as long as it is used; finished sales stay without a name, ten years."), Customer, _to_erase, _erase_by_clock,
-)  # fmt: skip
+    "accounts",
+    _l("Accounts nobody uses"),
+    lambda: _l("%(n)s months, told a month before", n=settings.value("account_months")),
+    _l("An account is kept as long as it is used; finished sales stay without a name, ten years."),
+    Customer,
+    _to_erase,
+    _erase_by_clock,
+)
 
 # A hash of nothing, so that an unknown address costs as much time as a wrong password.
 _DUMMY = passwords.hashed(secrets.token_hex(8))

@@ -1,6 +1,8 @@
-"""The identity document of who sells to a vendor: its references only, and whether the person is of age.
+"""The identity document of who sells to a vendor: its references only, and whether the person is of
+age.
 
-Law: art. R321-3 1° c. pén. asks for nature, number, date and authority; art. R635-4 forbids buying from a minor without
+Law: art. R321-3 1° c. pén. asks for nature, number, date and authority; art. R635-4 forbids buying
+from a minor without
 the express consent of who holds parental authority. A copy has no legal basis and is not kept.
 """
 
@@ -29,7 +31,11 @@ ADULT = 18
 
 
 def of(vendor_id: int, customer_id: int) -> IdentityDocument | None:
-    return db.session.scalar(select(IdentityDocument).where(IdentityDocument.vendor_id == vendor_id, IdentityDocument.customer_id == customer_id))
+    return db.session.scalar(
+        select(IdentityDocument).where(
+            IdentityDocument.vendor_id == vendor_id, IdentityDocument.customer_id == customer_id
+        )
+    )
 
 
 def number_of(document: IdentityDocument) -> str:
@@ -46,9 +52,16 @@ def is_minor(document: IdentityDocument) -> bool:
     return age_on(document.birth_date, clock.today()) < ADULT and not document.consent_by
 
 
-def record(vendor: Vendor, customer: Customer, typed: dict[str, str], *, by: Actor) -> IdentityDocument:
-    """Keep what the document says. Raises Invalid with the field and the sentence; a second document replaces the first."""
-    tidy = {name: " ".join((typed.get(name) or "").split())[:200] for name in ("number", "issued_by", "first_names", "profession", "consent_by")}
+def record(
+    vendor: Vendor, customer: Customer, typed: dict[str, str], *, by: Actor
+) -> IdentityDocument:
+    """Keep what the document says. Raises Invalid with the field and the sentence; a second
+    document replaces the first.
+    """
+    tidy = {
+        name: " ".join((typed.get(name) or "").split())[:200]
+        for name in ("number", "issued_by", "first_names", "profession", "consent_by")
+    }
     try:
         kind = D(typed.get("kind", ""))
     except ValueError:
@@ -74,12 +87,37 @@ def record(vendor: Vendor, customer: Customer, typed: dict[str, str], *, by: Act
     if document is None:
         document = IdentityDocument(vendor_id=vendor.id, customer_id=customer.id)
         db.session.add(document)
-    document.kind, document.issued_by, document.issued_on, document.birth_date = kind, tidy["issued_by"], issued, birth
-    document.number_sealed, document.number_tail = sealing.seal(number, _place(vendor.id, customer.id)), number[-4:]
-    document.first_names, document.profession, document.consent_by = tidy["first_names"], tidy["profession"], tidy["consent_by"]
+    document.kind, document.issued_by, document.issued_on, document.birth_date = (
+        kind,
+        tidy["issued_by"],
+        issued,
+        birth,
+    )
+    document.number_sealed, document.number_tail = (
+        sealing.seal(number, _place(vendor.id, customer.id)),
+        number[-4:],
+    )
+    document.first_names, document.profession, document.consent_by = (
+        tidy["first_names"],
+        tidy["profession"],
+        tidy["consent_by"],
+    )
     document.recorded_by, document.recorded_at = by.name, clock.now()
-    audit.note("identity_recorded", by=by, subject=f"customer {customer.id}", vendor_id=vendor.id, tail=document.number_tail)
-    workflow.record(customer, "record_identity", by=by, kind=workflow.words_of(kind), tail=document.number_tail, consent=bool(tidy["consent_by"]))
+    audit.note(
+        "identity_recorded",
+        by=by,
+        subject=f"customer {customer.id}",
+        vendor_id=vendor.id,
+        tail=document.number_tail,
+    )
+    workflow.record(
+        customer,
+        "record_identity",
+        by=by,
+        kind=workflow.words_of(kind),
+        tail=document.number_tail,
+        consent=bool(tidy["consent_by"]),
+    )
     return document
 
 
@@ -95,14 +133,21 @@ def _place(vendor_id: int, customer_id: int) -> str:
 
 
 retention.rule(
-    "identity", _l("References of identity documents"), lambda: _l("%(n)s months after the last sale", n=settings.value("account_months")),
-    _l("Asked once, for the first sale (art. R321-3 c. pén.); the register keeps its own copy, ten years."), IdentityDocument,
+    "identity",
+    _l("References of identity documents"),
+    lambda: _l("%(n)s months after the last sale", n=settings.value("account_months")),
+    _l(
+        "Asked once, for the first sale (art. R321-3 c. pén.); the register keeps its own copy, ten"
+        " years."
+    ),
+    IdentityDocument,
     lambda now: select(IdentityDocument.id).where(
         IdentityDocument.recorded_at < now - retention.months(settings.value("account_months")),
         ~exists().where(
-            Offer.customer_id == IdentityDocument.customer_id, Offer.vendor_id == IdentityDocument.vendor_id,
+            Offer.customer_id == IdentityDocument.customer_id,
+            Offer.vendor_id == IdentityDocument.vendor_id,
             Offer.touched_at >= now - retention.months(settings.value("account_months")),
         ),
     ),
     retention.gone,
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""Signed, expiring links to a person's own things. A purpose is a salt; a used or outdated link says so."""
+"""Signed, expiring links to a person's own things. A purpose is a salt; a used or outdated link
+says so.
+"""
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -18,7 +20,9 @@ def confirm(customer: Customer, address: str) -> str:
 
 def reset(customer: Customer) -> str:
     """Lets who opens it choose a new password, once: the next change makes it void."""
-    return "/compte/nouveau-mot-de-passe/" + _signer("new-password").dumps([customer.id, customer.session_epoch, customer.password_hash[-8:]])
+    return "/compte/nouveau-mot-de-passe/" + _signer("new-password").dumps(
+        [customer.id, customer.session_epoch, customer.password_hash[-8:]]
+    )
 
 
 def document(what: str, id: int) -> str:
@@ -57,7 +61,9 @@ def _read(purpose: str, token: str, seconds: int) -> list:
     except SignatureExpired:
         raise Refused(_("This link is too old: ask for a new one.")) from None
     except BadSignature:
-        raise Refused(_("This link is incomplete: copy it whole from the mail, or ask for a new one.")) from None
+        raise Refused(
+            _("This link is incomplete: copy it whole from the mail, or ask for a new one.")
+        ) from None
 
 
 def _signer(purpose: str) -> URLSafeTimedSerializer:
@@ -65,5 +71,10 @@ def _signer(purpose: str) -> URLSafeTimedSerializer:
 
 
 def secrets() -> list[str]:
-    """The secrets of this installation, the one that signs last: an older one still reads what it signed."""
-    return [*reversed(current_app.config["SECRET_KEY_FALLBACKS"] or []), current_app.config["SECRET_KEY"]]
+    """The secrets of this installation, the one that signs last: an older one still reads what it
+    signed.
+    """
+    return [
+        *reversed(current_app.config["SECRET_KEY_FALLBACKS"] or []),
+        current_app.config["SECRET_KEY"],
+    ]

@@ -1,4 +1,6 @@
-"""Keys of machines: a till, a vendor's software. Each opens one vendor, perhaps one store, and only what its scopes name."""
+"""Keys of machines: a till, a vendor's software. Each opens one vendor, perhaps one store, and only
+what its scopes name.
+"""
 
 import hashlib
 import secrets
@@ -13,7 +15,11 @@ from services import clock, workflow
 from services.unit import db
 from services.workflow import Actor, Refused
 
-workflow.VERBS.update(make_key=_l("Key made"), revoke_key=_l("Key revoked"), believe_counts=_l("Its counts are believed"))
+workflow.VERBS.update(
+    make_key=_l("Key made"),
+    revoke_key=_l("Key revoked"),
+    believe_counts=_l("Its counts are believed"),
+)
 
 SCOPES = {
     "catalogue": _l("Read the catalogue"),
@@ -26,8 +32,18 @@ START = "cpt_"
 USED_EVERY = timedelta(minutes=10)
 
 
-def make(vendor: Vendor, name: str, scopes: list[str], *, by: Actor, store: Store | None = None, per_minute: int = 600) -> tuple[MachineKey, str]:
-    """A new key; returns it with its secret (256 bits), shown once and never kept. Raises Refused."""
+def make(
+    vendor: Vendor,
+    name: str,
+    scopes: list[str],
+    *,
+    by: Actor,
+    store: Store | None = None,
+    per_minute: int = 600,
+) -> tuple[MachineKey, str]:
+    """A new key; returns it with its secret (256 bits), shown once and never kept. Raises
+    Refused.
+    """
     if not name.strip():
         raise Refused(_("Give this key a name: the till or the software that will use it."))
     if not scopes or set(scopes) - set(SCOPES):
@@ -38,9 +54,16 @@ def make(vendor: Vendor, name: str, scopes: list[str], *, by: Actor, store: Stor
         raise Refused(_("A till stands in one store: choose it."))
     secret = START + secrets.token_urlsafe(32)
     row = MachineKey(
-        vendor_id=vendor.id, store_id=store.id if store else None, name=name.strip()[:200], start=secret[:12], fingerprint=fingerprint(secret),
-        scopes=" ".join(s for s in SCOPES if s in scopes), per_minute=max(1, min(per_minute, 100_000)), counts=False, created_at=clock.now(),
-    )  # fmt: skip
+        vendor_id=vendor.id,
+        store_id=store.id if store else None,
+        name=name.strip()[:200],
+        start=secret[:12],
+        fingerprint=fingerprint(secret),
+        scopes=" ".join(s for s in SCOPES if s in scopes),
+        per_minute=max(1, min(per_minute, 100_000)),
+        counts=False,
+        created_at=clock.now(),
+    )
     db.session.add(row)
     workflow.record(row, "make_key", by=by, scopes=row.scopes)
     return row, secret
@@ -58,7 +81,9 @@ def believe_counts(row: MachineKey, *, by: Actor) -> None:
     """From now on the counts of the whole store come from this till; another's are refused."""
     if row.revoked_at is not None or row.store_id is None or "till" not in row.scopes.split():
         raise Refused(_("Only a till of a store counts its stock."))
-    for other in db.session.scalars(select(MachineKey).where(MachineKey.store_id == row.store_id, MachineKey.counts)):
+    for other in db.session.scalars(
+        select(MachineKey).where(MachineKey.store_id == row.store_id, MachineKey.counts)
+    ):
         other.counts = False
     db.session.flush()
     row.counts = True
@@ -74,7 +99,11 @@ def find(secret: str) -> MachineKey | None:
     """The key somebody shows, unless it was revoked."""
     if not secret.startswith(START) or len(secret) > 80:
         return None
-    return db.session.scalar(select(MachineKey).where(MachineKey.fingerprint == fingerprint(secret), MachineKey.revoked_at.is_(None)))
+    return db.session.scalar(
+        select(MachineKey).where(
+            MachineKey.fingerprint == fingerprint(secret), MachineKey.revoked_at.is_(None)
+        )
+    )
 
 
 def needs_note(row: MachineKey) -> bool:
@@ -84,7 +113,9 @@ def needs_note(row: MachineKey) -> bool:
 
 def forget_old_requests() -> None:
     """Answers kept for requests that might be repeated: a day is promised, two are kept."""
-    db.session.execute(delete(IdempotentRequest).where(IdempotentRequest.at < clock.now() - timedelta(days=2)))
+    db.session.execute(
+        delete(IdempotentRequest).where(IdempotentRequest.at < clock.now() - timedelta(days=2))
+    )
 
 
 def actor(row: MachineKey) -> Actor:

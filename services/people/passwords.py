@@ -1,4 +1,6 @@
-"""What makes a password good enough: twelve characters nobody would try first (ANSSI, NIST SP 800-63B)."""
+"""What makes a password good enough: twelve characters nobody would try first (ANSSI, NIST SP
+800-63B).
+"""
 
 import itertools
 
@@ -17,16 +19,42 @@ def hashed(password: str) -> str:
 
 
 def chosen(password: str, *personal: str) -> str:
-    """The hash of a password somebody chose for himself. Raises Weak. Slow: call it outside a unit."""
+    """The hash of a password somebody chose for himself. Raises Weak. Slow: call it outside a
+    unit.
+    """
     check_strength(password, *personal)
     return hashed(password)
 
 
-# What the French try first; the guesser below knows the thirty thousand commonest of the world, English words, names, dates, rows of keys.
+# What the French try first; the guesser below knows the thirty thousand commonest of the world,
+# English words, names, dates, rows of keys.
 COMMON = (
-    "motdepasse", "azertyuiop", "azerty", "qwertyuiop", "bonjour", "soleil", "doudou", "chouchou", "loulou", "jetaime", "marseille", "administrateur",
-    "comptoir", "princesse", "coucou", "amour", "nicolas", "camille", "changeme", "retroshop", "vacances", "bisous", "toulouse", "bordeaux", "olympique",
-)  # fmt: skip
+    "motdepasse",
+    "azertyuiop",
+    "azerty",
+    "qwertyuiop",
+    "bonjour",
+    "soleil",
+    "doudou",
+    "chouchou",
+    "loulou",
+    "jetaime",
+    "marseille",
+    "administrateur",
+    "comptoir",
+    "princesse",
+    "coucou",
+    "amour",
+    "nicolas",
+    "camille",
+    "changeme",
+    "retroshop",
+    "vacances",
+    "bisous",
+    "toulouse",
+    "bordeaux",
+    "olympique",
+)
 # Fewer guesses than this and a list with a few rules finds it (zxcvbn's step 3 of 4).
 LEAST_GUESSES = 10**8
 
@@ -34,7 +62,9 @@ LEAST_GUESSES = 10**8
 def check_strength(password: str, *personal: str) -> None:
     """Raises Refused with the sentence that says how to do better."""
     if len(password) < LEAST:
-        raise Weak(_("Choose at least %(least)s characters: three or four words do well.", least=LEAST))
+        raise Weak(
+            _("Choose at least %(least)s characters: three or four words do well.", least=LEAST)
+        )
     if len(password) > MOST:
         raise Weak(_("Choose at most %(most)s characters.", most=MOST))
     mine = [part.lower() for p in personal if p for part in (p, p.partition("@")[0])]
@@ -54,7 +84,11 @@ def check_strength(password: str, *personal: str) -> None:
 
 def _guesses(password: str, known: list[str]) -> int:
     """How many tries somebody who knows how people choose would need."""
-    from zxcvbn import zxcvbn  # its lists of words weigh 12 MB, which only a process where somebody changes a password needs
+    from zxcvbn import (
+        zxcvbn,
+        # its lists of words weigh 12 MB, which only a process where somebody changes a password
+        # needs
+    )
 
     return int(zxcvbn(password, user_inputs=known, max_length=MOST)["guesses"])
 
@@ -65,5 +99,8 @@ class Weak(Refused):
 
 def _is_run(password: str) -> bool:
     """« 123456789012 », « abcdefghijkl »: each character follows the one before."""
-    steps = {(ord(b) - ord(a)) % 10 if a.isdigit() and b.isdigit() else ord(b) - ord(a) for a, b in itertools.pairwise(password)}
+    steps = {
+        (ord(b) - ord(a)) % 10 if a.isdigit() and b.isdigit() else ord(b) - ord(a)
+        for a, b in itertools.pairwise(password)
+    }
     return steps <= {1} or steps <= {-1, 9}

@@ -1,7 +1,9 @@
 """The browsers staff are signed in with: each one listed, and ended from any other.
 
-The cookie holds a key of 256 bits, the database only its fingerprint. A session ends by itself after a while without a
-click (setting) and after twelve hours whatever happens; with the password, with the access, or by a click.
+The cookie holds a key of 256 bits, the database only its fingerprint. A session ends by itself
+after a while without a
+click (setting) and after twelve hours whatever happens; with the password, with the access, or by a
+click.
 """
 
 import hashlib
@@ -22,7 +24,9 @@ from services.workflow import Actor, Refused
 
 LONGEST = timedelta(hours=12)
 NOTED_EVERY = timedelta(minutes=5)
-OTHER_TABS = timedelta(seconds=30)  # how long the key before a proof still answers what another tab had asked
+OTHER_TABS = timedelta(
+    seconds=30
+)  # how long the key before a proof still answers what another tab had asked
 
 
 @dataclass(frozen=True)
@@ -43,20 +47,31 @@ def open_for(user: User, *, address: str, agent: str) -> str:
     key = secrets.token_urlsafe(32)
     now = clock.now()
     db.session.add(
-        StaffSession(fingerprint=_fingerprint(key), user_id=user.id, address=address[:45], agent=browser(agent), opened_at=now, seen_at=now)
+        StaffSession(
+            fingerprint=_fingerprint(key),
+            user_id=user.id,
+            address=address[:45],
+            agent=browser(agent),
+            opened_at=now,
+            seen_at=now,
+        )
     )
     audit.note("signed_in", by=staff.actor(user), subject=user.username)
     return key
 
 
 def standing(key: str, idle_since: int) -> Standing | None:
-    """How a session stands: `idle_since` is the last click its own cookie remembers (seconds of the epoch). None when there is no such session."""
+    """How a session stands: `idle_since` is the last click its own cookie remembers (seconds of the
+    epoch). None when there is no such session.
+    """
     given, now = _fingerprint(key), clock.now()
     on_its_way = (StaffSession.previous == given) & (StaffSession.renewed_at > now - OTHER_TABS)
     row = db.session.execute(
-        select(StaffSession, StaffAccount).outerjoin(StaffAccount, StaffAccount.user_id == StaffSession.user_id)
-        .where((StaffSession.fingerprint == given) | on_its_way).execution_options(unscoped=True)
-    ).first()  # fmt: skip
+        select(StaffSession, StaffAccount)
+        .outerjoin(StaffAccount, StaffAccount.user_id == StaffSession.user_id)
+        .where((StaffSession.fingerprint == given) | on_its_way)
+        .execution_options(unscoped=True)
+    ).first()
     if row is None:
         return None
     session, account = row
@@ -68,21 +83,36 @@ def standing(key: str, idle_since: int) -> Standing | None:
     elif now - session.opened_at > LONGEST:
         why = _("You have been signed in for twelve hours: sign in again to go on.")
     return Standing(
-        session.id, session.user_id, why, bool(account and account.must_change_password), bool(account and account.totp_sealed),
-        now - session.seen_at > NOTED_EVERY, session.fingerprint != given,
-    )  # fmt: skip
+        session.id,
+        session.user_id,
+        why,
+        bool(account and account.must_change_password),
+        bool(account and account.totp_sealed),
+        now - session.seen_at > NOTED_EVERY,
+        session.fingerprint != given,
+    )
 
 
 def note_seen(id: int) -> None:
     """The list says when each browser was last used, to five minutes."""
-    db.session.execute(update(StaffSession).where(StaffSession.id == id).values(seen_at=clock.now()))
+    db.session.execute(
+        update(StaffSession).where(StaffSession.id == id).values(seen_at=clock.now())
+    )
 
 
 def renew(id: int) -> str:
     """A new key for an open session; half a minute later the old one opens nothing any more."""
     key = secrets.token_urlsafe(32)
-    db.session.execute(update(StaffSession).where(StaffSession.id == id).values(
-        previous=StaffSession.fingerprint, fingerprint=_fingerprint(key), renewed_at=clock.now(), seen_at=clock.now()))  # fmt: skip
+    db.session.execute(
+        update(StaffSession)
+        .where(StaffSession.id == id)
+        .values(
+            previous=StaffSession.fingerprint,
+            fingerprint=_fingerprint(key),
+            renewed_at=clock.now(),
+            seen_at=clock.now(),
+        )
+    )
     return key
 
 
@@ -92,7 +122,11 @@ def live(user_id: int) -> list[StaffSession]:
     return list(
         db.session.scalars(
             select(StaffSession)
-            .where(StaffSession.user_id == user_id, StaffSession.ended_at.is_(None), StaffSession.opened_at > since)
+            .where(
+                StaffSession.user_id == user_id,
+                StaffSession.ended_at.is_(None),
+                StaffSession.opened_at > since,
+            )
             .order_by(StaffSession.seen_at.desc(), StaffSession.id.desc())
         )
     )
@@ -100,7 +134,9 @@ def live(user_id: int) -> list[StaffSession]:
 
 def end(id: int, user: User, *, by: Actor) -> None:
     """End one session of a user. Raises Refused when it is not his, or has ended."""
-    ended = update(StaffSession).where(StaffSession.id == id, StaffSession.user_id == user.id, StaffSession.ended_at.is_(None))
+    ended = update(StaffSession).where(
+        StaffSession.id == id, StaffSession.user_id == user.id, StaffSession.ended_at.is_(None)
+    )
     if db.session.execute(ended.values(ended_at=clock.now())).rowcount != 1:  # type: ignore[attr-defined]
         raise Refused(_("This session has already ended."))
     audit.note("sessions_ended", by=by, subject=user.username, count=1)
@@ -108,7 +144,9 @@ def end(id: int, user: User, *, by: Actor) -> None:
 
 def end_all(user: User, *, by: Actor, but: int | None = None) -> int:
     """End every session of a user, or every other one; returns how many."""
-    rows = update(StaffSession).where(StaffSession.user_id == user.id, StaffSession.ended_at.is_(None))
+    rows = update(StaffSession).where(
+        StaffSession.user_id == user.id, StaffSession.ended_at.is_(None)
+    )
     if but is not None:
         rows = rows.where(StaffSession.id != but)
     count = db.session.execute(rows.values(ended_at=clock.now())).rowcount  # type: ignore[attr-defined]
@@ -118,9 +156,24 @@ def end_all(user: User, *, by: Actor, but: int | None = None) -> int:
 
 
 def browser(agent: str) -> str:
-    """« Firefox sur Windows »: enough to recognise one's own machine, less than what a browser says of itself."""
-    systems = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS X", "macOS"), ("Linux", "Linux"))
-    browsers = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+    """« Firefox sur Windows »: enough to recognise one's own machine, less than what a browser says
+    of itself.
+    """
+    systems = (
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    )
+    browsers = (
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    )
     name = next((name for mark, name in browsers if mark in agent), "")
     system = next((name for mark, name in systems if mark in agent), "")
     return " · ".join(filter(None, (name, system))) or _("Unknown browser")
@@ -130,7 +183,23 @@ def _fingerprint(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-retention.rule("sessions", _l("Sessions of staff that ended"), lambda: _l("three months"), _l("To look into a strange sign-in."), StaffSession,
-               lambda now: select(StaffSession.id).where(StaffSession.opened_at < now - timedelta(days=92)), retention.gone)  # fmt: skip
-retention.rule("audit", _l("Audit log"), lambda: _l("one year"), _l("CNIL, recommandation sur la journalisation (2021)."), AuditEntry,
-               lambda now: select(AuditEntry.id).where(AuditEntry.at < now - audit.KEPT).order_by(AuditEntry.number), audit.forget)  # fmt: skip
+retention.rule(
+    "sessions",
+    _l("Sessions of staff that ended"),
+    lambda: _l("three months"),
+    _l("To look into a strange sign-in."),
+    StaffSession,
+    lambda now: select(StaffSession.id).where(StaffSession.opened_at < now - timedelta(days=92)),
+    retention.gone,
+)
+retention.rule(
+    "audit",
+    _l("Audit log"),
+    lambda: _l("one year"),
+    _l("CNIL, recommandation sur la journalisation (2021)."),
+    AuditEntry,
+    lambda now: (
+        select(AuditEntry.id).where(AuditEntry.at < now - audit.KEPT).order_by(AuditEntry.number)
+    ),
+    audit.forget,
+)

@@ -1,4 +1,6 @@
-"""The branded fronts: found by host name, dressed in their six colours, known by their conditions."""
+"""The branded fronts: found by host name, dressed in their six colours, known by their
+conditions.
+"""
 
 import hashlib
 import ipaddress
@@ -43,7 +45,9 @@ _by_host: dict[str, tuple[float, int | None]] = {}
 
 
 def resolve(host: str) -> int | None:
-    """The id of the site that answers a host name; the default site on loopback; None for a stranger."""
+    """The id of the site that answers a host name; the default site on loopback; None for a
+    stranger.
+    """
     now = time.monotonic()
     known = _by_host.get(host)
     if known and now - known[0] < _FRESH_SECONDS:
@@ -59,7 +63,12 @@ def resolve(host: str) -> int | None:
 
 def of_vendor(vendor_id: int) -> Site | None:
     """The site a vendor's own notices speak for."""
-    return db.session.scalar(select(Site).where(Site.vendor_id == vendor_id).order_by(Site.is_default.desc(), Site.id).limit(1))
+    return db.session.scalar(
+        select(Site)
+        .where(Site.vendor_id == vendor_id)
+        .order_by(Site.is_default.desc(), Site.id)
+        .limit(1)
+    )
 
 
 def default_id() -> int | None:
@@ -109,7 +118,14 @@ def address(site: Site) -> str:
 
 # ── what a site looks like ──
 
-COLORS = ("color_brand", "color_brand_strong", "color_on_brand", "color_accent", "color_page", "color_ink")
+COLORS = (
+    "color_brand",
+    "color_brand_strong",
+    "color_on_brand",
+    "color_accent",
+    "color_page",
+    "color_ink",
+)
 _HEX = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -149,20 +165,33 @@ def check_colors(site: Site) -> None:
         ratio = contrast(getattr(site, pair.over), getattr(site, pair.under))
         if ratio < ENOUGH:
             raise Refused(
-                _("Too little contrast (%(ratio)s, 4.5 at least): %(what)s. Choose a darker or a lighter one.",
-                  ratio=f"{ratio:.1f}", what=pair.what)
-            )  # fmt: skip
+                _(
+                    "Too little contrast (%(ratio)s, 4.5 at least): %(what)s. Choose a darker or a"
+                    " lighter one.",
+                    ratio=f"{ratio:.1f}",
+                    what=pair.what,
+                )
+            )
 
 
 def stylesheet(site: Site) -> str:
-    """The brand of a site as CSS variables; everything else derives from them (static/css/tokens.css)."""
+    """The brand of a site as CSS variables; everything else derives from them
+    (static/css/tokens.css).
+    """
     rules = [
-        f"--marque:{site.color_brand}", f"--marque-fort:{site.color_brand_strong}", f"--sur-marque:{site.color_on_brand}",
-        f"--accent:{site.color_accent}", f"--rayon:{site.radius}px",
-    ]  # fmt: skip
+        f"--marque:{site.color_brand}",
+        f"--marque-fort:{site.color_brand_strong}",
+        f"--sur-marque:{site.color_on_brand}",
+        f"--accent:{site.color_accent}",
+        f"--rayon:{site.radius}px",
+    ]
     if site.logo:
         rules.append(f'--logo:url("/logo/{site.logo}")')
-    day = f"@media (prefers-color-scheme:light){{:root{{--fond-2:{site.color_page};--encre:{site.color_ink}}}}}"
+    day = (
+        "@media"
+        " (prefers-color-scheme:light)"
+        f"{{:root{{--fond-2:{site.color_page};--encre:{site.color_ink}}}}}"
+    )
     return f":root{{{';'.join(rules)}}}\n{day}\n"
 
 
@@ -177,16 +206,22 @@ def conditions_hash(site: Site) -> str:
 
 def _luminance(color: str) -> float:
     channels = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 # ── life ──
 
-_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
+_HOST = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
+)
 
 
-def open_site(vendor: Vendor, name: str, *, by: Actor, hosts: tuple[str, ...] = (), **look: object) -> Site:
+def open_site(
+    vendor: Vendor, name: str, *, by: Actor, hosts: tuple[str, ...] = (), **look: object
+) -> Site:
     """Open a buy-back site for a vendor: his domain or a sub-domain."""
     site = Site(vendor=vendor, name=name, **look)
     db.session.add(site)
@@ -204,7 +239,13 @@ def answer_to(site: Site, host: str) -> None:
     """Let a site answer a host name. Raises Refused when it is none, or another site has it."""
     host = host.strip().lower().rstrip(".")
     if not _HOST.fullmatch(host):
-        raise Refused(_("« %(host)s » is no domain name: write it as rachat.maboutique.fr, without http:// or path.", host=host))
+        raise Refused(
+            _(
+                "« %(host)s » is no domain name: write it as rachat.maboutique.fr, without http://"
+                " or path.",
+                host=host,
+            )
+        )
     with db.session.no_autoflush:
         taken = db.session.scalar(select(SiteHost).where(SiteHost.host == host))
     if taken is not None and taken.site_id != site.id:
@@ -215,7 +256,11 @@ def answer_to(site: Site, host: str) -> None:
 
 def rename_hosts(site: Site, words: str) -> None:
     """Let a site answer exactly these host names, one a line; the first is written in its mails."""
-    wanted = [line.strip().lower().rstrip(".") for line in words.replace(",", "\n").splitlines() if line.strip()]
+    wanted = [
+        line.strip().lower().rstrip(".")
+        for line in words.replace(",", "\n").splitlines()
+        if line.strip()
+    ]
     kept = [h for h in site.hosts if h.host in wanted]
     if [h.host for h in kept] == wanted:
         return

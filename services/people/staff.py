@@ -1,4 +1,6 @@
-"""Members of staff: created with a one-time password, tied to vendors and stores, signed out everywhere at once."""
+"""Members of staff: created with a one-time password, tied to vendors and stores, signed out
+everywhere at once.
+"""
 
 import secrets
 from datetime import datetime, timedelta
@@ -17,9 +19,12 @@ from services.unit import db
 from services.workflow import Actor, Refused
 
 workflow.VERBS.update(
-    add_staff=_l("Staff added"), reset_password=_l("One-time password given"), change_own_password=_l("Password changed"),
-    remove_staff=_l("Access withdrawn"), restore_staff=_l("Access given back"),
-)  # fmt: skip
+    add_staff=_l("Staff added"),
+    reset_password=_l("One-time password given"),
+    change_own_password=_l("Password changed"),
+    remove_staff=_l("Access withdrawn"),
+    restore_staff=_l("Access given back"),
+)
 
 ADMINISTRATOR, ANIMATOR, ACCOUNTANT, OPERATOR, VENDOR, STORE = (
     "Administrateur", "Animateur", "Comptable", "Opérateur reprise", "Vendeur", "Magasin",
@@ -33,25 +38,44 @@ MONEY = {ADMINISTRATOR, ACCOUNTANT}
 
 
 def actor(user: User) -> Actor:
-    return Actor(workflow.STAFF, user.id, f"{user.first_name} {user.last_name}".strip() or user.username)
+    return Actor(
+        workflow.STAFF, user.id, f"{user.first_name} {user.last_name}".strip() or user.username
+    )
 
 
-def add(email: str, role: str, *, by: Actor, first_name: str = "", last_name: str = "") -> tuple[User, str]:
-    """Create a member of staff; returns him and the one-time password to change at the first sign-in."""
+def add(
+    email: str, role: str, *, by: Actor, first_name: str = "", last_name: str = ""
+) -> tuple[User, str]:
+    """Create a member of staff; returns him and the one-time password to change at the first
+    sign-in.
+    """
     email = clean_email(email)
     if role not in ROLES:
-        raise Refused(_("There is no role « %(role)s »: choose among %(roles)s.", role=role, roles=", ".join(ROLES)))
+        raise Refused(
+            _(
+                "There is no role « %(role)s »: choose among %(roles)s.",
+                role=role,
+                roles=", ".join(ROLES),
+            )
+        )
     if db.session.scalar(select(User).where(User.username == email)):
         raise Refused(_("%(email)s already has access.", email=email))
     password = secrets.token_urlsafe(12)
     name = email.partition("@")[0]
     user = User(
-        username=email, email=email, first_name=first_name or name[:64], last_name=last_name or "", active=True,
-        password=passwords.hashed(password), roles=[db.session.scalars(select(Role).where(Role.name == role)).one()],
-    )  # fmt: skip
+        username=email,
+        email=email,
+        first_name=first_name or name[:64],
+        last_name=last_name or "",
+        active=True,
+        password=passwords.hashed(password),
+        roles=[db.session.scalars(select(Role).where(Role.name == role)).one()],
+    )
     db.session.add(user)
     db.session.flush()
-    db.session.add(StaffAccount(user_id=user.id, must_change_password=True, password_given_at=clock.now()))
+    db.session.add(
+        StaffAccount(user_id=user.id, must_change_password=True, password_given_at=clock.now())
+    )
     workflow.record(user, "add_staff", by=by, role=role)
     audit.note("access_given", by=by, subject=email, role=role)
     return user, password
@@ -71,7 +95,9 @@ def give_password(user: User, *, by: Actor) -> str:
     user.password = passwords.hashed(password)
     account = account_of(user)
     account.must_change_password, account.password_given_at = True, clock.now()
-    limits.forgive(f"staff:{user.username}")  # whoever closed the door with wrong tries does not keep him out
+    limits.forgive(
+        f"staff:{user.username}"
+    )  # whoever closed the door with wrong tries does not keep him out
     sign_out_everywhere(user)
     workflow.record(user, "reset_password", by=by)
     audit.note("one_time_password", by=by, subject=user.username)
@@ -130,12 +156,17 @@ def make_roles() -> None:
 
 
 def sign_in(email: str, password: str, address: str) -> User | None:
-    """The member of staff with these, or None. Raises limits.TooMany after wrong passwords. Slow: call it outside a unit."""
+    """The member of staff with these, or None. Raises limits.TooMany after wrong passwords. Slow:
+    call it outside a unit.
+    """
     email = email.strip().lower()
     account = f"staff:{email}"
     seconds = limits.lock_left(account) or limits.spend(f"staff-sign-in:{address}", 30, 600) or 0
     if seconds:
-        raise limits.TooMany(_("Too many wrong passwords: wait %(minutes)s min.", minutes=(seconds + 59) // 60), seconds)
+        raise limits.TooMany(
+            _("Too many wrong passwords: wait %(minutes)s min.", minutes=(seconds + 59) // 60),
+            seconds,
+        )
     user = db.session.scalar(select(User).where(User.username == email))
     right = check_password_hash(user.password if user and user.password else _DUMMY, password)
     if user is None or not right or not user.active:
@@ -149,7 +180,9 @@ def sign_in(email: str, password: str, address: str) -> User | None:
         and given.password_given_at
         and clock.now() - given.password_given_at > ONE_TIME
     ):
-        raise Refused(_("This one-time password is over three days old: ask an administrator for another."))
+        raise Refused(
+            _("This one-time password is over three days old: ask an administrator for another.")
+        )
     return user
 
 
@@ -158,11 +191,16 @@ def account_of_id(user_id: int) -> StaffAccount | None:
 
 
 def proves(user: User, password: str) -> bool:
-    """Whether it is the password of a signed-in user, for what asks again. Its wrong tries are counted apart from the door's, which a
-    stranger can close. Raises limits.TooMany. Slow: call it outside a unit."""
+    """Whether it is the password of a signed-in user, for what asks again. Its wrong tries are
+    counted apart from the door's, which a
+    stranger can close. Raises limits.TooMany. Slow: call it outside a unit.
+    """
     account = f"staff-proof:{user.id}"
     if seconds := limits.lock_left(account):
-        raise limits.TooMany(_("Too many wrong passwords: wait %(minutes)s min.", minutes=(seconds + 59) // 60), seconds)
+        raise limits.TooMany(
+            _("Too many wrong passwords: wait %(minutes)s min.", minutes=(seconds + 59) // 60),
+            seconds,
+        )
     if check_password_hash(user.password, password):
         limits.right_password(account)
         return True
@@ -177,7 +215,11 @@ def second_factor_since(user_id: int) -> datetime | None:
 
 def sign_out_everywhere(user: User) -> None:
     """Every session of the user ends, whichever browser holds it."""
-    db.session.execute(update(StaffSession).where(StaffSession.user_id == user.id, StaffSession.ended_at.is_(None)).values(ended_at=clock.now()))
+    db.session.execute(
+        update(StaffSession)
+        .where(StaffSession.user_id == user.id, StaffSession.ended_at.is_(None))
+        .values(ended_at=clock.now())
+    )
 
 
 _DUMMY = passwords.hashed(secrets.token_hex(8))

@@ -1,4 +1,6 @@
-"""Who sells: what must be true of a vendor's and a store's sheet, and what a vendor keeps up by himself (MQ-005, AN-069)."""
+"""Who sells: what must be true of a vendor's and a store's sheet, and what a vendor keeps up by
+himself (MQ-005, AN-069).
+"""
 
 import re
 
@@ -35,10 +37,16 @@ def check_store(row: Store) -> None:
     if row.code and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}", row.code):
         raise Refused(_("The code of a store has letters, digits and dashes, 20 at most."))
     with db.session.no_autoflush:
-        same = select(Store.id).where(func.lower(Store.code) == (row.code or "").lower(), Store.id != (row.id or 0))
+        same = select(Store.id).where(
+            func.lower(Store.code) == (row.code or "").lower(), Store.id != (row.id or 0)
+        )
         if row.code and db.session.scalar(same):
             raise Refused(_("Another store already has the code « %(code)s ».", code=row.code))
-    if (row.latitude is None) != (row.longitude is None) or not -90 <= (row.latitude or 0) <= 90 or not -180 <= (row.longitude or 0) <= 180:
+    if (
+        (row.latitude is None) != (row.longitude is None)
+        or not -90 <= (row.latitude or 0) <= 90
+        or not -180 <= (row.longitude or 0) <= 180
+    ):
         raise Refused(_("Give latitude and longitude together, in degrees, or neither."))
     if row.postcode and not re.fullmatch(r"(0[1-9]|[1-8]\d|9[0-8])\d{3}", row.postcode):
         raise Refused(_("This is no French postcode: 5 digits, such as 44000."))
@@ -47,15 +55,34 @@ def check_store(row: Store) -> None:
 
 
 def keep_contact(vendor: Vendor, *, email: str, phone: str, address: str, by: Actor) -> None:
-    """How to reach a vendor, by himself; what makes him a company (name, SIREN, VAT) is the operator's to check. Raises Refused."""
-    vendor.email, vendor.phone, vendor.address = email.strip()[:320], phone.strip()[:20], address.strip()[:1000]
+    """How to reach a vendor, by himself; what makes him a company (name, SIREN, VAT) is the
+    operator's to check. Raises Refused.
+    """
+    vendor.email, vendor.phone, vendor.address = (
+        email.strip()[:320],
+        phone.strip()[:20],
+        address.strip()[:1000],
+    )
     check(vendor)
     workflow.record(vendor, "keep_contact", by=by)
 
 
-def keep_store(store: Store, *, address: str, postcode: str, city: str, phone: str, opening_hours: str, by: Actor) -> None:
+def keep_store(
+    store: Store,
+    *,
+    address: str,
+    postcode: str,
+    city: str,
+    phone: str,
+    opening_hours: str,
+    by: Actor,
+) -> None:
     """Where a store is, when it opens, how to call it, by its own people. Raises Refused."""
-    store.address, store.postcode, store.city = address.strip()[:200], postcode.strip()[:5], city.strip()[:100]
+    store.address, store.postcode, store.city = (
+        address.strip()[:200],
+        postcode.strip()[:5],
+        city.strip()[:100],
+    )
     store.phone, store.opening_hours = phone.strip()[:20], opening_hours.strip()[:1000]
     check_store(store)
     workflow.record(store, "keep_store", by=by)

@@ -1,6 +1,7 @@
 """The argus: what each reference is worth on the market, since when, and who says so.
 
-Lists arrive as files. They are staged beside the catalogue, compared with it in one go, and only what differs is
+Lists arrive as files. They are staged beside the catalogue, compared with it in one go, and only
+what differs is
 written, in one short transaction: a file never half-applies, whatever kills it.
 """
 
@@ -41,16 +42,25 @@ def change(variant: Variant, value_cents: int, *, by: Actor) -> None:
     before, today = variant.argus_cents, clock.today()
     variant.argus_cents, variant.argus_on = value_cents, today
     db.session.add(
-        ArgusValue(variant=variant, value_cents=value_cents, voucher_cents=variant.voucher_cents, cash_cents=variant.cash_cents,
-                   source=by.name[:40], since=today)
-    )  # fmt: skip
+        ArgusValue(
+            variant=variant,
+            value_cents=value_cents,
+            voucher_cents=variant.voucher_cents,
+            cash_cents=variant.cash_cents,
+            source=by.name[:40],
+            since=today,
+        )
+    )
     workflow.record(variant, "argus", by=by, before_cents=before, after_cents=value_cents)
 
 
 def history(variant: Variant, limit: int = 60) -> list[ArgusValue]:
     """What a reference was worth, oldest first."""
     newest = db.session.scalars(
-        select(ArgusValue).where(ArgusValue.variant_id == variant.id).order_by(ArgusValue.since.desc(), ArgusValue.id.desc()).limit(limit)
+        select(ArgusValue)
+        .where(ArgusValue.variant_id == variant.id)
+        .order_by(ArgusValue.since.desc(), ArgusValue.id.desc())
+        .limit(limit)
     ).all()
     return list(reversed(newest))
 
@@ -66,7 +76,12 @@ def _load(loading: runs.Loading) -> None:
     with bulk() as connection:
         _make_stage(connection)
         for chunk in imports.chunks(loading.rows(reader.row), 1000):
-            insert_many(connection, "stage", ("line", "ean", "title", "platform", "argus", "voucher", "cash"), chunk)
+            insert_many(
+                connection,
+                "stage",
+                ("line", "ean", "title", "platform", "argus", "voucher", "cash"),
+                chunk,
+            )
         loading.progress()
         _merge(connection, loading, absent=[name for name in ("voucher", "cash") if name not in at])
 
@@ -90,22 +105,40 @@ class _Reader:
         argus = self._amount(cells, "argus")
         if argus is None:
             raise Refused(_("The argus is missing."))
-        platform = words.visible(cells[at["platform"]]).strip()[:100] if at.get("platform", width) < width else ""
+        platform = (
+            words.visible(cells[at["platform"]]).strip()[:100]
+            if at.get("platform", width) < width
+            else ""
+        )
         if platform:
             known = self.spelled.get(platform)
             if known is None:
-                known = self.spelled[platform] = self.platforms.setdefault(imports.fold(platform), platform)
+                known = self.spelled[platform] = self.platforms.setdefault(
+                    imports.fold(platform), platform
+                )
             platform = known
         key = int(ean) * 100 + len(ean)
         if key in self.seen:
             self.loading.repeat(line, ean)
         else:
             self.seen.add(key)
-        return line, ean, title, platform, argus, self._amount(cells, "voucher"), self._amount(cells, "cash")
+        return (
+            line,
+            ean,
+            title,
+            platform,
+            argus,
+            self._amount(cells, "voucher"),
+            self._amount(cells, "cash"),
+        )
 
     def _amount(self, cells: list[str], name: str) -> int | None:
         position = self.at.get(name)
-        return imports.amount(cells[position]) if position is not None and position < len(cells) else None
+        return (
+            imports.amount(cells[position])
+            if position is not None and position < len(cells)
+            else None
+        )
 
 
 # ── private: comparing and applying, the same shape on both engines ──
@@ -114,80 +147,120 @@ class _Reader:
 def _make_stage(connection: Connection) -> None:
     connection.execute(
         text(
-            "CREATE TEMPORARY TABLE stage (line INTEGER, ean VARCHAR(14), title TEXT, platform TEXT, argus INTEGER, voucher INTEGER, "
-            "cash INTEGER, variant_id INTEGER, product_id INTEGER, changed INTEGER)"
+            "CREATE TEMPORARY TABLE stage (line INTEGER, ean VARCHAR(14), title TEXT, platform"
+            " TEXT, argus INTEGER, voucher INTEGER, cash INTEGER, variant_id INTEGER, product_id"
+            " INTEGER, changed INTEGER)"
         )
     )
     connection.execute(text("CREATE INDEX stage_ean ON stage (ean, line)"))
 
 
 def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> None:
-    """Apply what differs and end the run with its report, in one transaction. A price the file has no column for stays as it is."""
+    """Apply what differs and end the run with its report, in one transaction. A price the file has
+    no column for stays as it is.
+    """
     today, now, source = raw(clock.today()), raw(clock.now()), f"import:{loading.run_id}"
 
     def run(sql: str, **values: Any) -> int:
         return connection.execute(text(sql), values).rowcount
 
     if loading.repeated:  # the last line of a reference counts
-        run("DELETE FROM stage WHERE EXISTS (SELECT 1 FROM stage later WHERE later.ean = stage.ean AND later.line > stage.line)")
+        run(
+            "DELETE FROM stage WHERE EXISTS (SELECT 1 FROM stage later WHERE later.ean = stage.ean"
+            " AND later.line > stage.line)"
+        )
     with merging(connection):
         if not is_sqlite():
             run("SELECT pg_advisory_xact_lock(hashtext('argus import'))")
         run(
-            "INSERT INTO platform (name, weight_grams) SELECT DISTINCT platform, 150 FROM stage "
-            "WHERE platform <> '' AND NOT EXISTS (SELECT 1 FROM platform p WHERE p.name = stage.platform)"
+            "INSERT INTO platform (name, weight_grams) SELECT DISTINCT platform, 150 FROM stage"
+            " WHERE platform <> '' AND NOT EXISTS (SELECT 1 FROM platform p WHERE p.name ="
+            " stage.platform)"
         )
-        run("UPDATE stage SET variant_id = v.id, product_id = v.product_id FROM variant v WHERE v.ean = stage.ean")
+        run(
+            "UPDATE stage SET variant_id = v.id, product_id = v.product_id FROM variant v WHERE"
+            " v.ean = stage.ean"
+        )
         for name in absent:
-            run(f"UPDATE stage SET {name} = v.{name}_cents FROM variant v WHERE v.id = stage.variant_id")
+            run(
+                f"UPDATE stage SET {name} = v.{name}_cents FROM variant v WHERE v.id ="
+                " stage.variant_id"
+            )
         if is_sqlite():
-            run("UPDATE stage SET product_id = (SELECT coalesce(max(id), 0) FROM product) + stage.rowid WHERE variant_id IS NULL")
+            run(
+                "UPDATE stage SET product_id = (SELECT coalesce(max(id), 0) FROM product) +"
+                " stage.rowid WHERE variant_id IS NULL"
+            )
         else:
             run("UPDATE stage SET product_id = nextval('product_id_seq') WHERE variant_id IS NULL")
         run(
-            "UPDATE stage SET changed = CASE WHEN v.argus_cents IS DISTINCT FROM stage.argus OR v.voucher_cents IS DISTINCT FROM stage.voucher "
-            "OR v.cash_cents IS DISTINCT FROM stage.cash THEN 2 ELSE 1 END "
-            "FROM variant v JOIN product p ON p.id = v.product_id LEFT JOIN platform pf ON pf.id = p.platform_id "
-            "WHERE v.id = stage.variant_id AND (v.argus_cents IS DISTINCT FROM stage.argus OR v.voucher_cents IS DISTINCT FROM stage.voucher "
-            "OR v.cash_cents IS DISTINCT FROM stage.cash OR p.title <> stage.title OR (stage.platform <> '' AND pf.name IS DISTINCT FROM stage.platform))"
+            "UPDATE stage SET changed = CASE WHEN v.argus_cents IS DISTINCT FROM stage.argus OR"
+            " v.voucher_cents IS DISTINCT FROM stage.voucher OR v.cash_cents IS DISTINCT FROM"
+            " stage.cash THEN 2 ELSE 1 END FROM variant v JOIN product p ON p.id = v.product_id"
+            " LEFT JOIN platform pf ON pf.id = p.platform_id WHERE v.id = stage.variant_id AND"
+            " (v.argus_cents IS DISTINCT FROM stage.argus OR v.voucher_cents IS DISTINCT FROM"
+            " stage.voucher OR v.cash_cents IS DISTINCT FROM stage.cash OR p.title <> stage.title"
+            " OR (stage.platform <> '' AND pf.name IS DISTINCT FROM stage.platform))"
         )
         created = run(
-            f"INSERT INTO product (id, title, platform_id, {catalogue.PLAIN_PRODUCT}, created_at, updated_at) "
-            f"SELECT s.product_id, s.title, p.id, {catalogue.PLAIN_PRODUCT_VALUES}, :now, :now "
-            "FROM stage s LEFT JOIN platform p ON p.name = s.platform WHERE s.variant_id IS NULL",
+            f"INSERT INTO product (id, title, platform_id, {catalogue.PLAIN_PRODUCT}, created_at,"
+            f" updated_at) SELECT s.product_id, s.title, p.id, {catalogue.PLAIN_PRODUCT_VALUES},"
+            " :now, :now FROM stage s LEFT JOIN platform p ON p.name = s.platform WHERE"
+            " s.variant_id IS NULL",
             now=now,
         )
         run(
-            f"INSERT INTO variant (product_id, ean, argus_cents, argus_on, voucher_cents, cash_cents, {catalogue.PLAIN_VARIANT}, updated_at) "
-            f"SELECT product_id, ean, argus, :today, voucher, cash, {catalogue.PLAIN_VARIANT_VALUES}, :now FROM stage WHERE variant_id IS NULL",
+            "INSERT INTO variant (product_id, ean, argus_cents, argus_on, voucher_cents,"
+            f" cash_cents, {catalogue.PLAIN_VARIANT}, updated_at) SELECT product_id, ean, argus,"
+            f" :today, voucher, cash, {catalogue.PLAIN_VARIANT_VALUES}, :now FROM stage WHERE"
+            " variant_id IS NULL",
             today=today,
             now=now,
         )
         run(
-            "INSERT INTO argus_value (variant_id, value_cents, voucher_cents, cash_cents, source, since) "
-            "SELECT v.id, s.argus, s.voucher, s.cash, :source, :today FROM stage s JOIN variant v ON v.ean = s.ean "
-            "WHERE s.variant_id IS NULL OR s.changed = 2",
-            source=source, today=today,
-        )  # fmt: skip
-        updated = connection.execute(text("SELECT count(*) FROM stage WHERE changed > 0")).scalar_one()
+            "INSERT INTO argus_value (variant_id, value_cents, voucher_cents, cash_cents, source,"
+            " since) SELECT v.id, s.argus, s.voucher, s.cash, :source, :today FROM stage s JOIN"
+            " variant v ON v.ean = s.ean WHERE s.variant_id IS NULL OR s.changed = 2",
+            source=source,
+            today=today,
+        )
+        updated = connection.execute(
+            text("SELECT count(*) FROM stage WHERE changed > 0")
+        ).scalar_one()
         run(
-            "UPDATE variant SET argus_cents = s.argus, argus_on = :today, voucher_cents = s.voucher, cash_cents = s.cash, updated_at = :now "
-            "FROM stage s WHERE s.variant_id = variant.id AND s.changed = 2",
+            "UPDATE variant SET argus_cents = s.argus, argus_on = :today, voucher_cents ="
+            " s.voucher, cash_cents = s.cash, updated_at = :now FROM stage s WHERE s.variant_id ="
+            " variant.id AND s.changed = 2",
             today=today,
             now=now,
         )
         run(
-            "UPDATE product SET title = s.title, updated_at = :now, platform_id = coalesce((SELECT id FROM platform WHERE name = s.platform), product.platform_id) "
-            "FROM stage s WHERE s.product_id = product.id AND s.changed > 0",
+            "UPDATE product SET title = s.title, updated_at = :now, platform_id = coalesce((SELECT"
+            " id FROM platform WHERE name = s.platform), product.platform_id) FROM stage s WHERE"
+            " s.product_id = product.id AND s.changed > 0",
             now=now,
         )
-        same = connection.execute(text("SELECT count(*) FROM stage WHERE variant_id IS NOT NULL AND changed IS NULL")).scalar_one()
+        same = connection.execute(
+            text("SELECT count(*) FROM stage WHERE variant_id IS NOT NULL AND changed IS NULL")
+        ).scalar_one()
         run(
-            "INSERT INTO search_todo (product_id) SELECT product_id FROM stage WHERE variant_id IS NULL OR changed > 0 ON CONFLICT (product_id) DO NOTHING"
+            "INSERT INTO search_todo (product_id) SELECT product_id FROM stage WHERE variant_id IS"
+            " NULL OR changed > 0 ON CONFLICT (product_id) DO NOTHING"
         )
-        loading.ended(connection, created=created, updated=updated + loading.repeated, unchanged=same)
+        loading.ended(
+            connection, created=created, updated=updated + loading.repeated, unchanged=same
+        )
     search.catch_up(alive=loading.alive)
 
 
-runs.kind("argus", _l("Argus"), COLUMNS, REQUIRED, _load, for_vendors=False,
-          help=_l("Columns, in any order: ean, titre, argus; plateforme, bon_achat, especes if you have them."))  # fmt: skip
+runs.kind(
+    "argus",
+    _l("Argus"),
+    COLUMNS,
+    REQUIRED,
+    _load,
+    for_vendors=False,
+    help=_l(
+        "Columns, in any order: ean, titre, argus; plateforme, bon_achat, especes if you have them."
+    ),
+)

@@ -1,4 +1,6 @@
-"""What exists: barcodes read and checked, products proposed, validated, merged, described for each site; covers kept or drawn."""
+"""What exists: barcodes read and checked, products proposed, validated, merged, described for each
+site; covers kept or drawn.
+"""
 
 import hashlib
 import re
@@ -61,12 +63,24 @@ PRODUCT = Workflow(
     # Two sheets of one product become one. Asked by `merge`, which moves everything first.
     Move("merge_into", _l("Merged into another"), {S.proposed, S.validated, S.disabled}, S.merged),
 )
-workflow.VERBS.update(validate=_l("Validated"), disable=_l("Taken off sale"), merge_into=_l("Merged into another"), absorb=_l("Took in another sheet"),
-                      propose=_l("Proposed"), describe=_l("Description of a site"), add_image=_l("Picture added"), drop_image=_l("Picture taken off"),
-                      price=_l("Catalogue price"), agree_brand=_l("Brand agreement"))  # fmt: skip
+workflow.VERBS.update(
+    validate=_l("Validated"),
+    disable=_l("Taken off sale"),
+    merge_into=_l("Merged into another"),
+    absorb=_l("Took in another sheet"),
+    propose=_l("Proposed"),
+    describe=_l("Description of a site"),
+    add_image=_l("Picture added"),
+    drop_image=_l("Picture taken off"),
+    price=_l("Catalogue price"),
+    agree_brand=_l("Brand agreement"),
+)
 
 # What statements written by hand give a product or a reference nobody said more of.
-PLAIN_PRODUCT = "kind, status, maker, supplier_ref, category, family, subfamily, season, vat_bp, description, attributes"
+PLAIN_PRODUCT = (
+    "kind, status, maker, supplier_ref, category, family, subfamily, season, vat_bp, description,"
+    " attributes"
+)
 PLAIN_PRODUCT_VALUES = "'goods', 'validated', '', '', '', '', '', '', 2000, '', '{}'"
 PLAIN_VARIANT = "color, material, size, shoe_size, edition, active"
 PLAIN_VARIANT_VALUES = "'', '', '', '', '', true"
@@ -81,18 +95,35 @@ _SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
 
 
 def read_ean(words: str) -> str:
-    """One key per article: 8, 13 or 14 digits, check digit verified; a UPC of 12 digits is the EAN-13 that starts with 0.
+    """One key per article: 8, 13 or 14 digits, check digit verified; a UPC of 12 digits is the
+    EAN-13 that starts with 0.
 
     Raises BadEan with a sentence (domain.md 2.27).
     """
     # A list has hundreds of thousands of these, nearly all written plainly.
-    if len(words) == 13 and words.isascii() and words.isdigit() and _check_digit_fits(words) and words != "0000000000000":
+    if (
+        len(words) == 13
+        and words.isascii()
+        and words.isdigit()
+        and _check_digit_fits(words)
+        and words != "0000000000000"
+    ):
         return words
-    digits = words if words.isdigit() else _SPACES.sub("", words.strip().removesuffix(".0").removesuffix(",0"))
+    digits = (
+        words
+        if words.isdigit()
+        else _SPACES.sub("", words.strip().removesuffix(".0").removesuffix(",0"))
+    )
     if not digits:
         raise BadEan(_("Type the barcode: the 13 digits under the bars."))
     if _SCIENTIFIC.fullmatch(digits):
-        raise BadEan(_("A spreadsheet has rounded this barcode (%(words)s): format the column as text and export again.", words=words[:20]))
+        raise BadEan(
+            _(
+                "A spreadsheet has rounded this barcode (%(words)s): format the column as text and"
+                " export again.",
+                words=words[:20],
+            )
+        )
     if not digits.isascii() or not digits.isdigit() or words.lstrip()[:1] in "-.":
         raise BadEan(_("« %(words)s » is no barcode: it has digits only.", words=words[:20]))
     if len(digits) == 12:
@@ -100,14 +131,24 @@ def read_ean(words: str) -> str:
     elif len(digits) == 14 and digits[0] == "0":
         digits = digits[1:]
     if len(digits) not in (8, 13, 14):
-        raise BadEan(_("A barcode has 8, 12, 13 or 14 digits; this one has %(count)s.", count=len(digits)))
+        raise BadEan(
+            _("A barcode has 8, 12, 13 or 14 digits; this one has %(count)s.", count=len(digits))
+        )
     if not _check_digit_fits(digits) or not digits.strip("0"):
-        raise BadEan(_("The last digit of %(ean)s does not fit the others: one digit is wrong, read it again.", ean=digits))
+        raise BadEan(
+            _(
+                "The last digit of %(ean)s does not fit the others: one digit is wrong, read it"
+                " again.",
+                ean=digits,
+            )
+        )
     return digits
 
 
 def _check_digit_fits(digits: str) -> bool:
-    """GS1 check digit: weights 1, 3, 1, 3… from the right sum to a multiple of 10. (A library takes ten times longer, felt on long lists.)"""
+    """GS1 check digit: weights 1, 3, 1, 3… from the right sum to a multiple of 10. (A library takes
+    ten times longer, felt on long lists.)
+    """
     codes = digits.encode()
     ones, threes = codes[-1::-2], codes[-2::-2]
     return (sum(ones) - 48 * len(ones) + 3 * (sum(threes) - 48 * len(threes))) % 10 == 0
@@ -128,9 +169,21 @@ def give_cover(product: Product, picture: str, *, by: Actor) -> None:
     workflow.record(product, "cover", by=by)
 
 
-# ── the cover drawn when there is no photo: title and platform on a ground that is always the same for a platform ──
+# ── the cover drawn when there is no photo: title and platform on a ground that is always the same
+# for a platform ──
 
-_GROUNDS = ("#1d2056", "#2b1248", "#13332c", "#4a101d", "#14395c", "#0d6591", "#5a2710", "#1f5a2a", "#4a3f9e", "#22262f")
+_GROUNDS = (
+    "#1d2056",
+    "#2b1248",
+    "#13332c",
+    "#4a101d",
+    "#14395c",
+    "#0d6591",
+    "#5a2710",
+    "#1f5a2a",
+    "#4a3f9e",
+    "#22262f",
+)
 _MOST_LINES, _MOST_LETTERS = 5, 11
 
 
@@ -140,17 +193,18 @@ def drawn_cover(title: str, platform: str) -> str:
     ground = _GROUNDS[digest[0] % len(_GROUNDS)]
     turn = hashlib.sha256(title.encode()).digest()[0] % 30
     lines = "".join(
-        f'<tspan x="5" y="{20 + 8 * i}">{escape(line)}</tspan>' for i, line in enumerate(wrap(xml_safe(title).upper(), _MOST_LETTERS, _MOST_LINES))
+        f'<tspan x="5" y="{20 + 8 * i}">{escape(line)}</tspan>'
+        for i, line in enumerate(wrap(xml_safe(title).upper(), _MOST_LETTERS, _MOST_LINES))
     )
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 80" role="img">'
-        f'<rect width="60" height="80" fill="{ground}"/>'
-        f'<g fill="none" stroke="#fff" stroke-opacity=".28" stroke-width="1.4" transform="rotate({turn - 15} 42 62)">'
-        '<circle cx="42" cy="62" r="9"/><circle cx="42" cy="62" r="15"/><circle cx="42" cy="62" r="3"/></g>'
-        f'<text font-family="system-ui,sans-serif" font-size="7" font-weight="800" fill="#fff">{lines}</text>'
-        '<rect width="60" height="9" fill="#fff"/>'
-        f'<text x="4" y="6.4" font-family="system-ui,sans-serif" font-size="4.6" font-weight="800" fill="{ground}">'
-        f"{escape(platform.upper()[:20])}</text></svg>"
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 80" role="img"><rect width="60"'
+        f' height="80" fill="{ground}"/><g fill="none" stroke="#fff" stroke-opacity=".28"'
+        f' stroke-width="1.4" transform="rotate({turn - 15} 42 62)"><circle cx="42" cy="62"'
+        ' r="9"/><circle cx="42" cy="62" r="15"/><circle cx="42" cy="62" r="3"/></g><text'
+        ' font-family="system-ui,sans-serif" font-size="7" font-weight="800"'
+        f' fill="#fff">{lines}</text><rect width="60" height="9" fill="#fff"/><text x="4" y="6.4"'
+        ' font-family="system-ui,sans-serif" font-size="4.6" font-weight="800"'
+        f' fill="{ground}">{escape(platform.upper()[:20])}</text></svg>'
     )
 
 
@@ -169,7 +223,9 @@ def wrap(words: str, width: int, most: int) -> list[str]:
 
 
 def cover_of(ean: str) -> tuple[str | None, str, str] | None:
-    """Stored file name, title and platform of the article with this barcode; None when we do not know it."""
+    """Stored file name, title and platform of the article with this barcode; None when we do not
+    know it.
+    """
     row = db.session.execute(
         select(Product.cover, Product.title, Platform.name)
         .join(Variant, Variant.product_id == Product.id)
@@ -180,7 +236,9 @@ def cover_of(ean: str) -> tuple[str | None, str, str] | None:
 
 
 def new_reference(title: str, words: str) -> Variant:
-    """An article nobody had listed, held in one's hand: a product of its own, without a value yet."""
+    """An article nobody had listed, held in one's hand: a product of its own, without a value
+    yet.
+    """
     product = Product(title=title, category="", created_at=clock.now())
     db.session.add(product)
     db.session.flush()
@@ -194,7 +252,13 @@ def add_reference(product: Product, words: str) -> Variant:
     ean = read_ean(words)
     known = by_ean(ean)
     if known is not None:
-        raise Refused(_("%(ean)s is already the barcode of « %(title)s ».", ean=ean, title=known.product.title))
+        raise Refused(
+            _(
+                "%(ean)s is already the barcode of « %(title)s ».",
+                ean=ean,
+                title=known.product.title,
+            )
+        )
     variant = Variant(product=product, ean=ean)
     db.session.add(variant)
     db.session.flush()
@@ -202,7 +266,9 @@ def add_reference(product: Product, words: str) -> Variant:
 
 
 def own_ean() -> str:
-    """A barcode of our own for what has none (a service): GS1 keeps 20 to 29 for use inside a company."""
+    """A barcode of our own for what has none (a service): GS1 keeps 20 to 29 for use inside a
+    company.
+    """
     while True:
         body = f"29{numbering.take('own EAN'):010d}"
         ean = body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
@@ -211,7 +277,9 @@ def own_ean() -> str:
 
 
 def new_service(title: str, *, by: Actor) -> Product:
-    """Something done rather than delivered (an installation): sold like the rest, under a barcode of our own (AN-007)."""
+    """Something done rather than delivered (an installation): sold like the rest, under a barcode
+    of our own (AN-007).
+    """
     product = Product(title=_tidy(title, 300), kind=ProductKind.service, created_at=clock.now())
     if not product.title:
         raise Refused(_("A product needs a title."))
@@ -225,12 +293,20 @@ def new_service(title: str, *, by: Actor) -> Product:
 # ── proposed by a vendor, validated by the operator ──
 
 
-def propose(vendor: Vendor, title: str, ean: str, *, by: Actor, brand: str = "", supplier_ref: str = "") -> Product:
-    """A product a vendor sells and the catalogue does not know: a sheet that waits to be validated. Raises Refused."""
+def propose(
+    vendor: Vendor, title: str, ean: str, *, by: Actor, brand: str = "", supplier_ref: str = ""
+) -> Product:
+    """A product a vendor sells and the catalogue does not know: a sheet that waits to be validated.
+    Raises Refused.
+    """
     if not _tidy(title, 300):
         raise Refused(_("A product needs a title."))
     product = Product(
-        title=_tidy(title, 300), status=S.proposed, supplier_ref=_tidy(supplier_ref, 60), proposed_by_id=vendor.id, created_at=clock.now()
+        title=_tidy(title, 300),
+        status=S.proposed,
+        supplier_ref=_tidy(supplier_ref, 60),
+        proposed_by_id=vendor.id,
+        created_at=clock.now(),
     )
     product.brand = brand_named(brand) if brand.strip() else None
     db.session.add(product)
@@ -244,7 +320,11 @@ def validate(product: Product, *, by: Actor) -> None:
     """It may be sold. Its vendor's software is told. Raises Refused with what is missing."""
     PRODUCT.fire(product, "validate", by=by)
     if product.proposed_by_id:
-        webhooks.tell(product.proposed_by_id, "product.validated", {"product": product.id, "eans": [v.ean for v in product.variants]})
+        webhooks.tell(
+            product.proposed_by_id,
+            "product.validated",
+            {"product": product.id, "eans": [v.ean for v in product.variants]},
+        )
 
 
 def disable(product: Product, *, by: Actor) -> None:
@@ -253,21 +333,27 @@ def disable(product: Product, *, by: Actor) -> None:
 
 
 def to_validate_count() -> int:
-    return db.session.scalar(select(func.count(Product.id)).where(Product.status == S.proposed)) or 0
+    return (
+        db.session.scalar(select(func.count(Product.id)).where(Product.status == S.proposed)) or 0
+    )
 
 
 # ── two sheets of one product ──
 
 
 def merge(product: Product, into: Product, *, by: Actor) -> None:
-    """Move everything a double has (barcodes with their stock and history, descriptions, pictures) to the sheet that stays.
+    """Move everything a double has (barcodes with their stock and history, descriptions, pictures)
+    to the sheet that stays.
 
-    Nothing is lost: what both have, the sheet that stays keeps; the double remains, marked, and leads there. Raises Refused.
+    Nothing is lost: what both have, the sheet that stays keeps; the double remains, marked, and
+    leads there. Raises Refused.
     """
     if product.id == into.id:
         raise Refused(_("Choose the other sheet: this is the same one."))
     if into.status is S.merged:
-        raise Refused(_("« %(title)s » was itself merged: choose the sheet that stays.", title=into.title))
+        raise Refused(
+            _("« %(title)s » was itself merged: choose the sheet that stays.", title=into.title)
+        )
     if product.kind is not into.kind:
         raise Refused(_("Goods and a service cannot be one sheet."))
     reason = PRODUCT.why_not(product, "merge_into", by.kind)
@@ -279,19 +365,43 @@ def merge(product: Product, into: Product, *, by: Actor) -> None:
     taken = {text.site_id for text in into.texts}
     for text in list(product.texts):
         if text.site_id not in taken:
-            db.session.add(ProductText(product_id=into.id, site_id=text.site_id, title=text.title, description=text.description))
-    for picture in [image.picture for image in product.images] + ([product.cover] if product.cover and into.cover else []):
+            db.session.add(
+                ProductText(
+                    product_id=into.id,
+                    site_id=text.site_id,
+                    title=text.title,
+                    description=text.description,
+                )
+            )
+    for picture in [image.picture for image in product.images] + (
+        [product.cover] if product.cover and into.cover else []
+    ):
         db.session.add(ProductImage(product_id=into.id, picture=picture, rank=len(into.images)))
-    for name in ("platform_id", "brand_id", "maker", "supplier_ref", "category", "family", "subfamily", "season", "description", "cover"):
+    for name in (
+        "platform_id",
+        "brand_id",
+        "maker",
+        "supplier_ref",
+        "category",
+        "family",
+        "subfamily",
+        "season",
+        "description",
+        "cover",
+    ):
         if not getattr(into, name) and getattr(product, name):
             setattr(into, name, getattr(product, name))
     into.attributes = {**product.attributes, **into.attributes}
     product.cover = None
     for image in list(product.images):
         db.session.delete(image)
-    db.session.execute(update(Product).where(Product.merged_into_id == product.id).values(merged_into_id=into.id))
+    db.session.execute(
+        update(Product).where(Product.merged_into_id == product.id).values(merged_into_id=into.id)
+    )
     product.merged_into_id = into.id
-    PRODUCT.fire(product, "merge_into", by=by, into=into.id, title=into.title, eans=", ".join(moved))
+    PRODUCT.fire(
+        product, "merge_into", by=by, into=into.id, title=into.title, eans=", ".join(moved)
+    )
     workflow.record(into, "absorb", by=by, what=product.title, eans=", ".join(moved))
     db.session.expire(into)
     db.session.expire(product)
@@ -300,7 +410,11 @@ def merge(product: Product, into: Product, *, by: Actor) -> None:
 def sheet(id: int) -> Product | None:
     """The sheet of a number, or the one that took its place."""
     product = db.session.get(Product, id)
-    return db.session.get(Product, product.merged_into_id) if product and product.merged_into_id else product
+    return (
+        db.session.get(Product, product.merged_into_id)
+        if product and product.merged_into_id
+        else product
+    )
 
 
 # ── described ──
@@ -308,10 +422,18 @@ def sheet(id: int) -> Product | None:
 
 def describe(product: Product, site: Site, title: str, description: str, *, by: Actor) -> None:
     """How one site speaks of it; both empty: as the sheet does."""
-    known = db.session.scalar(select(ProductText).where(ProductText.product_id == product.id, ProductText.site_id == site.id))
+    known = db.session.scalar(
+        select(ProductText).where(
+            ProductText.product_id == product.id, ProductText.site_id == site.id
+        )
+    )
     title, description = _tidy(title, 300), visible_lines(description)[:10_000]
     if known is None and (title or description):
-        db.session.add(ProductText(product_id=product.id, site_id=site.id, title=title, description=description))
+        db.session.add(
+            ProductText(
+                product_id=product.id, site_id=site.id, title=title, description=description
+            )
+        )
     elif known is not None and not title and not description:
         db.session.delete(known)
     elif known is not None:
@@ -329,11 +451,18 @@ MOST_IMAGES = 8
 
 
 def add_image(product: Product, picture: str, *, by: Actor) -> None:
-    """One more kept picture (`files.keep_picture`); the first becomes the cover. Raises Refused above eight."""
+    """One more kept picture (`files.keep_picture`); the first becomes the cover. Raises Refused
+    above eight.
+    """
     if product.cover is None:
         product.cover = picture
     elif len(product.images) >= MOST_IMAGES:
-        raise Refused(_("A product has at most %(most)s pictures besides its cover: take one off first.", most=MOST_IMAGES))
+        raise Refused(
+            _(
+                "A product has at most %(most)s pictures besides its cover: take one off first.",
+                most=MOST_IMAGES,
+            )
+        )
     else:
         product.images.append(ProductImage(picture=picture, rank=len(product.images)))
     workflow.record(product, "add_image", by=by)
@@ -358,19 +487,27 @@ def set_price(variant: Variant, price_cents: int | None, *, by: Actor) -> None:
     before = variant.advised_cents
     variant.advised_cents = price_cents
     if price_cents is not None:
-        db.session.add(PricePoint(variant_id=variant.id, price_cents=price_cents, since=clock.now()))
+        db.session.add(
+            PricePoint(variant_id=variant.id, price_cents=price_cents, since=clock.now())
+        )
     workflow.record(variant, "price", by=by, before_cents=before, after_cents=price_cents)
 
 
 def lowest_of_30_days(variant_id: int, listing_id: int | None = None) -> int | None:
-    """The lowest price asked in the 30 days before today's reduction (art. L112-1-1 c. conso.): what must be shown beside it.
+    """The lowest price asked in the 30 days before today's reduction (art. L112-1-1 c. conso.):
+    what must be shown beside it.
 
-    The price in force when the 30 days began counts too; the price in force now does not. None when nothing was asked before.
+    The price in force when the 30 days began counts too; the price in force now does not. None when
+    nothing was asked before.
     """
     now = clock.now()
     points = db.session.execute(
         select(PricePoint.price_cents, PricePoint.since)
-        .where(PricePoint.variant_id == variant_id, PricePoint.listing_id.is_not_distinct_from(listing_id), PricePoint.since <= now)
+        .where(
+            PricePoint.variant_id == variant_id,
+            PricePoint.listing_id.is_not_distinct_from(listing_id),
+            PricePoint.since <= now,
+        )
         .order_by(PricePoint.since, PricePoint.id)
     ).all()
     earlier = points[:-1]
@@ -396,52 +533,83 @@ def brand_named(name: str) -> Brand:
 
 
 def why_not_sold_by(vendor_id: int, product: Product) -> str | None:
-    """None when a vendor may sell this product, else the sentence that says why not (AN-018, AN-043)."""
+    """None when a vendor may sell this product, else the sentence that says why not (AN-018,
+    AN-043).
+    """
     if product.status is not S.validated:
         return _("« %(title)s » is not validated for sale yet.", title=product.title)
     if product.brand is None:
         return None
     agreement = db.session.scalar(
-        select(BrandAgreement.allowed).where(BrandAgreement.brand_id == product.brand_id, BrandAgreement.vendor_id == vendor_id)
+        select(BrandAgreement.allowed).where(
+            BrandAgreement.brand_id == product.brand_id, BrandAgreement.vendor_id == vendor_id
+        )
     )
     if agreement is False:
         return _("The brand %(brand)s excluded this vendor.", brand=product.brand.name)
     if product.brand.needs_agreement and not agreement:
-        return _("The brand %(brand)s asks for its agreement, and has not given it.", brand=product.brand.name)
+        return _(
+            "The brand %(brand)s asks for its agreement, and has not given it.",
+            brand=product.brand.name,
+        )
     return None
 
 
 def why_not_sold(vendor_id: int, variant_ids: set[int]) -> dict[int, str]:
-    """Of many references at once, those a vendor may not sell, each with its sentence, as `why_not_sold_by` says it."""
+    """Of many references at once, those a vendor may not sell, each with its sentence, as
+    `why_not_sold_by` says it.
+    """
     closed = set(db.session.scalars(closed_brands(vendor_id)))
-    excluded = set(db.session.scalars(select(BrandAgreement.brand_id).where(BrandAgreement.vendor_id == vendor_id, ~BrandAgreement.allowed)))
+    excluded = set(
+        db.session.scalars(
+            select(BrandAgreement.brand_id).where(
+                BrandAgreement.vendor_id == vendor_id, ~BrandAgreement.allowed
+            )
+        )
+    )
     found: dict[int, str] = {}
     for some in imports.chunks(sorted(variant_ids), 500):
-        rows = select(Variant.id, Product.title, Product.status, Product.brand_id, Brand.name).join(Product, Product.id == Variant.product_id)
+        rows = select(Variant.id, Product.title, Product.status, Product.brand_id, Brand.name).join(
+            Product, Product.id == Variant.product_id
+        )
         not_sold = Product.status.is_distinct_from(S.validated) | Product.brand_id.in_(closed)
         for id, title, state, brand_id, brand in db.session.execute(
-            rows.outerjoin(Brand, Brand.id == Product.brand_id).where(Variant.id.in_(some), not_sold)
+            rows.outerjoin(Brand, Brand.id == Product.brand_id).where(
+                Variant.id.in_(some), not_sold
+            )
         ):
             if state is not S.validated:
                 found[id] = _("« %(title)s » is not validated for sale yet.", title=title)
             elif brand_id in excluded:
                 found[id] = _("The brand %(brand)s excluded this vendor.", brand=brand)
             else:
-                found[id] = _("The brand %(brand)s asks for its agreement, and has not given it.", brand=brand)
+                found[id] = _(
+                    "The brand %(brand)s asks for its agreement, and has not given it.", brand=brand
+                )
     return found
 
 
 def closed_brands(vendor_id: int) -> Select[Any]:
     """The brands a vendor may not sell."""
-    allowed = select(BrandAgreement.brand_id).where(BrandAgreement.vendor_id == vendor_id, BrandAgreement.allowed)
-    excluded = select(BrandAgreement.brand_id).where(BrandAgreement.vendor_id == vendor_id, ~BrandAgreement.allowed)
-    return select(Brand.id).where((Brand.needs_agreement & Brand.id.not_in(allowed)) | Brand.id.in_(excluded))
+    allowed = select(BrandAgreement.brand_id).where(
+        BrandAgreement.vendor_id == vendor_id, BrandAgreement.allowed
+    )
+    excluded = select(BrandAgreement.brand_id).where(
+        BrandAgreement.vendor_id == vendor_id, ~BrandAgreement.allowed
+    )
+    return select(Brand.id).where(
+        (Brand.needs_agreement & Brand.id.not_in(allowed)) | Brand.id.in_(excluded)
+    )
 
 
 def why_not_delete(product: Product) -> str | None:
     """A sheet with references that were priced or sold stays."""
     ids = [variant.id for variant in product.variants]
-    used = [model for model in (ArgusValue, Listing) if db.session.scalar(select(model.id).where(model.variant_id.in_(ids)).limit(1))]
+    used = [
+        model
+        for model in (ArgusValue, Listing)
+        if db.session.scalar(select(model.id).where(model.variant_id.in_(ids)).limit(1))
+    ]
     return _("It was priced or sold: take it off sale instead.") if used else None
 
 

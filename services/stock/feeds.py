@@ -1,7 +1,10 @@
-"""Stock files of shops, full or partial: every line judged, a file applied whole, an old one never over a new one (AN-039 to AN-046).
+"""Stock files of shops, full or partial: every line judged, a file applied whole, an old one never
+over a new one (AN-039 to AN-046).
 
-A full file says everything: what it does not name is no longer there. A partial one says nothing of the rest. Each carries its date
-(given, in its name, else the moment it came): movements after that date are applied on top, an older file than the last full one
+A full file says everything: what it does not name is no longer there. A partial one says nothing of
+the rest. Each carries its date
+(given, in its name, else the moment it came): movements after that date are applied on top, an
+older file than the last full one
 is refused, and an older line never undoes a newer one.
 """
 
@@ -17,7 +20,18 @@ from sqlalchemy import bindparam, select, text
 from models import ImportRun, ImportState, StockLevel, Store
 from services import clock, settings
 from services.stock import catalogue, imports, levels, matching, runs
-from services.unit import db, insert_alike, listed, one_at_a_time, one_of, raw, read_moment, retried, unit_of_work, update_alike
+from services.unit import (
+    db,
+    insert_alike,
+    listed,
+    one_at_a_time,
+    one_of,
+    raw,
+    read_moment,
+    retried,
+    unit_of_work,
+    update_alike,
+)
 from services.workflow import Actor, Refused
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -53,28 +67,61 @@ class Line(NamedTuple):
 def _lack(at: dict[str, int], store_id: int | None) -> str:
     """What keeps a stock file from being understood, in words; empty when nothing does."""
     if "ean" not in at and "sku" not in at:
-        return _("The column « ean » or « offer-sku » is missing: nothing says which reference a line counts.")
+        return _(
+            "The column « ean » or « offer-sku » is missing: nothing says which reference a line"
+            " counts."
+        )
     if store_id is None and "store" not in at:
-        return _("Which store is this the stock of? Give the file again and choose it, or name it in a column « warehouse-code ».")
+        return _(
+            "Which store is this the stock of? Give the file again and choose it, or name it in a"
+            " column « warehouse-code »."
+        )
     return ""
 
 
 class _Reader:
-    """Turns lines into quantities. What is fanciful or below zero is ignored, with its reason (AN-042)."""
+    """Turns lines into quantities. What is fanciful or below zero is ignored, with its reason
+    (AN-042).
+    """
 
-    def __init__(self, at: dict[str, int], only: int | None, stores: dict[str, int], most: int) -> None:
-        """`at`: where columns stand; `only`: the store the file is for; `stores`: those it may name; `most`: a quantity beyond is fanciful."""
+    def __init__(
+        self, at: dict[str, int], only: int | None, stores: dict[str, int], most: int
+    ) -> None:
+        """`at`: where columns stand; `only`: the store the file is for; `stores`: those it may
+        name; `most`: a quantity beyond is fanciful.
+        """
         if lack := _lack(at, only):
             raise Refused(lack)
         self.most, self.only, self.stores = most, only, stores
         self.width = 1 + max(at.values())
         # A column the file lacks is read from the empty cell behind its last one.
-        self.ean, self.sku, self.quantity, self.store, self.title, self.brand, self.ref, self.delete = (
-            at.get(name, self.width) for name in ("ean", "sku", "quantity", "store", "title", "brand", "supplier_ref", "delete")
+        (
+            self.ean,
+            self.sku,
+            self.quantity,
+            self.store,
+            self.title,
+            self.brand,
+            self.ref,
+            self.delete,
+        ) = (
+            at.get(name, self.width)
+            for name in (
+                "ean",
+                "sku",
+                "quantity",
+                "store",
+                "title",
+                "brand",
+                "supplier_ref",
+                "delete",
+            )
         )
         self.is_named = any(name in at for name in ("title", "brand", "supplier_ref"))
         self.has_store = "store" in at
-        self.plain: dict[str, int] = {str(n): n for n in range(min(self.most, 1000) + 1)}  # what nearly every line says
+        self.plain: dict[str, int] = {
+            str(n): n for n in range(min(self.most, 1000) + 1)
+        }  # what nearly every line says
 
     def row(self, line: int, cells: list[str]) -> Line:
         cells = cells[: self.width] + [""] * (self.width + 1 - min(len(cells), self.width))
@@ -97,11 +144,20 @@ class _Reader:
             quantity = self._quantity(words)
         if cells[self.delete].strip().lower() == "delete":
             quantity = 0
-        store_id = self._store(cells[self.store]) if self.has_store or self.only is None else self.only
+        store_id = (
+            self._store(cells[self.store]) if self.has_store or self.only is None else self.only
+        )
         if not self.is_named:
             return Line(line, sku, ean, quantity, store_id)
         return Line(
-            line, sku, ean, quantity, store_id, cells[self.title].strip()[:300], cells[self.brand].strip()[:100], cells[self.ref].strip()[:60]
+            line,
+            sku,
+            ean,
+            quantity,
+            store_id,
+            cells[self.title].strip()[:300],
+            cells[self.brand].strip()[:100],
+            cells[self.ref].strip()[:60],
         )
 
     def _quantity(self, words: str) -> int:
@@ -116,7 +172,13 @@ class _Reader:
         if whole.startswith("-") and quantity:
             raise runs.Ignored(_("A stock below zero (%(words)s) says nothing.", words=words[:20]))
         if quantity > self.most:
-            raise runs.Ignored(_("%(words)s units are more than a shop holds (%(most)s at most).", words=words[:20], most=self.most))
+            raise runs.Ignored(
+                _(
+                    "%(words)s units are more than a shop holds (%(most)s at most).",
+                    words=words[:20],
+                    most=self.most,
+                )
+            )
         return quantity
 
     def _store(self, words: str) -> int:
@@ -144,7 +206,9 @@ def _load(loading: runs.Loading) -> None:
     if _is_the_last_one_again(loading, dated_at):
         _nothing_new(loading)
         return
-    reader = _Reader(loading.at, loading.store_id, _stores_named(loading), settings.value("stock_most_quantity"))
+    reader = _Reader(
+        loading.at, loading.store_id, _stores_named(loading), settings.value("stock_most_quantity")
+    )
     db.session.rollback()
     chosen: dict[tuple[int, str], Line] = {}
     torn: dict[int, str] = {}
@@ -165,9 +229,15 @@ def _load(loading: runs.Loading) -> None:
 
 
 def _mode_of(header: list[str]) -> str:
-    """STO01 tells changes, one line an offer and store (conventions of Mirakl); any other list of a shop's stock tells all there is."""
+    """STO01 tells changes, one line an offer and store (conventions of Mirakl); any other list of a
+    shop's stock tells all there is.
+    """
     names = {imports.fold(title) for title in header}
-    return DELTA if {"offersku", "quantity"} <= names and names & {"warehousecode", "updatedelete"} else FULL
+    return (
+        DELTA
+        if {"offersku", "quantity"} <= names and names & {"warehousecode", "updatedelete"}
+        else FULL
+    )
 
 
 def _stores_named(loading: runs.Loading) -> dict[str, int]:
@@ -182,27 +252,46 @@ def _date(loading: runs.Loading) -> datetime:
     dated_at = loading.dated_at or runs.date_in_name(loading.name) or loading.received_at
     if dated_at > clock.now() + FUTURE:
         raise Refused(
-            _("This file is dated %(day)s, in the future: the clock of the till is wrong.", day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"))
+            _(
+                "This file is dated %(day)s, in the future: the clock of the till is wrong.",
+                day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"),
+            )
         )
     return dated_at
 
 
 def _is_the_last_one_again(loading: runs.Loading, dated_at: datetime) -> bool:
-    """The same bytes as the last file of this store, without a newer date of its own: sent twice, it changes nothing."""
-    last = db.session.execute(_LAST_FILE, {"vendor": loading.vendor_id, "store": loading.store_id, "this": loading.run_id}).first()
+    """The same bytes as the last file of this store, without a newer date of its own: sent twice,
+    it changes nothing.
+    """
+    last = db.session.execute(
+        _LAST_FILE, {"vendor": loading.vendor_id, "store": loading.store_id, "this": loading.run_id}
+    ).first()
     own_date = loading.dated_at or runs.date_in_name(loading.name)
-    return last is not None and last.sha256 == loading.sha256 and (own_date is None or last.dated_at is None or dated_at <= last.dated_at)
+    return (
+        last is not None
+        and last.sha256 == loading.sha256
+        and (own_date is None or last.dated_at is None or dated_at <= last.dated_at)
+    )
 
 
-# Made once: building a statement costs more than asking it, and a group of shops sends thousands of small files.
+# Made once: building a statement costs more than asking it, and a group of shops sends thousands of
+# small files.
 _LAST_FILE = (
     select(ImportRun.sha256, ImportRun.dated_at)
-    .where(ImportRun.kind == "stock", ImportRun.vendor_id == bindparam("vendor"), ImportRun.store_id.is_not_distinct_from(bindparam("store")),
-           ImportRun.state == ImportState.complete, ImportRun.id != bindparam("this"))
+    .where(
+        ImportRun.kind == "stock",
+        ImportRun.vendor_id == bindparam("vendor"),
+        ImportRun.store_id.is_not_distinct_from(bindparam("store")),
+        ImportRun.state == ImportState.complete,
+        ImportRun.id != bindparam("this"),
+    )
     .order_by(ImportRun.ended_at.desc(), ImportRun.id.desc())
     .limit(1)
-)  # fmt: skip
-_OVERPROMISED = select(StockLevel).where(StockLevel.store_id == bindparam("store"), StockLevel.reserved > StockLevel.quantity)
+)
+_OVERPROMISED = select(StockLevel).where(
+    StockLevel.store_id == bindparam("store"), StockLevel.reserved > StockLevel.quantity
+)
 
 
 def _nothing_new(loading: runs.Loading) -> None:
@@ -212,14 +301,30 @@ def _nothing_new(loading: runs.Loading) -> None:
 
 
 def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
-    """Match, compare and write a file's lines: each store whole, all of them in one short transaction."""
-    stores = sorted({line.store_id for line in lines} | ({loading.store_id} if loading.store_id and loading.mode == FULL else set()))
+    """Match, compare and write a file's lines: each store whole, all of them in one short
+    transaction.
+    """
+    stores = sorted(
+        {line.store_id for line in lines}
+        | ({loading.store_id} if loading.store_id and loading.mode == FULL else set())
+    )
     by = Actor("machine", loading.run_id, loading.by_name)
     matched = matching.match(loading.vendor_id or 0, lines)
     unknown = [line for line in lines if line.line not in matched]
     lines = _one_count_each(loading, lines, matched)
-    loading.put_aside({line.line: _("We do not know this reference: it waits in the queue of unknown references.") for line in unknown}, ignored=True)
-    mark, source = loading.mark(), _Source(loading.mode, f"import {loading.run_id}", loading.by_name)
+    loading.put_aside(
+        {
+            line.line: _(
+                "We do not know this reference: it waits in the queue of unknown references."
+            )
+            for line in unknown
+        },
+        ignored=True,
+    )
+    mark, source = (
+        loading.mark(),
+        _Source(loading.mode, f"import {loading.run_id}", loading.by_name),
+    )
 
     def work() -> None:
         loading.back_to(mark)
@@ -227,7 +332,11 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
             connection = session.connection()
             written = _Written()
             for store_id in stores:
-                wanted = {matched[line.line]: line for line in lines if line.store_id == store_id and line.line in matched}
+                wanted = {
+                    matched[line.line]: line
+                    for line in lines
+                    if line.store_id == store_id and line.line in matched
+                }
                 with one_at_a_time(connection, f"stock {store_id}"):
                     _apply_to(connection, source, store_id, wanted, dated_at, written)
             if written.would_empty and not loading.confirmed:
@@ -236,9 +345,16 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
             loading.put_aside(written.ignored, ignored=True)
             matching.note_unknown(loading.vendor_id or 0, unknown)
             loading.ended(
-                connection, created=written.created, updated=written.changed, unchanged=written.same, removed=written.emptied, dated_at=dated_at
+                connection,
+                created=written.created,
+                updated=written.changed,
+                unchanged=written.same,
+                removed=written.emptied,
+                dated_at=dated_at,
             )
-            _settle(written, _("stock file « %(name)s »", name=loading.name), loading.vendor_id or 0, by)
+            _settle(
+                written, _("stock file « %(name)s »", name=loading.name), loading.vendor_id or 0, by
+            )
 
     try:
         retried(work)
@@ -248,8 +364,12 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
         matching.look_for_titles(loading.vendor_id or 0)
 
 
-def _one_count_each(loading: runs.Loading, lines: list[Line], matched: dict[int, int]) -> list[Line]:
-    """A barcode on one line and the vendor's own name on another may be one reference: what was said of lines that look alike holds for these."""
+def _one_count_each(
+    loading: runs.Loading, lines: list[Line], matched: dict[int, int]
+) -> list[Line]:
+    """A barcode on one line and the vendor's own name on another may be one reference: what was
+    said of lines that look alike holds for these.
+    """
     first: dict[tuple[int, int], Line] = {}
     left_out: set[int] = set()
     torn: dict[int, str] = {}
@@ -269,8 +389,15 @@ def _one_count_each(loading: runs.Loading, lines: list[Line], matched: dict[int,
 
 
 def _counted_twice(what: str, a: Line, b: Line) -> str:
-    return _("%(what)s is counted twice, %(a)s on line %(la)s and %(b)s on line %(lb)s: keep the right one.", what=what, a=a.quantity, la=a.line,
-             b=b.quantity, lb=b.line)  # fmt: skip
+    return _(
+        "%(what)s is counted twice, %(a)s on line %(la)s and %(b)s on line %(lb)s: keep the right"
+        " one.",
+        what=what,
+        a=a.quantity,
+        la=a.line,
+        b=b.quantity,
+        lb=b.line,
+    )
 
 
 class _Waits(Exception):
@@ -306,14 +433,28 @@ class _Written:
         self.touched: set[int] = set()
 
 
-def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int, Line], dated_at: datetime, written: _Written) -> None:
-    store = connection.execute(text("SELECT name, vendor_id, last_feed_at FROM store WHERE id = :id"), {"id": store_id}).one()
+def _apply_to(
+    connection: Any,
+    source: _Source,
+    store_id: int,
+    wanted: dict[int, Line],
+    dated_at: datetime,
+    written: _Written,
+) -> None:
+    store = connection.execute(
+        text("SELECT name, vendor_id, last_feed_at FROM store WHERE id = :id"), {"id": store_id}
+    ).one()
     last = read_moment(store.last_feed_at)
     if last is not None and dated_at < last:
         raise Refused(
-            _("This file is dated %(day)s, older than the last full one of %(store)s (%(last)s): it was not loaded.", store=store.name,
-              day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"), last=clock.paris(last).strftime("%d/%m/%Y %H:%M"))
-        )  # fmt: skip
+            _(
+                "This file is dated %(day)s, older than the last full one of %(store)s (%(last)s):"
+                " it was not loaded.",
+                store=store.name,
+                day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"),
+                last=clock.paris(last).strftime("%d/%m/%Y %H:%M"),
+            )
+        )
     full = source.mode == FULL
     now, when = raw(clock.now()), raw(dated_at)
     known, by_till = _levels(connection, store_id, None if full else wanted)
@@ -325,15 +466,21 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
         quantity, counted_at = known.pop(variant_id, (None, None))
         if counted_at is not None and counted_at > when:
             written.codes[line.line] = "older_than_known"
-            written.ignored[line.line] = _("A newer count of %(ean)s is known (%(day)s).", ean=line.ean or line.sku,
-                                           day=clock.paris(read_moment(counted_at) or dated_at).strftime("%d/%m %H:%M"))  # fmt: skip
+            written.ignored[line.line] = _(
+                "A newer count of %(ean)s is known (%(day)s).",
+                ean=line.ean or line.sku,
+                day=clock.paris(read_moment(counted_at) or dated_at).strftime("%d/%m %H:%M"),
+            )
             continue
         target = levels.after(line.quantity, *later.get(variant_id, (0, 0)))
         before = quantity or 0
         if jump and abs(target - before) > jump and quantity is not None:
             written.codes[line.line] = "fanciful_quantity"
             written.ignored[line.line] = _(
-                "From %(before)s to %(after)s units in one file is fanciful (%(most)s at most).", before=before, after=target, most=jump
+                "From %(before)s to %(after)s units in one file is fanciful (%(most)s at most).",
+                before=before,
+                after=target,
+                most=jump,
             )
             continue
         if quantity is None:
@@ -350,7 +497,10 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
     written.created_some += sum(1 for row in new if row[1])
     written.changed += len(changes)
     if full:
-        for variant_id, (quantity, counted_at) in known.items():  # what a full file does not name is no longer there
+        for variant_id, (
+            quantity,
+            counted_at,
+        ) in known.items():  # what a full file does not name is no longer there
             target = levels.after(0, *later.get(variant_id, (0, 0)))
             if counted_at is not None and counted_at > when:
                 continue
@@ -363,26 +513,67 @@ def _apply_to(connection: Any, source: _Source, store_id: int, wanted: dict[int,
             written.emptied += 1
         if emptied * 100 > held * settings.value("feed_empty_percent"):
             written.would_empty.append([store.name, emptied, held])
-        connection.execute(text("UPDATE store SET last_feed_at = :at WHERE id = :id"), {"at": when, "id": store_id})
+        connection.execute(
+            text("UPDATE store SET last_feed_at = :at WHERE id = :id"), {"at": when, "id": store_id}
+        )
     if movements:
         written.touched.add(store_id)
     here, this = {"vendor_id": store.vendor_id, "store_id": store_id}, {"store_id": store_id}
-    insert_alike(connection, "stock_level", {**here, "reserved": 0, "place": "", "counted_at": when, "updated_at": now},
-                 ("variant_id", "quantity", "counted"), new)  # fmt: skip
-    update_alike(connection, "stock_level", {"counted_at": when, "updated_at": now}, ("quantity", "counted"), changes, by="variant_id", among=this)
-    update_alike(connection, "stock_level", {"counted_at": when}, ("counted",), dated, by="variant_id", among=this)
-    no_longer = [(variant_id,) for *_counts, variant_id in (*changes, *dated) if variant_id in by_till]
+    insert_alike(
+        connection,
+        "stock_level",
+        {**here, "reserved": 0, "place": "", "counted_at": when, "updated_at": now},
+        ("variant_id", "quantity", "counted"),
+        new,
+    )
+    update_alike(
+        connection,
+        "stock_level",
+        {"counted_at": when, "updated_at": now},
+        ("quantity", "counted"),
+        changes,
+        by="variant_id",
+        among=this,
+    )
+    update_alike(
+        connection,
+        "stock_level",
+        {"counted_at": when},
+        ("counted",),
+        dated,
+        by="variant_id",
+        among=this,
+    )
+    no_longer = [
+        (variant_id,) for *_counts, variant_id in (*changes, *dated) if variant_id in by_till
+    ]
     update_alike(connection, "stock_level", _NO_TILL, (), no_longer, by="variant_id", among=this)
-    insert_alike(connection, "movement", {**here, "kind": "feed", "reference": source.reference, "by_name": source.by_name, "at": when, "recorded_at": now,
-                 "channel": ""}, ("variant_id", "quantity"), movements)  # fmt: skip
+    insert_alike(
+        connection,
+        "movement",
+        {
+            **here,
+            "kind": "feed",
+            "reference": source.reference,
+            "by_name": source.by_name,
+            "at": when,
+            "recorded_at": now,
+            "channel": "",
+        },
+        ("variant_id", "quantity"),
+        movements,
+    )
 
 
-# No till said it. Written only where one had: naming a foreign key makes SQLite's update twice as slow.
+# No till said it. Written only where one had: naming a foreign key makes SQLite's update twice as
+# slow.
 _NO_TILL = {"counted_key_id": None, "counted_number": None, "counted_through": None}
 
 
 def _settle(written: _Written, cause: str, vendor_id: int, by: Actor) -> None:
-    """What follows from new counts: promises that can no longer be kept, and the software that wants to know."""
+    """What follows from new counts: promises that can no longer be kept, and the software that
+    wants to know.
+    """
     db.session.expire_all()
     for store_id in sorted(written.touched):
         # Asked after the counts were written: whoever reserved meanwhile is among them.
@@ -391,48 +582,84 @@ def _settle(written: _Written, cause: str, vendor_id: int, by: Actor) -> None:
         levels.changed(store_id, vendor_id)
 
 
-def _levels(connection: Any, store_id: int, wanted: Iterable[int] | None) -> tuple[dict[int, tuple[int, Any]], set[int]]:
-    """What a store is thought to hold, all of it or of these references, and since when; and which of them a till counted last.
+def _levels(
+    connection: Any, store_id: int, wanted: Iterable[int] | None
+) -> tuple[dict[int, tuple[int, Any]], set[int]]:
+    """What a store is thought to hold, all of it or of these references, and since when; and which
+    of them a till counted last.
 
     Moments as the engine keeps them: they compare as they are.
     """
-    sql = "SELECT variant_id, quantity, counted_at, counted_key_id FROM stock_level WHERE store_id = :store"
+    sql = (
+        "SELECT variant_id, quantity, counted_at, counted_key_id FROM stock_level WHERE store_id ="
+        " :store"
+    )
     if wanted is None:
         rows = connection.execute(text(sql), {"store": store_id}).all()
     else:
-        rows = connection.execute(text(f"{sql} AND variant_id {one_of('among')}"), {"store": store_id, "among": listed(wanted)}).all()
-    return {variant: (quantity, counted_at) for variant, quantity, counted_at, _key in rows}, {row[0] for row in rows if row[3] is not None}
+        rows = connection.execute(
+            text(f"{sql} AND variant_id {one_of('among')}"),
+            {"store": store_id, "among": listed(wanted)},
+        ).all()
+    return {variant: (quantity, counted_at) for variant, quantity, counted_at, _key in rows}, {
+        row[0] for row in rows if row[3] is not None
+    }
 
 
 def _moved_since(connection: Any, store_id: int, moment: datetime) -> dict[int, tuple[int, int]]:
-    """What was sold, returned or sent elsewhere after the moment a file speaks of: its sum and the lowest of its running sum, as `levels.expected` counts it for one reference."""
+    """What was sold, returned or sent elsewhere after the moment a file speaks of: its sum and the
+    lowest of its running sum, as `levels.expected` counts it for one reference.
+    """
     if clock.now() - moment < timedelta(seconds=2):
         return {}
     rows = connection.execute(
         text(
-            "SELECT variant_id, sum(quantity), min(balance) FROM ("
-            "SELECT variant_id, quantity, sum(quantity) OVER (PARTITION BY variant_id ORDER BY at, quantity DESC) AS balance FROM ("
-            "SELECT variant_id, at, CASE WHEN kind = 'sale' THEN -quantity ELSE quantity END AS quantity FROM till_event "
-            "WHERE store_id = :store AND at > :since AND item_id IS NULL AND kind IN ('sale', 'return') AND variant_id IS NOT NULL UNION ALL "
-            "SELECT variant_id, at, quantity FROM movement WHERE store_id = :store AND at > :since AND item_id IS NULL AND channel <> 'till' "
-            "AND kind NOT IN ('feed', 'count', 'adjustment')) moved) run GROUP BY variant_id"
+            "SELECT variant_id, sum(quantity), min(balance) FROM (SELECT variant_id, quantity,"
+            " sum(quantity) OVER (PARTITION BY variant_id ORDER BY at, quantity DESC) AS balance"
+            " FROM (SELECT variant_id, at, CASE WHEN kind = 'sale' THEN -quantity ELSE quantity END"
+            " AS quantity FROM till_event WHERE store_id = :store AND at > :since AND item_id IS"
+            " NULL AND kind IN ('sale', 'return') AND variant_id IS NOT NULL UNION ALL SELECT"
+            " variant_id, at, quantity FROM movement WHERE store_id = :store AND at > :since AND"
+            " item_id IS NULL AND channel <> 'till' AND kind NOT IN ('feed', 'count',"
+            " 'adjustment')) moved) run GROUP BY variant_id"
         ),
         {"store": store_id, "since": raw(moment)},
     )
     return {variant: (int(total), int(lowest)) for variant, total, lowest in rows}
 
 
-def count(store: Store, lines: dict[int, Line], *, dated_at: datetime, reference: str, cause: str, by: Actor) -> dict[int, str]:
-    """How many there are of some references, said by something else than a stock file, in the caller's unit. Returns the lines not believed, and why."""
+def count(
+    store: Store,
+    lines: dict[int, Line],
+    *,
+    dated_at: datetime,
+    reference: str,
+    cause: str,
+    by: Actor,
+) -> dict[int, str]:
+    """How many there are of some references, said by something else than a stock file, in the
+    caller's unit. Returns the lines not believed, and why.
+    """
     levels.lock_store(store.id)
     written, store_id, vendor_id = _Written(), store.id, store.vendor_id
-    _apply_to(db.session.connection(), _Source(DELTA, reference, by.name), store_id, lines, dated_at, written)
+    _apply_to(
+        db.session.connection(),
+        _Source(DELTA, reference, by.name),
+        store_id,
+        lines,
+        dated_at,
+        written,
+    )
     _settle(written, cause, vendor_id, by)
     return written.ignored
 
 
-def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: datetime | None = None) -> dict[str, Any]:
-    """A vendor's software says how many there are of some barcodes (a partial statement, without a file). Returns what became of them."""
+def publish(
+    store: Store, counts: dict[str, int], *, by: Actor, dated_at: datetime | None = None
+) -> dict[str, Any]:
+    """A vendor's software says how many there are of some barcodes (a partial statement, without a
+    file). Returns what became of them.
+    """
     dated_at = dated_at or clock.now()
     if dated_at > clock.now() + FUTURE:
         raise Refused(_("This is dated in the future: the clock of your software is wrong."))
@@ -440,13 +667,28 @@ def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: dateti
     levels.lock_store(store.id)
     eans = sorted(counts)
     known = {v.ean: v.id for v in matching.by_eans(eans)}
-    ignored = {ean: "unknown_ean" if ean not in known else "fanciful_quantity" for ean in eans if ean not in known or not 0 <= counts[ean] <= most}
-    lines = {known[ean]: Line(n, "", ean, counts[ean], store.id) for n, ean in enumerate(eans) if ean not in ignored}
+    ignored = {
+        ean: "unknown_ean" if ean not in known else "fanciful_quantity"
+        for ean in eans
+        if ean not in known or not 0 <= counts[ean] <= most
+    }
+    lines = {
+        known[ean]: Line(n, "", ean, counts[ean], store.id)
+        for n, ean in enumerate(eans)
+        if ean not in ignored
+    }
     written = _Written()
     if store.last_feed_at is not None and dated_at < store.last_feed_at:
         ignored |= {line.ean: "older_than_known" for line in lines.values()}
     else:
-        _apply_to(db.session.connection(), _Source(DELTA, "api", by.name), store.id, lines, dated_at, written)
+        _apply_to(
+            db.session.connection(),
+            _Source(DELTA, "api", by.name),
+            store.id,
+            lines,
+            dated_at,
+            written,
+        )
         ignored |= {eans[line]: code for line, code in written.codes.items()}
     _settle(written, _("stock published by %(name)s", name=by.name), store.vendor_id, by)
     changed = written.created_some + written.changed
@@ -457,5 +699,18 @@ def publish(store: Store, counts: dict[str, int], *, by: Actor, dated_at: dateti
     }
 
 
-runs.kind("stock", _l("Stock of a store"), COLUMNS, ("quantity",), _load, needs_store=True, modes=(FULL, DELTA), mode_of=_mode_of, lack=lambda run, at: _lack(at, run.store_id),
-          help=_l("Columns: ean (or offer-sku) and quantity; warehouse-code when the file holds several stores."))  # fmt: skip
+runs.kind(
+    "stock",
+    _l("Stock of a store"),
+    COLUMNS,
+    ("quantity",),
+    _load,
+    needs_store=True,
+    modes=(FULL, DELTA),
+    mode_of=_mode_of,
+    lack=lambda run, at: _lack(at, run.store_id),
+    help=_l(
+        "Columns: ean (or offer-sku) and quantity; warehouse-code when the file holds several"
+        " stores."
+    ),
+)

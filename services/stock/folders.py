@@ -1,6 +1,8 @@
-"""A folder that is watched: what a till drops there is taken in as if somebody had given it (AN-040).
+"""A folder that is watched: what a till drops there is taken in as if somebody had given it
+(AN-040).
 
-`FOLDER/CODE/file.csv` is the full stock of the store with that code, `FOLDER/CODE/partiel/file.csv` a partial one; what was taken
+`FOLDER/CODE/file.csv` is the full stock of the store with that code, `FOLDER/CODE/partiel/file.csv`
+a partial one; what was taken
 is moved to `recus/`, what no store is known for to `inconnus/`.
 """
 
@@ -24,20 +26,28 @@ WATCHER = Actor("machine", None, "Dossier surveillé")
 
 
 def take_in(folder: Path) -> int:
-    """Receive the files that wait, oldest first; returns how many. A file whose moving was cut is met again and, being the same, changes nothing."""
+    """Receive the files that wait, oldest first; returns how many. A file whose moving was cut is
+    met again and, being the same, changes nothing.
+    """
     if not folder.is_dir():
         return 0
     done = 0
-    for path, code, mode in sorted(_waiting(folder), key=lambda found: found[0].stat().st_mtime)[:MOST]:
+    for path, code, mode in sorted(_waiting(folder), key=lambda found: found[0].stat().st_mtime)[
+        :MOST
+    ]:
         store = db.session.scalar(select(Store).where(Store.code == code))
         db.session.rollback()
         if store is None:
             _move(path, folder / "inconnus")
             continue
-        moment = runs.date_in_name(path.name) or min(datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now())
+        moment = runs.date_in_name(path.name) or min(
+            datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now()
+        )
         kept = runs.keep(path, path.name)
         with unit_of_work() as session:
-            runs.receive(kept, "stock", by=WATCHER, store=session.merge(store), mode=mode, dated_at=moment)
+            runs.receive(
+                kept, "stock", by=WATCHER, store=session.merge(store), mode=mode, dated_at=moment
+            )
         _move(path, path.parent / "recus")
         done += 1
     return done

@@ -1,6 +1,8 @@
-"""Files people give us, read line by line: any usual encoding and separator, columns in any order, CSV or XLSX.
+"""Files people give us, read line by line: any usual encoding and separator, columns in any order,
+CSV or XLSX.
 
-A file that cannot be read at all is refused with one sentence; a line that is wrong is refused alone, with its number.
+A file that cannot be read at all is refused with one sentence; a line that is wrong is refused
+alone, with its number.
 """
 
 import contextlib
@@ -22,9 +24,11 @@ from services import money
 from services.workflow import Refused
 
 MOST_LINES = 2_000_000
-# A spreadsheet unpacked: all of it, and the table of its words, which the reader must hold whole. A bomb of 1 MB takes minutes and gigabytes.
+# A spreadsheet unpacked: all of it, and the table of its words, which the reader must hold whole. A
+# bomb of 1 MB takes minutes and gigabytes.
 MOST_UNPACKED, MOST_WORDS = 400_000_000, 60_000_000
-# A sheet somebody filled shrinks 5 to 30 times; one made to choke us, hundreds of times. Small parts may (an empty style sheet does).
+# A sheet somebody filled shrinks 5 to 30 times; one made to choke us, hundreds of times. Small
+# parts may (an empty style sheet does).
 MOST_RATIO, SMALL_PART = 100, 2_000_000
 NAMES = (".csv", ".txt", ".tsv", ".xlsx")
 csv.field_size_limit(100_000)
@@ -32,7 +36,9 @@ csv.field_size_limit(100_000)
 
 @dataclass
 class Table:
-    """A file opened for reading: how it was understood, its header, and its rows with their line numbers."""
+    """A file opened for reading: how it was understood, its header, and its rows with their line
+    numbers.
+    """
 
     encoding: str
     separator: str
@@ -49,7 +55,9 @@ class Columns:
 
 
 def check_name(path: Path, name: str) -> None:
-    """The name of a file says what is in it: « .xlsx » for a spreadsheet, else « .csv », « .txt » or « .tsv ». Raises Refused."""
+    """The name of a file says what is in it: « .xlsx » for a spreadsheet, else « .csv », « .txt »
+    or « .tsv ». Raises Refused.
+    """
     suffix = Path(name).suffix.lower()
     with path.open("rb") as file:
         is_packed = file.read(4) == b"PK\x03\x04"
@@ -70,13 +78,24 @@ def open_table(path: Path) -> Table:
     return _open_csv(path)
 
 
-def columns(header: list[str], aliases: dict[str, tuple[str, ...]], required: tuple[str, ...], mapping: dict[str, str] | None = None) -> Columns:
-    """Find our columns in a header, whatever their order; `mapping` (ours -> the file's name) is what a person said and comes first.
+def columns(
+    header: list[str],
+    aliases: dict[str, tuple[str, ...]],
+    required: tuple[str, ...],
+    mapping: dict[str, str] | None = None,
+) -> Columns:
+    """Find our columns in a header, whatever their order; `mapping` (ours -> the file's name) is
+    what a person said and comes first.
 
     Raises Refused naming what is missing and what was found.
     """
     said = {fold(title): name for name, title in (mapping or {}).items() if name in aliases}
-    known = {fold(alias): name for name, names in aliases.items() for alias in (name, *names) if name not in said.values()} | said
+    known = {
+        fold(alias): name
+        for name, names in aliases.items()
+        for alias in (name, *names)
+        if name not in said.values()
+    } | said
     found = Columns({})
     for position, title in enumerate(header):
         name = known.get(fold(title))
@@ -87,9 +106,13 @@ def columns(header: list[str], aliases: dict[str, tuple[str, ...]], required: tu
     missing = [aliases[name][0] for name in required if name not in found.at]
     if missing:
         raise Refused(
-            _("The column « %(missing)s » is missing. The first line of this file names: %(found)s.",
-              missing=" », « ".join(missing), found=", ".join(t.strip() for t in header if t.strip())[:200] or "—")
-        )  # fmt: skip
+            _(
+                "The column « %(missing)s » is missing. The first line of this file names:"
+                " %(found)s.",
+                missing=" », « ".join(missing),
+                found=", ".join(t.strip() for t in header if t.strip())[:200] or "—",
+            )
+        )
     return found
 
 
@@ -100,7 +123,9 @@ def fold(words: str) -> str:
 
 
 def amount(words: str) -> int | None:
-    """An amount of a line in cents, None when the cell is empty. Raises Refused with the sentence when it is no amount."""
+    """An amount of a line in cents, None when the cell is empty. Raises Refused with the sentence
+    when it is no amount.
+    """
     if not words or not words.strip():
         return None
     try:
@@ -115,7 +140,13 @@ def amount(words: str) -> int | None:
 def neutral(words: str) -> str:
     """A cell no spreadsheet will run as a formula."""
     start = words.lstrip(" \u00a0\u200b\ufeff")[:1]
-    return "'" + words if start and start in "=+-@\t\r\n＝＋－＠" and not re.fullmatch(r"[+-]?[\d\s]+([.,]\d+)?", words) else words
+    return (
+        "'" + words
+        if start
+        and start in "=+-@\t\r\n＝＋－＠"
+        and not re.fullmatch(r"[+-]?[\d\s]+([.,]\d+)?", words)
+        else words
+    )
 
 
 def chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -131,7 +162,9 @@ def _open_csv(path: Path) -> Table:
     separator = max(";,\t|", key=first.count)
     if not first.strip() or first.count(separator) == 0:
         file.close()
-        raise Refused(_("This file is no table: its first line must name the columns, separated by « ; »."))
+        raise Refused(
+            _("This file is no table: its first line must name the columns, separated by « ; ».")
+        )
     file.seek(0)
     reader = csv.reader(_without_nul(file), delimiter=separator)
 
@@ -174,7 +207,10 @@ def _encoding(path: Path) -> str:
         if len(start) > 1 and start[0::2].count(0) > len(start) // 4:
             return "utf-16-be"
     for encoding in ("utf-8", "cp1252"):
-        with contextlib.suppress(UnicodeDecodeError), path.open(encoding=encoding, newline="") as text:
+        with (
+            contextlib.suppress(UnicodeDecodeError),
+            path.open(encoding=encoding, newline="") as text,
+        ):
             while text.read(1 << 20):
                 pass
             return encoding
@@ -186,8 +222,13 @@ def _open_xlsx(path: Path) -> Table:
     try:
         with zipfile.ZipFile(path) as parts:
             sizes = {part.filename: part.file_size for part in parts.infolist()}
-            words = sum(size for name, size in sizes.items() if not name.startswith("xl/worksheets/"))
-            swollen = any(part.file_size > SMALL_PART and part.file_size > MOST_RATIO * part.compress_size for part in parts.infolist())
+            words = sum(
+                size for name, size in sizes.items() if not name.startswith("xl/worksheets/")
+            )
+            swollen = any(
+                part.file_size > SMALL_PART and part.file_size > MOST_RATIO * part.compress_size
+                for part in parts.infolist()
+            )
             if swollen or sum(sizes.values()) > MOST_UNPACKED or words > MOST_WORDS:
                 raise Refused(_("This spreadsheet is too large once unpacked: export it as CSV."))
         book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
@@ -195,7 +236,15 @@ def _open_xlsx(path: Path) -> Table:
         sheet.reset_dimensions()  # what the file says of its own width is not believed
         lines = sheet.iter_rows(values_only=True)
         header = [_cell(c) for c in next(lines, ())]
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, IndexError, AttributeError, SyntaxError):
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        OSError,
+        IndexError,
+        AttributeError,
+        SyntaxError,
+    ):
         raise damaged from None
     if not any(header):
         raise Refused(_("This file is no table: its first line must name the columns."))
@@ -206,7 +255,15 @@ def _open_xlsx(path: Path) -> Table:
                 texts = [_cell(c) for c in cells]
                 if any(texts):
                     yield number, texts
-        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, SyntaxError):
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            KeyError,
+            ValueError,
+            EOFError,
+            OSError,
+            SyntaxError,
+        ):
             raise damaged from None
         book.close()
 
@@ -214,7 +271,9 @@ def _open_xlsx(path: Path) -> Table:
 
 
 def _cell(value: Any) -> str:
-    """A cell as typed. A whole number keeps all its digits (a barcode is one); a decimal keeps its comma."""
+    """A cell as typed. A whole number keeps all its digits (a barcode is one); a decimal keeps its
+    comma.
+    """
     if value is None:
         return ""
     if isinstance(value, float):

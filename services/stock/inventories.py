@@ -1,6 +1,7 @@
 """Inventories and transfers: people count a store, units travel between stores.
 
-Counting may take a day: each line remembers when it was counted, and what is sold after that moment is no difference.
+Counting may take a day: each line remembers when it was counted, and what is sold after that moment
+is no difference.
 """
 
 from dataclasses import dataclass
@@ -50,7 +51,11 @@ TRANSFER = Workflow(
     Move("drop_transfer", _l("Abandon"), {T.preparing}, T.dropped),
 )
 workflow.VERBS.update(
-    validate_count=_l("Validated"), drop_count=_l("Abandoned"), send=_l("Sent"), arrive=_l("Arrived"), drop_transfer=_l("Abandoned")
+    validate_count=_l("Validated"),
+    drop_count=_l("Abandoned"),
+    send=_l("Sent"),
+    arrive=_l("Arrived"),
+    drop_transfer=_l("Abandoned"),
 )
 
 
@@ -58,13 +63,27 @@ workflow.VERBS.update(
 
 
 def open_count(store: Store, name: str, *, whole: bool, by: Actor) -> StockCount:
-    """Begin to count a store; `whole`: what nobody counted is not there. One at a time in a store. Raises Refused."""
+    """Begin to count a store; `whole`: what nobody counted is not there. One at a time in a store.
+    Raises Refused.
+    """
     levels.lock_store(store.id)
-    if db.session.scalar(select(StockCount.id).where(StockCount.store_id == store.id, StockCount.status == C.counting)):
+    if db.session.scalar(
+        select(StockCount.id).where(
+            StockCount.store_id == store.id, StockCount.status == C.counting
+        )
+    ):
         raise Refused(_("This store is already being counted: end that count first."))
-    name = " ".join(name.split())[:200] or _("Inventory of %(day)s", day=clock.today().strftime("%d/%m/%Y"))
+    name = " ".join(name.split())[:200] or _(
+        "Inventory of %(day)s", day=clock.today().strftime("%d/%m/%Y")
+    )
     count = StockCount(
-        vendor_id=store.vendor_id, store_id=store.id, name=name, whole=whole, status=C.counting, by_name=by.name, opened_at=clock.now()
+        vendor_id=store.vendor_id,
+        store_id=store.id,
+        name=name,
+        whole=whole,
+        status=C.counting,
+        by_name=by.name,
+        opened_at=clock.now(),
     )
     db.session.add(count)
     workflow.record(count, "create", by=by)
@@ -89,8 +108,15 @@ def _line(count: StockCount, ean: str) -> StockCountLine:
         raise Refused(_("This count is over: open another one."))
     variant = catalogue.by_ean(catalogue.read_ean(ean))
     if variant is None:
-        raise Refused(_("The catalogue does not know %(ean)s: put it aside and tell the catalogue team.", ean=ean[:20]))
-    known = select(StockCountLine).where(StockCountLine.count_id == count.id, StockCountLine.variant_id == variant.id)
+        raise Refused(
+            _(
+                "The catalogue does not know %(ean)s: put it aside and tell the catalogue team.",
+                ean=ean[:20],
+            )
+        )
+    known = select(StockCountLine).where(
+        StockCountLine.count_id == count.id, StockCountLine.variant_id == variant.id
+    )
     line = db.session.scalar(known, execution_options={"populate_existing": True})
     if line is None:
         line = StockCountLine(count_id=count.id, variant_id=variant.id, counted=0, at=clock.now())
@@ -120,22 +146,35 @@ class Difference:
 
 
 def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> list[Difference]:
-    """What was counted beside what was thought, the widest gaps first; of a whole count also what nobody counted. Of one that was validated, what it changed."""
+    """What was counted beside what was thought, the widest gaps first; of a whole count also what
+    nobody counted. Of one that was validated, what it changed.
+    """
     if count.status is C.counted:
         return _changed_by(count, limit)
     rows = db.session.execute(
         select(StockCountLine, Variant, StockLevel.quantity)
         .join(Variant, Variant.id == StockCountLine.variant_id)
-        .outerjoin(StockLevel, (StockLevel.variant_id == StockCountLine.variant_id) & (StockLevel.store_id == count.store_id))
+        .outerjoin(
+            StockLevel,
+            (StockLevel.variant_id == StockCountLine.variant_id)
+            & (StockLevel.store_id == count.store_id),
+        )
         .where(StockCountLine.count_id == count.id)
     ).all()
-    found = [Difference(variant, (quantity or 0) - _since(count, line), line.counted) for line, variant, quantity in rows]
+    found = [
+        Difference(variant, (quantity or 0) - _since(count, line), line.counted)
+        for line, variant, quantity in rows
+    ]
     if count.whole:
         seen = select(StockCountLine.variant_id).where(StockCountLine.count_id == count.id)
         missed = db.session.execute(
             select(Variant, StockLevel.quantity)
             .join(StockLevel, StockLevel.variant_id == Variant.id)
-            .where(StockLevel.store_id == count.store_id, StockLevel.quantity > 0, Variant.id.not_in(seen))
+            .where(
+                StockLevel.store_id == count.store_id,
+                StockLevel.quantity > 0,
+                Variant.id.not_in(seen),
+            )
             .limit(limit)
         ).all()
         found += [Difference(variant, quantity, None) for variant, quantity in missed]
@@ -147,11 +186,21 @@ def _changed_by(count: StockCount, limit: int) -> list[Difference]:
     rows = db.session.execute(
         select(Variant, func.sum(Movement.quantity), StockCountLine.counted)
         .join(Variant, Variant.id == Movement.variant_id)
-        .outerjoin(StockCountLine, (StockCountLine.count_id == count.id) & (StockCountLine.variant_id == Variant.id))
-        .where(Movement.store_id == count.store_id, Movement.reference == _reference(count), Movement.kind == K.count)
+        .outerjoin(
+            StockCountLine,
+            (StockCountLine.count_id == count.id) & (StockCountLine.variant_id == Variant.id),
+        )
+        .where(
+            Movement.store_id == count.store_id,
+            Movement.reference == _reference(count),
+            Movement.kind == K.count,
+        )
         .group_by(Variant, StockCountLine.counted)
     ).all()
-    found = [Difference(variant, (counted or 0) - int(moved), counted) for variant, moved, counted in rows]
+    found = [
+        Difference(variant, (counted or 0) - int(moved), counted)
+        for variant, moved, counted in rows
+    ]
     return sorted(found, key=lambda d: (-abs(d.gap), d.variant.ean))[:limit]
 
 
@@ -161,13 +210,19 @@ def _reference(count: StockCount) -> str:
 
 def _since(count: StockCount, line: StockCountLine) -> int:
     """What moved between the moment a line was counted and now."""
-    level = db.session.scalar(select(StockLevel).where(StockLevel.store_id == count.store_id, StockLevel.variant_id == line.variant_id))
+    level = db.session.scalar(
+        select(StockLevel).where(
+            StockLevel.store_id == count.store_id, StockLevel.variant_id == line.variant_id
+        )
+    )
     return level.quantity - levels.at(count.store_id, line.variant_id, line.at) if level else 0
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What validating a count would do: references corrected; of them those nobody counted, that go to zero, and their units; whether these are most of the store."""
+    """What validating a count would do: references corrected; of them those nobody counted, that go
+    to zero, and their units; whether these are most of the store.
+    """
 
     corrected: int
     emptied: int
@@ -178,30 +233,63 @@ class Forecast:
 def forecast(count: StockCount) -> Forecast:
     gaps = differences(count, limit=MOST_GAPS)
     emptied = [gap for gap in gaps if gap.counted is None]
-    held = db.session.scalar(select(func.count(StockLevel.id)).where(StockLevel.store_id == count.store_id, StockLevel.quantity > 0)) or 0
-    return Forecast(len(gaps), len(emptied), sum(gap.thought for gap in emptied), len(emptied) * 100 > held * settings.value("feed_empty_percent"))
+    held = (
+        db.session.scalar(
+            select(func.count(StockLevel.id)).where(
+                StockLevel.store_id == count.store_id, StockLevel.quantity > 0
+            )
+        )
+        or 0
+    )
+    return Forecast(
+        len(gaps),
+        len(emptied),
+        sum(gap.thought for gap in emptied),
+        len(emptied) * 100 > held * settings.value("feed_empty_percent"),
+    )
 
 
 MOST_GAPS = 1_000_000
 
 
 def validate(count: StockCount, *, by: Actor, sure: bool = True) -> int:
-    """The count is right: stock follows it, what moved meanwhile on top. Returns how many references changed.
+    """The count is right: stock follows it, what moved meanwhile on top. Returns how many
+    references changed.
 
     Raises Refused when it would empty most of the store and nobody said that he is `sure`.
     """
     levels.lock_store(count.store_id)
     if not sure and forecast(count).is_most:
-        raise Refused(_("This would take most of the store away: say that these references are no longer there."))
+        raise Refused(
+            _(
+                "This would take most of the store away: say that these references are no longer"
+                " there."
+            )
+        )
     COUNT.fire(count, "validate_count", by=by)
     count.ended_at = clock.now()
     store, changed = db.session.get_one(Store, count.store_id), 0
-    lines = {line.variant_id: line for line in db.session.scalars(select(StockCountLine).where(StockCountLine.count_id == count.id))}
+    lines = {
+        line.variant_id: line
+        for line in db.session.scalars(
+            select(StockCountLine).where(StockCountLine.count_id == count.id)
+        )
+    }
     for variant_id, line in sorted(lines.items()):
-        changed += _follow(levels.of(store, db.session.get_one(Variant, variant_id)), line.counted, line.at, count, by)
+        changed += _follow(
+            levels.of(store, db.session.get_one(Variant, variant_id)),
+            line.counted,
+            line.at,
+            count,
+            by,
+        )
     if count.whole:
-        for level in db.session.scalars(select(StockLevel).where(StockLevel.store_id == store.id, StockLevel.quantity > 0)).all():
-            if level.variant_id not in lines and (level.counted_at is None or level.counted_at <= count.opened_at):
+        for level in db.session.scalars(
+            select(StockLevel).where(StockLevel.store_id == store.id, StockLevel.quantity > 0)
+        ).all():
+            if level.variant_id not in lines and (
+                level.counted_at is None or level.counted_at <= count.opened_at
+            ):
                 changed += _follow(level, 0, count.opened_at, count, by)
     if changed:
         levels.changed(store.id, store.vendor_id)
@@ -238,7 +326,9 @@ def counted_lines(count: StockCount, limit: int = 50) -> list[StockCountLine]:
 def counted_total(count: StockCount) -> tuple[int, int]:
     """How many references and units were counted so far."""
     row = db.session.execute(
-        select(func.count(), func.coalesce(func.sum(StockCountLine.counted), 0)).where(StockCountLine.count_id == count.id)
+        select(func.count(), func.coalesce(func.sum(StockCountLine.counted), 0)).where(
+            StockCountLine.count_id == count.id
+        )
     ).one()
     return int(row[0]), int(row[1])
 
@@ -253,7 +343,12 @@ def open_transfer(here: Store, there: Store, *, by: Actor) -> StockTransfer:
     if here.vendor_id != there.vendor_id:
         raise Refused(_("Stock is transferred between the stores of one vendor."))
     transfer = StockTransfer(
-        vendor_id=here.vendor_id, from_store_id=here.id, to_store_id=there.id, status=T.preparing, by_name=by.name, created_at=clock.now()
+        vendor_id=here.vendor_id,
+        from_store_id=here.id,
+        to_store_id=there.id,
+        status=T.preparing,
+        by_name=by.name,
+        created_at=clock.now(),
     )
     db.session.add(transfer)
     workflow.record(transfer, "create", by=by)
@@ -261,16 +356,22 @@ def open_transfer(here: Store, there: Store, *, by: Actor) -> StockTransfer:
 
 
 def put_in(transfer: StockTransfer, ean: str, quantity: int | None, *, by: Actor) -> None:
-    """So many units of a barcode travel, one more without a quantity; zero takes the line out. Raises Refused when the store has not that many free."""
+    """So many units of a barcode travel, one more without a quantity; zero takes the line out.
+    Raises Refused when the store has not that many free.
+    """
     _alone_with(transfer)
     if transfer.status is not T.preparing:
         raise Refused(_("This transfer already left: prepare another one."))
     variant = catalogue.by_ean(catalogue.read_ean(ean))
     level = variant and db.session.scalar(
-        select(StockLevel).where(StockLevel.store_id == transfer.from_store_id, StockLevel.variant_id == variant.id)
+        select(StockLevel).where(
+            StockLevel.store_id == transfer.from_store_id, StockLevel.variant_id == variant.id
+        )
     )
     if variant is None or level is None:
-        raise Refused(_("%(store)s does not have %(ean)s.", store=transfer.from_store.name, ean=ean[:20]))
+        raise Refused(
+            _("%(store)s does not have %(ean)s.", store=transfer.from_store.name, ean=ean[:20])
+        )
     line = next((one for one in transfer.lines if one.variant_id == variant.id), None)
     if quantity is None:
         quantity = (line.quantity if line is not None else 0) + 1
@@ -278,7 +379,13 @@ def put_in(transfer: StockTransfer, ean: str, quantity: int | None, *, by: Actor
         transfer.lines.remove(line)
         return
     if not 0 < quantity <= level.available:
-        raise Refused(_("%(store)s has %(count)s free units of it.", store=transfer.from_store.name, count=level.available))
+        raise Refused(
+            _(
+                "%(store)s has %(count)s free units of it.",
+                store=transfer.from_store.name,
+                count=level.available,
+            )
+        )
     if line is None:
         transfer.lines.append(StockTransferLine(variant_id=variant.id, quantity=quantity))
     else:
@@ -302,13 +409,21 @@ def send(transfer: StockTransfer, *, by: Actor) -> None:
     for line in sorted(transfer.lines, key=lambda one: one.variant_id):
         level = levels.of(transfer.from_store, line.variant)
         if level.available < line.quantity:
-            raise Refused(_("« %(title)s »: %(count)s free units are left.", title=line.variant.product.title, count=level.available))
+            raise Refused(
+                _(
+                    "« %(title)s »: %(count)s free units are left.",
+                    title=line.variant.product.title,
+                    count=level.available,
+                )
+            )
         levels.move(level, -line.quantity, K.transfer, by=by, reference=f"transfert {transfer.id}")
     levels.changed(transfer.from_store_id, transfer.vendor_id)
 
 
 def arrive(transfer: StockTransfer, arrived: dict[int, int] | None = None, *, by: Actor) -> None:
-    """The units are in the second store: all of them, or as many of each line as were counted. What is missing is a loss of the first."""
+    """The units are in the second store: all of them, or as many of each line as were counted. What
+    is missing is a loss of the first.
+    """
     TRANSFER.fire(transfer, "arrive", by=by)
     transfer.arrived_at = clock.now()
     for store_id in sorted((transfer.from_store_id, transfer.to_store_id)):
@@ -316,9 +431,21 @@ def arrive(transfer: StockTransfer, arrived: dict[int, int] | None = None, *, by
     for line in sorted(transfer.lines, key=lambda one: one.variant_id):
         came = (arrived or {}).get(line.id, line.quantity)
         if not 0 <= came <= line.quantity:
-            raise Refused(_("At most %(count)s units of « %(title)s » can arrive.", count=line.quantity, title=line.variant.product.title))
+            raise Refused(
+                _(
+                    "At most %(count)s units of « %(title)s » can arrive.",
+                    count=line.quantity,
+                    title=line.variant.product.title,
+                )
+            )
         line.arrived = came
-        levels.move(levels.of(transfer.to_store, line.variant), came, K.transfer, by=by, reference=f"transfert {transfer.id}")
+        levels.move(
+            levels.of(transfer.to_store, line.variant),
+            came,
+            K.transfer,
+            by=by,
+            reference=f"transfert {transfer.id}",
+        )
     levels.changed(transfer.to_store_id, transfer.vendor_id)
 
 

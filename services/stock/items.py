@@ -1,4 +1,6 @@
-"""Second-hand units: they enter, they are sold, withdrawn or lost; stock and sales are counted from what moved."""
+"""Second-hand units: they enter, they are sold, withdrawn or lost; stock and sales are counted from
+what moved.
+"""
 
 from datetime import datetime
 
@@ -7,7 +9,20 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import aliased
 
-from models import Condition, Grade, Item, ItemState, Listing, ListingState, Movement, MovementKind, OfferLine, Store, Variant, VatRegime
+from models import (
+    Condition,
+    Grade,
+    Item,
+    ItemState,
+    Listing,
+    ListingState,
+    Movement,
+    MovementKind,
+    OfferLine,
+    Store,
+    Variant,
+    VatRegime,
+)
 from services import clock, webhooks, workflow
 from services.unit import db
 from services.workflow import Actor, Move, Refused, Workflow
@@ -61,35 +76,71 @@ ITEM = Workflow(
     # A purchase undone: the unit is the seller's again. Asked by the bench, never from the list.
     Move("undo_entry", _l("Given back to its seller"), {S.in_stock}, S.returned),
 )
-workflow.VERBS.update(enter=_l("Entered the stock"), sell=_l("Sold"), withdraw=_l("Withdrawn"), lose=_l("Lost"), give_back=_l("Back in stock"),
-                      undo_entry=_l("Given back to its seller"), put_on_sale=_l("Put on sale"), take_off_sale=_l("Taken off sale"),
-                      reserve=_l("Reserved"), shelve=_l("Condition and place"), send_to=_l("Sent to another store"))  # fmt: skip
+workflow.VERBS.update(
+    enter=_l("Entered the stock"),
+    sell=_l("Sold"),
+    withdraw=_l("Withdrawn"),
+    lose=_l("Lost"),
+    give_back=_l("Back in stock"),
+    undo_entry=_l("Given back to its seller"),
+    put_on_sale=_l("Put on sale"),
+    take_off_sale=_l("Taken off sale"),
+    reserve=_l("Reserved"),
+    shelve=_l("Condition and place"),
+    send_to=_l("Sent to another store"),
+)
 
 
 LISTING = Workflow(
     "listing",
-    Move("withdraw", _l("Take off sale"), {ListingState.active}, ListingState.withdrawn, by=_ANYBODY),
+    Move(
+        "withdraw", _l("Take off sale"), {ListingState.active}, ListingState.withdrawn, by=_ANYBODY
+    ),
     Move("offer_again", _l("Offer again"), {ListingState.withdrawn}, ListingState.active),
 )
-workflow.name_states((ListingState.active, _l("On sale"), "ok"), (ListingState.withdrawn, _l("Taken off sale"), "off"))
+workflow.name_states(
+    (ListingState.active, _l("On sale"), "ok"),
+    (ListingState.withdrawn, _l("Taken off sale"), "off"),
+)
 workflow.VERBS.update(offer_again=_l("Offered again"))
 
 
 def enter(
-    variant: Variant, store: Store, *, cost_cents: int, by: Actor, place: str = "", line: OfferLine | None = None, reference: str = "",
-    at: datetime | None = None, condition: Condition | None = None,
-) -> Item:  # fmt: skip
-    """One unit enters a store at what it cost us; bought from a person it brings its grades, and its margin is what is taxed.
+    variant: Variant,
+    store: Store,
+    *,
+    cost_cents: int,
+    by: Actor,
+    place: str = "",
+    line: OfferLine | None = None,
+    reference: str = "",
+    at: datetime | None = None,
+    condition: Condition | None = None,
+) -> Item:
+    """One unit enters a store at what it cost us; bought from a person it brings its grades, and
+    its margin is what is taxed.
 
-    `condition`: as it is sold, when somebody said it already; without it somebody must, before it is offered.
+    `condition`: as it is sold, when somebody said it already; without it somebody must, before it
+    is offered.
     """
     item = Item(
-        vendor_id=store.vendor_id, store=store, variant=variant, cost_cents=cost_cents, place=place, status=S.in_stock, vat_regime=VatRegime.margin,
-        entered_at=clock.now(), condition=condition,
-    )  # fmt: skip
+        vendor_id=store.vendor_id,
+        store=store,
+        variant=variant,
+        cost_cents=cost_cents,
+        place=place,
+        status=S.in_stock,
+        vat_regime=VatRegime.margin,
+        entered_at=clock.now(),
+        condition=condition,
+    )
     if line is not None:
         item.offer_line_id, item.comment = line.id, line.comment
-        item.grade_article, item.grade_box, item.grade_manual = line.grade_article, line.grade_box, line.grade_manual
+        item.grade_article, item.grade_box, item.grade_manual = (
+            line.grade_article,
+            line.grade_box,
+            line.grade_manual,
+        )
         item.condition = selling_condition(line.grade_article, line.grade_box, line.grade_manual)
     db.session.add(item)
     workflow.record(item, "enter", by=by)
@@ -98,12 +149,19 @@ def enter(
 
 
 def shelve(item: Item, *, condition: Condition | None, place: str, by: Actor) -> None:
-    """In which condition a unit is sold, and where it lies, by hand (domain 2.13). Raises Refused when it is no longer here, or is offered already."""
+    """In which condition a unit is sold, and where it lies, by hand (domain 2.13). Raises Refused
+    when it is no longer here, or is offered already.
+    """
     if item.status not in ON_HAND:
         raise Refused(_("This unit is no longer in stock."))
     place = " ".join(place.split())[:60]
     if condition is not item.condition and item.status is not S.in_stock:
-        raise Refused(_("It is offered as « %(condition)s »: take it off sale first.", condition=workflow.words_of(item.condition)))
+        raise Refused(
+            _(
+                "It is offered as « %(condition)s »: take it off sale first.",
+                condition=workflow.words_of(item.condition),
+            )
+        )
     if (condition, place) == (item.condition, item.place):
         return
     before = item.condition
@@ -111,11 +169,17 @@ def shelve(item: Item, *, condition: Condition | None, place: str, by: Actor) ->
     workflow.record(item, "shelve", by=by, before=before, after=condition, place=place)
 
 
-_CONDITIONS = {Grade.like_new: Condition.like_new_unit, Grade.very_good: Condition.very_good_unit, Grade.good: Condition.good_unit}
+_CONDITIONS = {
+    Grade.like_new: Condition.like_new_unit,
+    Grade.very_good: Condition.very_good_unit,
+    Grade.good: Condition.good_unit,
+}
 
 
 def selling_condition(*grades: Grade | None) -> Condition:
-    """The worst of article, box and manual, as it is sold; below « Bon » everything is « Acceptable »."""
+    """The worst of article, box and manual, as it is sold; below « Bon » everything is « Acceptable
+    ».
+    """
     order = list(Grade)
     worst = max((g for g in grades if g is not None), key=order.index, default=Grade.good)
     return _CONDITIONS.get(worst, Condition.acceptable_unit)
@@ -127,28 +191,54 @@ def undo_entry(item: Item, *, by: Actor) -> None:
     _move(item, K.return_, -1, by=by)
 
 
-def sell(item: Item, price_cents: int, *, channel: str = "boutique", by: Actor, at: datetime | None = None, reference: str = "") -> None:
-    """The unit was sold. It leaves every channel in the same unit. Raises Refused when it is not in stock, or the price is not one."""
+def sell(
+    item: Item,
+    price_cents: int,
+    *,
+    channel: str = "boutique",
+    by: Actor,
+    at: datetime | None = None,
+    reference: str = "",
+) -> None:
+    """The unit was sold. It leaves every channel in the same unit. Raises Refused when it is not in
+    stock, or the price is not one.
+    """
     if price_cents <= 0:
         raise Refused(_("Type the price it was sold for."))
     ITEM.fire(item, "sell", by=by, price_cents=price_cents, channel=channel)
-    _move(item, K.sale, -1, by=by, price_cents=price_cents, channel=channel, at=at, reference=reference)
+    _move(
+        item,
+        K.sale,
+        -1,
+        by=by,
+        price_cents=price_cents,
+        channel=channel,
+        at=at,
+        reference=reference,
+    )
     _leave_channels(item)
 
 
 def _leave_channels(item: Item) -> None:
     """What is gone is offered no more (domain 2.21)."""
-    for listing in db.session.scalars(select(Listing).where(Listing.item_id == item.id, Listing.status == ListingState.active)):
+    for listing in db.session.scalars(
+        select(Listing).where(Listing.item_id == item.id, Listing.status == ListingState.active)
+    ):
         LISTING.fire(listing, "withdraw", by=workflow.CLOCK)
         listing.updated_at = clock.now()
         webhooks.tell(listing.vendor_id, "offer.delisted", {"sku": listing.sku, "reason": "SOLD"})
 
 
 def send_to(item: Item, store: Store, *, by: Actor) -> None:
-    """The unit goes to another store of its vendor, at once: it leaves one and enters the other. Raises Refused when it is offered, kept for somebody, or gone."""
+    """The unit goes to another store of its vendor, at once: it leaves one and enters the other.
+    Raises Refused when it is offered, kept for somebody, or gone.
+    """
     if item.status is not S.in_stock:
-        raise Refused(_("Take it off sale first: what is offered or kept for somebody stays where it is.") if item.status in ON_HAND
-                      else _("This unit is no longer in stock."))  # fmt: skip
+        raise Refused(
+            _("Take it off sale first: what is offered or kept for somebody stays where it is.")
+            if item.status in ON_HAND
+            else _("This unit is no longer in stock.")
+        )
     if store.vendor_id != item.vendor_id:
         raise Refused(_("Stock is transferred between the stores of one vendor."))
     if store.id == item.store_id:
@@ -181,7 +271,9 @@ def give_back(item: Item, *, by: Actor) -> None:
 def free(item: Item) -> None:
     """Nobody keeps it any more: back on sale when it was, else in stock."""
     ITEM.fire(item, "release", by=workflow.CLOCK)
-    if db.session.scalar(select(Listing.id).where(Listing.item_id == item.id, Listing.status == ListingState.active)):
+    if db.session.scalar(
+        select(Listing.id).where(Listing.item_id == item.id, Listing.status == ListingState.active)
+    ):
         ITEM.fire(item, "put_on_sale", by=workflow.CLOCK)
 
 
@@ -189,31 +281,64 @@ def stock_of(vendor_id: int, variant_ids: list[int]) -> dict[int, int]:
     """« NB Stock »: units in stock of each reference, over the vendor's stores."""
     rows = db.session.execute(
         select(Item.variant_id, func.count())
-        .where(Item.vendor_id == vendor_id, Item.variant_id.in_(variant_ids), Item.status.in_(ON_HAND))
+        .where(
+            Item.vendor_id == vendor_id, Item.variant_id.in_(variant_ids), Item.status.in_(ON_HAND)
+        )
         .group_by(Item.variant_id)
     ).all()
     return {variant: count for variant, count in rows}
 
 
 def sold_of(vendor_id: int, variant_ids: list[int]) -> dict[int, tuple[int, int]]:
-    """« NB Stock vendu » and average price in cents of each reference, from the sales that were not undone."""
+    """« NB Stock vendu » and average price in cents of each reference, from the sales that were not
+    undone.
+    """
     later = aliased(Movement)
-    undone = exists().where(later.item_id == Movement.item_id, later.kind == K.return_, later.quantity > 0, later.id > Movement.id)
+    undone = exists().where(
+        later.item_id == Movement.item_id,
+        later.kind == K.return_,
+        later.quantity > 0,
+        later.id > Movement.id,
+    )
     rows = db.session.execute(
         select(Movement.variant_id, func.count(), func.sum(Movement.price_cents))
-        .where(Movement.vendor_id == vendor_id, Movement.variant_id.in_(variant_ids), Movement.kind == K.sale, ~undone)
+        .where(
+            Movement.vendor_id == vendor_id,
+            Movement.variant_id.in_(variant_ids),
+            Movement.kind == K.sale,
+            ~undone,
+        )
         .group_by(Movement.variant_id)
     ).all()
-    return {variant: (count, (int(total) * 2 + count) // (2 * count)) for variant, count, total in rows}
+    return {
+        variant: (count, (int(total) * 2 + count) // (2 * count)) for variant, count, total in rows
+    }
 
 
 def _move(
-    item: Item, kind: MovementKind, quantity: int, *, by: Actor, price_cents: int | None = None, channel: str = "", at: datetime | None = None,
+    item: Item,
+    kind: MovementKind,
+    quantity: int,
+    *,
+    by: Actor,
+    price_cents: int | None = None,
+    channel: str = "",
+    at: datetime | None = None,
     reference: str = "",
-) -> None:  # fmt: skip
+) -> None:
     db.session.add(
         Movement(
-            vendor_id=item.vendor_id, store_id=item.store_id, variant_id=item.variant_id, item_id=item.id, kind=kind, quantity=quantity,
-            price_cents=price_cents, channel=channel, by_name=by.name, at=at or clock.now(), recorded_at=clock.now(), reference=reference[:60],
+            vendor_id=item.vendor_id,
+            store_id=item.store_id,
+            variant_id=item.variant_id,
+            item_id=item.id,
+            kind=kind,
+            quantity=quantity,
+            price_cents=price_cents,
+            channel=channel,
+            by_name=by.name,
+            at=at or clock.now(),
+            recorded_at=clock.now(),
+            reference=reference[:60],
         )
-    )  # fmt: skip
+    )

@@ -1,6 +1,7 @@
 """New units in stores: counted from what moved, reserved by a conditional update, never below zero.
 
-A level is the sum of its movements (no item); second-hand units are items of their own (MG-016 to MG-019). An absolute statement (a file, a
+A level is the sum of its movements (no item); second-hand units are items of their own (MG-016 to
+MG-019). An absolute statement (a file, a
 till's count, a hand) becomes the movement that makes the sum right.
 """
 
@@ -59,15 +60,25 @@ CONFLICT = Workflow(
     Move("replace", _l("Take the twin"), {C.open}, C.moved),
     Move("give_up", _l("There is none"), {C.open}, C.given_up),
 )
-workflow.VERBS.update(promise=_l("Sold on line"), release=_l("Free again"), hand_over=_l("Handed over"), beat=_l("Sold by the shop first"),
-                      replace=_l("Found elsewhere"), adjust=_l("Stock corrected"), alert=_l("Alert threshold"), place=_l("Place"))  # fmt: skip
+workflow.VERBS.update(
+    promise=_l("Sold on line"),
+    release=_l("Free again"),
+    hand_over=_l("Handed over"),
+    beat=_l("Sold by the shop first"),
+    replace=_l("Found elsewhere"),
+    adjust=_l("Stock corrected"),
+    alert=_l("Alert threshold"),
+    place=_l("Place"),
+)
 
 
 # ── one level ──
 
 
 def lock_store(store_id: int) -> None:
-    """Who changes quantities of a store comes one after the other; buyers who only reserve do not wait for it."""
+    """Who changes quantities of a store comes one after the other; buyers who only reserve do not
+    wait for it.
+    """
     with one_at_a_time(db.session.connection(), f"stock {store_id}"):
         pass
 
@@ -76,20 +87,42 @@ def of(store: Store, variant: Variant) -> StockLevel:
     """The level of a reference in a store, made at zero when the store never had one; read anew."""
     insert = (sqlite if is_sqlite() else postgresql).insert(StockLevel)
     db.session.execute(
-        insert.values(vendor_id=store.vendor_id, store_id=store.id, variant_id=variant.id, quantity=0, reserved=0, counted=0, place="", updated_at=clock.now())
-        .on_conflict_do_nothing(index_elements=["store_id", "variant_id"])
-    )  # fmt: skip
-    rows = select(StockLevel).where(StockLevel.store_id == store.id, StockLevel.variant_id == variant.id)
-    return db.session.scalars(rows.with_for_update(), execution_options={"populate_existing": True}).one()
+        insert.values(
+            vendor_id=store.vendor_id,
+            store_id=store.id,
+            variant_id=variant.id,
+            quantity=0,
+            reserved=0,
+            counted=0,
+            place="",
+            updated_at=clock.now(),
+        ).on_conflict_do_nothing(index_elements=["store_id", "variant_id"])
+    )
+    rows = select(StockLevel).where(
+        StockLevel.store_id == store.id, StockLevel.variant_id == variant.id
+    )
+    return db.session.scalars(
+        rows.with_for_update(), execution_options={"populate_existing": True}
+    ).one()
 
 
 def move(
-    level: StockLevel, quantity: int, kind: MovementKind, *, by: Actor, reference: str = "", price_cents: int | None = None, channel: str = "",
-    at: datetime | None = None, then: int | None = None,
-) -> None:  # fmt: skip
-    """Add a movement and its effect, in the caller's unit, the store being locked. Nothing for zero. Raises Refused below zero.
+    level: StockLevel,
+    quantity: int,
+    kind: MovementKind,
+    *,
+    by: Actor,
+    reference: str = "",
+    price_cents: int | None = None,
+    channel: str = "",
+    at: datetime | None = None,
+    then: int | None = None,
+) -> None:
+    """Add a movement and its effect, in the caller's unit, the store being locked. Nothing for
+    zero. Raises Refused below zero.
 
-    `then`: how many there are after it all the same, because something newer is known; the difference is a movement too.
+    `then`: how many there are after it all the same, because something newer is known; the
+    difference is a movement too.
     """
     now = clock.now()
     after = level.quantity + quantity if then is None else then
@@ -100,47 +133,92 @@ def move(
         if count:
             db.session.add(
                 Movement(
-                    vendor_id=level.vendor_id, store_id=level.store_id, variant_id=level.variant_id, kind=what, quantity=count, price_cents=price,
-                    channel=channel, reference=reference[:60], by_name=by.name, at=at or now, recorded_at=now,
+                    vendor_id=level.vendor_id,
+                    store_id=level.store_id,
+                    variant_id=level.variant_id,
+                    kind=what,
+                    quantity=count,
+                    price_cents=price,
+                    channel=channel,
+                    reference=reference[:60],
+                    by_name=by.name,
+                    at=at or now,
+                    recorded_at=now,
                 )
-            )  # fmt: skip
+            )
     if after != level.quantity:
         done = db.session.execute(
-            update(StockLevel).where(StockLevel.id == level.id, StockLevel.quantity == level.quantity).values(quantity=after, updated_at=now),
+            update(StockLevel)
+            .where(StockLevel.id == level.id, StockLevel.quantity == level.quantity)
+            .values(quantity=after, updated_at=now),
             execution_options={"synchronize_session": False},
         )
         if done.rowcount != 1:  # type: ignore[attr-defined]
-            raise Refused(_("Somebody changed this at the same moment: look at it again before you decide."))
+            raise Refused(
+                _("Somebody changed this at the same moment: look at it again before you decide.")
+            )
     db.session.flush()
     db.session.refresh(level)
 
 
-def state(level: StockLevel, quantity: int, kind: MovementKind, *, by: Actor, at: datetime, reference: str = "", key_id: int | None = None,
-          number: int | None = None, through: int | None = None) -> None:  # fmt: skip
+def state(
+    level: StockLevel,
+    quantity: int,
+    kind: MovementKind,
+    *,
+    by: Actor,
+    at: datetime,
+    reference: str = "",
+    key_id: int | None = None,
+    number: int | None = None,
+    through: int | None = None,
+) -> None:
     """Somebody says how many there were at a moment: what moved since is applied on top."""
-    level.counted, level.counted_at, level.counted_key_id, level.counted_number, level.counted_through = quantity, at, key_id, number, through
+    (
+        level.counted,
+        level.counted_at,
+        level.counted_key_id,
+        level.counted_number,
+        level.counted_through,
+    ) = (quantity, at, key_id, number, through)
     db.session.flush()
     target = expected(level)
     move(level, target - level.quantity, kind, by=by, at=at, reference=reference)
 
 
 def expected(level: StockLevel) -> int:
-    """How many there must be: the last statement, and what it did not know yet of tills, orders and transfers; never below zero.
+    """How many there must be: the last statement, and what it did not know yet of tills, orders and
+    transfers; never below zero.
 
-    The floor is met at each step, in the order things happened: what was sold beyond what we knew of is no debt of units that come later.
+    The floor is met at each step, in the order things happened: what was sold beyond what we knew
+    of is no debt of units that come later.
     """
     known = TillEvent.at > level.counted_at if level.counted_at is not None else true()
     if level.counted_key_id is not None:
-        known = case((TillEvent.key_id == level.counted_key_id, TillEvent.number > (level.counted_through or 0)), else_=known)
-    delta = case((TillEvent.kind == TillEventKind.sale, -TillEvent.quantity), else_=TillEvent.quantity)
+        known = case(
+            (
+                TillEvent.key_id == level.counted_key_id,
+                TillEvent.number > (level.counted_through or 0),
+            ),
+            else_=known,
+        )
+    delta = case(
+        (TillEvent.kind == TillEventKind.sale, -TillEvent.quantity), else_=TillEvent.quantity
+    )
     told = select(TillEvent.at.label("at"), delta.label("delta")).where(
-        TillEvent.store_id == level.store_id, TillEvent.variant_id == level.variant_id, TillEvent.item_id.is_(None),
-        TillEvent.kind.in_([TillEventKind.sale, TillEventKind.return_]), known,
-    )  # fmt: skip
+        TillEvent.store_id == level.store_id,
+        TillEvent.variant_id == level.variant_id,
+        TillEvent.item_id.is_(None),
+        TillEvent.kind.in_([TillEventKind.sale, TillEventKind.return_]),
+        known,
+    )
     moved = select(Movement.at.label("at"), Movement.quantity.label("delta")).where(
-        Movement.store_id == level.store_id, Movement.variant_id == level.variant_id, Movement.item_id.is_(None), Movement.channel != "till",
+        Movement.store_id == level.store_id,
+        Movement.variant_id == level.variant_id,
+        Movement.item_id.is_(None),
+        Movement.channel != "till",
         Movement.kind.not_in([K.feed, K.count, K.adjustment]),
-    )  # fmt: skip
+    )
     if level.counted_at is not None:
         moved = moved.where(Movement.at > level.counted_at)
     steps = union_all(told, moved).subquery()
@@ -151,12 +229,16 @@ def expected(level: StockLevel) -> int:
 
 
 def after(counted: int, total: int, lowest: int) -> int:
-    """Units left of `counted` when what happened sums to `total` and its running sum went down to `lowest` (not below zero at any step)."""
+    """Units left of `counted` when what happened sums to `total` and its running sum went down to
+    `lowest` (not below zero at any step).
+    """
     return max(counted, -lowest) + total
 
 
 def adjust(level: StockLevel, quantity: int, *, by: Actor, reason: str = "") -> int:
-    """A person says how many there are; returns the difference. Raises Refused for a number that is none."""
+    """A person says how many there are; returns the difference. Raises Refused for a number that is
+    none.
+    """
     if not 0 <= quantity <= MOST:
         raise Refused(_("Type a quantity from 0 to %(most)s.", most=MOST))
     lock_store(level.store_id)
@@ -186,15 +268,21 @@ def set_place(level: StockLevel, place: str, *, by: Actor) -> None:
 
 
 def changed(store_id: int, vendor_id: int) -> None:
-    """Tell the vendor's software that this store's stock moved: it asks what, from its cursor on."""
+    """Tell the vendor's software that this store's stock moved: it asks what, from its cursor
+    on.
+    """
     webhooks.tell(vendor_id, "stock.changed", {"store_id": store_id})
 
 
 # ── kept for somebody ──
 
 
-def reserve(level: StockLevel, quantity: int, holder: str, until: datetime, *, by: Actor) -> Reservation:
-    """Keep units for a cart until a moment. One update decides: of a hundred who want the last unit, one gets it. Raises Refused."""
+def reserve(
+    level: StockLevel, quantity: int, holder: str, until: datetime, *, by: Actor
+) -> Reservation:
+    """Keep units for a cart until a moment. One update decides: of a hundred who want the last
+    unit, one gets it. Raises Refused.
+    """
     if quantity < 1:
         raise Refused(_("Choose at least one unit."))
     done = db.session.execute(
@@ -204,9 +292,21 @@ def reserve(level: StockLevel, quantity: int, holder: str, until: datetime, *, b
         execution_options={"synchronize_session": False},
     )
     if done.rowcount != 1:  # type: ignore[attr-defined]
-        raise Refused(_("There are no longer %(count)s units of it here.", count=quantity) if quantity > 1 else _("The last unit was just taken."))
-    row = Reservation(vendor_id=level.vendor_id, store_id=level.store_id, variant_id=level.variant_id, quantity=quantity, holder=holder, status=R.held,
-                      until=until, created_at=clock.now())  # fmt: skip
+        raise Refused(
+            _("There are no longer %(count)s units of it here.", count=quantity)
+            if quantity > 1
+            else _("The last unit was just taken.")
+        )
+    row = Reservation(
+        vendor_id=level.vendor_id,
+        store_id=level.store_id,
+        variant_id=level.variant_id,
+        quantity=quantity,
+        holder=holder,
+        status=R.held,
+        until=until,
+        created_at=clock.now(),
+    )
     db.session.add(row)
     workflow.record(row, "create", by=by)
     db.session.expire(level)
@@ -216,8 +316,17 @@ def reserve(level: StockLevel, quantity: int, holder: str, until: datetime, *, b
 def reserve_item(item: Item, holder: str, until: datetime, *, by: Actor) -> Reservation:
     """Keep one second-hand unit for a cart. Raises Refused when somebody else has it."""
     items.ITEM.fire(item, "reserve", by=by)
-    row = Reservation(vendor_id=item.vendor_id, store_id=item.store_id, variant_id=item.variant_id, item_id=item.id, quantity=1, holder=holder, status=R.held,
-                      until=until, created_at=clock.now())  # fmt: skip
+    row = Reservation(
+        vendor_id=item.vendor_id,
+        store_id=item.store_id,
+        variant_id=item.variant_id,
+        item_id=item.id,
+        quantity=1,
+        holder=holder,
+        status=R.held,
+        until=until,
+        created_at=clock.now(),
+    )
     db.session.add(row)
     workflow.record(row, "create", by=by)
     return row
@@ -246,10 +355,25 @@ def hand_over(row: Reservation, price_cents: int, *, by: Actor, channel: str = "
         items.sell(item, price_cents, channel=channel, by=by)
         return
     _give_back(row)
-    level = db.session.scalars(select(StockLevel).where(StockLevel.store_id == row.store_id, StockLevel.variant_id == row.variant_id)).one()
+    level = db.session.scalars(
+        select(StockLevel).where(
+            StockLevel.store_id == row.store_id, StockLevel.variant_id == row.variant_id
+        )
+    ).one()
     db.session.refresh(level, with_for_update=True)
-    after = max(0, level.quantity - row.quantity)  # what the shop hands over was there, whatever we thought
-    move(level, -row.quantity, K.sale, by=by, reference=row.holder, price_cents=price_cents, channel=channel, then=after)
+    after = max(
+        0, level.quantity - row.quantity
+    )  # what the shop hands over was there, whatever we thought
+    move(
+        level,
+        -row.quantity,
+        K.sale,
+        by=by,
+        reference=row.holder,
+        price_cents=price_cents,
+        channel=channel,
+        then=after,
+    )
     changed(level.store_id, level.vendor_id)
 
 
@@ -264,13 +388,22 @@ def _give_back(row: Reservation) -> None:
         execution_options={"synchronize_session": False},
     )
     for level in db.session.identity_map.values():
-        if isinstance(level, StockLevel) and (level.store_id, level.variant_id) == (row.store_id, row.variant_id):
+        if isinstance(level, StockLevel) and (level.store_id, level.variant_id) == (
+            row.store_id,
+            row.variant_id,
+        ):
             db.session.expire(level)
 
 
 def over(limit: int = 500) -> list[int]:
     """Carts whose time is over, for the clock."""
-    return list(db.session.scalars(select(Reservation.id).where(Reservation.status == R.held, Reservation.until < clock.now()).limit(limit)))
+    return list(
+        db.session.scalars(
+            select(Reservation.id)
+            .where(Reservation.status == R.held, Reservation.until < clock.now())
+            .limit(limit)
+        )
+    )
 
 
 def lapse(row: Reservation) -> None:
@@ -283,7 +416,9 @@ def lapse(row: Reservation) -> None:
 
 
 def settle(level: StockLevel, *, cause: str, by: Actor) -> list[StockConflict]:
-    """More is promised than is there, because the till is right: unpaid carts lose first, the newest first; an order then becomes a conflict."""
+    """More is promised than is there, because the till is right: unpaid carts lose first, the
+    newest first; an order then becomes a conflict.
+    """
     db.session.flush()
     db.session.refresh(level)
     found: list[StockConflict] = []
@@ -291,10 +426,14 @@ def settle(level: StockLevel, *, cause: str, by: Actor) -> list[StockConflict]:
         return found
     rows = db.session.scalars(
         select(Reservation)
-        .where(Reservation.store_id == level.store_id, Reservation.variant_id == level.variant_id, Reservation.item_id.is_(None),
-               Reservation.status.in_([R.held, R.promised]))
+        .where(
+            Reservation.store_id == level.store_id,
+            Reservation.variant_id == level.variant_id,
+            Reservation.item_id.is_(None),
+            Reservation.status.in_([R.held, R.promised]),
+        )
         .order_by((Reservation.status == R.promised), Reservation.id.desc())
-    ).all()  # fmt: skip
+    ).all()
     for row in rows:
         if level.reserved <= level.quantity:
             break
@@ -306,7 +445,11 @@ def settle(level: StockLevel, *, cause: str, by: Actor) -> list[StockConflict]:
 
 def settle_item(item: Item, *, cause: str, by: Actor) -> StockConflict | None:
     """The shop sold the very unit a cart or an order had been promised."""
-    row = db.session.scalar(select(Reservation).where(Reservation.item_id == item.id, Reservation.status.in_([R.held, R.promised])))
+    row = db.session.scalar(
+        select(Reservation).where(
+            Reservation.item_id == item.id, Reservation.status.in_([R.held, R.promised])
+        )
+    )
     return _beat(row, cause, by) if row is not None else None
 
 
@@ -319,17 +462,31 @@ def _beat(row: Reservation, cause: str, by: Actor) -> StockConflict | None:
     _give_back(row)
     if not was_promised:
         return None
-    conflict = StockConflict(vendor_id=row.vendor_id, store_id=row.store_id, variant_id=row.variant_id, reservation_id=row.id, quantity=row.quantity,
-                             status=C.open, cause=cause[:200], created_at=clock.now())  # fmt: skip
+    conflict = StockConflict(
+        vendor_id=row.vendor_id,
+        store_id=row.store_id,
+        variant_id=row.variant_id,
+        reservation_id=row.id,
+        quantity=row.quantity,
+        status=C.open,
+        cause=cause[:200],
+        created_at=clock.now(),
+    )
     db.session.add(conflict)
     workflow.record(conflict, "create", by=by)
-    webhooks.tell(row.vendor_id, "stock.conflicted", {"conflict": conflict.id, "holder": row.holder, "store_id": row.store_id})
+    webhooks.tell(
+        row.vendor_id,
+        "stock.conflicted",
+        {"conflict": conflict.id, "holder": row.holder, "store_id": row.store_id},
+    )
     return conflict
 
 
 @dataclass(frozen=True)
 class Twin:
-    """Another place that has it: new units of a store, or one second-hand unit; kilometres from the shop that failed, when both are known."""
+    """Another place that has it: new units of a store, or one second-hand unit; kilometres from the
+    shop that failed, when both are known.
+    """
 
     store: Store
     available: int
@@ -343,29 +500,47 @@ def twins(conflict: StockConflict, limit: int = 10) -> list[Twin]:
     if conflict.reservation.item_id is None:
         rows = db.session.scalars(
             select(StockLevel)
-            .where(StockLevel.variant_id == conflict.variant_id, StockLevel.store_id != conflict.store_id,
-                   StockLevel.quantity - StockLevel.reserved >= conflict.quantity)
+            .where(
+                StockLevel.variant_id == conflict.variant_id,
+                StockLevel.store_id != conflict.store_id,
+                StockLevel.quantity - StockLevel.reserved >= conflict.quantity,
+            )
             .limit(500)
-        ).all()  # fmt: skip
-        found = [Twin(row.store, row.available, None, places.km_between(here, row.store)) for row in rows]
+        ).all()
+        found = [
+            Twin(row.store, row.available, None, places.km_between(here, row.store)) for row in rows
+        ]
     else:
         units = db.session.scalars(
-            select(Item).where(Item.variant_id == conflict.variant_id, Item.status.in_(items.FREE)).order_by(Item.id).limit(200)
+            select(Item)
+            .where(Item.variant_id == conflict.variant_id, Item.status.in_(items.FREE))
+            .order_by(Item.id)
+            .limit(200)
         ).all()
         found = [Twin(unit.store, 1, unit, places.km_between(here, unit.store)) for unit in units]
-    found.sort(key=lambda t: (t.store.vendor_id != conflict.vendor_id, t.km is None, t.km or 0, t.store.id))
+    found.sort(
+        key=lambda t: (t.store.vendor_id != conflict.vendor_id, t.km is None, t.km or 0, t.store.id)
+    )
     return found[:limit]
 
 
-def replace(conflict: StockConflict, twin_store: Store, item: Item | None, *, by: Actor) -> Reservation:
-    """Take the twin for the order: it is promised there at once. Raises Refused when it went meanwhile."""
+def replace(
+    conflict: StockConflict, twin_store: Store, item: Item | None, *, by: Actor
+) -> Reservation:
+    """Take the twin for the order: it is promised there at once. Raises Refused when it went
+    meanwhile.
+    """
     CONFLICT.fire(conflict, "replace", by=by, store=twin_store.name)
     until = clock.now() + timedelta(minutes=5)
     holder = conflict.reservation.holder
     if item is not None:
         row = reserve_item(item, holder, until, by=by)
     else:
-        level = db.session.scalar(select(StockLevel).where(StockLevel.store_id == twin_store.id, StockLevel.variant_id == conflict.variant_id))
+        level = db.session.scalar(
+            select(StockLevel).where(
+                StockLevel.store_id == twin_store.id, StockLevel.variant_id == conflict.variant_id
+            )
+        )
         if level is None:
             raise Refused(_("This store no longer has it."))
         row = reserve(level, conflict.quantity, holder, until, by=by)
@@ -381,7 +556,12 @@ def give_up(conflict: StockConflict, *, by: Actor) -> None:
 
 
 def conflicts_count() -> int:
-    return db.session.scalar(select(func.count(StockConflict.id)).where(StockConflict.status == C.open)) or 0
+    return (
+        db.session.scalar(
+            select(func.count(StockConflict.id)).where(StockConflict.status == C.open)
+        )
+        or 0
+    )
 
 
 # ── questions ──
@@ -391,7 +571,12 @@ def low_count() -> int:
     """References under their alert threshold."""
     return (
         db.session.scalar(
-            select(func.count()).select_from(select(StockLevel.id).where(StockLevel.quantity < StockLevel.alert_under).limit(1001).subquery())
+            select(func.count()).select_from(
+                select(StockLevel.id)
+                .where(StockLevel.quantity < StockLevel.alert_under)
+                .limit(1001)
+                .subquery()
+            )
         )
         or 0
     )
@@ -399,11 +584,20 @@ def low_count() -> int:
 
 def at(store_id: int, variant_id: int, moment: datetime) -> int:
     """How many new units a store held at a moment, by what moved until then."""
-    return db.session.scalar(_until(moment).where(Movement.store_id == store_id, Movement.variant_id == variant_id)) or 0
+    return (
+        db.session.scalar(
+            _until(moment).where(Movement.store_id == store_id, Movement.variant_id == variant_id)
+        )
+        or 0
+    )
 
 
-def all_at(store_id: int, moment: datetime, after: int = 0, size: int = 1000) -> list[tuple[int, int, int]]:
-    """The stock of a store at a moment: reference, new units and second-hand ones (MG-019), those not at zero, in pages."""
+def all_at(
+    store_id: int, moment: datetime, after: int = 0, size: int = 1000
+) -> list[tuple[int, int, int]]:
+    """The stock of a store at a moment: reference, new units and second-hand ones (MG-019), those
+    not at zero, in pages.
+    """
     new = func.coalesce(func.sum(case((Movement.item_id.is_(None), Movement.quantity))), 0)
     used = func.coalesce(func.sum(case((Movement.item_id.is_not(None), Movement.quantity))), 0)
     rows = db.session.execute(
@@ -418,16 +612,29 @@ def all_at(store_id: int, moment: datetime, after: int = 0, size: int = 1000) ->
 
 
 def _until(moment: datetime) -> Select[Any]:
-    return select(func.sum(Movement.quantity)).where(Movement.item_id.is_(None), Movement.at <= moment)
+    return select(func.sum(Movement.quantity)).where(
+        Movement.item_id.is_(None), Movement.at <= moment
+    )
 
 
 def by_condition(vendor_id: int | None, variant_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
     """New and second-hand units of each reference, apart (MG-019); of one vendor, or of all."""
     ids = list(variant_ids)
-    new = select(StockLevel.variant_id, func.sum(StockLevel.quantity)).where(StockLevel.variant_id.in_(ids)).group_by(StockLevel.variant_id)
-    used = select(Item.variant_id, func.count()).where(Item.variant_id.in_(ids), Item.status.in_(items.ON_HAND)).group_by(Item.variant_id)
+    new = (
+        select(StockLevel.variant_id, func.sum(StockLevel.quantity))
+        .where(StockLevel.variant_id.in_(ids))
+        .group_by(StockLevel.variant_id)
+    )
+    used = (
+        select(Item.variant_id, func.count())
+        .where(Item.variant_id.in_(ids), Item.status.in_(items.ON_HAND))
+        .group_by(Item.variant_id)
+    )
     if vendor_id is not None:
-        new, used = new.where(StockLevel.vendor_id == vendor_id), used.where(Item.vendor_id == vendor_id)
+        new, used = (
+            new.where(StockLevel.vendor_id == vendor_id),
+            used.where(Item.vendor_id == vendor_id),
+        )
     counts = {id: (0, 0) for id in ids}
     for id, quantity in db.session.execute(new):
         counts[id] = (int(quantity), 0)
@@ -437,12 +644,23 @@ def by_condition(vendor_id: int | None, variant_ids: Iterable[int]) -> dict[int,
 
 
 def changes(store_id: int, cursor: int, size: int = 100) -> list[Movement]:
-    """What moved in a store after a cursor (the number of the last movement seen). Writers of a store come one after the other, so none is skipped."""
-    return list(db.session.scalars(select(Movement).where(Movement.store_id == store_id, Movement.id > cursor).order_by(Movement.id).limit(size)))
+    """What moved in a store after a cursor (the number of the last movement seen). Writers of a
+    store come one after the other, so none is skipped.
+    """
+    return list(
+        db.session.scalars(
+            select(Movement)
+            .where(Movement.store_id == store_id, Movement.id > cursor)
+            .order_by(Movement.id)
+            .limit(size)
+        )
+    )
 
 
 def disagreements() -> list[tuple[int, int, int]]:
-    """Levels that are not the sum of their movements, or whose promises are not their reservations': store, reference, level."""
+    """Levels that are not the sum of their movements, or whose promises are not their
+    reservations': store, reference, level.
+    """
     moved = (
         select(Movement.store_id, Movement.variant_id, func.sum(Movement.quantity).label("sum"))
         .where(Movement.item_id.is_(None))
@@ -450,22 +668,42 @@ def disagreements() -> list[tuple[int, int, int]]:
         .subquery()
     )
     kept = (
-        select(Reservation.store_id, Reservation.variant_id, func.sum(Reservation.quantity).label("sum"))
+        select(
+            Reservation.store_id,
+            Reservation.variant_id,
+            func.sum(Reservation.quantity).label("sum"),
+        )
         .where(Reservation.item_id.is_(None), Reservation.status.in_([R.held, R.promised]))
         .group_by(Reservation.store_id, Reservation.variant_id)
         .subquery()
     )
     rows = (
         select(StockLevel.store_id, StockLevel.variant_id, StockLevel.quantity)
-        .outerjoin(moved, (moved.c.store_id == StockLevel.store_id) & (moved.c.variant_id == StockLevel.variant_id))
-        .outerjoin(kept, (kept.c.store_id == StockLevel.store_id) & (kept.c.variant_id == StockLevel.variant_id))
-        .where(or_(func.coalesce(moved.c.sum, 0) != StockLevel.quantity, func.coalesce(kept.c.sum, 0) != StockLevel.reserved))
+        .outerjoin(
+            moved,
+            (moved.c.store_id == StockLevel.store_id)
+            & (moved.c.variant_id == StockLevel.variant_id),
+        )
+        .outerjoin(
+            kept,
+            (kept.c.store_id == StockLevel.store_id) & (kept.c.variant_id == StockLevel.variant_id),
+        )
+        .where(
+            or_(
+                func.coalesce(moved.c.sum, 0) != StockLevel.quantity,
+                func.coalesce(kept.c.sum, 0) != StockLevel.reserved,
+            )
+        )
         .limit(50)
     )
     found = [tuple(row) for row in db.session.execute(rows)]
     lost = (
         select(moved.c.store_id, moved.c.variant_id, moved.c.sum)
-        .outerjoin(StockLevel, (moved.c.store_id == StockLevel.store_id) & (moved.c.variant_id == StockLevel.variant_id))
+        .outerjoin(
+            StockLevel,
+            (moved.c.store_id == StockLevel.store_id)
+            & (moved.c.variant_id == StockLevel.variant_id),
+        )
         .where(StockLevel.id.is_(None), moved.c.sum != 0)
         .limit(50)
     )

@@ -1,7 +1,10 @@
-"""Offers, prices and stock as the files marketplaces exchange: OF01 and PRI01 in, these and STO01 out (conventions of Mirakl, docs/rules/files.md).
+"""Offers, prices and stock as the files marketplaces exchange: OF01 and PRI01 in, these and STO01
+out (conventions of Mirakl, docs/rules/files.md).
 
-A file is read whole, compared with what the vendor offers, and written in one short transaction of a few statements, however many
-lines it has. What a file has no column for stays as it is. New units go to the vendor's only store; used ones are counted on their offer.
+A file is read whole, compared with what the vendor offers, and written in one short transaction of
+a few statements, however many
+lines it has. What a file has no column for stays as it is. New units go to the vendor's only store;
+used ones are counted on their offer.
 """
 
 import csv
@@ -15,7 +18,17 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, func, insert, select, update
 
-from models import Condition, Listing, ListingState, PricePoint, StockLevel, Store, Variant, Vendor, VendorReference
+from models import (
+    Condition,
+    Listing,
+    ListingState,
+    PricePoint,
+    StockLevel,
+    Store,
+    Variant,
+    Vendor,
+    VendorReference,
+)
 from services import clock, money, words, workflow
 from services.stock import catalogue, feeds, imports, listings, matching, runs
 from services.unit import db, one_at_a_time, retried, unit_of_work
@@ -24,13 +37,33 @@ from services.workflow import Actor, Refused
 L = ListingState
 # Mirakl's numbers, our words, and ours: what files may say of a condition. 11 is new there.
 CONDITIONS: dict[str, Condition | None] = {
-    "11": None, "new": None, "neuf": None, "": None,
-    "1": Condition.like_new_unit, "comme neuf": Condition.like_new_unit, "used - like new": Condition.like_new_unit, "like_new": Condition.like_new_unit,
-    "2": Condition.very_good_unit, "tres bon": Condition.very_good_unit, "very_good": Condition.very_good_unit, "tbe": Condition.very_good_unit,
-    "3": Condition.good_unit, "bon": Condition.good_unit, "good": Condition.good_unit, "be": Condition.good_unit,
-    "4": Condition.acceptable_unit, "acceptable": Condition.acceptable_unit, "moyen": Condition.acceptable_unit,
-}  # fmt: skip
-CODES = {None: "11", Condition.like_new_unit: "1", Condition.very_good_unit: "2", Condition.good_unit: "3", Condition.acceptable_unit: "4"}
+    "11": None,
+    "new": None,
+    "neuf": None,
+    "": None,
+    "1": Condition.like_new_unit,
+    "comme neuf": Condition.like_new_unit,
+    "used - like new": Condition.like_new_unit,
+    "like_new": Condition.like_new_unit,
+    "2": Condition.very_good_unit,
+    "tres bon": Condition.very_good_unit,
+    "very_good": Condition.very_good_unit,
+    "tbe": Condition.very_good_unit,
+    "3": Condition.good_unit,
+    "bon": Condition.good_unit,
+    "good": Condition.good_unit,
+    "be": Condition.good_unit,
+    "4": Condition.acceptable_unit,
+    "acceptable": Condition.acceptable_unit,
+    "moyen": Condition.acceptable_unit,
+}
+CODES = {
+    None: "11",
+    Condition.like_new_unit: "1",
+    Condition.very_good_unit: "2",
+    Condition.good_unit: "3",
+    Condition.acceptable_unit: "4",
+}
 _FOLDED = {imports.fold(name): condition for name, condition in CONDITIONS.items()}
 
 OFFERS: dict[str, tuple[str, ...]] = {
@@ -51,10 +84,34 @@ OFFERS: dict[str, tuple[str, ...]] = {
     "delay": ("leadtime-to-ship",),
     "what": ("update-delete",),
 }
-OF01 = ["sku", "product-id", "product-id-type", "description", "internal-description", "price", "price-additional-info", "quantity", "min-quantity-alert", "state",
-        "available-start-date", "available-end-date", "logistic-class", "discount-price", "discount-start-date", "discount-end-date", "discount-ranges",
-        "price-ranges", "leadtime-to-ship", "min-order-quantity", "max-order-quantity", "package-quantity", "update-delete"]  # fmt: skip
-PRICES = {name: OFFERS[name] for name in ("sku", "price", "discount", "discount_from", "discount_to")}
+OF01 = [
+    "sku",
+    "product-id",
+    "product-id-type",
+    "description",
+    "internal-description",
+    "price",
+    "price-additional-info",
+    "quantity",
+    "min-quantity-alert",
+    "state",
+    "available-start-date",
+    "available-end-date",
+    "logistic-class",
+    "discount-price",
+    "discount-start-date",
+    "discount-end-date",
+    "discount-ranges",
+    "price-ranges",
+    "leadtime-to-ship",
+    "min-order-quantity",
+    "max-order-quantity",
+    "package-quantity",
+    "update-delete",
+]
+PRICES = {
+    name: OFFERS[name] for name in ("sku", "price", "discount", "discount_from", "discount_to")
+}
 PRI01 = ["offer-sku", "price", "discount-price", "discount-start-date", "discount-end-date"]
 STO01 = ["offer-sku", "quantity", "warehouse-code", "update-delete"]
 
@@ -80,17 +137,30 @@ def _whole(words: str, low: int, high: int) -> int | None:
     if not bare:
         return None
     if not (bare.isascii() and bare.isdigit() and len(bare) < 9 and low <= int(bare) <= high):
-        raise Refused(_("« %(words)s » is no whole number from %(low)s to %(high)s.", words=words[:20], low=low, high=high))
+        raise Refused(
+            _(
+                "« %(words)s » is no whole number from %(low)s to %(high)s.",
+                words=words[:20],
+                low=low,
+                high=high,
+            )
+        )
     return int(bare)
 
 
 def _condition(words: str) -> Condition | None:
     if imports.fold(words) not in _FOLDED:
-        raise Refused(_("« %(state)s » is no condition we know: 11 is new, 1 to 4 like new to acceptable.", state=words[:20]))
+        raise Refused(
+            _(
+                "« %(state)s » is no condition we know: 11 is new, 1 to 4 like new to acceptable.",
+                state=words[:20],
+            )
+        )
     return _FOLDED[imports.fold(words)]
 
 
-# Columns of OF01 that say something of an offer as they stand: what it is called here, and how it is read.
+# Columns of OF01 that say something of an offer as they stand: what it is called here, and how it
+# is read.
 _SAID: dict[str, tuple[str, Callable[[str], Any]]] = {
     "state": ("condition", _condition),
     "available_from": ("available_from", read_day),
@@ -103,13 +173,25 @@ _SAID: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 class Line:
-    """One line of an offers or prices file; `ean`, `title`, `brand`, `supplier_ref` and `other_name` are what the mapping asks of it.
+    """One line of an offers or prices file; `ean`, `title`, `brand`, `supplier_ref` and
+    `other_name` are what the mapping asks of it.
 
-    `price`: cents, None when none is said; `reduction`: (cents, from, to), None when the file has no column for it; `says`: values of the
+    `price`: cents, None when none is said; `reduction`: (cents, from, to), None when the file has
+    no column for it; `says`: values of the
     offer by their names, of the columns the file has; `quantity`: units, None when none is said.
     """
 
-    __slots__ = ("ean", "is_deleted", "line", "other_name", "price", "quantity", "reduction", "says", "sku")
+    __slots__ = (
+        "ean",
+        "is_deleted",
+        "line",
+        "other_name",
+        "price",
+        "quantity",
+        "reduction",
+        "says",
+        "sku",
+    )
     title = brand = supplier_ref = ""
 
     def __init__(self, line: int, cells: list[str], at: dict[str, int]) -> None:
@@ -131,18 +213,34 @@ class Line:
             raise Refused(_("A price is above zero."))
         self.reduction = None
         if "discount" in at:
-            self.reduction = imports.amount(cell("discount")), read_day(cell("discount_from")), read_day(cell("discount_to"))
+            self.reduction = (
+                imports.amount(cell("discount")),
+                read_day(cell("discount_from")),
+                read_day(cell("discount_to")),
+            )
             if self.price is not None:
                 listings.check_discount(self.price, *self.reduction)
-        self.says = {attribute: read(cell(name)) for name, (attribute, read) in _SAID.items() if name in at}
+        self.says = {
+            attribute: read(cell(name)) for name, (attribute, read) in _SAID.items() if name in at
+        }
         self.quantity = _whole(cell("quantity"), 0, 1_000_000)
 
     def facts(self) -> tuple[Any, ...]:
-        return self.ean, self.other_name, self.is_deleted, self.price, self.reduction, tuple(self.says.values()), self.quantity
+        return (
+            self.ean,
+            self.other_name,
+            self.is_deleted,
+            self.price,
+            self.reduction,
+            tuple(self.says.values()),
+            self.quantity,
+        )
 
 
 def _one_of_each(loading: runs.Loading) -> tuple[list[Line], set[str]]:
-    """The lines of a file, one for each offer: said again it is a repeat; said otherwise, neither of the two is believed. And all it names, refused or not."""
+    """The lines of a file, one for each offer: said again it is a repeat; said otherwise, neither
+    of the two is believed. And all it names, refused or not.
+    """
     at, named = loading.at, set()
     first: dict[str, Line] = {}
     torn: dict[int, str] = {}
@@ -159,7 +257,11 @@ def _one_of_each(loading: runs.Loading) -> tuple[list[Line], set[str]]:
             loading.repeat(line.line, line.sku)
         else:
             torn[known.line] = torn[line.line] = _(
-                "« %(sku)s » is said twice, differently, on lines %(a)s and %(b)s: keep the right one.", sku=line.sku, a=known.line, b=line.line
+                "« %(sku)s » is said twice, differently, on lines %(a)s and %(b)s: keep the right"
+                " one.",
+                sku=line.sku,
+                a=known.line,
+                b=line.line,
             )
     loading.put_aside(torn)
     return [line for line in first.values() if line.line not in torn], named
@@ -202,14 +304,23 @@ _OFFERED = select(Listing.__table__).where(Listing.vendor_id == bindparam("vendo
 
 
 class _Change:
-    """What a file changes of a vendor's offers, gathered line by line and written at once, in the caller's unit."""
+    """What a file changes of a vendor's offers, gathered line by line and written at once, in the
+    caller's unit.
+    """
 
     def __init__(self, loading: runs.Loading, session: Any) -> None:
-        self.loading, self.session, self.now, self.today = loading, session, clock.now(), clock.today()
+        self.loading, self.session, self.now, self.today = (
+            loading,
+            session,
+            clock.now(),
+            clock.today(),
+        )
         self.vendor = session.get_one(Vendor, loading.vendor_id)
         self.by = Actor("machine", loading.run_id, loading.by_name)
         with one_at_a_time(session.connection(), f"listings {self.vendor.id}"):
-            self.known = {row.sku: row for row in session.execute(_OFFERED, {"vendor": self.vendor.id})}
+            self.known = {
+                row.sku: row for row in session.execute(_OFFERED, {"vendor": self.vendor.id})
+            }
         self.known_by_id = {row.id: row for row in self.known.values()}
         self.new: dict[str, dict[str, Any]] = {}
         self.changed: dict[int, dict[str, Any]] = {}
@@ -238,7 +349,12 @@ class _Change:
                     self._change(line, variant)
                 else:
                     self._create(line, variant, closed)
-                if not line.is_deleted and variant and line.quantity is not None and self._is_new(line):
+                if (
+                    not line.is_deleted
+                    and variant
+                    and line.quantity is not None
+                    and self._is_new(line)
+                ):
                     self._count(line, variant, counted)
             except Refused as refusal:
                 self.wrong[line.line] = str(refusal)
@@ -247,8 +363,15 @@ class _Change:
             for sku, row in self.known.items():
                 if sku not in named and row.item_id is None:
                     self._take_off(sku)
-        self.ignored |= {line.line: _("We do not know this reference: it waits in the queue of unknown references.") for line in unknown}
-        touched = {row["variant_id"] for row in self.new.values()} | {self.known_by_id[id].variant_id for id in self.changed}
+        self.ignored |= {
+            line.line: _(
+                "We do not know this reference: it waits in the queue of unknown references."
+            )
+            for line in unknown
+        }
+        touched = {row["variant_id"] for row in self.new.values()} | {
+            self.known_by_id[id].variant_id for id in self.changed
+        }
         moved = self._put_in_store(counted)
         matching.note_unknown(self.vendor.id, unknown)
         self._end(len(lines) - len(unknown), also_changed=len(moved - touched))
@@ -285,10 +408,26 @@ class _Change:
             raise Refused(_("A new offer needs a price."))
         reduced, starts, ends = line.reduction or (None, None, None)
         row = {
-            "vendor_id": self.vendor.id, "sku": line.sku, "variant_id": variant, "status": L.active, "condition": None, "price_cents": line.price,
-            "discount_cents": reduced, "discount_from": starts, "discount_to": ends, "available_from": None, "available_to": None, "delay_days": None,
-            "alert_under": None, "logistic_class": "", "description": "", "quantity": None, "created_at": self.now, "updated_at": self.now, **line.says,
-        }  # fmt: skip
+            "vendor_id": self.vendor.id,
+            "sku": line.sku,
+            "variant_id": variant,
+            "status": L.active,
+            "condition": None,
+            "price_cents": line.price,
+            "discount_cents": reduced,
+            "discount_from": starts,
+            "discount_to": ends,
+            "available_from": None,
+            "available_to": None,
+            "delay_days": None,
+            "alert_under": None,
+            "logistic_class": "",
+            "description": "",
+            "quantity": None,
+            "created_at": self.now,
+            "updated_at": self.now,
+            **line.says,
+        }
         row["quantity"] = line.quantity if row["condition"] is not None else None
         self.new[line.sku] = row
 
@@ -298,7 +437,11 @@ class _Change:
             self._price(row, line)
         wanted = {**line.says, "variant_id": variant}
         if row.item_id is not None:
-            wanted = {name: value for name, value in wanted.items() if name not in ("variant_id", "condition")}
+            wanted = {
+                name: value
+                for name, value in wanted.items()
+                if name not in ("variant_id", "condition")
+            }
         elif wanted.get("condition", row.condition) is None:
             wanted["quantity"] = None
         elif line.quantity is not None:
@@ -314,13 +457,32 @@ class _Change:
         if tuple(wanted.values()) == before:
             return
         self._set(row, wanted)
-        self._happened(row.id, "price_listing", None, None, before_cents=row.price_cents, after_cents=line.price)
+        self._happened(
+            row.id,
+            "price_listing",
+            None,
+            None,
+            before_cents=row.price_cents,
+            after_cents=line.price,
+        )
         self.asked[row.id] = self._point(row.variant_id, row.id, **wanted)
 
     def _point(self, variant_id: int, listing_id: int, **price: Any) -> dict[str, Any]:
-        return {"variant_id": variant_id, "listing_id": listing_id, "since": self.now, "price_cents": listings.asked_on(self.today, **price)}
+        return {
+            "variant_id": variant_id,
+            "listing_id": listing_id,
+            "since": self.now,
+            "price_cents": listings.asked_on(self.today, **price),
+        }
 
-    def _happened(self, id: int, verb: str, before: ListingState | None, after: ListingState | None, **facts: Any) -> None:
+    def _happened(
+        self,
+        id: int,
+        verb: str,
+        before: ListingState | None,
+        after: ListingState | None,
+        **facts: Any,
+    ) -> None:
         self.events.setdefault(id, []).append((id, verb, before, after, facts))
 
     def _set(self, row: Any, wanted: dict[str, Any]) -> None:
@@ -356,23 +518,44 @@ class _Change:
     def _count(self, line: Line, variant: int, counted: dict[int, Line]) -> None:
         known = counted.setdefault(variant, line)
         if known.quantity != line.quantity:
-            raise Refused(_("%(what)s is counted twice, %(a)s on line %(la)s and %(b)s on line %(lb)s: keep the right one.", what=line.ean or line.sku,
-                            a=known.quantity, la=known.line, b=line.quantity, lb=line.line))  # fmt: skip
+            raise Refused(
+                _(
+                    "%(what)s is counted twice, %(a)s on line %(la)s and %(b)s on line %(lb)s: keep"
+                    " the right one.",
+                    what=line.ean or line.sku,
+                    a=known.quantity,
+                    la=known.line,
+                    b=line.quantity,
+                    lb=line.line,
+                )
+            )
 
     # ── written ──
 
     def _put_in_store(self, counted: dict[int, Line]) -> set[int]:
-        """New units: an offer that says how many there are, without a store, speaks of a vendor who has one. Returns the references that moved."""
+        """New units: an offer that says how many there are, without a store, speaks of a vendor who
+        has one. Returns the references that moved.
+        """
         if not counted:
             return set()
-        stores = self.session.scalars(select(Store).where(Store.vendor_id == self.vendor.id).limit(2)).all()
+        stores = self.session.scalars(
+            select(Store).where(Store.vendor_id == self.vendor.id).limit(2)
+        ).all()
         if len(stores) != 1:
             self.loading.facts["quantities_left"] = len(counted)
             return set()
         before = self._held(stores[0], counted)
-        lines = {variant: feeds.Line(line.line, line.sku, line.ean, line.quantity or 0, stores[0].id) for variant, line in counted.items()}
+        lines = {
+            variant: feeds.Line(line.line, line.sku, line.ean, line.quantity or 0, stores[0].id)
+            for variant, line in counted.items()
+        }
         self.ignored |= feeds.count(
-            stores[0], lines, dated_at=self.now, reference=f"import {self.loading.run_id}", cause=_("offers file"), by=self.by
+            stores[0],
+            lines,
+            dated_at=self.now,
+            reference=f"import {self.loading.run_id}",
+            cause=_("offers file"),
+            by=self.by,
         )
         after = self._held(stores[0], counted)
         return {variant for variant in counted if before.get(variant, 0) != after.get(variant, 0)}
@@ -380,7 +563,9 @@ class _Change:
     def _held(self, store: Store, variants: Iterable[int]) -> dict[int, int]:
         found: dict[int, int] = {}
         for some in imports.chunks(variants, 500):
-            rows = select(StockLevel.variant_id, StockLevel.quantity).where(StockLevel.store_id == store.id, StockLevel.variant_id.in_(some))
+            rows = select(StockLevel.variant_id, StockLevel.quantity).where(
+                StockLevel.store_id == store.id, StockLevel.variant_id.in_(some)
+            )
             found.update(self.session.execute(rows).tuples().all())
         return found
 
@@ -390,31 +575,55 @@ class _Change:
         self.loading.put_aside(self.wrong)
         self.loading.put_aside(self.ignored, ignored=True)
         unchanged = read - len(self.new) - updated - also_changed - self.removed - len(self.wrong)
-        self.loading.ended(self.session, created=len(self.new), updated=updated + also_changed, unchanged=max(0, unchanged), removed=self.removed)
+        self.loading.ended(
+            self.session,
+            created=len(self.new),
+            updated=updated + also_changed,
+            unchanged=max(0, unchanged),
+            removed=self.removed,
+        )
 
     def _write(self) -> None:
         session = self.session
         if self.new:
             session.execute(insert(Listing.__table__), list(self.new.values()))  # type: ignore[arg-type]
-            skus = select(Listing.sku, Listing.id).where(Listing.vendor_id == self.vendor.id, Listing.created_at == self.now)
+            skus = select(Listing.sku, Listing.id).where(
+                Listing.vendor_id == self.vendor.id, Listing.created_at == self.now
+            )
             made = dict(session.execute(skus).tuples().all())
             for sku, row in self.new.items():
                 self._happened(made[sku], "create", None, None)
-                self.asked[made[sku]] = self._point(row["variant_id"], made[sku], **{name: row[name] for name in _PRICE})
+                self.asked[made[sku]] = self._point(
+                    row["variant_id"], made[sku], **{name: row[name] for name in _PRICE}
+                )
         by_shape: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for id, values in self.changed.items():
-            by_shape.setdefault(tuple(sorted(values)), []).append({"this": id, "updated_at": self.now, **values})
+            by_shape.setdefault(tuple(sorted(values)), []).append(
+                {"this": id, "updated_at": self.now, **values}
+            )
         table = Listing.__table__
         for rows in by_shape.values():
             session.execute(update(table).where(table.c.id == bindparam("this")), rows)  # type: ignore[arg-type]
         if self.asked:
             session.execute(insert(PricePoint.__table__), list(self.asked.values()))  # type: ignore[arg-type]
-        workflow.record_many("listing", self.vendor.id, list(chain.from_iterable(self.events.values())), by=self.by)
+        workflow.record_many(
+            "listing", self.vendor.id, list(chain.from_iterable(self.events.values())), by=self.by
+        )
         session.expire_all()
 
 
-runs.kind("offers", _l("Sale offers (OF01)"), OFFERS, ("sku",), _load_offers, modes=("normal", "replace"),
-          help=_l("Columns of OF01: sku, product-id (EAN), price, state, dates, leadtime-to-ship; update-delete takes an offer off."))  # fmt: skip
+runs.kind(
+    "offers",
+    _l("Sale offers (OF01)"),
+    OFFERS,
+    ("sku",),
+    _load_offers,
+    modes=("normal", "replace"),
+    help=_l(
+        "Columns of OF01: sku, product-id (EAN), price, state, dates, leadtime-to-ship;"
+        " update-delete takes an offer off."
+    ),
+)
 runs.kind("prices", _l("Prices (PRI01)"), PRICES, ("sku", "price"), _load_prices,
           help=_l("Columns of PRI01: offer-sku, price, discount-price and its dates."))  # fmt: skip
 
@@ -429,7 +638,12 @@ def as_table(header: list[str], rows: Iterator[list[Any]]) -> Iterator[str]:
     writer.writerow(header)
     yield "\ufeff"
     for number, row in enumerate(rows, 1):
-        writer.writerow([imports.neutral(words.visible(cell)) if isinstance(cell, str) else cell for cell in row])
+        writer.writerow(
+            [
+                imports.neutral(words.visible(cell)) if isinstance(cell, str) else cell
+                for cell in row
+            ]
+        )
         if number % 500 == 0:
             yield out.getvalue()
             out.seek(0)
@@ -439,10 +653,17 @@ def as_table(header: list[str], rows: Iterator[list[Any]]) -> Iterator[str]:
 
 def _pages(vendor_id: int) -> Iterator[list[tuple[Listing, Variant]]]:
     after = 0
-    while rows := db.session.execute(
-        select(Listing, Variant).join(Variant, Variant.id == Listing.variant_id).where(Listing.vendor_id == vendor_id, Listing.id > after)
-        .order_by(Listing.id).limit(500)
-    ).tuples().all():  # fmt: skip
+    while (
+        rows := db.session.execute(
+            select(Listing, Variant)
+            .join(Variant, Variant.id == Listing.variant_id)
+            .where(Listing.vendor_id == vendor_id, Listing.id > after)
+            .order_by(Listing.id)
+            .limit(500)
+        )
+        .tuples()
+        .all()
+    ):
         after = rows[-1][0].id
         yield list(rows)
 
@@ -452,54 +673,109 @@ def _day(day: date | None) -> str:
 
 
 def as_of01(vendor_id: int) -> Iterator[str]:
-    """A vendor's offers as the file he could send back: the quantity is what is there, what carts and orders keep included."""
+    """A vendor's offers as the file he could send back: the quantity is what is there, what carts
+    and orders keep included.
+    """
 
     def rows() -> Iterator[list[Any]]:
         for page in _pages(vendor_id):
             held = dict(
                 db.session.execute(
                     select(StockLevel.variant_id, func.sum(StockLevel.quantity))
-                    .where(StockLevel.vendor_id == vendor_id, StockLevel.variant_id.in_({variant.id for _row, variant in page}))
+                    .where(
+                        StockLevel.vendor_id == vendor_id,
+                        StockLevel.variant_id.in_({variant.id for _row, variant in page}),
+                    )
                     .group_by(StockLevel.variant_id)
                 )
                 .tuples()
                 .all()
             )
             for row, variant in page:
-                there = listings.stock_of(row) if row.item_id is not None or row.condition is not None else int(held.get(variant.id) or 0)
+                there = (
+                    listings.stock_of(row)
+                    if row.item_id is not None or row.condition is not None
+                    else int(held.get(variant.id) or 0)
+                )
                 yield [
-                    row.sku, variant.ean, "EAN", row.description, "", money.dotted(row.price_cents), "", there, row.alert_under or "", CODES[row.condition],
-                    _day(row.available_from), _day(row.available_to), row.logistic_class, money.dotted(row.discount_cents) if row.discount_cents else "",
-                    _day(row.discount_from), _day(row.discount_to), "", "", "" if row.delay_days is None else row.delay_days, "", "", "",
+                    row.sku,
+                    variant.ean,
+                    "EAN",
+                    row.description,
+                    "",
+                    money.dotted(row.price_cents),
+                    "",
+                    there,
+                    row.alert_under or "",
+                    CODES[row.condition],
+                    _day(row.available_from),
+                    _day(row.available_to),
+                    row.logistic_class,
+                    money.dotted(row.discount_cents) if row.discount_cents else "",
+                    _day(row.discount_from),
+                    _day(row.discount_to),
+                    "",
+                    "",
+                    "" if row.delay_days is None else row.delay_days,
+                    "",
+                    "",
+                    "",
                     "delete" if row.status is L.withdrawn else "",
-                ]  # fmt: skip
+                ]
 
     return as_table(OF01, rows())
 
 
 def as_pri01(vendor_id: int) -> Iterator[str]:
-    return as_table(PRI01, ([row.sku, money.dotted(row.price_cents), money.dotted(row.discount_cents) if row.discount_cents else "", _day(row.discount_from),
-                         _day(row.discount_to)] for row, _variant in chain.from_iterable(_pages(vendor_id)) if row.status is L.active))  # fmt: skip
+    return as_table(
+        PRI01,
+        (
+            [
+                row.sku,
+                money.dotted(row.price_cents),
+                money.dotted(row.discount_cents) if row.discount_cents else "",
+                _day(row.discount_from),
+                _day(row.discount_to),
+            ]
+            for row, _variant in chain.from_iterable(_pages(vendor_id))
+            if row.status is L.active
+        ),
+    )
 
 
 def as_sto01(vendor_id: int, store_id: int | None = None) -> Iterator[str]:
-    """What a vendor's stores hold, one line a reference and store: the sku he offers or knows it under, else its barcode."""
+    """What a vendor's stores hold, one line a reference and store: the sku he offers or knows it
+    under, else its barcode.
+    """
     offered = select(func.min(Listing.sku)).where(
-        Listing.vendor_id == vendor_id, Listing.variant_id == StockLevel.variant_id, Listing.item_id.is_(None), Listing.condition.is_(None)
+        Listing.vendor_id == vendor_id,
+        Listing.variant_id == StockLevel.variant_id,
+        Listing.item_id.is_(None),
+        Listing.condition.is_(None),
     )
-    named = select(func.min(VendorReference.sku)).where(VendorReference.vendor_id == vendor_id, VendorReference.variant_id == StockLevel.variant_id)
+    named = select(func.min(VendorReference.sku)).where(
+        VendorReference.vendor_id == vendor_id, VendorReference.variant_id == StockLevel.variant_id
+    )
     sku = func.coalesce(offered.scalar_subquery(), named.scalar_subquery(), Variant.ean)
 
     def rows() -> Iterator[list[Any]]:
         after = 0
-        codes = {store.id: store.code or store.name for store in db.session.scalars(select(Store).where(Store.vendor_id == vendor_id))}
+        codes = {
+            store.id: store.code or store.name
+            for store in db.session.scalars(select(Store).where(Store.vendor_id == vendor_id))
+        }
         wanted = [store_id] if store_id is not None else list(codes)
         while found := db.session.execute(
             select(StockLevel.id, StockLevel.store_id, StockLevel.quantity, sku)
             .join(Variant, Variant.id == StockLevel.variant_id)
-            .where(StockLevel.vendor_id == vendor_id, StockLevel.store_id.in_(wanted), StockLevel.id > after)
-            .order_by(StockLevel.id).limit(1000)
-        ).all():  # fmt: skip
+            .where(
+                StockLevel.vendor_id == vendor_id,
+                StockLevel.store_id.in_(wanted),
+                StockLevel.id > after,
+            )
+            .order_by(StockLevel.id)
+            .limit(1000)
+        ).all():
             after = found[-1].id
             yield from ([name, quantity, codes[store], ""] for _id, store, quantity, name in found)
 

@@ -1,6 +1,8 @@
-"""Sale offers of vendors, called listings: what is sold by whom, in which condition, at what price, when, how soon (domain 2.34).
+"""Sale offers of vendors, called listings: what is sold by whom, in which condition, at what price,
+when, how soon (domain 2.34).
 
-They come from a vendor's file or software (`listing_files.py`), or from a graded unit put on sale. New stock without a listing is
+They come from a vendor's file or software (`listing_files.py`), or from a graded unit put on sale.
+New stock without a listing is
 sold at the catalogue price where the site assigns the store.
 """
 
@@ -22,20 +24,42 @@ workflow.VERBS.update(price_listing=_l("Price changed"), set_terms=_l("Dates and
 
 
 def offer(
-    vendor: Vendor, sku: str, variant: Variant, price_cents: int, *, by: Actor, condition: Condition | None = None, item: Item | None = None,
-) -> Listing:  # fmt: skip
-    """Offer a reference, or one unit, for sale under the vendor's own name for it. Raises Refused with what stands against it."""
+    vendor: Vendor,
+    sku: str,
+    variant: Variant,
+    price_cents: int,
+    *,
+    by: Actor,
+    condition: Condition | None = None,
+    item: Item | None = None,
+) -> Listing:
+    """Offer a reference, or one unit, for sale under the vendor's own name for it. Raises Refused
+    with what stands against it.
+    """
     if reason := catalogue.why_not_sold_by(vendor.id, variant.product):
         raise Refused(reason)
-    if db.session.scalar(select(Listing.id).where(Listing.vendor_id == vendor.id, Listing.sku == sku)):
+    if db.session.scalar(
+        select(Listing.id).where(Listing.vendor_id == vendor.id, Listing.sku == sku)
+    ):
         raise Refused(_("You already offer something as « %(sku)s ».", sku=sku))
     _check_price(price_cents)
     now = clock.now()
-    row = Listing(vendor_id=vendor.id, sku=sku[:60], variant_id=variant.id, item_id=item.id if item else None, condition=condition, price_cents=price_cents,
-                  status=L.active, created_at=now, updated_at=now)  # fmt: skip
+    row = Listing(
+        vendor_id=vendor.id,
+        sku=sku[:60],
+        variant_id=variant.id,
+        item_id=item.id if item else None,
+        condition=condition,
+        price_cents=price_cents,
+        status=L.active,
+        created_at=now,
+        updated_at=now,
+    )
     db.session.add(row)
     workflow.record(row, "create", by=by)
-    db.session.add(PricePoint(variant_id=variant.id, listing_id=row.id, price_cents=price_cents, since=now))
+    db.session.add(
+        PricePoint(variant_id=variant.id, listing_id=row.id, price_cents=price_cents, since=now)
+    )
     return row
 
 
@@ -44,26 +68,62 @@ def put_on_sale(item: Item, price_cents: int, *, by: Actor) -> Listing:
     if item.condition is None:
         raise Refused(_("Grade this unit first: a second-hand unit is sold in a condition."))
     vendor = db.session.get_one(Vendor, item.vendor_id)
-    known = db.session.scalar(select(Listing).where(Listing.vendor_id == vendor.id, Listing.sku == f"ITEM-{item.id}"))
+    known = db.session.scalar(
+        select(Listing).where(Listing.vendor_id == vendor.id, Listing.sku == f"ITEM-{item.id}")
+    )
     items.ITEM.fire(item, "put_on_sale", by=by)
     if known is None:
-        return offer(vendor, f"ITEM-{item.id}", item.variant, price_cents, by=by, condition=item.condition, item=item)
+        return offer(
+            vendor,
+            f"ITEM-{item.id}",
+            item.variant,
+            price_cents,
+            by=by,
+            condition=item.condition,
+            item=item,
+        )
     LISTING.fire(known, "offer_again", by=by)
     price(known, price_cents, by=by)
     return known
 
 
 def price(
-    row: Listing, price_cents: int, *, by: Actor, discount_cents: int | None = None, starts: date | None = None, ends: date | None = None
+    row: Listing,
+    price_cents: int,
+    *,
+    by: Actor,
+    discount_cents: int | None = None,
+    starts: date | None = None,
+    ends: date | None = None,
 ) -> None:
-    """A new price, perhaps reduced for a while; what is asked from now on goes to the history that says the lowest of 30 days."""
+    """A new price, perhaps reduced for a while; what is asked from now on goes to the history that
+    says the lowest of 30 days.
+    """
     _check_price(price_cents)
     check_discount(price_cents, discount_cents, starts, ends)
     before, now = row.price_cents, clock.now()
-    if (row.price_cents, row.discount_cents, row.discount_from, row.discount_to) == (price_cents, discount_cents, starts, ends):
+    if (row.price_cents, row.discount_cents, row.discount_from, row.discount_to) == (
+        price_cents,
+        discount_cents,
+        starts,
+        ends,
+    ):
         return
-    row.price_cents, row.discount_cents, row.discount_from, row.discount_to, row.updated_at = price_cents, discount_cents, starts, ends, now
-    db.session.add(PricePoint(variant_id=row.variant_id, listing_id=row.id, price_cents=price_on(row, clock.today()), since=now))
+    row.price_cents, row.discount_cents, row.discount_from, row.discount_to, row.updated_at = (
+        price_cents,
+        discount_cents,
+        starts,
+        ends,
+        now,
+    )
+    db.session.add(
+        PricePoint(
+            variant_id=row.variant_id,
+            listing_id=row.id,
+            price_cents=price_on(row, clock.today()),
+            since=now,
+        )
+    )
     workflow.record(row, "price_listing", by=by, before_cents=before, after_cents=price_cents)
 
 
@@ -71,17 +131,32 @@ TURNED_WITHIN = timedelta(days=31)
 
 
 def turn_prices() -> int:
-    """Reductions that began or ended without anybody's hand become points of the price history, dated at their midnight; returns how many.
+    """Reductions that began or ended without anybody's hand become points of the price history,
+    dated at their midnight; returns how many.
 
-    Looks back a month, so that days on which no worker ran are made up for; what is known is not written again.
+    Looks back a month, so that days on which no worker ran are made up for; what is known is not
+    written again.
     """
     today = clock.today()
     since = today - TURNED_WITHIN
-    turned = Listing.discount_from.between(since, today) | Listing.discount_to.between(since, today - timedelta(days=1))
-    last = select(func.max(PricePoint.id)).where(PricePoint.listing_id == Listing.id).correlate(Listing).scalar_subquery()
-    rows = db.session.execute(
-        select(Listing, PricePoint).join(PricePoint, PricePoint.id == last).where(Listing.discount_cents.is_not(None), turned)
-    ).tuples().all()  # fmt: skip
+    turned = Listing.discount_from.between(since, today) | Listing.discount_to.between(
+        since, today - timedelta(days=1)
+    )
+    last = (
+        select(func.max(PricePoint.id))
+        .where(PricePoint.listing_id == Listing.id)
+        .correlate(Listing)
+        .scalar_subquery()
+    )
+    rows = (
+        db.session.execute(
+            select(Listing, PricePoint)
+            .join(PricePoint, PricePoint.id == last)
+            .where(Listing.discount_cents.is_not(None), turned)
+        )
+        .tuples()
+        .all()
+    )
     done = 0
     for row, point in rows:
         asked, ended = point.price_cents, row.discount_to and row.discount_to + timedelta(days=1)
@@ -89,7 +164,14 @@ def turn_prices() -> int:
             midnight = clock.from_paris(datetime.combine(day, time(0)))
             if midnight > point.since and price_on(row, day) != asked:
                 asked = price_on(row, day)
-                db.session.add(PricePoint(variant_id=row.variant_id, listing_id=row.id, price_cents=asked, since=midnight))
+                db.session.add(
+                    PricePoint(
+                        variant_id=row.variant_id,
+                        listing_id=row.id,
+                        price_cents=asked,
+                        since=midnight,
+                    )
+                )
                 done += 1
     return done
 
@@ -110,15 +192,33 @@ def offer_again(row: Listing, *, by: Actor) -> None:
     row.updated_at = clock.now()
 
 
-def set_terms(row: Listing, *, available_from: date | None, available_to: date | None, delay_days: int | None, by: Actor) -> None:
-    """From when to when it is offered, and within how many days it leaves, by hand (AN-017). Raises Refused."""
+def set_terms(
+    row: Listing,
+    *,
+    available_from: date | None,
+    available_to: date | None,
+    delay_days: int | None,
+    by: Actor,
+) -> None:
+    """From when to when it is offered, and within how many days it leaves, by hand (AN-017). Raises
+    Refused.
+    """
     if available_from and available_to and available_from > available_to:
         raise Refused(_("It would end before it begins."))
     if delay_days is not None and not 0 <= delay_days <= 90:
         raise Refused(_("It leaves within 0 to 90 days."))
-    if (row.available_from, row.available_to, row.delay_days) == (available_from, available_to, delay_days):
+    if (row.available_from, row.available_to, row.delay_days) == (
+        available_from,
+        available_to,
+        delay_days,
+    ):
         return
-    row.available_from, row.available_to, row.delay_days, row.updated_at = available_from, available_to, delay_days, clock.now()
+    row.available_from, row.available_to, row.delay_days, row.updated_at = (
+        available_from,
+        available_to,
+        delay_days,
+        clock.now(),
+    )
     workflow.record(row, "set_terms", by=by)
 
 
@@ -127,7 +227,9 @@ def _check_price(price_cents: int) -> None:
         raise Refused(_("A price is above zero."))
 
 
-def check_discount(price_cents: int, discount_cents: int | None, starts: date | None, ends: date | None) -> None:
+def check_discount(
+    price_cents: int, discount_cents: int | None, starts: date | None, ends: date | None
+) -> None:
     if discount_cents is not None and not 0 < discount_cents <= price_cents:
         raise Refused(_("A reduced price is above zero and below the price."))
     if starts and ends and starts > ends:
@@ -142,35 +244,53 @@ def price_on(row: Listing, day: date) -> int:
     return asked_on(day, row.price_cents, row.discount_cents, row.discount_from, row.discount_to)
 
 
-def asked_on(day: date, price_cents: int, discount_cents: int | None, discount_from: date | None, discount_to: date | None) -> int:
-    """Of a price and its reduction, which counts on a day; the reduction counts on its first and its last day."""
-    is_reduced = (discount_from is None or discount_from <= day) and (discount_to is None or day <= discount_to)
+def asked_on(
+    day: date,
+    price_cents: int,
+    discount_cents: int | None,
+    discount_from: date | None,
+    discount_to: date | None,
+) -> int:
+    """Of a price and its reduction, which counts on a day; the reduction counts on its first and
+    its last day.
+    """
+    is_reduced = (discount_from is None or discount_from <= day) and (
+        discount_to is None or day <= discount_to
+    )
     return discount_cents if is_reduced and discount_cents is not None else price_cents
 
 
 def stock_of(row: Listing) -> int:
-    """How many units of a listing can be had: one for a unit, else of used ones what its vendor says, of new ones what his stores hold and nobody reserved."""
+    """How many units of a listing can be had: one for a unit, else of used ones what its vendor
+    says, of new ones what his stores hold and nobody reserved.
+    """
     if row.item_id is not None:
         return 1 if row.item is not None and row.item.status is items.S.listed else 0
     if row.condition is not None:
         return row.quantity or 0
     found = db.session.scalar(
         select(func.sum(StockLevel.quantity - StockLevel.reserved)).where(
-            StockLevel.vendor_id == row.vendor_id, StockLevel.variant_id == row.variant_id, StockLevel.quantity > StockLevel.reserved
+            StockLevel.vendor_id == row.vendor_id,
+            StockLevel.variant_id == row.variant_id,
+            StockLevel.quantity > StockLevel.reserved,
         )
     )
     return int(found or 0)
 
 
 def why_not_shown(row: Listing, day: date) -> str | None:
-    """None when buyers see it, else the reason, in the words of the marketplaces (docs/rules/files.md)."""
+    """None when buyers see it, else the reason, in the words of the marketplaces
+    (docs/rules/files.md).
+    """
     if row.status is not L.active:
         return "WITHDRAWN"
     if row.variant.product.status.value != "validated" or not row.variant.active:
         return "PRODUCT_DISABLED"
     if catalogue.why_not_sold_by(row.vendor_id, row.variant.product):
         return "BRAND_UNAUTHORIZED_TO_SELL"
-    if (row.available_from and day < row.available_from) or (row.available_to and day > row.available_to):
+    if (row.available_from and day < row.available_from) or (
+        row.available_to and day > row.available_to
+    ):
         return "NOT_IN_AVAILABILITY_PERIOD"
     return None if stock_of(row) else "ZERO_QUANTITY"
 
@@ -179,6 +299,9 @@ def of_variant(variant_id: int) -> list[Listing]:
     """Who offers a reference, the cheapest first."""
     return list(
         db.session.scalars(
-            select(Listing).where(Listing.variant_id == variant_id, Listing.status == L.active).order_by(Listing.price_cents).limit(50)
+            select(Listing)
+            .where(Listing.variant_id == variant_id, Listing.status == L.active)
+            .order_by(Listing.price_cents)
+            .limit(50)
         )
     )

@@ -1,6 +1,8 @@
-"""Automatic mapping of vendors' references to the catalogue (MQ-026): by barcode, by the name he gives it, by supplier reference and brand.
+"""Automatic mapping of vendors' references to the catalogue (MQ-026): by barcode, by the name he
+gives it, by supplier reference and brand.
 
-A close title is only ever a proposal, with its score; what nobody knows waits in a queue where one click makes a catalogue proposal.
+A close title is only ever a proposal, with its score; what nobody knows waits in a queue where one
+click makes a catalogue proposal.
 """
 
 from collections import Counter
@@ -13,18 +15,34 @@ from rapidfuzz import fuzz
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from models import Product, ProductState, UnmatchedReference, UnmatchedState, Variant, Vendor, VendorReference
+from models import (
+    Product,
+    ProductState,
+    UnmatchedReference,
+    UnmatchedState,
+    Variant,
+    Vendor,
+    VendorReference,
+)
 from services import clock, workflow
 from services.stock import catalogue, imports, search
 from services.unit import db, is_sqlite, listed, one_of, unit_of_work
 from services.workflow import Actor, Move, Workflow
 
 S = UnmatchedState
-workflow.name_states((S.unmatched, _l("Unknown"), "warn"), (S.matched, _l("Matched"), "ok"), (S.set_aside, _l("Set aside"), "off"))
+workflow.name_states(
+    (S.unmatched, _l("Unknown"), "warn"),
+    (S.matched, _l("Matched"), "ok"),
+    (S.set_aside, _l("Set aside"), "off"),
+)
 
 
 def _has_barcode(row: UnmatchedReference) -> str | None:
-    return None if row.ean and row.title else _("Its file gives no barcode or no title: find its sheet, or ask the vendor.")
+    return (
+        None
+        if row.ean and row.title
+        else _("Its file gives no barcode or no title: find its sheet, or ask the vendor.")
+    )
 
 
 def _has_proposal(row: UnmatchedReference) -> str | None:
@@ -33,12 +51,29 @@ def _has_proposal(row: UnmatchedReference) -> str | None:
 
 UNMATCHED = Workflow(
     "unmatched_reference",
-    Move("accept_proposal", _l("It is this one"), {S.unmatched, S.set_aside}, S.matched, _has_proposal),
-    Move("propose_product", _l("Propose to the catalogue"), {S.unmatched, S.set_aside}, S.matched, _has_barcode),
+    Move(
+        "accept_proposal",
+        _l("It is this one"),
+        {S.unmatched, S.set_aside},
+        S.matched,
+        _has_proposal,
+    ),
+    Move(
+        "propose_product",
+        _l("Propose to the catalogue"),
+        {S.unmatched, S.set_aside},
+        S.matched,
+        _has_barcode,
+    ),
     Move("attach", _l("Attached"), {S.unmatched, S.set_aside}, S.matched),
     Move("put_aside", _l("Set aside"), {S.unmatched}, S.set_aside),
 )
-workflow.VERBS.update(accept_proposal=_l("Matched"), propose_product=_l("Proposed to the catalogue"), attach=_l("Matched"), put_aside=_l("Set aside"))
+workflow.VERBS.update(
+    accept_proposal=_l("Matched"),
+    propose_product=_l("Proposed to the catalogue"),
+    attach=_l("Matched"),
+    put_aside=_l("Set aside"),
+)
 CLOSE_ENOUGH = 70
 
 
@@ -54,10 +89,14 @@ class Named(Protocol):
 
 
 def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
-    """Line number -> variant, for the lines that name something we know. What was found by supplier reference is remembered."""
+    """Line number -> variant, for the lines that name something we know. What was found by supplier
+    reference is remembered.
+    """
     lines = list(lines)
     found: dict[int, int] = {}
-    by_ean = dict(_pairs("SELECT ean, id FROM variant WHERE ean", {line.ean for line in lines if line.ean}))
+    by_ean = dict(
+        _pairs("SELECT ean, id FROM variant WHERE ean", {line.ean for line in lines if line.ean})
+    )
     rest = []
     for line in lines:
         id = by_ean.get(line.ean) if line.ean else None
@@ -68,16 +107,39 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
     if not rest:
         return found
     names = {key for line in rest for key in (line.sku, line.ean, _other_name(line)) if key}
-    by_name = dict(_pairs("SELECT sku, variant_id FROM listing WHERE vendor_id = :vendor AND sku", names, vendor=vendor_id))
-    by_name |= dict(_pairs("SELECT sku, variant_id FROM vendor_reference WHERE vendor_id = :vendor AND sku", names, vendor=vendor_id))
+    by_name = dict(
+        _pairs(
+            "SELECT sku, variant_id FROM listing WHERE vendor_id = :vendor AND sku",
+            names,
+            vendor=vendor_id,
+        )
+    )
+    by_name |= dict(
+        _pairs(
+            "SELECT sku, variant_id FROM vendor_reference WHERE vendor_id = :vendor AND sku",
+            names,
+            vendor=vendor_id,
+        )
+    )
     learnt = []
-    by_ref = _by_supplier_ref({key for line in rest for key in (line.supplier_ref or line.sku, _other_name(line)) if key})
+    by_ref = _by_supplier_ref(
+        {key for line in rest for key in (line.supplier_ref or line.sku, _other_name(line)) if key}
+    )
     makers = Counter(ref for ref, _brand in by_ref)
     alone = {ref: id for (ref, _brand), id in by_ref.items() if makers[ref] == 1}
     for line in rest:
-        id = by_name.get(line.sku) or by_name.get(line.ean) or by_name.get(_other_name(line)) or alone.get(_other_name(line))
+        id = (
+            by_name.get(line.sku)
+            or by_name.get(line.ean)
+            or by_name.get(_other_name(line))
+            or alone.get(_other_name(line))
+        )
         if id is None:
-            id = by_ref.get((line.supplier_ref or line.sku, imports.fold(line.brand))) if line.brand else None
+            id = (
+                by_ref.get((line.supplier_ref or line.sku, imports.fold(line.brand)))
+                if line.brand
+                else None
+            )
             if id is not None:
                 learnt.append((line.sku or line.ean or line.supplier_ref, id))
         if id is not None:
@@ -88,19 +150,30 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
 
 
 def _other_name(line: Any) -> str:
-    """What an offer says of its product when it is no barcode (`product-id-type` SKU): the vendor's own name, else a supplier reference only one maker uses."""
+    """What an offer says of its product when it is no barcode (`product-id-type` SKU): the vendor's
+    own name, else a supplier reference only one maker uses.
+    """
     return getattr(line, "other_name", "")
 
 
 def _pairs(sql: str, keys: set[str], **values: Any) -> Iterable[tuple[str, int]]:
-    return db.session.connection().execute(text(f"{sql} {one_of('keys')}"), {"keys": listed(sorted(keys)), **values}).tuples().all()
+    return (
+        db.session.connection()
+        .execute(text(f"{sql} {one_of('keys')}"), {"keys": listed(sorted(keys)), **values})
+        .tuples()
+        .all()
+    )
 
 
 def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], int]:
-    """(supplier reference, folded brand) -> the only variant of that model; a model of several sizes needs a barcode."""
+    """(supplier reference, folded brand) -> the only variant of that model; a model of several
+    sizes needs a barcode.
+    """
     sql = (
-        "SELECT p.supplier_ref, b.name, min(v.id) FROM product p JOIN brand b ON b.id = p.brand_id JOIN variant v ON v.product_id = coalesce(p.merged_into_id, p.id) "
-        f"WHERE p.supplier_ref {one_of('keys')} AND p.supplier_ref <> '' GROUP BY p.supplier_ref, b.name HAVING count(DISTINCT v.id) = 1"
+        "SELECT p.supplier_ref, b.name, min(v.id) FROM product p JOIN brand b ON b.id = p.brand_id"
+        " JOIN variant v ON v.product_id = coalesce(p.merged_into_id, p.id) WHERE p.supplier_ref"
+        f" {one_of('keys')} AND p.supplier_ref <> '' GROUP BY p.supplier_ref, b.name HAVING"
+        " count(DISTINCT v.id) = 1"
     )
     found = db.session.connection().execute(text(sql), {"keys": listed(sorted(refs))})
     return {(ref, imports.fold(brand)): id for ref, brand, id in found}
@@ -111,9 +184,9 @@ def _remember(vendor_id: int, pairs: list[tuple[str, int]], how: str) -> None:
         insert = (sqlite if is_sqlite() else postgresql).insert(VendorReference)
         for sku, variant_id in pairs:
             db.session.execute(
-                insert.values(vendor_id=vendor_id, sku=sku[:60], variant_id=variant_id, how=how).on_conflict_do_nothing(
-                    index_elements=["vendor_id", "sku"]
-                )
+                insert.values(
+                    vendor_id=vendor_id, sku=sku[:60], variant_id=variant_id, how=how
+                ).on_conflict_do_nothing(index_elements=["vendor_id", "sku"])
             )
 
     if db.session().info.get("in_unit"):
@@ -126,7 +199,9 @@ def _remember(vendor_id: int, pairs: list[tuple[str, int]], how: str) -> None:
 def by_eans(eans: list[str]) -> list[Variant]:
     rows: list[Variant] = []
     for start in range(0, len(eans), 500):
-        rows += db.session.scalars(select(Variant).where(Variant.ean.in_(eans[start : start + 500])))
+        rows += db.session.scalars(
+            select(Variant).where(Variant.ean.in_(eans[start : start + 500]))
+        )
     return rows
 
 
@@ -136,59 +211,104 @@ MOST_NOTED = 5_000
 
 
 def note_unknown(vendor_id: int, lines: Iterable[Any]) -> None:
-    """Keep unknown references for somebody to look at, once each, with how often they came. In the caller's unit."""
+    """Keep unknown references for somebody to look at, once each, with how often they came. In the
+    caller's unit.
+    """
     insert = (sqlite if is_sqlite() else postgresql).insert(UnmatchedReference)
     rows = {}
     for line in lines:
         sku = (line.sku or line.ean or line.supplier_ref)[:60]
-        rows[sku] = {"vendor_id": vendor_id, "store_id": getattr(line, "store_id", None), "sku": sku, "ean": line.ean, "title": line.title, "brand": line.brand,
-                     "supplier_ref": line.supplier_ref, "status": S.unmatched, "times": 1, "last_at": clock.now()}  # fmt: skip
+        rows[sku] = {
+            "vendor_id": vendor_id,
+            "store_id": getattr(line, "store_id", None),
+            "sku": sku,
+            "ean": line.ean,
+            "title": line.title,
+            "brand": line.brand,
+            "supplier_ref": line.supplier_ref,
+            "status": S.unmatched,
+            "times": 1,
+            "last_at": clock.now(),
+        }
         if len(rows) == MOST_NOTED:
             break
     if rows:
         new = insert.excluded
-        again = {"times": UnmatchedReference.times + 1, "last_at": new.last_at, "ean": func.coalesce(func.nullif(new.ean, ""), UnmatchedReference.ean),
-                 "title": func.coalesce(func.nullif(new.title, ""), UnmatchedReference.title)}  # fmt: skip
-        db.session.execute(insert.on_conflict_do_update(index_elements=["vendor_id", "sku"], set_=again), list(rows.values()))
+        again = {
+            "times": UnmatchedReference.times + 1,
+            "last_at": new.last_at,
+            "ean": func.coalesce(func.nullif(new.ean, ""), UnmatchedReference.ean),
+            "title": func.coalesce(func.nullif(new.title, ""), UnmatchedReference.title),
+        }
+        db.session.execute(
+            insert.on_conflict_do_update(index_elements=["vendor_id", "sku"], set_=again),
+            list(rows.values()),
+        )
 
 
 def look_for_titles(vendor_id: int, limit: int = 300) -> int:
-    """Give unknown references the closest title we have, with its score. One short unit each fifty; returns how many got one."""
+    """Give unknown references the closest title we have, with its score. One short unit each fifty;
+    returns how many got one.
+    """
     ids = db.session.scalars(
         select(UnmatchedReference.id)
-        .where(UnmatchedReference.vendor_id == vendor_id, UnmatchedReference.status == S.unmatched, UnmatchedReference.proposal_id.is_(None),
-               UnmatchedReference.score.is_(None), UnmatchedReference.title != "")
+        .where(
+            UnmatchedReference.vendor_id == vendor_id,
+            UnmatchedReference.status == S.unmatched,
+            UnmatchedReference.proposal_id.is_(None),
+            UnmatchedReference.score.is_(None),
+            UnmatchedReference.title != "",
+        )
         .limit(limit)
-    ).all()  # fmt: skip
+    ).all()
     db.session.rollback()
     found = 0
     for start in range(0, len(ids), 50):
         with unit_of_work() as session:
-            for row in session.scalars(select(UnmatchedReference).where(UnmatchedReference.id.in_(ids[start : start + 50]))):
+            for row in session.scalars(
+                select(UnmatchedReference).where(UnmatchedReference.id.in_(ids[start : start + 50]))
+            ):
                 row.proposal_id, row.score = closest(row.title, row.brand)
                 found += row.proposal_id is not None
     return found
 
 
 def closest(title: str, brand: str = "") -> tuple[int | None, int]:
-    """The variant whose title is closest, and how close (0 to 100); none below 70. Candidates share a rare word with it."""
+    """The variant whose title is closest, and how close (0 to 100); none below 70. Candidates share
+    a rare word with it.
+    """
     words = search.words_of(f"{brand} {title}")
     candidates: set[int] = set()
     for word in sorted({w for w in words if len(w) > 2}, key=len, reverse=True)[:4]:
         candidates.update(search._find(search.Asked(word, size=50)).ids)
     best: tuple[int, int | None] = (0, None)
     rows = (
-        db.session.execute(select(Product.id, Product.title).where(Product.id.in_(candidates), Product.status != ProductState.merged)).all()
+        db.session.execute(
+            select(Product.id, Product.title).where(
+                Product.id.in_(candidates), Product.status != ProductState.merged
+            )
+        ).all()
         if candidates
         else []
     )
     wanted = " ".join(search.words_of(title))
     for id, other in rows:
-        best = max(best, (round(fuzz.token_sort_ratio(wanted, " ".join(search.words_of(other)))), id), key=lambda b: b[0])
+        best = max(
+            best,
+            (round(fuzz.token_sort_ratio(wanted, " ".join(search.words_of(other)))), id),
+            key=lambda b: b[0],
+        )
     if best[1] is None or best[0] < CLOSE_ENOUGH:
         return None, best[0]
-    said, sisters = set(words), db.session.scalars(select(Variant).where(Variant.product_id == best[1]).order_by(Variant.id)).all()
-    nearest = max(sisters, key=lambda one: len(said & set(search.words_of(one.details))), default=None)  # the size and the colour it names
+    said, sisters = (
+        set(words),
+        db.session.scalars(
+            select(Variant).where(Variant.product_id == best[1]).order_by(Variant.id)
+        ).all(),
+    )
+    nearest = max(
+        sisters, key=lambda one: len(said & set(search.words_of(one.details))), default=None
+    )  # the size and the colour it names
     return nearest.id if nearest is not None else None, best[0]
 
 
@@ -205,12 +325,16 @@ def attach(row: UnmatchedReference, variant: Variant, *, by: Actor) -> None:
 
 
 def propose_product(row: UnmatchedReference, *, by: Actor) -> Product:
-    """One click: a sheet to validate with what the file says of it. Raises Refused when it says too little."""
+    """One click: a sheet to validate with what the file says of it. Raises Refused when it says too
+    little.
+    """
     UNMATCHED.fire(row, "propose_product", by=by)
     known = catalogue.by_ean(row.ean)
     if known is None:
         vendor = db.session.get_one(Vendor, row.vendor_id)
-        known = catalogue.propose(vendor, row.title, row.ean, by=by, brand=row.brand, supplier_ref=row.supplier_ref).variants[0]
+        known = catalogue.propose(
+            vendor, row.title, row.ean, by=by, brand=row.brand, supplier_ref=row.supplier_ref
+        ).variants[0]
     _learn(row, known.id, "ean")
     return known.product
 
@@ -221,9 +345,15 @@ def put_aside(row: UnmatchedReference, *, by: Actor) -> None:
 
 
 def _learn(row: UnmatchedReference, variant_id: int, how: str) -> None:
-    known = db.session.scalar(select(VendorReference).where(VendorReference.vendor_id == row.vendor_id, VendorReference.sku == row.sku))
+    known = db.session.scalar(
+        select(VendorReference).where(
+            VendorReference.vendor_id == row.vendor_id, VendorReference.sku == row.sku
+        )
+    )
     if known is None:
-        db.session.add(VendorReference(vendor_id=row.vendor_id, sku=row.sku, variant_id=variant_id, how=how))
+        db.session.add(
+            VendorReference(vendor_id=row.vendor_id, sku=row.sku, variant_id=variant_id, how=how)
+        )
     else:
         known.variant_id, known.how = variant_id, how
     row.proposal_id = variant_id
@@ -232,7 +362,12 @@ def _learn(row: UnmatchedReference, variant_id: int, how: str) -> None:
 def waiting_count() -> int:
     return (
         db.session.scalar(
-            select(func.count()).select_from(select(UnmatchedReference.id).where(UnmatchedReference.status == S.unmatched).limit(1001).subquery())
+            select(func.count()).select_from(
+                select(UnmatchedReference.id)
+                .where(UnmatchedReference.status == S.unmatched)
+                .limit(1001)
+                .subquery()
+            )
         )
         or 0
     )

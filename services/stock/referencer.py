@@ -1,7 +1,10 @@
-"""The référencier: one supplier catalogue for all shops, taken in as a file and given out as the same file (AN-030 to AN-038).
+"""The référencier: one supplier catalogue for all shops, taken in as a file and given out as the
+same file (AN-030 to AN-038).
 
-Lines are staged beside the catalogue, compared with it in one go, and only what differs is written, in one short transaction.
-References of one model (supplier reference and brand) are one product. A column the file lacks leaves what is there: the same file,
+Lines are staged beside the catalogue, compared with it in one go, and only what differs is written,
+in one short transaction.
+References of one model (supplier reference and brand) are one product. A column the file lacks
+leaves what is there: the same file,
 cut to a few columns, edits many products at once.
 """
 
@@ -23,9 +26,17 @@ from services.stock import catalogue, imports, runs, search
 from services.unit import bulk, db, insert_many, is_sqlite, merging, one_at_a_time, raw, read_moment
 from services.workflow import Refused
 
-# Ours -> what files call it; the first name is the one of our own header (docs/rules/files.md), in its order.
+# Ours -> what files call it; the first name is the one of our own header (docs/rules/files.md), in
+# its order.
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "supplier_ref": ("reference-fournisseur", "ref-fournisseur", "reference", "ref", "supplier-reference", "modele"),
+    "supplier_ref": (
+        "reference-fournisseur",
+        "ref-fournisseur",
+        "reference",
+        "ref",
+        "supplier-reference",
+        "modele",
+    ),
     "ean": ("ean", "code-barres", "gtin", "barcode", "ean13", "upc", "code barre"),
     "title": ("designation", "titre", "libelle", "nom", "title", "product-title"),
     "brand": ("marque", "brand"),
@@ -38,7 +49,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "size": ("taille", "size"),
     "shoe_size": ("pointure", "shoe-size"),
     "buy": ("prix-achat-ht", "pa-ht", "prix-achat", "buy-price"),
-    "advised": ("prix-conseille-ttc", "pvc", "prix-public", "prix-ttc", "prix-vente-ttc", "advised-price"),
+    "advised": (
+        "prix-conseille-ttc",
+        "pvc",
+        "prix-public",
+        "prix-ttc",
+        "prix-vente-ttc",
+        "advised-price",
+    ),
     "vat": ("tva", "taux-tva", "vat"),
     "season": ("saison", "season"),
     "active": ("actif", "active"),
@@ -49,14 +67,51 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "weight": ("poids-g", "poids", "weight-grams"),
     "description": ("description", "descriptif"),
 }
-HEADER = [names[0] for name, names in COLUMNS.items() if name not in ("platform", "edition", "weight", "description")]
-_TEXTS = {"supplier_ref": 60, "brand": 100, "maker": 100, "category": 60, "family": 60, "subfamily": 60, "color": 60, "material": 60, "size": 20,
-          "shoe_size": 10, "season": 40, "platform": 100, "edition": 60}  # fmt: skip
+HEADER = [
+    names[0]
+    for name, names in COLUMNS.items()
+    if name not in ("platform", "edition", "weight", "description")
+]
+_TEXTS = {
+    "supplier_ref": 60,
+    "brand": 100,
+    "maker": 100,
+    "category": 60,
+    "family": 60,
+    "subfamily": 60,
+    "color": 60,
+    "material": 60,
+    "size": 20,
+    "shoe_size": 10,
+    "season": 40,
+    "platform": 100,
+    "edition": 60,
+}
 # Staged column -> the column of a reference, or of its product.
-_OF_VARIANT = {"color": "color", "material": "material", "size": "size", "shoe_size": "shoe_size", "edition": "edition", "buy": "buy_cents",
-               "advised": "advised_cents", "weight": "weight_grams", "active": "active"}  # fmt: skip
-_OF_PRODUCT = {"title": "title", "supplier_ref": "supplier_ref", "brand_id": "brand_id", "maker": "maker", "category": "category", "family": "family",
-               "subfamily": "subfamily", "season": "season", "vat": "vat_bp", "platform_id": "platform_id", "description": "description"}  # fmt: skip
+_OF_VARIANT = {
+    "color": "color",
+    "material": "material",
+    "size": "size",
+    "shoe_size": "shoe_size",
+    "edition": "edition",
+    "buy": "buy_cents",
+    "advised": "advised_cents",
+    "weight": "weight_grams",
+    "active": "active",
+}
+_OF_PRODUCT = {
+    "title": "title",
+    "supplier_ref": "supplier_ref",
+    "brand_id": "brand_id",
+    "maker": "maker",
+    "category": "category",
+    "family": "family",
+    "subfamily": "subfamily",
+    "season": "season",
+    "vat": "vat_bp",
+    "platform_id": "platform_id",
+    "description": "description",
+}
 _VALUES = ("title", *_TEXTS, "buy", "advised", "vat", "active", "weight", "description")
 
 
@@ -80,7 +135,12 @@ def _load(loading: runs.Loading) -> None:
 def _tidy(text: str, most: int) -> str:
     """A cell as it is kept."""
     text = text.strip()
-    if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@"):  # our own exports put it there, so that no spreadsheet runs it
+    if text[:1] == "'" and text[1:2] in (
+        "=",
+        "+",
+        "-",
+        "@",
+    ):  # our own exports put it there, so that no spreadsheet runs it
         text = text[1:]
     if not text.isascii() or not text.isprintable() or "  " in text:
         text = " ".join(words.visible(text).split())
@@ -88,7 +148,9 @@ def _tidy(text: str, most: int) -> str:
 
 
 class _Known(dict[str, str]):
-    """Cells already seen in a column, as they are kept: most of a long file says what another line said."""
+    """Cells already seen in a column, as they are kept: most of a long file says what another line
+    said.
+    """
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -108,9 +170,18 @@ def read_vat(text: str) -> int | None:
         return None
     bare = text.strip().removesuffix("%").strip().replace(",", ".")
     whole, _dot, part = bare.partition(".")
-    if not (whole.isascii() and whole.isdigit() and len(whole) < 4 and (not part or (part.isascii() and part.isdigit() and len(part) < 5))):
+    if not (
+        whole.isascii()
+        and whole.isdigit()
+        and len(whole) < 4
+        and (not part or (part.isascii() and part.isdigit() and len(part) < 5))
+    ):
         raise Refused(_("« %(words)s » is no VAT rate: write 20 or 5,5.", words=text[:20]))
-    points = int(whole) * 100 + int((part + "00")[:2]) if int(whole) or not part else int((part + "0000")[:4])
+    points = (
+        int(whole) * 100 + int((part + "00")[:2])
+        if int(whole) or not part
+        else int((part + "0000")[:4])
+    )
     if points > 3_000:  # no country of the Union goes beyond 27 %
         raise Refused(_("« %(words)s » is no VAT rate: write 20 or 5,5.", words=text[:20]))
     return points
@@ -140,14 +211,22 @@ class _Reader:
         self.columns = [(at[name], reads[name]) for name in names]
         self.staged = ("line", "ean", "content", "model", *names)
         self.ean, self.width = at["ean"], 1 + max(at.values())
-        self.title, self.ref, self.brand = (names.index(name) if name in at else None for name in ("title", "supplier_ref", "brand"))
+        self.title, self.ref, self.brand = (
+            names.index(name) if name in at else None for name in ("title", "supplier_ref", "brand")
+        )
         db.session.rollback()
 
     @staticmethod
     def _how(name: str) -> Callable[..., Any]:
         """What makes a value of a cell of this column; None says nothing."""
-        if name in ("brand", "platform"):  # « NIKE » and « Nike » are one brand: as we spell it, else as the first line does
-            return _Spelled(_TEXTS[name], db.session.scalars(select({"brand": Brand, "platform": Platform}[name].name))).__getitem__
+        if name in (
+            "brand",
+            "platform",
+        ):  # « NIKE » and « Nike » are one brand: as we spell it, else as the first line does
+            return _Spelled(
+                _TEXTS[name],
+                db.session.scalars(select({"brand": Brand, "platform": Platform}[name].name)),
+            ).__getitem__
         if name in ("title", "supplier_ref"):  # nearly each line has its own
             return partial(_tidy, most=300 if name == "title" else _TEXTS[name])
         if name in _TEXTS:
@@ -205,47 +284,68 @@ def _make_stage(connection: Connection) -> None:
     texts = ", ".join(f"{name} TEXT" for name in ("title", *_TEXTS))
     connection.execute(
         text(
-            f"CREATE TEMPORARY TABLE stage (line INTEGER, ean VARCHAR(14), content BIGINT, model TEXT, {texts}, buy INTEGER, advised INTEGER, vat INTEGER, "
-            "active BOOLEAN, weight INTEGER, description TEXT)"
+            "CREATE TEMPORARY TABLE stage (line INTEGER, ean VARCHAR(14), content BIGINT, model"
+            f" TEXT, {texts}, buy INTEGER, advised INTEGER, vat INTEGER, active BOOLEAN, weight"
+            " INTEGER, description TEXT)"
         )
     )
 
 
 def _settle_repeats(connection: Connection, loading: runs.Loading) -> None:
-    """The same line twice counts once; two lines that contradict each other are both refused, each naming the other."""
+    """The same line twice counts once; two lines that contradict each other are both refused, each
+    naming the other.
+    """
     connection.execute(text("CREATE INDEX stage_ean ON stage (ean, line)"))
     connection.execute(text("CREATE INDEX stage_line ON stage (line)"))
-    doubles = connection.execute(text("SELECT count(*) - count(DISTINCT ean) FROM stage")).scalar_one()
+    doubles = connection.execute(
+        text("SELECT count(*) - count(DISTINCT ean) FROM stage")
+    ).scalar_one()
     if not doubles:
         return
     torn = connection.execute(
-        text("SELECT ean, line FROM stage WHERE ean IN (SELECT ean FROM stage GROUP BY ean HAVING count(DISTINCT content) > 1) ORDER BY ean, line")
+        text(
+            "SELECT ean, line FROM stage WHERE ean IN (SELECT ean FROM stage GROUP BY ean HAVING"
+            " count(DISTINCT content) > 1) ORDER BY ean, line"
+        )
     ).all()
     lines: dict[str, list[int]] = {}
     for ean, line in torn:
         lines.setdefault(ean, []).append(line)
     reasons = {
         line: _(
-            "%(ean)s is named by lines %(lines)s, which contradict each other: keep the right one.", ean=ean, lines=", ".join(map(str, named[:6]))
+            "%(ean)s is named by lines %(lines)s, which contradict each other: keep the right one.",
+            ean=ean,
+            lines=", ".join(map(str, named[:6])),
         )
         for ean, named in lines.items()
         for line in named
     }
-    connection.execute(text("DELETE FROM stage WHERE ean IN (SELECT ean FROM stage GROUP BY ean HAVING count(DISTINCT content) > 1)"))
+    connection.execute(
+        text(
+            "DELETE FROM stage WHERE ean IN (SELECT ean FROM stage GROUP BY ean HAVING"
+            " count(DISTINCT content) > 1)"
+        )
+    )
     for line, ean in connection.execute(
         text(
-            f"SELECT line, ean FROM stage s WHERE EXISTS (SELECT 1 FROM stage e WHERE e.ean = s.ean AND e.line < s.line) ORDER BY line LIMIT {runs.MOST_TOLD}"
+            "SELECT line, ean FROM stage s WHERE EXISTS (SELECT 1 FROM stage e WHERE e.ean = s.ean"
+            f" AND e.line < s.line) ORDER BY line LIMIT {runs.MOST_TOLD}"
         )
     ):
         loading.repeat_lines.append([line, ean])
     loading.repeated += connection.execute(
-        text("DELETE FROM stage WHERE EXISTS (SELECT 1 FROM stage e WHERE e.ean = stage.ean AND e.line < stage.line)")
+        text(
+            "DELETE FROM stage WHERE EXISTS (SELECT 1 FROM stage e WHERE e.ean = stage.ean AND"
+            " e.line < stage.line)"
+        )
     ).rowcount
     loading.put_aside(reasons)
 
 
 def _merge(connection: Connection, loading: runs.Loading) -> None:
-    """Apply what differs and end the run with its report, in one transaction. A vendor's own file proposes what is new and changes nothing else."""
+    """Apply what differs and end the run with its report, in one transaction. A vendor's own file
+    proposes what is new and changes nothing else.
+    """
     now, vendor = raw(clock.now()), loading.vendor_id
 
     def run(sql: str, **values: Any) -> int:
@@ -255,153 +355,260 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
         return connection.execute(text(sql)).scalar_one()
 
     with merging(connection), one_at_a_time(connection, "catalogue"):
-        for table, extra, given in (("brand", "needs_agreement", "false"), ("platform", "weight_grams", "150")):
+        for table, extra, given in (
+            ("brand", "needs_agreement", "false"),
+            ("platform", "weight_grams", "150"),
+        ):
             run(
-                f"INSERT INTO {table} (name, {extra}) SELECT DISTINCT {table}, {given} FROM stage "
-                f"WHERE {table} <> '' AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.name = stage.{table})"
+                f"INSERT INTO {table} (name, {extra}) SELECT DISTINCT {table}, {given} FROM stage"
+                f" WHERE {table} <> '' AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.name ="
+                f" stage.{table})"
             )
         if "title" not in loading.at:
             _refuse_nameless(connection, loading)
-        new_id = "(SELECT coalesce(max(id), 0) FROM variant) + s.line" if is_sqlite() else "nextval('variant_id_seq')"
+        new_id = (
+            "(SELECT coalesce(max(id), 0) FROM variant) + s.line"
+            if is_sqlite()
+            else "nextval('variant_id_seq')"
+        )
         run(
-            "CREATE TEMPORARY TABLE matched AS SELECT s.*, b.id AS brand_id, f.id AS platform_id, v.id IS NULL AS is_new, v.product_id AS known_id, "
-            f"CASE WHEN v.id IS NULL THEN {new_id} ELSE v.id END AS variant_id FROM stage s LEFT JOIN brand b ON b.name = s.brand "
-            "LEFT JOIN platform f ON f.name = s.platform LEFT JOIN variant v ON v.ean = s.ean"
+            "CREATE TEMPORARY TABLE matched AS SELECT s.*, b.id AS brand_id, f.id AS platform_id,"
+            " v.id IS NULL AS is_new, v.product_id AS known_id, CASE WHEN v.id IS NULL THEN"
+            f" {new_id} ELSE v.id END AS variant_id FROM stage s LEFT JOIN brand b ON b.name ="
+            " s.brand LEFT JOIN platform f ON f.name = s.platform LEFT JOIN variant v ON v.ean ="
+            " s.ean"
         )
         run("CREATE INDEX matched_line ON matched (line)")
         _find_sheets(run, "brand" in loading.at, vendor)
         created = _create(run, now, vendor)
         if not vendor:
             _update(run, loading, now)
-        updated = 0 if vendor else count("SELECT count(*) FROM (SELECT variant_id FROM changed UNION SELECT m.variant_id FROM matched m JOIN moved o "
-                                         "ON o.known_id = m.known_id WHERE NOT m.is_new) touched")  # fmt: skip
+        updated = (
+            0
+            if vendor
+            else count(
+                "SELECT count(*) FROM (SELECT variant_id FROM changed UNION SELECT m.variant_id"
+                " FROM matched m JOIN moved o ON o.known_id = m.known_id WHERE NOT m.is_new)"
+                " touched"
+            )
+        )
         known = count("SELECT count(*) FROM matched WHERE NOT is_new")
         loading.ended(connection, created=created, updated=updated, unchanged=known - updated)
     if created > 10_000 and not is_sqlite():
         with merging(connection):
-            for table in ("product", "variant", "price_point"):  # or the planner goes on thinking they are empty
+            for table in (
+                "product",
+                "variant",
+                "price_point",
+            ):  # or the planner goes on thinking they are empty
                 connection.execute(text(f"ANALYZE {table}"))
 
 
 def _refuse_nameless(connection: Connection, loading: runs.Loading) -> None:
     """A barcode we do not know needs a title: without the column, the line says too little."""
     unknown = "NOT EXISTS (SELECT 1 FROM variant v WHERE v.ean = stage.ean)"
-    lines = connection.execute(text(f"SELECT line FROM stage WHERE {unknown} ORDER BY line")).scalars().all()
+    lines = (
+        connection.execute(text(f"SELECT line FROM stage WHERE {unknown} ORDER BY line"))
+        .scalars()
+        .all()
+    )
     connection.execute(text(f"DELETE FROM stage WHERE {unknown}"))
-    loading.put_aside({line: _("We do not know this barcode: give its title to create it.") for line in lines})
+    loading.put_aside(
+        {line: _("We do not know this barcode: give its title to create it.") for line in lines}
+    )
 
 
 def _find_sheets(run: Any, has_brands: bool, vendor: int | None) -> None:
-    """Which product each model of the file is: that of a sister we know, else the one with this supplier reference and brand, else a new one.
+    """Which product each model of the file is: that of a sister we know, else the one with this
+    supplier reference and brand, else a new one.
 
     A vendor adds barcodes to his own proposals only: what is validated is seen by all.
     """
     run(
-        "CREATE TEMPORARY TABLE sheet AS SELECT model, min(line) AS line, min(CASE WHEN is_new THEN line END) AS new_line, min(known_id) AS product_id, "
-        "min(supplier_ref) AS supplier_ref, min(brand_id) AS brand_id, false AS is_new FROM matched GROUP BY model"
+        "CREATE TEMPORARY TABLE sheet AS SELECT model, min(line) AS line, min(CASE WHEN is_new THEN"
+        " line END) AS new_line, min(known_id) AS product_id, min(supplier_ref) AS supplier_ref,"
+        " min(brand_id) AS brand_id, false AS is_new FROM matched GROUP BY model"
     )
     own = "AND p.status IN ('proposed') AND p.proposed_by_id = :vendor " if vendor else ""
     if vendor:
         run("DELETE FROM sheet WHERE new_line IS NULL")
-        run(f"UPDATE sheet SET product_id = NULL WHERE NOT EXISTS (SELECT 1 FROM product p WHERE p.id = sheet.product_id {own})", vendor=vendor)
+        run(
+            "UPDATE sheet SET product_id = NULL WHERE NOT EXISTS (SELECT 1 FROM product p WHERE"
+            f" p.id = sheet.product_id {own})",
+            vendor=vendor,
+        )
     same_brand = "AND p.brand_id IS NOT DISTINCT FROM sheet.brand_id " if has_brands else ""
     run(
-        "UPDATE sheet SET product_id = (SELECT min(coalesce(p.merged_into_id, p.id)) FROM product p WHERE p.supplier_ref = sheet.supplier_ref AND p.supplier_ref <> '' "
-        f"{same_brand}{own}) WHERE product_id IS NULL AND supplier_ref <> '' AND EXISTS (SELECT 1 FROM product WHERE supplier_ref <> '')",
+        "UPDATE sheet SET product_id = (SELECT min(coalesce(p.merged_into_id, p.id)) FROM product"
+        f" p WHERE p.supplier_ref = sheet.supplier_ref AND p.supplier_ref <> '' {same_brand}{own})"
+        " WHERE product_id IS NULL AND supplier_ref <> '' AND EXISTS (SELECT 1 FROM product WHERE"
+        " supplier_ref <> '')",
         **({"vendor": vendor} if vendor else {}),
     )
-    new_id = "(SELECT coalesce(max(id), 0) FROM product) + line" if is_sqlite() else "nextval('product_id_seq')"
+    new_id = (
+        "(SELECT coalesce(max(id), 0) FROM product) + line"
+        if is_sqlite()
+        else "nextval('product_id_seq')"
+    )
     run(f"UPDATE sheet SET product_id = {new_id}, is_new = true WHERE product_id IS NULL")
     run("CREATE INDEX sheet_model ON sheet (model)")
 
 
 def _create(run: Any, now: Any, vendor: int | None) -> int:
     run(
-        "INSERT INTO product (id, title, kind, status, supplier_ref, brand_id, maker, category, family, subfamily, season, vat_bp, platform_id, description, "
-        "attributes, proposed_by_id, created_at, updated_at) SELECT h.product_id, m.title, 'goods', :status, coalesce(m.supplier_ref, ''), m.brand_id, "
-        "coalesce(m.maker, ''), coalesce(m.category, ''), coalesce(m.family, ''), coalesce(m.subfamily, ''), coalesce(m.season, ''), coalesce(m.vat, 2000), "
-        "m.platform_id, coalesce(m.description, ''), '{}', :vendor, :now, :now FROM sheet h JOIN matched m ON m.line = h.line WHERE h.is_new ORDER BY h.line",
-        status="proposed" if vendor else "validated", vendor=vendor, now=now,
-    )  # fmt: skip
+        "INSERT INTO product (id, title, kind, status, supplier_ref, brand_id, maker, category,"
+        " family, subfamily, season, vat_bp, platform_id, description, attributes, proposed_by_id,"
+        " created_at, updated_at) SELECT h.product_id, m.title, 'goods', :status,"
+        " coalesce(m.supplier_ref, ''), m.brand_id, coalesce(m.maker, ''), coalesce(m.category,"
+        " ''), coalesce(m.family, ''), coalesce(m.subfamily, ''), coalesce(m.season, ''),"
+        " coalesce(m.vat, 2000), m.platform_id, coalesce(m.description, ''), '{}', :vendor, :now,"
+        " :now FROM sheet h JOIN matched m ON m.line = h.line WHERE h.is_new ORDER BY h.line",
+        status="proposed" if vendor else "validated",
+        vendor=vendor,
+        now=now,
+    )
     created = run(
-        "INSERT INTO variant (id, product_id, ean, color, material, size, shoe_size, edition, buy_cents, advised_cents, weight_grams, active, updated_at) "
-        "SELECT m.variant_id, h.product_id, m.ean, coalesce(m.color, ''), coalesce(m.material, ''), coalesce(m.size, ''), coalesce(m.shoe_size, ''), "
-        "coalesce(m.edition, ''), m.buy, m.advised, m.weight, coalesce(m.active, true), :now FROM matched m JOIN sheet h ON h.model = m.model WHERE m.is_new "
-        "ORDER BY m.line",
+        "INSERT INTO variant (id, product_id, ean, color, material, size, shoe_size, edition,"
+        " buy_cents, advised_cents, weight_grams, active, updated_at) SELECT m.variant_id,"
+        " h.product_id, m.ean, coalesce(m.color, ''), coalesce(m.material, ''), coalesce(m.size,"
+        " ''), coalesce(m.shoe_size, ''), coalesce(m.edition, ''), m.buy, m.advised, m.weight,"
+        " coalesce(m.active, true), :now FROM matched m JOIN sheet h ON h.model = m.model WHERE"
+        " m.is_new ORDER BY m.line",
         now=now,
     )
     run(
-        "INSERT INTO price_point (variant_id, price_cents, since) SELECT variant_id, advised, :now FROM matched WHERE is_new AND advised IS NOT NULL ORDER BY line",
+        "INSERT INTO price_point (variant_id, price_cents, since) SELECT variant_id, advised, :now"
+        " FROM matched WHERE is_new AND advised IS NOT NULL ORDER BY line",
         now=now,
     )
-    run("UPDATE product SET updated_at = :now WHERE id IN (SELECT product_id FROM sheet WHERE new_line IS NOT NULL AND NOT is_new)", now=now)
-    run("INSERT INTO search_todo (product_id) SELECT product_id FROM sheet WHERE new_line IS NOT NULL ON CONFLICT (product_id) DO NOTHING")
+    run(
+        "UPDATE product SET updated_at = :now WHERE id IN (SELECT product_id FROM sheet WHERE"
+        " new_line IS NOT NULL AND NOT is_new)",
+        now=now,
+    )
+    run(
+        "INSERT INTO search_todo (product_id) SELECT product_id FROM sheet WHERE new_line IS NOT"
+        " NULL ON CONFLICT (product_id) DO NOTHING"
+    )
     return created
 
 
 def _update(run: Any, loading: runs.Loading, now: Any) -> None:
-    """Write what differs, where the file has a word to say: `changed` references, `moved` products."""
+    """Write what differs, where the file has a word to say: `changed` references, `moved`
+    products.
+    """
     said = set(loading.at)
     of_variant = {name: column for name, column in _OF_VARIANT.items() if name in said}
-    of_product = {name: column for name, column in _OF_PRODUCT.items() if name.removesuffix("_id") in said}
+    of_product = {
+        name: column for name, column in _OF_PRODUCT.items() if name.removesuffix("_id") in said
+    }
     kept = ("active", "vat")  # an empty cell says nothing of these
 
     def differs(mine: str, theirs: str, name: str) -> str:
-        return f"({mine} IS NOT NULL AND {theirs} <> {mine})" if name in kept else f"{theirs} IS DISTINCT FROM {mine}"
+        return (
+            f"({mine} IS NOT NULL AND {theirs} <> {mine})"
+            if name in kept
+            else f"{theirs} IS DISTINCT FROM {mine}"
+        )
 
-    unlike = " OR ".join(differs(f"m.{name}", f"v.{column}", name) for name, column in of_variant.items()) or "false"
+    unlike = (
+        " OR ".join(
+            differs(f"m.{name}", f"v.{column}", name) for name, column in of_variant.items()
+        )
+        or "false"
+    )
     priced = "v.advised_cents IS DISTINCT FROM m.advised" if "advised" in of_variant else "false"
     run(
-        f"CREATE TEMPORARY TABLE changed AS SELECT m.*, {priced} AS priced FROM matched m JOIN variant v ON v.id = m.variant_id "
-        f"WHERE NOT m.is_new AND ({unlike})"
+        f"CREATE TEMPORARY TABLE changed AS SELECT m.*, {priced} AS priced FROM matched m JOIN"
+        f" variant v ON v.id = m.variant_id WHERE NOT m.is_new AND ({unlike})"
     )
     if of_variant:
         run("CREATE INDEX changed_variant ON changed (variant_id)")
         run(
-            "INSERT INTO price_point (variant_id, price_cents, since) SELECT variant_id, advised, :now FROM changed WHERE priced AND advised IS NOT NULL",
+            "INSERT INTO price_point (variant_id, price_cents, since) SELECT variant_id, advised,"
+            " :now FROM changed WHERE priced AND advised IS NOT NULL",
             now=now,
         )
         values = ", ".join(
-            f"{column} = " + (f"coalesce(s.{name}, variant.{column})" if name in kept else f"s.{name}") for name, column in of_variant.items()
+            f"{column} = "
+            + (f"coalesce(s.{name}, variant.{column})" if name in kept else f"s.{name}")
+            for name, column in of_variant.items()
         )
-        run(f"UPDATE variant SET {values}, updated_at = :now FROM changed s WHERE s.variant_id = variant.id", now=now)
+        run(
+            f"UPDATE variant SET {values}, updated_at = :now FROM changed s WHERE s.variant_id ="
+            " variant.id",
+            now=now,
+        )
     # The first line of a product speaks for it.
-    unlike = " OR ".join(differs(f"m.{name}", f"p.{column}", name) for name, column in of_product.items()) or "false"
-    run("CREATE TEMPORARY TABLE lead AS SELECT known_id, min(line) AS line FROM matched WHERE NOT is_new GROUP BY known_id")
+    unlike = (
+        " OR ".join(
+            differs(f"m.{name}", f"p.{column}", name) for name, column in of_product.items()
+        )
+        or "false"
+    )
     run(
-        "CREATE TEMPORARY TABLE moved AS SELECT m.* FROM lead l JOIN matched m ON m.line = l.line AND m.known_id = l.known_id "
-        f"JOIN product p ON p.id = m.known_id WHERE {unlike}"
+        "CREATE TEMPORARY TABLE lead AS SELECT known_id, min(line) AS line FROM matched WHERE NOT"
+        " is_new GROUP BY known_id"
+    )
+    run(
+        "CREATE TEMPORARY TABLE moved AS SELECT m.* FROM lead l JOIN matched m ON m.line = l.line"
+        f" AND m.known_id = l.known_id JOIN product p ON p.id = m.known_id WHERE {unlike}"
     )
     if of_product:
         run("CREATE INDEX moved_known ON moved (known_id)")
         values = ", ".join(
-            f"{column} = " + (f"coalesce(s.{name}, product.{column})" if name in kept else f"s.{name}") for name, column in of_product.items()
+            f"{column} = "
+            + (f"coalesce(s.{name}, product.{column})" if name in kept else f"s.{name}")
+            for name, column in of_product.items()
         )
-        run(f"UPDATE product SET {values}, updated_at = :now FROM moved s WHERE s.known_id = product.id", now=now)
-        run("UPDATE variant SET updated_at = :now WHERE product_id IN (SELECT known_id FROM moved)", now=now)
+        run(
+            f"UPDATE product SET {values}, updated_at = :now FROM moved s WHERE s.known_id ="
+            " product.id",
+            now=now,
+        )
+        run(
+            "UPDATE variant SET updated_at = :now WHERE product_id IN (SELECT known_id FROM moved)",
+            now=now,
+        )
     run(
-        "INSERT INTO search_todo (product_id) SELECT id FROM (SELECT known_id AS id FROM moved UNION SELECT known_id FROM changed) touched WHERE true ON CONFLICT (product_id) DO NOTHING"
+        "INSERT INTO search_todo (product_id) SELECT id FROM (SELECT known_id AS id FROM moved"
+        " UNION SELECT known_id FROM changed) touched WHERE true ON CONFLICT (product_id) DO"
+        " NOTHING"
     )
 
 
-runs.kind("catalogue", _l("Référencier"), COLUMNS, ("ean",), _load,
-          help=_l("Columns of the référencier, in any order; ean is enough to change what is there, designation creates. A column left out changes nothing."))  # fmt: skip
+runs.kind(
+    "catalogue",
+    _l("Référencier"),
+    COLUMNS,
+    ("ean",),
+    _load,
+    help=_l(
+        "Columns of the référencier, in any order; ean is enough to change what is there,"
+        " designation creates. A column left out changes nothing."
+    ),
+)
 
 
 # ── out ──
 
 _PAGE = text(
-    "SELECT v.id, p.supplier_ref, v.ean, p.title, b.name AS brand, p.maker, p.category, p.family, p.subfamily, v.color, v.material, v.size, v.shoe_size, "
-    "v.buy_cents, v.advised_cents, p.vat_bp, p.season, v.active, v.updated_at, p.updated_at AS p_updated_at, p.id AS product_id, p.status, f.name AS platform, "
-    "v.argus_cents FROM variant v JOIN product p ON p.id = v.product_id LEFT JOIN brand b ON b.id = p.brand_id LEFT JOIN platform f ON f.id = p.platform_id "
-    "WHERE v.id > :after AND (v.updated_at >= :since OR p.updated_at >= :since) AND p.status IN ('validated', 'disabled') ORDER BY v.id LIMIT :size"
+    "SELECT v.id, p.supplier_ref, v.ean, p.title, b.name AS brand, p.maker, p.category, p.family,"
+    " p.subfamily, v.color, v.material, v.size, v.shoe_size, v.buy_cents, v.advised_cents,"
+    " p.vat_bp, p.season, v.active, v.updated_at, p.updated_at AS p_updated_at, p.id AS product_id,"
+    " p.status, f.name AS platform, v.argus_cents FROM variant v JOIN product p ON p.id ="
+    " v.product_id LEFT JOIN brand b ON b.id = p.brand_id LEFT JOIN platform f ON f.id ="
+    " p.platform_id WHERE v.id > :after AND (v.updated_at >= :since OR p.updated_at >= :since) AND"
+    " p.status IN ('validated', 'disabled') ORDER BY v.id LIMIT :size"
 )
 _PAGE_ALL = text(str(_PAGE).replace("(v.updated_at >= :since OR p.updated_at >= :since) AND ", ""))
 MOST_XLSX_ROWS = 1_000_000
 
 
 def page(after: int = 0, size: int = 1000, since: datetime | None = None) -> list[Any]:
-    """References of the catalogue in their order, from one on; only those that changed since a moment, when one is given."""
+    """References of the catalogue in their order, from one on; only those that changed since a
+    moment, when one is given.
+    """
     if since is None:
         return list(db.session.execute(_PAGE_ALL, {"after": after, "size": size}))
     return list(db.session.execute(_PAGE, {"after": after, "size": size, "since": raw(since)}))
@@ -409,21 +616,46 @@ def page(after: int = 0, size: int = 1000, since: datetime | None = None) -> lis
 
 def changed_at(row: Any) -> datetime:
     """When a row of `page` last changed, itself or its product."""
-    return max(moment for moment in (read_moment(row.updated_at), read_moment(row.p_updated_at)) if moment is not None)
+    return max(
+        moment
+        for moment in (read_moment(row.updated_at), read_moment(row.p_updated_at))
+        if moment is not None
+    )
 
 
 def lines(since: datetime | None = None, buying_prices: bool = True) -> Iterator[list[str]]:
-    """The référencier line by line, as its header says, formulas made harmless. Streamed: any size costs the memory of a page."""
+    """The référencier line by line, as its header says, formulas made harmless. Streamed: any size
+    costs the memory of a page.
+    """
     after = 0
     while rows := page(after, 1000, since):
         after = rows[-1].id
         for row in rows:
             yield [
-                imports.neutral(row.supplier_ref), row.ean, *(imports.neutral(cell) for cell in (row.title, row.brand or "", row.maker, row.category, row.family,
-                row.subfamily, row.color, row.material, row.size, row.shoe_size)), _price(row.buy_cents) if buying_prices else "", _price(row.advised_cents),
-                money.percent(row.vat_bp).removesuffix(f"{money.NBSP}%"), imports.neutral(row.season),
-                "oui" if row.active and row.status == "validated" else "non", clock.paris(changed_at(row)).isoformat(timespec="seconds"),
-            ]  # fmt: skip
+                imports.neutral(row.supplier_ref),
+                row.ean,
+                *(
+                    imports.neutral(cell)
+                    for cell in (
+                        row.title,
+                        row.brand or "",
+                        row.maker,
+                        row.category,
+                        row.family,
+                        row.subfamily,
+                        row.color,
+                        row.material,
+                        row.size,
+                        row.shoe_size,
+                    )
+                ),
+                _price(row.buy_cents) if buying_prices else "",
+                _price(row.advised_cents),
+                money.percent(row.vat_bp).removesuffix(f"{money.NBSP}%"),
+                imports.neutral(row.season),
+                "oui" if row.active and row.status == "validated" else "non",
+                clock.paris(changed_at(row)).isoformat(timespec="seconds"),
+            ]
         db.session.rollback()
 
 
@@ -432,7 +664,9 @@ def _price(cents: int | None) -> str:
 
 
 def as_csv(since: datetime | None = None) -> Iterator[str]:
-    """« ; », UTF-8 with its mark, the header of the association: what French spreadsheets and tills open."""
+    """« ; », UTF-8 with its mark, the header of the association: what French spreadsheets and tills
+    open.
+    """
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";")
     writer.writerow(HEADER)

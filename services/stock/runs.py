@@ -1,6 +1,8 @@
-"""The life of a file given to us: kept, looked at, started, read line by line, applied whole or not at all, told.
+"""The life of a file given to us: kept, looked at, started, read line by line, applied whole or not
+at all, told.
 
-Each kind of file (argus, référencier, stock, listings…) declares its columns and how it is applied; everything around it
+Each kind of file (argus, référencier, stock, listings…) declares its columns and how it is applied;
+everything around it
 (preview, progress, cancel, confirmation, refused lines, history) is here, once.
 """
 
@@ -36,7 +38,12 @@ workflow.name_states(
     (S.cancelled, _l("Cancelled"), "off"),
 )
 files.named_by(ImportRun, "file_path", "errors_path")
-workflow.VERBS.update(import_file=_l("File given"), start_import=_l("Started"), cancel_import=_l("Cancelled"), confirm_import=_l("Confirmed"))
+workflow.VERBS.update(
+    import_file=_l("File given"),
+    start_import=_l("Started"),
+    cancel_import=_l("Cancelled"),
+    confirm_import=_l("Confirmed"),
+)
 
 UNDER_WAY = (S.waiting, S.running)
 OPEN = (S.draft, S.waiting, S.running, S.to_confirm)
@@ -46,18 +53,25 @@ MOST_TOLD = 200
 WORTH_COUNTING = 500_000  # bytes: below, the file is read before anybody looks
 
 
-ERROR_COLUMNS = ("error-line", "error-message")  # what a file of refused lines adds to their columns
+ERROR_COLUMNS = (
+    "error-line",
+    "error-message",
+)  # what a file of refused lines adds to their columns
 
 
 def meant(kind: "Kind", header: list[str], said: str) -> str:
-    """How a file is to be taken: refused lines that come back corrected are never all there is; else as it was said; else as its header says."""
+    """How a file is to be taken: refused lines that come back corrected are never all there is;
+    else as it was said; else as its header says.
+    """
     if set(ERROR_COLUMNS) <= set(header) and "delta" in kind.modes:
         return "delta"
     return said or kind.mode_of(header) or (kind.modes[0] if kind.modes else "")
 
 
 class Ignored(Refused):
-    """A line that is right in itself and says nothing we can use (an unknown reference, a fanciful quantity): counted apart."""
+    """A line that is right in itself and says nothing we can use (an unknown reference, a fanciful
+    quantity): counted apart.
+    """
 
 
 class Cancelled(Exception):
@@ -66,7 +80,9 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of file. `load` reads through a `Loading` and applies; `columns` maps our names to those files use."""
+    """One kind of file. `load` reads through a `Loading` and applies; `columns` maps our names to
+    those files use.
+    """
 
     name: str
     label: Any
@@ -77,15 +93,24 @@ class Kind:
     needs_store: bool = False
     for_vendors: bool = True  # a vendor may give one; else only the operator
     modes: tuple[str, ...] = ()
-    lack: Callable[[ImportRun, dict[str, int]], str] = lambda _run, _at: ""  # what its columns do not say, though none of them alone is required
-    mode_of: Callable[[list[str]], str] = lambda _header: ""  # how a file is meant, by its header, when nobody said it
+    lack: Callable[[ImportRun, dict[str, int]], str] = lambda _run, _at: (
+        ""
+    )  # what its columns do not say, though none of them alone is required
+    mode_of: Callable[[list[str]], str] = lambda _header: (
+        ""
+    )  # how a file is meant, by its header, when nobody said it
 
 
 KINDS: dict[str, Kind] = {}
 
 
 def kind(
-    name: str, label: Any, columns: dict[str, tuple[str, ...]], required: tuple[str, ...], load: Callable[["Loading"], None], **how: Any
+    name: str,
+    label: Any,
+    columns: dict[str, tuple[str, ...]],
+    required: tuple[str, ...],
+    load: Callable[["Loading"], None],
+    **how: Any,
 ) -> Kind:
     KINDS[name] = Kind(name, label, columns, required, load, **how)
     return KINDS[name]
@@ -96,7 +121,9 @@ def kind(
 
 @dataclass(frozen=True)
 class KeptFile:
-    """A file as it came, copied among ours before any transaction: its name there, its print, what its owner calls it."""
+    """A file as it came, copied among ours before any transaction: its name there, its print, what
+    its owner calls it.
+    """
 
     stored: str
     sha256: str
@@ -115,28 +142,61 @@ def keep(path: Path, name: str) -> KeptFile:
 
 
 def receive(
-    file: KeptFile, kind: str, *, by: Actor, vendor: Vendor | None = None, store: Store | None = None, mode: str = "",
-    dated_at: datetime | None = None, draft: bool = False,
-) -> ImportRun:  # fmt: skip
-    """Take a file in. Unless it is a draft, which a person looks at first, the worker loads it. The same file already on its way is not taken twice."""
+    file: KeptFile,
+    kind: str,
+    *,
+    by: Actor,
+    vendor: Vendor | None = None,
+    store: Store | None = None,
+    mode: str = "",
+    dated_at: datetime | None = None,
+    draft: bool = False,
+) -> ImportRun:
+    """Take a file in. Unless it is a draft, which a person looks at first, the worker loads it. The
+    same file already on its way is not taken twice.
+    """
     what = KINDS[kind]
     if mode not in what.modes:  # the file itself says it, when it is loaded
         mode = ""
     if what.needs_store and store is None and vendor is not None:
-        stores = db.session.scalars(select(Store).where(Store.vendor_id == vendor.id).limit(2)).all()
+        stores = db.session.scalars(
+            select(Store).where(Store.vendor_id == vendor.id).limit(2)
+        ).all()
         store = stores[0] if len(stores) == 1 else None  # a vendor's only store need not be named
     if store is not None and vendor is not None and store.vendor_id != vendor.id:
         raise Refused(_("This store belongs to another vendor."))
     owner, now = store.vendor_id if store else vendor.id if vendor else None, clock.now()
     under_way = (
-        None if draft else db.session.scalar(_SAME_FILE, {"sha256": file.sha256, "kind": kind, "vendor": owner, "store": store.id if store else None})
+        None
+        if draft
+        else db.session.scalar(
+            _SAME_FILE,
+            {
+                "sha256": file.sha256,
+                "kind": kind,
+                "vendor": owner,
+                "store": store.id if store else None,
+            },
+        )
     )
     if under_way:
         return under_way
     run = ImportRun(
-        kind=kind, vendor_id=owner, store_id=store.id if store else None, mode=mode, dated_at=dated_at, file_name=file.name, file_path=file.stored,
-        sha256=file.sha256, by_name=by.name, received_at=now, started_at=now, report={}, mapping={}, state=S.draft if draft else S.waiting,
-    )  # fmt: skip
+        kind=kind,
+        vendor_id=owner,
+        store_id=store.id if store else None,
+        mode=mode,
+        dated_at=dated_at,
+        file_name=file.name,
+        file_path=file.stored,
+        sha256=file.sha256,
+        by_name=by.name,
+        received_at=now,
+        started_at=now,
+        report={},
+        mapping={},
+        state=S.draft if draft else S.waiting,
+    )
     if not draft:
         run.mapping = remembered(run)
     db.session.add(run)
@@ -147,14 +207,21 @@ def receive(
 
 
 _SAME_FILE = select(ImportRun).where(
-    ImportRun.sha256 == bindparam("sha256"), ImportRun.kind == bindparam("kind"), ImportRun.state.in_(UNDER_WAY),
-    ImportRun.vendor_id.is_not_distinct_from(bindparam("vendor")), ImportRun.store_id.is_not_distinct_from(bindparam("store")),
-)  # fmt: skip
-_REMEMBERED = select(ColumnMapping).where(ColumnMapping.owner == bindparam("owner"), ColumnMapping.kind == bindparam("kind"))
+    ImportRun.sha256 == bindparam("sha256"),
+    ImportRun.kind == bindparam("kind"),
+    ImportRun.state.in_(UNDER_WAY),
+    ImportRun.vendor_id.is_not_distinct_from(bindparam("vendor")),
+    ImportRun.store_id.is_not_distinct_from(bindparam("store")),
+)
+_REMEMBERED = select(ColumnMapping).where(
+    ColumnMapping.owner == bindparam("owner"), ColumnMapping.kind == bindparam("kind")
+)
 
 
 def date_in_name(name: str) -> datetime | None:
-    """« stock_20261125.csv », « stock-2026-11-25-183000.csv »: the moment a file's own name gives, in Paris; None without one."""
+    """« stock_20261125.csv », « stock-2026-11-25-183000.csv »: the moment a file's own name gives,
+    in Paris; None without one.
+    """
     digits = "".join(c if c.isdigit() else " " for c in Path(name).stem).split()
     run = "".join(digits)
     for start in range(max(0, len(run) - 7)):
@@ -162,7 +229,8 @@ def date_in_name(name: str) -> datetime | None:
             part = run[start : start + length]
             if len(part) == length and part.startswith("20"):
                 try:
-                    local = datetime.strptime(part, "%Y%m%d%H%M%S"[: {14: 12, 12: 10, 8: 6}[length]])  # noqa: DTZ007  (made aware below)
+                    written = "%Y%m%d%H%M%S"[: {14: 12, 12: 10, 8: 6}[length]]
+                    local = datetime.strptime(part, written)  # noqa: DTZ007  (made aware below)
                 except ValueError:
                     continue
                 return clock.from_paris(local)
@@ -174,7 +242,9 @@ def date_in_name(name: str) -> datetime | None:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a file looks like to us: its encoding, its first lines, and which of our columns we recognise in it."""
+    """What a file looks like to us: its encoding, its first lines, and which of our columns we
+    recognise in it.
+    """
 
     encoding: str
     separator: str
@@ -188,7 +258,9 @@ class Preview:
 
 
 def preview(run: ImportRun) -> Preview:
-    """The first lines of a draft, with the columns as they are remembered for this vendor, else as their names say."""
+    """The first lines of a draft, with the columns as they are remembered for this vendor, else as
+    their names say.
+    """
     what = KINDS[run.kind]
     try:
         imports.check_name(files.path(run.file_path), run.file_name)
@@ -197,13 +269,30 @@ def preview(run: ImportRun) -> Preview:
     except Refused as refusal:
         return Preview("", "", [], [], {}, list(what.required), sentence=str(refusal))
     except UnicodeError:
-        return Preview("", "", [], [], {}, list(what.required), sentence=_("This file's letters cannot be read: save it as « CSV UTF-8 »."))
+        return Preview(
+            "",
+            "",
+            [],
+            [],
+            {},
+            list(what.required),
+            sentence=_("This file's letters cannot be read: save it as « CSV UTF-8 »."),
+        )
     mapping = run.mapping or remembered(run)
     found = imports.columns(table.header, what.columns, (), mapping)
     named = {name: table.header[position] for name, position in found.at.items()}
     missing = [c for c in what.required if c not in named]
     lack = "" if missing else what.lack(run, found.at)
-    return Preview(table.encoding, table.separator, table.header, rows, named, missing, meant(what, table.header, run.mode), lack)
+    return Preview(
+        table.encoding,
+        table.separator,
+        table.header,
+        rows,
+        named,
+        missing,
+        meant(what, table.header, run.mode),
+        lack,
+    )
 
 
 def remembered(run: ImportRun) -> dict[str, str]:
@@ -213,17 +302,26 @@ def remembered(run: ImportRun) -> dict[str, str]:
 
 
 def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "") -> None:
-    """The columns are right: let the worker load it, and remember them for the next file. Raises Refused."""
+    """The columns are right: let the worker load it, and remember them for the next file. Raises
+    Refused.
+    """
     if run.state is not S.draft:
         raise Refused(_("This file was already started."))
     what = KINDS[run.kind]
     try:
-        found = imports.columns(imports.open_table(files.path(run.file_path)).header, what.columns, what.required, mapping)
+        found = imports.columns(
+            imports.open_table(files.path(run.file_path)).header,
+            what.columns,
+            what.required,
+            mapping,
+        )
     except UnicodeError:
         raise Refused(_("This file's letters cannot be read: save it as « CSV UTF-8 ».")) from None
     if lack := what.lack(run, found.at):
         raise Refused(lack)
-    run.mapping = {name: title[:200] for name, title in mapping.items() if name in what.columns and title}
+    run.mapping = {
+        name: title[:200] for name, title in mapping.items() if name in what.columns and title
+    }
     if mode in what.modes:
         run.mode = mode
     known = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
@@ -237,18 +335,24 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
 
 
 def cancel(run: ImportRun, *, by: Actor) -> None:
-    """Stop a run before it is applied: at once when it waits, at its next step while it is read. Raises Refused when it is over."""
+    """Stop a run before it is applied: at once when it waits, at its next step while it is read.
+    Raises Refused when it is over.
+    """
     if run.state in (S.draft, S.waiting, S.to_confirm):
         run.state, run.ended_at = S.cancelled, clock.now()
     elif run.state is S.running:
         run.cancel_asked = True
     else:
-        raise Refused(_("This file was already loaded or refused: there is nothing left to cancel."))
+        raise Refused(
+            _("This file was already loaded or refused: there is nothing left to cancel.")
+        )
     workflow.record(run, "cancel_import", by=by)
 
 
 def confirm(run: ImportRun, *, by: Actor) -> None:
-    """« Oui, ce magasin est bien vide »: apply what waited for a click. Raises Refused when nothing waits."""
+    """« Oui, ce magasin est bien vide »: apply what waited for a click. Raises Refused when nothing
+    waits.
+    """
     if run.state is not S.to_confirm:
         raise Refused(_("Nothing waits for a confirmation here."))
     run.state, run.confirmed, run.ended_at = S.waiting, True, None
@@ -268,7 +372,9 @@ def _owner(run: ImportRun) -> str:
 
 
 def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
-    """Read, compare, apply. Everything that can go wrong with the file becomes the run's sentence. Loading twice changes nothing."""
+    """Read, compare, apply. Everything that can go wrong with the file becomes the run's sentence.
+    Loading twice changes nothing.
+    """
     db.session.rollback()
     run = db.session.get_one(ImportRun, run_id)
     if run.state not in UNDER_WAY:
@@ -293,7 +399,9 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
 
 @dataclass
 class Loading:
-    """A run while it is loaded: its lines one by one, the refused ones written aside, its progress, its report."""
+    """A run while it is loaded: its lines one by one, the refused ones written aside, its progress,
+    its report.
+    """
 
     run: ImportRun
     alive: Callable[[], None]
@@ -308,18 +416,44 @@ class Loading:
 
     def __post_init__(self) -> None:
         run = self.run
-        self.run_id, self.kind, self.name, self.mode, self.sha256 = run.id, KINDS[run.kind], run.file_name, run.mode, run.sha256
-        self.vendor_id, self.store_id, self.confirmed, self.dated_at = run.vendor_id, run.store_id, run.confirmed, run.dated_at
-        self.by_name, self.mapping, self.source = run.by_name, dict(run.mapping), files.path(run.file_path)
-        self.received_at, self.started_at, self.told_at = run.received_at, clock.now(), time.monotonic()
+        self.run_id, self.kind, self.name, self.mode, self.sha256 = (
+            run.id,
+            KINDS[run.kind],
+            run.file_name,
+            run.mode,
+            run.sha256,
+        )
+        self.vendor_id, self.store_id, self.confirmed, self.dated_at = (
+            run.vendor_id,
+            run.store_id,
+            run.confirmed,
+            run.dated_at,
+        )
+        self.by_name, self.mapping, self.source = (
+            run.by_name,
+            dict(run.mapping),
+            files.path(run.file_path),
+        )
+        self.received_at, self.started_at, self.told_at = (
+            run.received_at,
+            clock.now(),
+            time.monotonic(),
+        )
         self._aside: IO[str] | None = None
         self._writer: Any = None
 
     def open(self) -> dict[str, int]:
-        """Open the file; where each of our columns stands in it. Raises Refused when it is no table or lacks one."""
+        """Open the file; where each of our columns stands in it. Raises Refused when it is no table
+        or lacks one.
+        """
         self.table = imports.open_table(self.source)
-        found = imports.columns(self.table.header, self.kind.columns, self.kind.required, self.mapping)
-        self.at, self.unknown = found.at, [title for title in found.unknown if title not in ERROR_COLUMNS]
+        found = imports.columns(
+            self.table.header, self.kind.columns, self.kind.required, self.mapping
+        )
+        self.at, self.unknown = (
+            found.at,
+            [title for title in found.unknown if title not in ERROR_COLUMNS],
+        )
         self.mode = meant(self.kind, self.table.header, self.mode)
         return self.at
 
@@ -328,18 +462,30 @@ class Loading:
         return self.source.stat().st_size > WORTH_COUNTING
 
     def begin(self) -> None:
-        """Say that it runs, and how many lines there are. A short file is over before anybody looks: it goes from waiting to its end in one unit."""
+        """Say that it runs, and how many lines there are. A short file is over before anybody
+        looks: it goes from waiting to its end in one unit.
+        """
         total = _count_lines(self.source)
         with unit_of_work() as session:
-            begun = {"state": S.running, "started_at": self.started_at, "lines_read": 0, "lines_total": total}
+            begun = {
+                "state": S.running,
+                "started_at": self.started_at,
+                "lines_read": 0,
+                "lines_total": total,
+            }
             if session.execute(_STILL_UNDER_WAY, {"run": self.run_id, **begun}).rowcount != 1:  # type: ignore[attr-defined]
                 raise Cancelled
 
     def rows(self, read_row: Callable[[int, list[str]], Any]) -> Iterator[Any]:
-        """What `read_row` makes of each line; a refused or ignored line goes to the file of refused lines with its sentence."""
+        """What `read_row` makes of each line; a refused or ignored line goes to the file of refused
+        lines with its sentence.
+        """
         for line, cells in self.table.rows:
             self.read += 1
-            if self.read % PROGRESS_EVERY == 0 and time.monotonic() - self.told_at >= PROGRESS_SECONDS:
+            if (
+                self.read % PROGRESS_EVERY == 0
+                and time.monotonic() - self.told_at >= PROGRESS_SECONDS
+            ):
                 self.progress()
             try:
                 if not cells:
@@ -355,7 +501,9 @@ class Loading:
                 yield row
 
     def put_aside(self, reasons: dict[int, str], *, ignored: bool = False) -> None:
-        """Lines that were read and turn out to be wrong only beside the others: the file is read again for their words."""
+        """Lines that were read and turn out to be wrong only beside the others: the file is read
+        again for their words.
+        """
         if not reasons:
             return
         if ignored:
@@ -379,7 +527,9 @@ class Loading:
         """The file of refused lines, made when the first one comes."""
         is_new = not self.errors_name
         self.errors_name = self.errors_name or files.keep(b"", ".csv")
-        self._aside = files.path(self.errors_name).open("a", encoding="utf-8-sig" if is_new else "utf-8", newline="")
+        self._aside = files.path(self.errors_name).open(
+            "a", encoding="utf-8-sig" if is_new else "utf-8", newline=""
+        )
         self._writer = csv.writer(self._aside, delimiter=";")
         if is_new:
             self._writer.writerow([*_without_errors(self.table.header), *ERROR_COLUMNS])
@@ -409,10 +559,14 @@ class Loading:
             self.repeat_lines.append([line, words])
 
     def progress(self) -> None:
-        """Say how far we are, and hear whether somebody cancelled. Raises Cancelled. Its own short unit."""
+        """Say how far we are, and hear whether somebody cancelled. Raises Cancelled. Its own short
+        unit.
+        """
         with unit_of_work() as session:
             so_far = {"run": self.run_id, "state": S.running, "lines_read": self.read}
-            asked = session.execute(_STILL_UNDER_WAY.returning(ImportRun.__table__.c.cancel_asked), so_far).scalar_one_or_none()
+            asked = session.execute(
+                _STILL_UNDER_WAY.returning(ImportRun.__table__.c.cancel_asked), so_far
+            ).scalar_one_or_none()
         self.told_at = time.monotonic()
         self.alive()
         if asked is not False:  # None: it was cancelled before it said that it runs
@@ -429,19 +583,42 @@ class Loading:
         state: ImportState = S.complete,
         dated_at: datetime | None = None,
     ) -> None:
-        """Write the report into the unit that applies the file: both or neither. `dated_at`: the moment the file speaks of, when it has one.
+        """Write the report into the unit that applies the file: both or neither. `dated_at`: the
+        moment the file speaks of, when it has one.
 
         Raises Cancelled when somebody was quicker.
         """
         self._close_errors()
         if not self.refused and not self.ignored:
             self.forget_errors()
-        done = connection.execute(_STILL_UNDER_WAY, {
-            "run": self.run_id, "state": state, "mode": self.mode, "errors_path": self.errors_name, "encoding": self.table.encoding, "separator": self.table.separator,
-            "lines_read": self.read, "refused": self.refused, "ignored": self.ignored, "repeated": self.repeated, "created": created, "updated": updated,
-            "unchanged": unchanged, "removed": removed, "started_at": self.started_at, "ended_at": clock.now(), "dated_at": dated_at or self.dated_at,
-            "report": {"repeated": self.repeat_lines, "refused": self.refused_lines, "unknown_columns": self.unknown[:20], **self.facts},
-        })  # fmt: skip
+        done = connection.execute(
+            _STILL_UNDER_WAY,
+            {
+                "run": self.run_id,
+                "state": state,
+                "mode": self.mode,
+                "errors_path": self.errors_name,
+                "encoding": self.table.encoding,
+                "separator": self.table.separator,
+                "lines_read": self.read,
+                "refused": self.refused,
+                "ignored": self.ignored,
+                "repeated": self.repeated,
+                "created": created,
+                "updated": updated,
+                "unchanged": unchanged,
+                "removed": removed,
+                "started_at": self.started_at,
+                "ended_at": clock.now(),
+                "dated_at": dated_at or self.dated_at,
+                "report": {
+                    "repeated": self.repeat_lines,
+                    "refused": self.refused_lines,
+                    "unknown_columns": self.unknown[:20],
+                    **self.facts,
+                },
+            },
+        )
         if done.rowcount != 1:
             raise Cancelled
 
@@ -454,11 +631,17 @@ class Loading:
 
 def _without_errors(header: list[str]) -> list[str]:
     """A file of refused lines given again, and refused again, does not grow."""
-    return header[: -len(ERROR_COLUMNS)] if tuple(header[-len(ERROR_COLUMNS) :]) == ERROR_COLUMNS else header
+    return (
+        header[: -len(ERROR_COLUMNS)]
+        if tuple(header[-len(ERROR_COLUMNS) :]) == ERROR_COLUMNS
+        else header
+    )
 
 
 def _count_lines(path: Path) -> int:
-    """About how many lines a file has, to say how much is left; 0 for a spreadsheet, which must be unpacked to know."""
+    """About how many lines a file has, to say how much is left; 0 for a spreadsheet, which must be
+    unpacked to know.
+    """
     with path.open("rb") as file:
         if file.read(4) == b"PK\x03\x04":
             return 0
@@ -466,17 +649,26 @@ def _count_lines(path: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1
 
 
-_STILL_UNDER_WAY = update(ImportRun.__table__).where(ImportRun.__table__.c.id == bindparam("run"), ImportRun.__table__.c.state.in_(UNDER_WAY))  # type: ignore[arg-type]
+_STILL_UNDER_WAY = update(ImportRun.__table__).where(
+    ImportRun.__table__.c.id == bindparam("run"), ImportRun.__table__.c.state.in_(UNDER_WAY)
+)  # type: ignore[arg-type]
 
 
 def _end(loading: Loading, state: ImportState, sentence: str) -> None:
     with unit_of_work() as session:
-        ended = {"state": state, "error": sentence, "started_at": loading.started_at, "ended_at": clock.now()}
+        ended = {
+            "state": state,
+            "error": sentence,
+            "started_at": loading.started_at,
+            "ended_at": clock.now(),
+        }
         session.execute(_STILL_UNDER_WAY, {"run": loading.run_id, **ended})
 
 
 def import_file(path: Path, kind: str = "argus", *, by: Actor, **how: Any) -> ImportRun:
-    """Receive and load at once (the command line), or wait for the worker that was quicker. Returns the finished run."""
+    """Receive and load at once (the command line), or wait for the worker that was quicker. Returns
+    the finished run.
+    """
     kept = keep(path, path.name)
     with unit_of_work() as session:
         for name in ("vendor", "store"):
@@ -504,19 +696,28 @@ def latest(kinds: tuple[str, ...] = (), limit: int = 20) -> list[ImportRun]:
 
 
 def to_confirm_count() -> int:
-    return db.session.scalar(select(db.func.count(ImportRun.id)).where(ImportRun.state == S.to_confirm)) or 0
+    return (
+        db.session.scalar(
+            select(db.func.count(ImportRun.id)).where(ImportRun.state == S.to_confirm)
+        )
+        or 0
+    )
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """Refused and ignored lines in their order: number, what was read, why; those shown, and how many answer."""
+    """Refused and ignored lines in their order: number, what was read, why; those shown, and how
+    many answer.
+    """
 
     rows: list[tuple[int, str, str]]
     count: int
 
 
 def refusals(run: ImportRun, words: str = "", most: int = MOST_TOLD) -> Refusals:
-    """The lines a run put aside, those that hold some words, from the file of refused lines itself: all of them are looked at."""
+    """The lines a run put aside, those that hold some words, from the file of refused lines itself:
+    all of them are looked at.
+    """
     if not run.errors_path or not files.path(run.errors_path).exists():
         return Refusals([], 0)
     wanted, found = words.strip().lower(), []
@@ -533,7 +734,9 @@ def refusals(run: ImportRun, words: str = "", most: int = MOST_TOLD) -> Refusals
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a run is read, and how long it still takes, from its own file's size; None where nobody can know."""
+    """How fast a run is read, and how long it still takes, from its own file's size; None where
+    nobody can know.
+    """
 
     lines_a_second: int
     seconds_left: int | None
@@ -558,9 +761,17 @@ def _work(payload: dict[str, Any], key: str) -> str:
 def _worked(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
     run = db.session.get_one(ImportRun, payload["run"])
     if error is not None and run.state in UNDER_WAY:
-        run.state, run.error, run.ended_at = S.failed, _("The import stopped on an error of ours: it was written down."), clock.now()
+        run.state, run.error, run.ended_at = (
+            S.failed,
+            _("The import stopped on an error of ours: it was written down."),
+            clock.now(),
+        )
     if run.vendor_id and run.ended_at:
-        webhooks.tell(run.vendor_id, "import.completed", {"import_id": run.id, "kind": run.kind, "status": run.state.value.upper()})
+        webhooks.tell(
+            run.vendor_id,
+            "import.completed",
+            {"import_id": run.id, "kind": run.kind, "status": run.state.value.upper()},
+        )
 
 
 outbox.handles("import", call=_work, record=_worked)
@@ -572,6 +783,16 @@ def _forget_file(run: ImportRun) -> list[str]:
     return [name for name in kept if name]
 
 
-retention.rule("imports", _l("Files given to us, and their refused lines"), lambda: _l("one year"), _l("To see where a price or a stock came from."), ImportRun,
-               lambda now: select(ImportRun.id).where(ImportRun.started_at < now - timedelta(days=366), ImportRun.ended_at.is_not(None), ImportRun.file_path != ""),
-               _forget_file)  # fmt: skip
+retention.rule(
+    "imports",
+    _l("Files given to us, and their refused lines"),
+    lambda: _l("one year"),
+    _l("To see where a price or a stock came from."),
+    ImportRun,
+    lambda now: select(ImportRun.id).where(
+        ImportRun.started_at < now - timedelta(days=366),
+        ImportRun.ended_at.is_not(None),
+        ImportRun.file_path != "",
+    ),
+    _forget_file,
+)

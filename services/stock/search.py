@@ -1,7 +1,10 @@
-"""One search for the back office, the machines and the shop: words without accents or plurals, barcodes, references, facets, corrections.
+"""One search for the back office, the machines and the shop: words without accents or plurals,
+barcodes, references, facets, corrections.
 
-The words of a product live beside it in `search_index` (FTS5 on SQLite, a tsvector on PostgreSQL; made by migration 0005).
-They are derived: whatever changes a product marks it, and what is marked is indexed, at once for one product, by the
+The words of a product live beside it in `search_index` (FTS5 on SQLite, a tsvector on PostgreSQL;
+made by migration 0005).
+They are derived: whatever changes a product marks it, and what is marked is indexed, at once for
+one product, by the
 worker in small steps for a file of many.
 """
 
@@ -38,10 +41,16 @@ def _one(word: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text as they are indexed and looked for: lower case, no accent, singular; « AB-1234 » is also « ab1234 »."""
+    """The words of a text as they are indexed and looked for: lower case, no accent, singular; «
+    AB-1234 » is also « ab1234 ».
+    """
     bare = text.lower()
     if not bare.isascii():
-        bare = unicodedata.normalize("NFKD", bare.translate(_LETTERS)).encode("ascii", "ignore").decode()
+        bare = (
+            unicodedata.normalize("NFKD", bare.translate(_LETTERS))
+            .encode("ascii", "ignore")
+            .decode()
+        )
     found = [_one(word)[:40] for word in _WORD.findall(bare)]
     if "-" in bare or "." in bare or "/" in bare:
         found += [re.sub("[-./]", "", joined)[:40] for joined in _JOINED.findall(bare)]
@@ -51,22 +60,27 @@ def words_of(text: str) -> list[str]:
 # ── the index ──
 
 _PRODUCTS = (
-    "SELECT p.id, p.title, p.maker, p.supplier_ref, p.category, p.family, p.subfamily, b.name, f.name, p.status FROM product p "
-    "LEFT JOIN brand b ON b.id = p.brand_id LEFT JOIN platform f ON f.id = p.platform_id WHERE p.id IN "
+    "SELECT p.id, p.title, p.maker, p.supplier_ref, p.category, p.family, p.subfamily, b.name,"
+    " f.name, p.status FROM product p LEFT JOIN brand b ON b.id = p.brand_id LEFT JOIN platform f"
+    " ON f.id = p.platform_id WHERE p.id IN "
 )
 _DETAILS = "SELECT DISTINCT product_id, color, material, edition FROM variant WHERE product_id IN "
 STEP = 2_000
 
 
 def refresh(connection: Connection, ids: list[int]) -> None:
-    """Index these products anew, in the caller's transaction; one that was merged is no longer found."""
+    """Index these products anew, in the caller's transaction; one that was merged is no longer
+    found.
+    """
     among, numbers = f"({', '.join(('?' if is_sqlite() else '%s',) * len(ids))})", tuple(ids)
     details: dict[int, list[str]] = {}
     for id, *parts in connection.exec_driver_sql(_DETAILS + among, numbers).all():
         details.setdefault(id, []).extend(word for part in parts if part for word in _part(part))
     rows = []
     vocabulary: set[str] = set()
-    for id, title, maker, reference, *parts, status in connection.exec_driver_sql(_PRODUCTS + among, numbers).all():
+    for id, title, maker, reference, *parts, status in connection.exec_driver_sql(
+        _PRODUCTS + among, numbers
+    ).all():
         if status == ProductState.merged.value:
             continue
         said = words_of(f"{title} {reference}")
@@ -92,20 +106,30 @@ def _learn(connection: Connection, vocabulary: set[str]) -> None:
     if vocabulary:
         mark = "?" if is_sqlite() else "%s"
         connection.exec_driver_sql(
-            f"INSERT INTO search_word (word) VALUES ({mark}) ON CONFLICT (word) DO NOTHING", [(word,) for word in sorted(vocabulary)]
+            f"INSERT INTO search_word (word) VALUES ({mark}) ON CONFLICT (word) DO NOTHING",
+            [(word,) for word in sorted(vocabulary)],
         )
 
 
 def catch_up(alive: Callable[[], None] = lambda: None) -> int:
-    """Index what changed by the thousand, in short units so that nobody waits; returns how many products."""
+    """Index what changed by the thousand, in short units so that nobody waits; returns how many
+    products.
+    """
     done = 0
     while True:
         with unit_of_work() as session:
-            ids = list(session.execute(text("SELECT product_id FROM search_todo ORDER BY product_id LIMIT :step"), {"step": STEP}).scalars())
+            ids = list(
+                session.execute(
+                    text("SELECT product_id FROM search_todo ORDER BY product_id LIMIT :step"),
+                    {"step": STEP},
+                ).scalars()
+            )
             if not ids:
                 if (
                     done and not is_sqlite()
-                ):  # what PostgreSQL keeps aside while it writes is read whole by each search (its manual, « GIN Fast Update Technique »)
+                    # what PostgreSQL keeps aside while it writes is read whole by each search (its
+                    # manual, « GIN Fast Update Technique »)
+                ):
                     session.execute(text("SELECT gin_clean_pending_list('search_index_tsv')"))
                 return done
             refresh(session.connection(), ids)
@@ -120,15 +144,27 @@ def _note_what_changed(session: Session, _context: Any, _instances: Any) -> None
     now = clock.now()
     marked = session.info.setdefault("to_index", set())
     for row in (*session.new, *session.dirty):
-        if isinstance(row, Product | Variant) and (row in session.new or session.is_modified(row, include_collections=False)):
+        if isinstance(row, Product | Variant) and (
+            row in session.new or session.is_modified(row, include_collections=False)
+        ):
             row.updated_at = now
             marked.add(row if isinstance(row, Product) else row.product or row.product_id)
-        elif isinstance(row, Brand | Platform) and row not in session.new and session.is_modified(row, include_collections=False):
+        elif (
+            isinstance(row, Brand | Platform)
+            and row not in session.new
+            and session.is_modified(row, include_collections=False)
+        ):
             column = "brand_id" if isinstance(row, Brand) else "platform_id"
             of_it = {"id": row.id, "now": raw(now)}
-            session.execute(text(f"UPDATE product SET updated_at = :now WHERE {column} = :id"), of_it)
             session.execute(
-                text(f"INSERT INTO search_todo (product_id) SELECT id FROM product WHERE {column} = :id ON CONFLICT (product_id) DO NOTHING"), of_it
+                text(f"UPDATE product SET updated_at = :now WHERE {column} = :id"), of_it
+            )
+            session.execute(
+                text(
+                    f"INSERT INTO search_todo (product_id) SELECT id FROM product WHERE {column} ="
+                    " :id ON CONFLICT (product_id) DO NOTHING"
+                ),
+                of_it,
             )
 
 
@@ -137,7 +173,9 @@ def _index_what_changed(session: Session) -> None:
     if session.new or session.dirty:
         session.flush()
     marked = session.info.pop("to_index", set())
-    ids = sorted({(row if isinstance(row, int) else row.id) for row in marked if row is not None} - {None})
+    ids = sorted(
+        {(row if isinstance(row, int) else row.id) for row in marked if row is not None} - {None}
+    )
     for start in range(0, len(ids), STEP):
         refresh(session.connection(), ids[start : start + STEP])
 
@@ -153,7 +191,18 @@ PAGE, MOST_PAGE = 25, 100
 COUNT_CAP = 1_000
 FACET_HITS = 3_000
 BANDS = ((0, 2000), (2000, 5000), (5000, 10000), (10000, 20000), (20000, None))
-FACETS = ("category", "family", "brand", "platform", "size", "shoe_size", "color", "material", "price", "condition")
+FACETS = (
+    "category",
+    "family",
+    "brand",
+    "platform",
+    "size",
+    "shoe_size",
+    "color",
+    "material",
+    "price",
+    "condition",
+)
 
 
 LIVING = tuple(state.value for state in ProductState if state is not ProductState.merged)
@@ -161,7 +210,9 @@ LIVING = tuple(state.value for state in ProductState if state is not ProductStat
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody looks for: words, a barcode or a reference; what he narrows by; after which row the page begins."""
+    """What somebody looks for: words, a barcode or a reference; what he narrows by; after which row
+    the page begins.
+    """
 
     words: str = ""
     filters: dict[str, str] = field(default_factory=dict)
@@ -172,7 +223,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Found:
-    """The page: ids of products in order, how many there are (never counted beyond 1 001), where the next page begins, the words used instead."""
+    """The page: ids of products in order, how many there are (never counted beyond 1 001), where
+    the next page begins, the words used instead.
+    """
 
     ids: list[int]
     count: int
@@ -187,7 +240,8 @@ class Found:
 def find(asked: Asked) -> Found:
     """Products that answer, the best first while they are few, the newest first when they are many.
 
-    Words that answer nothing are corrected against the words we know; a barcode finds its product alone.
+    Words that answer nothing are corrected against the words we know; a barcode finds its product
+    alone.
     """
     found = _find(asked)
     if found.count or not asked.words.strip() or asked.after:
@@ -200,7 +254,8 @@ def find(asked: Asked) -> Found:
 
 
 FEW = 200  # up to so many answers are ranked by their titles
-MOST_OTHERS = 500  # up to so many products of other states are left out by number; beyond, each hit is looked up
+# up to so many products of other states are left out by number; beyond, each hit is looked up
+MOST_OTHERS = 500
 
 
 def _find(asked: Asked) -> Found:
@@ -228,21 +283,29 @@ def _page(ids: list[int], after: int, size: int) -> Found:
 
 
 class _Hits:
-    """The products that answer: all of them while they are few, and those of a page, in its order, when they are many."""
+    """The products that answer: all of them while they are few, and those of a page, in its order,
+    when they are many.
+    """
 
     def __init__(self, asked: Asked, match: str) -> None:
         others = _others(asked.states) if match and not any(asked.filters.values()) else None
-        answers = "search_index MATCH :match" if is_sqlite() else "x.tsv @@ to_tsquery('simple', :match)"
+        answers = (
+            "search_index MATCH :match" if is_sqlite() else "x.tsv @@ to_tsquery('simple', :match)"
+        )
         self.id, self.source, self.values = "x.rowid", "search_index x", {"match": match}
         self.order_is_free = bool(match) and is_sqlite()  # FTS5 reads its lists from either end
-        if others is not None:  # the index alone knows: nearly all it holds is in a state that was asked for
+        if (
+            others is not None
+        ):  # the index alone knows: nearly all it holds is in a state that was asked for
             self.where = [answers]
             if others:
                 self.where.append(f"NOT x.rowid {one_of('others')}")
                 self.values["others"] = listed(others)
             return
         self.where, values = _where(asked.filters, asked.states)
-        if match:  # said by `x.rowid`, SQLite's index is in the order of a page already: nothing is sorted
+        if (
+            match
+        ):  # said by `x.rowid`, SQLite's index is in the order of a page already: nothing is sorted
             self.source += f" {'CROSS ' if is_sqlite() else ''}JOIN product p ON p.id = x.rowid"
             self.where.append(answers)
             self.values |= values
@@ -250,7 +313,9 @@ class _Hits:
             self.id, self.source, self.values = "p.id", "product p", values
 
     def some(self, most: int) -> list[int]:
-        """As many as there are up to a number: the newest where that costs nothing, else those the engine finds first."""
+        """As many as there are up to a number: the newest where that costs nothing, else those the
+        engine finds first.
+        """
         if self.order_is_free:
             return self.newest(most)
         sql = f"SELECT {self.id} FROM {self.source} WHERE {' AND '.join(self.where)} LIMIT :most"
@@ -259,24 +324,44 @@ class _Hits:
     def newest(self, most: int, after: int = 0) -> list[int]:
         """The newest first, from one on."""
         where = [*self.where, f"{self.id} < :after"] if after else self.where
-        sql = f"SELECT {self.id} FROM {self.source} WHERE {' AND '.join(where)} ORDER BY {self.id} DESC LIMIT :most"
-        return list(db.session.execute(text(sql), {**self.values, "most": most, **({"after": after} if after else {})}).scalars())
+        sql = (
+            f"SELECT {self.id} FROM {self.source} WHERE {' AND '.join(where)} ORDER BY {self.id}"
+            " DESC LIMIT :most"
+        )
+        return list(
+            db.session.execute(
+                text(sql), {**self.values, "most": most, **({"after": after} if after else {})}
+            ).scalars()
+        )
 
 
 def _others(states: tuple[str, ...]) -> set[int] | None:
     """Products the index holds in other states than these, when they are few."""
-    rest = [state.value for state in ProductState if state is not ProductState.merged and state.value not in states]
+    rest = [
+        state.value
+        for state in ProductState
+        if state is not ProductState.merged and state.value not in states
+    ]
     if not rest:
         return set()
-    sql = f"SELECT id FROM product WHERE status IN ({', '.join(f':s{n}' for n in range(len(rest)))}) LIMIT {MOST_OTHERS + 1}"
-    found = set(db.session.execute(text(sql), {f"s{n}": state for n, state in enumerate(rest)}).scalars())
+    sql = (
+        f"SELECT id FROM product WHERE status IN ({', '.join(f':s{n}' for n in range(len(rest)))})"
+        f" LIMIT {MOST_OTHERS + 1}"
+    )
+    found = set(
+        db.session.execute(text(sql), {f"s{n}": state for n, state in enumerate(rest)}).scalars()
+    )
     return found if len(found) <= MOST_OTHERS else None
 
 
 def _ranked(asked: Asked, ids: list[int], size: int) -> Found:
-    """Few answers: those whose title says the words first, the shortest first. `after` is then the product the last page ended with."""
+    """Few answers: those whose title says the words first, the shortest first. `after` is then the
+    product the last page ended with.
+    """
     wanted = set(words_of(asked.words))
-    rows = db.session.execute(text(f"SELECT id, title FROM product WHERE id {one_of('ids')}"), {"ids": listed(ids)}).all()
+    rows = db.session.execute(
+        text(f"SELECT id, title FROM product WHERE id {one_of('ids')}"), {"ids": listed(ids)}
+    ).all()
 
     def rank(row: Any) -> tuple[int, int, int]:
         said = words_of(row.title)
@@ -289,14 +374,20 @@ def _ranked(asked: Asked, ids: list[int], size: int) -> Found:
 
 
 def _match(words: str) -> str | None:
-    """The query of the engine: every word, the last one as a beginning. Empty without words; None when they hold no word at all."""
+    """The query of the engine: every word, the last one as a beginning. Empty without words; None
+    when they hold no word at all.
+    """
     if not words.strip():
         return ""
     found = list(dict.fromkeys(_plain_words(words)))[:MOST_WORDS]
     if not found:
         return None
     if is_sqlite():
-        return " AND ".join(f'"{word}"' for word in found[:-1]) + (" AND " if found[1:] else "") + f'"{found[-1]}"*'
+        return (
+            " AND ".join(f'"{word}"' for word in found[:-1])
+            + (" AND " if found[1:] else "")
+            + f'"{found[-1]}"*'
+        )
     return " & ".join(found[:-1]) + (" & " if found[1:] else "") + found[-1] + ":*"
 
 
@@ -313,17 +404,25 @@ def _by_digits(digits: str, asked: Asked) -> list[int]:
     for n, start in enumerate(sorted(ends)):
         values |= {f"from{n}": start, f"to{n}": start + ":"}  # « : » follows « 9 »
     sql = (
-        f"SELECT DISTINCT p.id FROM variant v JOIN product p ON p.id = v.product_id WHERE ({ranges}) AND {' AND '.join(where)} LIMIT {COUNT_CAP + 1}"
+        "SELECT DISTINCT p.id FROM variant v JOIN product p ON p.id = v.product_id WHERE"
+        f" ({ranges}) AND {' AND '.join(where)} LIMIT {COUNT_CAP + 1}"
     )
     return sorted(db.session.execute(text(sql), values).scalars(), reverse=True)
 
 
-_OF_PRODUCT = {"category": "p.category", "family": "p.family", "subfamily": "p.subfamily", "kind": "p.kind"}
+_OF_PRODUCT = {
+    "category": "p.category",
+    "family": "p.family",
+    "subfamily": "p.subfamily",
+    "kind": "p.kind",
+}
 _OF_VARIANT = {"size": "size", "shoe_size": "shoe_size", "color": "color", "material": "material"}
 
 
 def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
-    """What narrows a search, as conditions on `product p`. One variant must have all the details asked for."""
+    """What narrows a search, as conditions on `product p`. One variant must have all the details
+    asked for.
+    """
     values: dict[str, Any] = {f"state{n}": state for n, state in enumerate(states)}
     where = [f"p.status IN ({', '.join(f':state{n}' for n in range(len(states)))})"]
     of_variant = []
@@ -340,41 +439,71 @@ def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str],
             of_variant.append(f"v.{_OF_VARIANT[name]} = :{name}")
         elif name == "price":
             low, _dash, high = words.partition("-")
-            if not (low.isascii() and low.isdigit() and len(low) < 10 and (not high or (high.isascii() and high.isdigit() and len(high) < 10))):
+            if not (
+                low.isascii()
+                and low.isdigit()
+                and len(low) < 10
+                and (not high or (high.isascii() and high.isdigit() and len(high) < 10))
+            ):
                 continue
-            of_variant.append("v.advised_cents >= :low" + (" AND v.advised_cents < :high" if high else ""))
+            of_variant.append(
+                "v.advised_cents >= :low" + (" AND v.advised_cents < :high" if high else "")
+            )
             values |= {"low": int(low), **({"high": int(high)} if high else {})}
         elif name == "condition":
             _narrow_by_condition(words, of_variant, filters.get("store", ""), values)
         elif name == "store" and "condition" not in filters:
             of_variant.append(
-                "(EXISTS (SELECT 1 FROM stock_level l WHERE l.variant_id = v.id AND l.store_id = :store AND l.quantity > l.reserved) OR "
-                "EXISTS (SELECT 1 FROM item i WHERE i.variant_id = v.id AND i.store_id = :store AND i.status IN ('in_stock', 'listed')))"
+                "(EXISTS (SELECT 1 FROM stock_level l WHERE l.variant_id = v.id AND l.store_id ="
+                " :store AND l.quantity > l.reserved) OR EXISTS (SELECT 1 FROM item i WHERE"
+                " i.variant_id = v.id AND i.store_id = :store AND i.status IN ('in_stock',"
+                " 'listed')))"
             )
-            values["store"] = int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
+            values["store"] = (
+                int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
+            )
         if f":{name}" in " ".join((*where, *of_variant)) and name not in values:
             values[name] = words
     if of_variant:
-        where.append(f"EXISTS (SELECT 1 FROM variant v WHERE v.product_id = p.id AND {' AND '.join(of_variant)})")
+        where.append(
+            "EXISTS (SELECT 1 FROM variant v WHERE v.product_id = p.id AND"
+            f" {' AND '.join(of_variant)})"
+        )
     return where, values
 
 
-def _narrow_by_condition(words: str, of_variant: list[str], store: str, values: dict[str, Any]) -> None:
+def _narrow_by_condition(
+    words: str, of_variant: list[str], store: str, values: dict[str, Any]
+) -> None:
     at = ""
     if store:
         at = " AND {0}.store_id = :store"
-        values["store"] = int(store) if store.isascii() and store.isdigit() and len(store) < 10 else 0
+        values["store"] = (
+            int(store) if store.isascii() and store.isdigit() and len(store) < 10 else 0
+        )
     if words == "new":
-        of_variant.append(f"EXISTS (SELECT 1 FROM stock_level l WHERE l.variant_id = v.id AND l.quantity > l.reserved{at.format('l')})")
+        of_variant.append(
+            "EXISTS (SELECT 1 FROM stock_level l WHERE l.variant_id = v.id AND l.quantity >"
+            f" l.reserved{at.format('l')})"
+        )
     else:
-        of_variant.append(f"EXISTS (SELECT 1 FROM item i WHERE i.variant_id = v.id AND i.status IN ('in_stock', 'listed'){at.format('i')})")
+        of_variant.append(
+            "EXISTS (SELECT 1 FROM item i WHERE i.variant_id = v.id AND i.status IN ('in_stock',"
+            f" 'listed'){at.format('i')})"
+        )
 
 
 def product_ids(words: str) -> list[int]:
-    """The same search, mistyped words corrected, for a list that has filters of its own, whatever the state of a sheet: at most a thousand products answer."""
+    """The same search, mistyped words corrected, for a list that has filters of its own, whatever
+    the state of a sheet: at most a thousand products answer.
+    """
     asked = Asked(words, states=LIVING)
     digits = re.sub(r"[\s.\-]", "", words)
-    ids = _by_digits(digits, asked) if digits.isascii() and digits.isdigit() and len(digits) >= 6 else []
+    ids = (
+        _by_digits(digits, asked)
+        if digits.isascii() and digits.isdigit() and len(digits) >= 6
+        else []
+    )
     if ids:
         return ids
     for said in (words, correct(words)):
@@ -386,8 +515,11 @@ def product_ids(words: str) -> list[int]:
 # ── facets ──
 
 
-def facets(asked: Asked, names: tuple[str, ...] = FACETS, *, of_vendor: int = 0) -> dict[str, list[tuple[str, int]]]:
-    """For each facet its commonest values with how many products have them, among the first 3 000 that answer; never counted beyond 1 001.
+def facets(
+    asked: Asked, names: tuple[str, ...] = FACETS, *, of_vendor: int = 0
+) -> dict[str, list[tuple[str, int]]]:
+    """For each facet its commonest values with how many products have them, among the first 3 000
+    that answer; never counted beyond 1 001.
 
     `store`: those of one vendor, among the first 200 that answer.
     """
@@ -398,8 +530,9 @@ def facets(asked: Asked, names: tuple[str, ...] = FACETS, *, of_vendor: int = 0)
     hits, values = one_of("hits"), {"hits": listed(ids)}
     found: dict[str, Counter[str]] = {name: Counter() for name in names}
     products = text(
-        "SELECT p.category, p.family, b.name AS brand, f.name AS platform FROM product p LEFT JOIN brand b ON b.id = p.brand_id "
-        f"LEFT JOIN platform f ON f.id = p.platform_id WHERE p.id {hits}"
+        "SELECT p.category, p.family, b.name AS brand, f.name AS platform FROM product p LEFT JOIN"
+        " brand b ON b.id = p.brand_id LEFT JOIN platform f ON f.id = p.platform_id WHERE p.id"
+        f" {hits}"
     )
     for row in db.session.execute(products, values):
         for name in ("category", "family", "brand", "platform"):
@@ -408,24 +541,46 @@ def facets(asked: Asked, names: tuple[str, ...] = FACETS, *, of_vendor: int = 0)
     if {"size", "shoe_size", "color", "material", "price"} & set(names):
         _count_details(found, hits, values)
     if "condition" in found:
-        for name, table, live in (("new", "stock_level", "s.quantity > s.reserved"), ("used", "item", "s.status IN ('in_stock', 'listed')")):
-            sql = f"SELECT count(DISTINCT v.product_id) FROM variant v JOIN {table} s ON s.variant_id = v.id WHERE {live} AND v.product_id {hits}"
+        for name, table, live in (
+            ("new", "stock_level", "s.quantity > s.reserved"),
+            ("used", "item", "s.status IN ('in_stock', 'listed')"),
+        ):
+            sql = (
+                f"SELECT count(DISTINCT v.product_id) FROM variant v JOIN {table} s ON s.variant_id"
+                f" = v.id WHERE {live} AND v.product_id {hits}"
+            )
             if count := db.session.execute(text(sql), values).scalar_one():
                 found["condition"][name] = count
     if "store" in found:
         sql = (
-            "SELECT s.name, count(DISTINCT v.product_id) FROM variant v JOIN stock_level l ON l.variant_id = v.id JOIN store s ON s.id = l.store_id "
-            f"WHERE l.quantity > l.reserved AND v.product_id {hits} AND s.vendor_id = :vendor GROUP BY s.name"
+            "SELECT s.name, count(DISTINCT v.product_id) FROM variant v JOIN stock_level l ON"
+            " l.variant_id = v.id JOIN store s ON s.id = l.store_id WHERE l.quantity > l.reserved"
+            f" AND v.product_id {hits} AND s.vendor_id = :vendor GROUP BY s.name"
         )
-        found["store"].update(dict(db.session.execute(text(sql), {"hits": listed(ids[:200]), "vendor": of_vendor}).tuples().all()))
+        found["store"].update(
+            dict(
+                db.session.execute(text(sql), {"hits": listed(ids[:200]), "vendor": of_vendor})
+                .tuples()
+                .all()
+            )
+        )
     return {name: counts.most_common(20) for name, counts in found.items() if counts}
 
 
 def _count_details(found: dict[str, Counter[str]], hits: str, values: dict[str, Any]) -> None:
     seen: set[tuple[str, int, str]] = set()
-    sql = f"SELECT v.product_id, v.size, v.shoe_size, v.color, v.material, v.advised_cents FROM variant v WHERE v.product_id {hits}"
+    sql = (
+        "SELECT v.product_id, v.size, v.shoe_size, v.color, v.material, v.advised_cents FROM"
+        f" variant v WHERE v.product_id {hits}"
+    )
     for product, size, shoe_size, color, material, price in db.session.execute(text(sql), values):
-        for name, value in (("size", size), ("shoe_size", shoe_size), ("color", color), ("material", material), ("price", _band(price))):
+        for name, value in (
+            ("size", size),
+            ("shoe_size", shoe_size),
+            ("color", color),
+            ("material", material),
+            ("price", _band(price)),
+        ):
             if value and name in found and (name, product, value) not in seen:
                 seen.add((name, product, value))
                 found[name][value] += 1
@@ -444,7 +599,9 @@ VOCABULARY_SECONDS = 120.0
 
 
 def correct(words: str) -> str:
-    """The same words, those we do not know replaced by the closest one we do; as they were when nothing is close."""
+    """The same words, those we do not know replaced by the closest one we do; as they were when
+    nothing is close.
+    """
     known = _known_words()
     if not known:
         return words
@@ -453,7 +610,9 @@ def correct(words: str) -> str:
         if word.isdigit() or len(word) < 3 or _is_known(word):
             better.append(word)
             continue
-        close = process.extractOne(word, known, scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=0.66)
+        close = process.extractOne(
+            word, known, scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=0.66
+        )
         better.append(close[0] if close else word)
     return " ".join(better) if better != _plain_words(words)[:MOST_WORDS] else words
 
@@ -466,7 +625,10 @@ def _is_known(word: str) -> bool:
 def _known_words() -> tuple[str, ...]:
     global _vocabulary
     if time.monotonic() - _vocabulary[0] > VOCABULARY_SECONDS or not _vocabulary[1]:
-        _vocabulary = (time.monotonic(), tuple(db.session.execute(text("SELECT word FROM search_word")).scalars()))
+        _vocabulary = (
+            time.monotonic(),
+            tuple(db.session.execute(text("SELECT word FROM search_word")).scalars()),
+        )
     return _vocabulary[1]
 
 
@@ -475,7 +637,11 @@ def suggest(words: str, limit: int = 8) -> list[tuple[int, str]]:
     if len(words.strip()) < 2:
         return []
     found = _find(Asked(words, size=limit))
-    titles = dict(db.session.execute(select(Product.id, Product.title).where(Product.id.in_(found.ids))).tuples().all())
+    titles = dict(
+        db.session.execute(select(Product.id, Product.title).where(Product.id.in_(found.ids)))
+        .tuples()
+        .all()
+    )
     return [(id, titles[id]) for id in found.ids if id in titles]
 
 
@@ -486,14 +652,25 @@ def forget() -> None:
 
 
 def products(ids: Iterable[int]) -> list[Product]:
-    """The products of a page in its order, with their variants, brand and platform in one statement each."""
+    """The products of a page in its order, with their variants, brand and platform in one statement
+    each.
+    """
     from sqlalchemy.orm import selectinload
 
     wanted = list(ids)
-    load = (selectinload(Product.variants), selectinload(Product.brand), selectinload(Product.platform))
-    rows = {p.id: p for p in db.session.scalars(select(Product).where(Product.id.in_(wanted)).options(*load))}
+    load = (
+        selectinload(Product.variants),
+        selectinload(Product.brand),
+        selectinload(Product.platform),
+    )
+    rows = {
+        p.id: p
+        for p in db.session.scalars(select(Product).where(Product.id.in_(wanted)).options(*load))
+    }
     return [rows[id] for id in wanted if id in rows]
 
 
 def size_of_index(connection: Connection | None = None) -> int:
-    return (connection or db.session).execute(text("SELECT count(*) FROM search_index")).scalar_one()
+    return (
+        (connection or db.session).execute(text("SELECT count(*) FROM search_index")).scalar_one()
+    )

@@ -1,7 +1,10 @@
-"""What a shop's till tells us: counter sales, returns, trade-ins and counts, each under the number the till gave it.
+"""What a shop's till tells us: counter sales, returns, trade-ins and counts, each under the number
+the till gave it.
 
-The till is right about its shop. Told twice, an event counts once; told late, it counts when it happened: a sale that a later count
-already knows of changes nothing any more. So the order in which a line that was cut delivers its queue does not matter
+The till is right about its shop. Told twice, an event counts once; told late, it counts when it
+happened: a sale that a later count
+already knows of changes nothing any more. So the order in which a line that was cut delivers its
+queue does not matter
 (docs/rules/stock.md).
 """
 
@@ -15,7 +18,18 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from models import Condition, Item, ItemState, MachineKey, MovementKind, StockLevel, Store, TillEvent, TillEventKind, Variant
+from models import (
+    Condition,
+    Item,
+    ItemState,
+    MachineKey,
+    MovementKind,
+    StockLevel,
+    Store,
+    TillEvent,
+    TillEventKind,
+    Variant,
+)
 from services import clock, settings, workflow
 from services.people import machine_keys
 from services.stock import catalogue, items, levels, matching
@@ -36,13 +50,17 @@ AHEAD = timedelta(seconds=30)
 
 
 class NumberReused(Refused):
-    """This till gave one number to two different events: its numbering is broken, and a person must look."""
+    """This till gave one number to two different events: its numbering is broken, and a person must
+    look.
+    """
 
 
 @dataclass(frozen=True)
 class Told:
-    """One event as a till tells it. `at` is the till's own clock; `includes` (of a count) the last of its own events the count already knows;
-    `condition` (of a trade-in) as what was taken in will be sold."""
+    """One event as a till tells it. `at` is the till's own clock; `includes` (of a count) the last
+    of its own events the count already knows;
+    `condition` (of a trade-in) as what was taken in will be sold.
+    """
 
     number: int
     kind: TillEventKind
@@ -57,8 +75,18 @@ class Told:
     condition: Condition | None = None
 
     def sha256(self) -> str:
-        facts = [self.number, self.kind.value, self.ean, self.quantity, self.at.isoformat(), self.price_cents, self.reference, self.item, self.used,
-                 self.includes]  # fmt: skip
+        facts = [
+            self.number,
+            self.kind.value,
+            self.ean,
+            self.quantity,
+            self.at.isoformat(),
+            self.price_cents,
+            self.reference,
+            self.item,
+            self.used,
+            self.includes,
+        ]
         if self.condition is not None:  # events kept before it existed stay what they were
             facts.append(self.condition.value)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -73,9 +101,11 @@ class Taken:
 
 
 def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Taken:
-    """Record an event of a till and its effect, in the caller's unit. `drift`: how far the till's clock is ahead of ours.
+    """Record an event of a till and its effect, in the caller's unit. `drift`: how far the till's
+    clock is ahead of ours.
 
-    Raises NumberReused, or Refused with a sentence when the event itself makes no sense; nothing is kept then.
+    Raises NumberReused, or Refused with a sentence when the event itself makes no sense; nothing is
+    kept then.
     """
     if key.store_id is None:
         raise Refused(_("A till stands in one store: choose it."))
@@ -85,11 +115,25 @@ def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Tak
     if (known := _known(key, told)) is not None:
         return known
     now = clock.now()
-    at = min(told.at - drift, now) if told.at - drift <= now + AHEAD else now  # a clock that runs ahead sold nothing tomorrow
+    at = (
+        min(told.at - drift, now) if told.at - drift <= now + AHEAD else now
+    )  # a clock that runs ahead sold nothing tomorrow
     event = TillEvent(
-        vendor_id=store.vendor_id, store_id=store.id, key_id=key.id, number=told.number, kind=told.kind, ean=told.ean, quantity=told.quantity,
-        includes=told.includes, price_cents=told.price_cents, reference=told.reference[:60], sha256=told.sha256(), answer={}, at=at, received_at=now,
-    )  # fmt: skip
+        vendor_id=store.vendor_id,
+        store_id=store.id,
+        key_id=key.id,
+        number=told.number,
+        kind=told.kind,
+        ean=told.ean,
+        quantity=told.quantity,
+        includes=told.includes,
+        price_cents=told.price_cents,
+        reference=told.reference[:60],
+        sha256=told.sha256(),
+        answer={},
+        at=at,
+        received_at=now,
+    )
     db.session.add(event)
     by = machine_keys.actor(key)
     item = _item(store, told)
@@ -106,11 +150,19 @@ def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Tak
 
 
 def _known(key: MachineKey, told: Told) -> Taken | None:
-    known = db.session.scalar(select(TillEvent).where(TillEvent.key_id == key.id, TillEvent.number == told.number))
+    known = db.session.scalar(
+        select(TillEvent).where(TillEvent.key_id == key.id, TillEvent.number == told.number)
+    )
     if known is None:
         return None
     if known.sha256 != told.sha256():
-        raise NumberReused(_("Event %(number)s of this till was something else before: its numbers must never be used twice.", number=told.number))
+        raise NumberReused(
+            _(
+                "Event %(number)s of this till was something else before: its numbers must never be"
+                " used twice.",
+                number=told.number,
+            )
+        )
     return Taken(known.answer, True)
 
 
@@ -131,29 +183,63 @@ def _check(told: Told) -> None:
 
 
 def _item(store: Store, told: Told) -> Item | None:
-    """The second-hand unit an event speaks of: by our number, else the oldest of this barcode in this store."""
+    """The second-hand unit an event speaks of: by our number, else the oldest of this barcode in
+    this store.
+    """
     if told.item is not None:
-        found = db.session.scalar(select(Item).where(Item.id == told.item, Item.store_id == store.id).with_for_update())
+        found = db.session.scalar(
+            select(Item).where(Item.id == told.item, Item.store_id == store.id).with_for_update()
+        )
         if found is None or (told.ean and found.variant.ean != told.ean):
-            raise Refused(_("There is no second-hand unit %(id)s with this barcode in this store.", id=told.item))
+            raise Refused(
+                _(
+                    "There is no second-hand unit %(id)s with this barcode in this store.",
+                    id=told.item,
+                )
+            )
         return found
     if not told.used or told.kind is E.trade_in:
         return None
     wanted = [ItemState.sold] if told.kind is E.return_ else list(items.ON_HAND)
     variant = catalogue.by_ean(told.ean)
-    rows = select(Item).where(Item.store_id == store.id, Item.variant_id == (variant.id if variant else 0), Item.status.in_(wanted)).order_by(
-        Item.status == ItemState.reserved, Item.id)  # fmt: skip
+    rows = (
+        select(Item)
+        .where(
+            Item.store_id == store.id,
+            Item.variant_id == (variant.id if variant else 0),
+            Item.status.in_(wanted),
+        )
+        .order_by(Item.status == ItemState.reserved, Item.id)
+    )
     found = db.session.scalars(rows.limit(1).with_for_update()).first()
     if found is None:
         raise Refused(_("This store has no second-hand unit with this barcode."))
     return found
 
 
-def _effect(event: TillEvent, told: Told, key: MachineKey, store: Store, variant: Variant, item: Item | None, by: Actor) -> dict[str, Any]:
+def _effect(
+    event: TillEvent,
+    told: Told,
+    key: MachineKey,
+    store: Store,
+    variant: Variant,
+    item: Item | None,
+    by: Actor,
+) -> dict[str, Any]:
     reference = told.reference or f"{key.name} {told.number}"
     if told.kind is E.trade_in:
-        made = [items.enter(variant, store, cost_cents=told.price_cents or 0, by=by, reference=reference, at=event.at, condition=told.condition)
-                for _n in range(told.quantity)]  # fmt: skip
+        made = [
+            items.enter(
+                variant,
+                store,
+                cost_cents=told.price_cents or 0,
+                by=by,
+                reference=reference,
+                at=event.at,
+                condition=told.condition,
+            )
+            for _n in range(told.quantity)
+        ]
         db.session.flush()
         event.item_id = made[0].id
         return {"status": "ok", "items": [unit.id for unit in made], "quantity": None}
@@ -166,32 +252,73 @@ def _effect(event: TillEvent, told: Told, key: MachineKey, store: Store, variant
     kind = K.sale if told.kind is E.sale else K.return_
     db.session.flush()
     before, target = level.quantity, levels.expected(level)
-    levels.move(level, delta, kind, by=by, reference=reference, price_cents=told.price_cents, channel="till", at=event.at, then=target)
-    conflicts = levels.settle(level, cause=_("sold over the counter (%(reference)s)", reference=reference), by=by)
-    counted = target == before and before + delta >= 0  # a later count knew it: the sale is kept, the stock stays
-    return {"status": "already_counted" if counted else "ok", "quantity": level.quantity, "conflicts": len(conflicts)}
+    levels.move(
+        level,
+        delta,
+        kind,
+        by=by,
+        reference=reference,
+        price_cents=told.price_cents,
+        channel="till",
+        at=event.at,
+        then=target,
+    )
+    conflicts = levels.settle(
+        level, cause=_("sold over the counter (%(reference)s)", reference=reference), by=by
+    )
+    counted = (
+        target == before and before + delta >= 0
+    )  # a later count knew it: the sale is kept, the stock stays
+    return {
+        "status": "already_counted" if counted else "ok",
+        "quantity": level.quantity,
+        "conflicts": len(conflicts),
+    }
 
 
-def _effect_on_item(event: TillEvent, told: Told, item: Item, reference: str, by: Actor) -> dict[str, Any]:
+def _effect_on_item(
+    event: TillEvent, told: Told, item: Item, reference: str, by: Actor
+) -> dict[str, Any]:
     event.item_id = item.id
     conflict = None
     if told.kind is E.sale:
         if item.status is ItemState.reserved:
-            conflict = levels.settle_item(item, cause=_("sold over the counter (%(reference)s)", reference=reference), by=by)
-        items.sell(item, told.price_cents or 0, channel="till", by=by, at=event.at, reference=reference)
+            conflict = levels.settle_item(
+                item, cause=_("sold over the counter (%(reference)s)", reference=reference), by=by
+            )
+        items.sell(
+            item, told.price_cents or 0, channel="till", by=by, at=event.at, reference=reference
+        )
     elif told.kind is E.return_:
         items.give_back(item, by=by)
     else:
         raise Refused(_("Second-hand units are not counted by quantity."))
-    return {"status": "ok", "item": item.id, "quantity": None, "conflicts": int(conflict is not None)}
+    return {
+        "status": "ok",
+        "item": item.id,
+        "quantity": None,
+        "conflicts": int(conflict is not None),
+    }
 
 
-def _count(event: TillEvent, told: Told, key: MachineKey, level: StockLevel, by: Actor) -> dict[str, Any]:
-    """« Il y en a tant »: believed from the one till that counts for its store, unless something newer is known."""
+def _count(
+    event: TillEvent, told: Told, key: MachineKey, level: StockLevel, by: Actor
+) -> dict[str, Any]:
+    """« Il y en a tant »: believed from the one till that counts for its store, unless something
+    newer is known.
+    """
     if not key.counts:
-        first = db.session.scalar(select(MachineKey.name).where(MachineKey.store_id == key.store_id, MachineKey.counts))
+        first = db.session.scalar(
+            select(MachineKey.name).where(MachineKey.store_id == key.store_id, MachineKey.counts)
+        )
         if first is not None:
-            raise Refused(_("The counts of this store come from « %(name)s »: two tills would each count their own half of the day.", name=first))
+            raise Refused(
+                _(
+                    "The counts of this store come from « %(name)s »: two tills would each count"
+                    " their own half of the day.",
+                    name=first,
+                )
+            )
         machine_keys.believe_counts(key, by=by)
     if level.counted_key_id == key.id:
         newer = told.number > (level.counted_number or 0)
@@ -200,8 +327,17 @@ def _count(event: TillEvent, told: Told, key: MachineKey, level: StockLevel, by:
     if not newer:
         return {"status": "older_than_known", "quantity": level.quantity}
     through = told.includes if told.includes is not None else told.number - 1
-    levels.state(level, told.quantity, K.count, by=by, at=event.at, reference=told.reference or f"{key.name} {told.number}", key_id=key.id, number=told.number,
-                 through=through)  # fmt: skip
+    levels.state(
+        level,
+        told.quantity,
+        K.count,
+        by=by,
+        at=event.at,
+        reference=told.reference or f"{key.name} {told.number}",
+        key_id=key.id,
+        number=told.number,
+        through=through,
+    )
     conflicts = levels.settle(level, cause=_("counted by the till"), by=by)
     return {"status": "ok", "quantity": level.quantity, "conflicts": len(conflicts)}
 
@@ -211,12 +347,20 @@ def _count(event: TillEvent, told: Told, key: MachineKey, level: StockLevel, by:
 
 def last_number(key: MachineKey) -> int:
     """The highest number this till was heard under: where it goes on after a loss of its own."""
-    return db.session.scalar(select(func.max(TillEvent.number)).where(TillEvent.key_id == key.id)) or 0
+    return (
+        db.session.scalar(select(func.max(TillEvent.number)).where(TillEvent.key_id == key.id)) or 0
+    )
 
 
 def missing(key: MachineKey, limit: int = 100) -> list[int]:
     """Numbers below the highest that never came: what an offline till still has to tell."""
-    numbers = set(db.session.scalars(select(TillEvent.number).where(TillEvent.key_id == key.id, TillEvent.number > last_number(key) - 10_000)))
+    numbers = set(
+        db.session.scalars(
+            select(TillEvent.number).where(
+                TillEvent.key_id == key.id, TillEvent.number > last_number(key) - 10_000
+            )
+        )
+    )
     if not numbers:
         return []
     return [n for n in range(min(numbers), max(numbers)) if n not in numbers][:limit]

@@ -1,4 +1,6 @@
-"""What waits for somebody in stock and catalogue, counted in one statement for the menu; never beyond a thousand."""
+"""What waits for somebody in stock and catalogue, counted in one statement for the menu; never
+beyond a thousand.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +8,16 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from models import ConflictState as C
-from models import ImportRun, ImportState, Product, ProductState, StockConflict, StockLevel, UnmatchedReference, UnmatchedState
+from models import (
+    ImportRun,
+    ImportState,
+    Product,
+    ProductState,
+    StockConflict,
+    StockLevel,
+    UnmatchedReference,
+    UnmatchedState,
+)
 from services.unit import db
 
 MOST = 1_000

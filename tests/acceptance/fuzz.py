@@ -1,6 +1,8 @@
-"""What reads strangers' bytes, one function a parser: it answers or refuses in the way it promises; any other exception is a find.
+"""What reads strangers' bytes, one function a parser: it answers or refuses in the way it promises;
+any other exception is a find.
 
-`python -m tests.acceptance.fuzz_one NAME -runs=500000` lets atheris (coverage-guided) look for one; the short tests change seeds at random.
+`python -m tests.acceptance.fuzz_one NAME -runs=500000` lets atheris (coverage-guided) look for one;
+the short tests change seeds at random.
 """
 
 import contextlib
@@ -25,7 +27,9 @@ from services.stock import catalogue, feeds, imports, listing_files, referencer,
 from services.workflow import Refused
 from tests.gateways.test_mondial_relay import EMPTY, RELAY, soap
 
-FOLDER = Path(tempfile.mkdtemp(prefix="comptoir-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+FOLDER = Path(
+    tempfile.mkdtemp(prefix="comptoir-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+)
 
 
 def _text(data: bytes) -> str:
@@ -71,7 +75,12 @@ def email(data: bytes) -> None:
         found = customers.clean_email(_text(data))
     except Refused:
         return
-    assert found.isascii() and found.count("@") >= 1 and "=?" not in found and not any(c <= " " for c in found)
+    assert (
+        found.isascii()
+        and found.count("@") >= 1
+        and "=?" not in found
+        and not any(c <= " " for c in found)
+    )
 
 
 def iban(data: bytes) -> None:
@@ -121,7 +130,11 @@ class _Canned(mondial_relay._Transport):
 
 def _response(data: bytes) -> requests.Response:
     answer = requests.Response()
-    answer.status_code, answer._content, answer.headers["Content-Type"] = 200, data, "text/xml; charset=utf-8"
+    answer.status_code, answer._content, answer.headers["Content-Type"] = (
+        200,
+        data,
+        "text/xml; charset=utf-8",
+    )
     return answer
 
 
@@ -142,7 +155,10 @@ def carrier_answer(data: bytes) -> None:
 
 def carrier_rest(data: bytes) -> None:
     """An answer of his REST service: a label."""
-    kept, mondial_relay.requests.post = mondial_relay.requests.post, lambda *_a, **_k: _response(data)
+    kept, mondial_relay.requests.post = (
+        mondial_relay.requests.post,
+        lambda *_a, **_k: _response(data),
+    )
     try:
         _carrier._create_by_rest(_ACCOUNT, None)  # type: ignore[arg-type]
     except GatewayError:
@@ -169,7 +185,12 @@ def browser_report(data: bytes) -> None:
     except (ValueError, RecursionError):
         return
     for directive, blocked, page in csp.reports(body):
-        assert len(directive) <= 40 and len(blocked) <= 200 and len(page) <= 200 and "?" not in page[1:]
+        assert (
+            len(directive) <= 40
+            and len(blocked) <= 200
+            and len(page) <= 200
+            and "?" not in page[1:]
+        )
 
 
 def way_back(data: bytes) -> None:
@@ -178,7 +199,9 @@ def way_back(data: bytes) -> None:
 
 
 def log_line(data: bytes) -> None:
-    assert "camille.aubry@exemple.fr" not in logs.scrub(f"{_text(data)} camille.aubry@exemple.fr {_text(data)}")
+    assert "camille.aubry@exemple.fr" not in logs.scrub(
+        f"{_text(data)} camille.aubry@exemple.fr {_text(data)}"
+    )
 
 
 def password(data: bytes) -> None:
@@ -213,7 +236,11 @@ def offer_line(data: bytes) -> None:
         row = listing_files.Line(1, cells, at)
     except Refused:
         return
-    assert row.sku and (row.price is None or row.price > 0) and (row.says["delay_days"] is None or row.says["delay_days"] <= 90)
+    assert (
+        row.sku
+        and (row.price is None or row.price > 0)
+        and (row.says["delay_days"] is None or row.says["delay_days"] <= 90)
+    )
 
 
 def vat_and_yes(data: bytes) -> None:
@@ -233,7 +260,13 @@ def api_body(data: bytes) -> None:
         return
     given = door.Given(body)
     told = api_tills._read(given, TillEventKind.count)
-    for field in (given.text("a"), given.flag("b"), given.cents("c"), given.moment("d"), given.list("e", 3)):
+    for field in (
+        given.text("a"),
+        given.flag("b"),
+        given.cents("c"),
+        given.moment("d"),
+        given.list("e", 3),
+    ):
         assert field is None or isinstance(field, str | bool | int | list | datetime)
     assert told is not None or given.errors
 
@@ -265,28 +298,85 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "person": (person, [b"Camille\nAubry\n12 rue des Tanneurs\n\n44000\nNantes\n06 12 34 56 78"]),
     "email": (email, [b"camille@exemple.fr", "x@café.fr".encode()]),
     "iban": (iban, [b"FR76 3000 6000 0112 3456 7890 189", b"IBAN : BE68 5390 0754 7034"]),
-    "table": (table, [b"ean;titre\n5060327534393;\"A\"\"b\nc\"\n", "ean;titre\n1;é\n".encode("utf-16"), b"PK\x03\x04"]),
-    "bank_answer": (bank_answer, [b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>'
-                                  b"<OrgnlGrpInfAndSts><OrgnlMsgId>VIR-1</OrgnlMsgId><GrpSts>ACSC</GrpSts></OrgnlGrpInfAndSts></CstmrPmtStsRpt></Document>"]),
+    "table": (
+        table,
+        [
+            b'ean;titre\n5060327534393;"A""b\nc"\n',
+            "ean;titre\n1;é\n".encode("utf-16"),
+            b"PK\x03\x04",
+        ],
+    ),
+    "bank_answer": (
+        bank_answer,
+        [
+            b'<?xml version="1.0"?><Document'
+            b' xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>'
+            b"<OrgnlGrpInfAndSts><OrgnlMsgId>VIR-1</OrgnlMsgId><GrpSts>ACSC</GrpSts></OrgnlGrpInfAndSts></CstmrPmtStsRpt></Document>"
+        ],
+    ),
     "bank_words": (bank_words, ["Œuvre & fils // « L’été »".encode()]),
-    "carrier_answer": (carrier_answer, [soap("WSI2_TracingColisDetaille", "<STAT>80</STAT><Libelle01>COLIS</Libelle01><Tracing>" + EMPTY + "</Tracing>"),
-                                        soap("WSI4_PointRelais_Recherche", f"<STAT>0</STAT><PointsRelais>{RELAY}</PointsRelais>"), b"<html>"]),
-    "carrier_rest": (carrier_rest, [b'<?xml version="1.0"?><ShipmentCreationResponse xmlns="http://www.example.org/Response"><ShipmentsList><Shipment '
-                                    b'ShipmentNumber="123"><LabelList><Label><Output>https://x</Output></Label></LabelList></Shipment></ShipmentsList>'
-                                    b'</ShipmentCreationResponse>']),
-    "picture": (picture, [b"\xff\xd8\xff\xe0\x00\x10JFIF", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", b"RIFF\x00\x00\x00\x00WEBPVP8 ", b"GIF89a\x01\x00\x01\x00"]),
-    "browser_report": (browser_report, [b'{"csp-report":{"effective-directive":"img-src","blocked-uri":"https://x/y?z","document-uri":"https://a/b/CDE1"}}']),
+    "carrier_answer": (
+        carrier_answer,
+        [
+            soap(
+                "WSI2_TracingColisDetaille",
+                "<STAT>80</STAT><Libelle01>COLIS</Libelle01><Tracing>" + EMPTY + "</Tracing>",
+            ),
+            soap(
+                "WSI4_PointRelais_Recherche", f"<STAT>0</STAT><PointsRelais>{RELAY}</PointsRelais>"
+            ),
+            b"<html>",
+        ],
+    ),
+    "carrier_rest": (
+        carrier_rest,
+        [
+            b'<?xml version="1.0"?><ShipmentCreationResponse'
+            b' xmlns="http://www.example.org/Response"><ShipmentsList><Shipment '
+            b'ShipmentNumber="123"><LabelList><Label><Output>https://x</Output></Label></LabelList></Shipment></ShipmentsList>'
+            b"</ShipmentCreationResponse>"
+        ],
+    ),
+    "picture": (
+        picture,
+        [
+            b"\xff\xd8\xff\xe0\x00\x10JFIF",
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+            b"RIFF\x00\x00\x00\x00WEBPVP8 ",
+            b"GIF89a\x01\x00\x01\x00",
+        ],
+    ),
+    "browser_report": (
+        browser_report,
+        [
+            b'{"csp-report":{"effective-directive":"img-src","blocked-uri":"https://x/y?z","document-uri":"https://a/b/CDE1"}}'
+        ],
+    ),
     "way_back": (way_back, [b"/ventes", b"//evil", b"/\\evil"]),
-    "log_line": (log_line, [b"FR7630006000011234567890189 06 12 34 56 78 https://u:p@h/x?token=abc"]),
+    "log_line": (
+        log_line,
+        [b"FR7630006000011234567890189 06 12 34 56 78 https://u:p@h/x?token=abc"],
+    ),
     "password": (password, [b"trois mots simples"]),
-    "feed_line": (feed_line, [b"5060327534393;;3;\n", b";CAISSE-1;-2;M1\n", b"3,7E+12;x;1 234;N2\n"]),
-    "offer_line": (offer_line, [b"S1;5060327534393;EAN;d;89,00;4;1;11;2026-11-01;;;79.00;2026-11-01;2026-12-31;2;update"]),
+    "feed_line": (
+        feed_line,
+        [b"5060327534393;;3;\n", b";CAISSE-1;-2;M1\n", b"3,7E+12;x;1 234;N2\n"],
+    ),
+    "offer_line": (
+        offer_line,
+        [b"S1;5060327534393;EAN;d;89,00;4;1;11;2026-11-01;;;79.00;2026-11-01;2026-12-31;2;update"],
+    ),
     "vat_and_yes": (vat_and_yes, [b"20", b"5,5 %", b"oui"]),
-    "api_body": (api_body, [b'{"number":1,"ean":"5060327534393","quantity":3,"at":"2026-11-25T10:30:00+01:00","includes":0,"a":"x","b":true,"c":"1.20","e":[1]}']),
+    "api_body": (
+        api_body,
+        [
+            b'{"number":1,"ean":"5060327534393","quantity":3,"at":"2026-11-25T10:30:00+01:00","includes":0,"a":"x","b":true,"c":"1.20","e":[1]}'
+        ],
+    ),
     "search_words": (search_words, ["Chaussures d'été AB-12/3 œuf".encode(), b'" OR 1* NEAR(']),
     "hook_address": (hook_address, [b"https://caisse.example/crochet?x=1", b"http://[::1]:80/"]),
     "file_date": (file_date, [b"stock_20261125.csv", b"N1-2026-11-25-183000.csv"]),
-}  # fmt: skip
+}
 
 
 def random_bytes(dice: random.Random, seeds: list[bytes]) -> bytes:
@@ -303,6 +393,17 @@ def random_bytes(dice: random.Random, seeds: list[bytes]) -> bytes:
             data[min(at, len(data) - 1)] = dice.randrange(256)
         else:
             data[at:at] = dice.choice(
-                ("é", "\u202e", "\0", "\ufeff", "٣", "＝", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), '"', ";", "<")
+                (
+                    "é",
+                    "\u202e",
+                    "\0",
+                    "\ufeff",
+                    "٣",
+                    "＝",
+                    "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
+                    '"',
+                    ";",
+                    "<",
+                )
             ).encode()
     return bytes(data)

@@ -1,4 +1,6 @@
-"""Files somebody could send us to do harm, and files honest people send, both made here: (name, bytes, which door)."""
+"""Files somebody could send us to do harm, and files honest people send, both made here: (name,
+bytes, which door).
+"""
 
 import io
 import struct
@@ -14,17 +16,34 @@ def png(width: int, height: int, *, body: bytes = b"") -> bytes:
     """A PNG that says it has this size, whatever it holds."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     rows = body or zlib.compress(b"\0" * min(width * 3 + 1, 1_000_000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-def photo(kind: str = "JPEG", size: tuple[int, int] = (640, 480), mode: str = "RGB", **how) -> bytes:
-    out = io.BytesIO()
-    Image.new(mode, size, 120 if mode in ("L", "1", "P") else (200, 120, 40, 255)[: len(mode)] if mode != "CMYK" else (9, 9, 9, 0)).save(
-        out, kind, **how
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", rows)
+        + chunk(b"IEND", b"")
     )
+
+
+def photo(
+    kind: str = "JPEG", size: tuple[int, int] = (640, 480), mode: str = "RGB", **how
+) -> bytes:
+    out = io.BytesIO()
+    Image.new(
+        mode,
+        size,
+        (
+            120
+            if mode in ("L", "1", "P")
+            else (200, 120, 40, 255)[: len(mode)]
+            if mode != "CMYK"
+            else (9, 9, 9, 0)
+        ),
+    ).save(out, kind, **how)
     return out.getvalue()
 
 
@@ -38,7 +57,10 @@ def xlsx(*rows: tuple, **parts: bytes) -> bytes:
     if not parts:
         return out.getvalue()
     changed = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(out.getvalue())) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(out.getvalue())) as old,
+        zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for entry in old.infolist():
             if entry.filename not in parts:
                 new.writestr(entry, old.read(entry.filename))
@@ -49,7 +71,10 @@ def xlsx(*rows: tuple, **parts: bytes) -> bytes:
 
 HEAD = "ean;titre;argus\n"
 LINE = "5060327534393;A.O.T. 2;25,00\n"
-ENTITY = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;">]>'
+ENTITY = (
+    b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b'
+    b' "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;">]>'
+)
 OUTSIDE = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 
 
@@ -66,7 +91,10 @@ def pictures() -> Iterator[tuple[str, bytes]]:
             yield f"{kind} cut at {share} %", whole[: len(whole) * share // 100]
         yield f"{kind} of noise after its first bytes", whole[:12] + bytes(range(256)) * 40
     yield "SVG", b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
-    yield "SVG with an entity", OUTSIDE + b'<svg xmlns="http://www.w3.org/2000/svg"><text>&a;</text></svg>'
+    yield (
+        "SVG with an entity",
+        OUTSIDE + b'<svg xmlns="http://www.w3.org/2000/svg"><text>&a;</text></svg>',
+    )
     yield "HTML", b"<html><script>alert(1)</script></html>"
     yield "PDF", b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj"
     yield "ZIP", xlsx(("a",))
@@ -92,15 +120,42 @@ def tables() -> Iterator[tuple[str, bytes, str]]:
     """None of these gets a single line in; the last word is the name of the file."""
     yield (
         "spreadsheet bomb",
-        xlsx(("ean", "titre", "argus"), **{"xl/sharedStrings.xml": b"<sst><si><t>" + b"A" * 70_000_000 + b"</t></si></sst>"}),
+        xlsx(
+            ("ean", "titre", "argus"),
+            **{"xl/sharedStrings.xml": b"<sst><si><t>" + b"A" * 70_000_000 + b"</t></si></sst>"},
+        ),
         "liste.xlsx",
     )
-    yield "spreadsheet of 500 MB", xlsx(("ean",), **{f"xl/worksheets/sheet{n}.xml": b" " * 100_000_000 for n in range(2, 7)}), "liste.xlsx"
-    yield "spreadsheet with an entity", xlsx(("ean",), **{"xl/sharedStrings.xml": OUTSIDE + b"<sst><si><t>&a;</t></si></sst>"}), "liste.xlsx"
-    yield "spreadsheet with a thousand laughs", xlsx(("ean",), **{"xl/sharedStrings.xml": ENTITY + b"<sst><si><t>&c;</t></si></sst>"}), "liste.xlsx"
-    yield "spreadsheet without a sheet", xlsx(("ean",), **{"xl/workbook.xml": b"<workbook/>"}), "liste.xlsx"
-    yield "cut spreadsheet", xlsx(("ean", "titre", "argus"), (5060327534393, "A", 1))[:900], "liste.xlsx"
-    yield "spreadsheet called CSV", xlsx(("ean", "titre", "argus"), (5060327534393, "A", 1)), "liste.csv"
+    yield (
+        "spreadsheet of 500 MB",
+        xlsx(("ean",), **{f"xl/worksheets/sheet{n}.xml": b" " * 100_000_000 for n in range(2, 7)}),
+        "liste.xlsx",
+    )
+    yield (
+        "spreadsheet with an entity",
+        xlsx(("ean",), **{"xl/sharedStrings.xml": OUTSIDE + b"<sst><si><t>&a;</t></si></sst>"}),
+        "liste.xlsx",
+    )
+    yield (
+        "spreadsheet with a thousand laughs",
+        xlsx(("ean",), **{"xl/sharedStrings.xml": ENTITY + b"<sst><si><t>&c;</t></si></sst>"}),
+        "liste.xlsx",
+    )
+    yield (
+        "spreadsheet without a sheet",
+        xlsx(("ean",), **{"xl/workbook.xml": b"<workbook/>"}),
+        "liste.xlsx",
+    )
+    yield (
+        "cut spreadsheet",
+        xlsx(("ean", "titre", "argus"), (5060327534393, "A", 1))[:900],
+        "liste.xlsx",
+    )
+    yield (
+        "spreadsheet called CSV",
+        xlsx(("ean", "titre", "argus"), (5060327534393, "A", 1)),
+        "liste.csv",
+    )
     yield "CSV called spreadsheet", (HEAD + LINE).encode(), "liste.xlsx"
     yield "CSV called EXE", (HEAD + LINE).encode(), "liste.exe"
     yield "CSV called nothing", (HEAD + LINE).encode(), "liste"
@@ -112,7 +167,11 @@ def tables() -> Iterator[tuple[str, bytes, str]]:
     yield "old Excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 500, "liste.csv"
     yield "PDF", b"%PDF-1.4 ...", "liste.csv"
     yield "HTML", b"<table><tr><td>ean</td></tr></table>", "liste.csv"
-    yield "a line of 2 MB", (HEAD + "5060327534393;" + "A" * 2_000_000 + ";1\n").encode(), "liste.csv"
+    yield (
+        "a line of 2 MB",
+        (HEAD + "5060327534393;" + "A" * 2_000_000 + ";1\n").encode(),
+        "liste.csv",
+    )
     yield "an open quote to the end", (HEAD + '5060327534393;"A;1\n').encode(), "liste.csv"
     for words in (
         "3,7E+12",
@@ -127,8 +186,25 @@ def tables() -> Iterator[tuple[str, bytes, str]]:
         "5060327534393;x",
     ):
         yield f"EAN {words!r}", f"{HEAD}{words};Jeu;10\n".encode(), "liste.csv"
-    for words in ("-5", "1e3", "NaN", "inf", "12€50", "9999999999", "0x10", "1;2", "gratuit", "12 50", "1.2.3", "--1"):
-        yield f"price {words!r}", f"{HEAD}5060327534393;Jeu;{words.replace(';', ',,')}\n".encode(), "liste.csv"
+    for words in (
+        "-5",
+        "1e3",
+        "NaN",
+        "inf",
+        "12€50",
+        "9999999999",
+        "0x10",
+        "1;2",
+        "gratuit",
+        "12 50",
+        "1.2.3",
+        "--1",
+    ):
+        yield (
+            f"price {words!r}",
+            f"{HEAD}5060327534393;Jeu;{words.replace(';', ',,')}\n".encode(),
+            "liste.csv",
+        )
     for words in ("", "   ", "\u200b", "\u2800", "\0"):
         yield f"title {words!r}", f"{HEAD}5060327534393;{words};10\n".encode(), "liste.csv"
 
@@ -162,18 +238,59 @@ def good_tables() -> Iterator[tuple[str, bytes, str]]:
     for encoding in ("utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le"):
         yield f"in {encoding}", plain.encode(encoding), "liste.csv"
     for separator in (";", ",", "\t", "|"):
-        yield f"separated by {separator!r}", (HEAD + LINE).replace("25,00", "25.00").replace(";", separator).encode(), "liste.txt"
+        yield (
+            f"separated by {separator!r}",
+            (HEAD + LINE).replace("25,00", "25.00").replace(";", separator).encode(),
+            "liste.txt",
+        )
     for end in ("\n", "\r\n", "\n\n"):
         yield f"lines ended by {end!r}", plain.replace("\n", end).encode(), "liste.csv"
-    yield "columns in another order", b"argus;plateforme;ean;titre;couleur\n25;PC;5060327534393;Jeu;bleu\n", "liste.CSV"
-    yield "headings as people write them", "Code-barres;Désignation;Cote\n5060327534393;Jeu;25,00\n".encode(), "liste.csv"
+    yield (
+        "columns in another order",
+        b"argus;plateforme;ean;titre;couleur\n25;PC;5060327534393;Jeu;bleu\n",
+        "liste.CSV",
+    )
+    yield (
+        "headings as people write them",
+        "Code-barres;Désignation;Cote\n5060327534393;Jeu;25,00\n".encode(),
+        "liste.csv",
+    )
     yield "spaces in the barcode", b"ean;titre;argus\n5 060327 534393;Jeu;25\n", "liste.csv"
     yield "a float barcode", b"ean;titre;argus\n5060327534393.0;Jeu;25\n", "liste.csv"
-    yield "quotes and line breaks", b'ean;titre;argus\n5060327534393;"Le ""grand"" jeu;\nsuite";25\n', "liste.csv"
+    yield (
+        "quotes and line breaks",
+        b'ean;titre;argus\n5060327534393;"Le ""grand"" jeu;\nsuite";25\n',
+        "liste.csv",
+    )
     yield "a NUL byte", b"ean;titre;argus\n5060327534393;Je\0u;25\n", "liste.csv"
-    for words in ("1 234,56 €", "1\u202f234,56\u00a0€", "25", "25.5", "25,50 €", "€ 25,50", "0025,00", "+25"):
-        yield f"price {words!r}", f"ean;titre;argus\n5060327534393;Jeu;{words}\n".encode(), "liste.csv"
-    yield "a spreadsheet", xlsx(("ean", "titre", "argus"), (5060327534393, "Jeu", 25.5)), "liste.xlsx"
-    yield "a spreadsheet of texts", xlsx(("EAN", "Titre", "Argus"), ("5060327534393", "Jeu", "25,50")), "liste.XLSX"
+    for words in (
+        "1 234,56 €",
+        "1\u202f234,56\u00a0€",
+        "25",
+        "25.5",
+        "25,50 €",
+        "€ 25,50",
+        "0025,00",
+        "+25",
+    ):
+        yield (
+            f"price {words!r}",
+            f"ean;titre;argus\n5060327534393;Jeu;{words}\n".encode(),
+            "liste.csv",
+        )
+    yield (
+        "a spreadsheet",
+        xlsx(("ean", "titre", "argus"), (5060327534393, "Jeu", 25.5)),
+        "liste.xlsx",
+    )
+    yield (
+        "a spreadsheet of texts",
+        xlsx(("EAN", "Titre", "Argus"), ("5060327534393", "Jeu", "25,50")),
+        "liste.XLSX",
+    )
     yield "a title like a formula", b"ean;titre;argus\n5060327534393;=3 Le jeu;25\n", "liste.csv"
-    yield "a title of 300 letters", f"ean;titre;argus\n5060327534393;{'Très long ' * 30};25\n".encode(), "liste.csv"
+    yield (
+        "a title of 300 letters",
+        f"ean;titre;argus\n5060327534393;{'Très long ' * 30};25\n".encode(),
+        "liste.csv",
+    )

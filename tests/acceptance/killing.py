@@ -1,6 +1,8 @@
-"""Kill -9 before the k-th statement, commit or outside call, in a forked child; then look at what is left.
+"""Kill -9 before the k-th statement, commit or outside call, in a forked child; then look at what
+is left.
 
-The child inherits the program loaded and nothing of its connections: a point costs a tenth of a second, so every point can be swept.
+The child inherits the program loaded and nothing of its connections: a point costs a tenth of a
+second, so every point can be swept.
 """
 
 import os
@@ -11,7 +13,17 @@ from collections.abc import Callable
 
 from sqlalchemy import event, func, select
 
-from models import Counter, Event, Message, Offer, OfferState, Outbox, Product, ProductState, Variant
+from models import (
+    Counter,
+    Event,
+    Message,
+    Offer,
+    OfferState,
+    Outbox,
+    Product,
+    ProductState,
+    Variant,
+)
 from services import limits
 from services.finance import books
 from services.unit import db
@@ -21,7 +33,9 @@ def _nothing(*_args: object) -> None:
     pass
 
 
-step: Callable[..., None] = _nothing  # what a fake partner calls before and after it acts; the child replaces it
+step: Callable[..., None] = (
+    _nothing  # what a fake partner calls before and after it acts; the child replaces it
+)
 
 
 def killed(point: int, work: Callable[[], None]) -> bool:
@@ -53,7 +67,8 @@ def _live_and_die(point: int, work: Callable[[], None]) -> None:
     try:
         step = count
         if isinstance(limits.store, limits.SqliteStore):
-            limits.store._local.__dict__.clear()  # a connection of SQLite is not carried across a fork
+            # a connection of SQLite is not carried across a fork
+            limits.store._local.__dict__.clear()
         event.listen(db.engine, "before_cursor_execute", count)
         event.listen(db.engine, "commit", count)
         work()
@@ -66,14 +81,18 @@ def _live_and_die(point: int, work: Callable[[], None]) -> None:
 
 
 def invariants() -> None:
-    """Everything that must hold whatever died: sums, numbers, histories, chains, letters (I1–I10)."""
+    """Everything that must hold whatever died: sums, numbers, histories, chains, letters
+    (I1–I10).
+    """
     db.session.rollback()
     db.session.expire_all()
     assert books.check() == []
     numbers = sorted(n for n in db.session.scalars(select(Offer.number)) if n)
     last = db.session.scalar(select(Counter.value).where(Counter.name == "CDE")) or 0
     assert numbers == [f"CDE{n:09d}" for n in range(1, last + 1)]
-    for id, state in db.session.execute(select(Offer.id, Offer.status).where(Offer.status != OfferState.draft)):
+    for id, state in db.session.execute(
+        select(Offer.id, Offer.status).where(Offer.status != OfferState.draft)
+    ):
         said = db.session.scalars(
             select(Event.to_state)
             .where(Event.subject == "offer", Event.subject_id == id, Event.to_state.is_not(None))
@@ -82,7 +101,11 @@ def invariants() -> None:
         ).first()
         assert said == state
     letters = select(func.count(Outbox.id)).where(Outbox.kind == "message")
-    assert (db.session.scalar(select(func.sum(Message.sends))) or 0) == (db.session.scalar(letters) or 0)
-    bare = select(func.count(Product.id)).where(Product.status != ProductState.merged, Product.id.not_in(select(Variant.product_id)))
+    assert (db.session.scalar(select(func.sum(Message.sends))) or 0) == (
+        db.session.scalar(letters) or 0
+    )
+    bare = select(func.count(Product.id)).where(
+        Product.status != ProductState.merged, Product.id.not_in(select(Variant.product_id))
+    )
     assert db.session.scalar(bare) == 0  # a sheet without a barcode is half of a file
     db.session.rollback()

@@ -1,4 +1,5 @@
-"""The product as it runs in a shop: web processes, workers, partners on loopback behind a line that fails, and people who use it over HTTP.
+"""The product as it runs in a shop: web processes, workers, partners on loopback behind a line that
+fails, and people who use it over HTTP.
 
 Partners note every effect in a memory of their own, outside the product: it cannot grade itself.
 """
@@ -35,7 +36,9 @@ BIN = Path(sys.executable).parent
 
 
 class Line:
-    """A TCP line to a partner that is slow, resets, goes dead for a while, or is cut once the request was said."""
+    """A TCP line to a partner that is slow, resets, goes dead for a while, or is cut once the
+    request was said.
+    """
 
     FAULTS = ("slow", "reset", "cut after the request", "dead", "half closed")
 
@@ -71,7 +74,9 @@ class Line:
             if fault == "slow":
                 await asyncio.sleep(self._dice.uniform(0.2, 1.0))
             there_reader, there = await asyncio.open_connection("127.0.0.1", self._to)
-            there_to_here = asyncio.create_task(self._pump(there_reader, writer, hold=fault in ("cut after the request", "dead")))
+            there_to_here = asyncio.create_task(
+                self._pump(there_reader, writer, hold=fault in ("cut after the request", "dead"))
+            )
             await self._pump(reader, there, closes=fault == "half closed")
             if fault == "cut after the request":  # the partner heard it all; we never hear him
                 await asyncio.sleep(0.3)
@@ -85,7 +90,14 @@ class Line:
         finally:
             writer.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, hold: bool = False, closes: bool = False) -> None:
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        hold: bool = False,
+        closes: bool = False,
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 if not hold:
@@ -96,9 +108,13 @@ class Line:
 
 
 class Stack:
-    """`web` gunicorn masters, `workers` consumers, and the partners; started, killed, and stopped gracefully."""
+    """`web` gunicorn masters, `workers` consumers, and the partners; started, killed, and stopped
+    gracefully.
+    """
 
-    def __init__(self, machine, *, web: int = 2, workers: int = 2, faults: float = 0.0, seed: int = 1702) -> None:
+    def __init__(
+        self, machine, *, web: int = 2, workers: int = 2, faults: float = 0.0, seed: int = 1702
+    ) -> None:
         self.machine, self.dice = machine, random.Random(seed)
         self._web, self._workers = web, workers
         inbox_simulator.MOST_KEPT = 200_000
@@ -108,11 +124,16 @@ class Stack:
         self.lines = [Line(port, self.dice, faults) for port in (smtp, texts, carrier)]
         self.ports = [free_port() for _n in range(web)]
         self.env = {
-            **os.environ, "COMPTOIR_DATA_DIR": str(machine.data_dir), "COMPTOIR_DATABASE_URL": machine.database_url, "COMPTOIR_REDIS_URL": machine.redis_url,
-            "COMPTOIR_SECRET_KEY": machine.secret_key, "COMPTOIR_SMTP_URL": f"smtp://127.0.0.1:{self.lines[0].port}",
-            "COMPTOIR_SMS_URL": f"http://127.0.0.1:{self.lines[1].port}/sms", "COMPTOIR_MONDIAL_RELAY_URL": f"http://127.0.0.1:{self.lines[2].port}",
+            **os.environ,
+            "COMPTOIR_DATA_DIR": str(machine.data_dir),
+            "COMPTOIR_DATABASE_URL": machine.database_url,
+            "COMPTOIR_REDIS_URL": machine.redis_url,
+            "COMPTOIR_SECRET_KEY": machine.secret_key,
+            "COMPTOIR_SMTP_URL": f"smtp://127.0.0.1:{self.lines[0].port}",
+            "COMPTOIR_SMS_URL": f"http://127.0.0.1:{self.lines[1].port}/sms",
+            "COMPTOIR_MONDIAL_RELAY_URL": f"http://127.0.0.1:{self.lines[2].port}",
             "COMPTOIR_LOG_FILE": str(machine.data_dir / "log" / "stack.jsonl"),
-        }  # fmt: skip
+        }
         self.masters: list[subprocess.Popen] = []
         self.consumers: list[subprocess.Popen] = []
         self.kills = 0
@@ -127,23 +148,57 @@ class Stack:
 
     def _serve(self, port: int) -> subprocess.Popen:
         return subprocess.Popen(
-            [BIN / "gunicorn", "-w", str(self._processes), "--threads", str(self._threads), "-b", f"127.0.0.1:{port}", "--log-level", "critical", "app:create_app()"],
-            cwd=ROOT, env={**self.env, "COMPTOIR_BASE_URL": f"http://127.0.0.1:{port}"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [
+                BIN / "gunicorn",
+                "-w",
+                str(self._processes),
+                "--threads",
+                str(self._threads),
+                "-b",
+                f"127.0.0.1:{port}",
+                "--log-level",
+                "critical",
+                "app:create_app()",
+            ],
+            cwd=ROOT,
+            env={**self.env, "COMPTOIR_BASE_URL": f"http://127.0.0.1:{port}"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def _consume(self, number: int) -> subprocess.Popen:
         more = [] if number == 0 else ["-n"]  # one consumer rings the clock
         return subprocess.Popen(
-            [BIN / "huey_consumer", "tasks.huey", "-w", "2", "-k", "thread", "-t", "5", "-f", "-q", *more], cwd=ROOT, env=self.env,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [
+                BIN / "huey_consumer",
+                "tasks.huey",
+                "-w",
+                "2",
+                "-k",
+                "thread",
+                "-t",
+                "5",
+                "-f",
+                "-q",
+                *more,
+            ],
+            cwd=ROOT,
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     @staticmethod
     def wait_for(port: int, seconds: int = 60) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
-                if requests.get(f"http://127.0.0.1:{port}/api/v1/health", timeout=3).status_code == 200:
+                if (
+                    requests.get(f"http://127.0.0.1:{port}/api/v1/health", timeout=3).status_code
+                    == 200
+                ):
                     return
             except requests.RequestException:
                 pass
@@ -151,7 +206,9 @@ class Stack:
         raise AssertionError("the web server did not start")
 
     def kill_one(self) -> str:
-        """Kill -9 a web process, a whole web server, or a worker, and start it again as a supervisor would."""
+        """Kill -9 a web process, a whole web server, or a worker, and start it again as a
+        supervisor would.
+        """
         self.kills += 1
         if self.dice.random() < 0.5:
             at = self.dice.randrange(len(self.masters))
@@ -178,9 +235,14 @@ class Stack:
         self.masters, self.consumers = [], []
 
     def another_worker_comes(self) -> None:
-        """After the others are gone: here, with the real adapters, when every lease has run out. In an application context."""
+        """After the others are gone: here, with the real adapters, when every lease has run out. In
+        an application context.
+        """
         kept = (live.mail, live.sms, live.carrier)
-        live.mail, live.sms = SmtpMail(self.env["COMPTOIR_SMTP_URL"]), HttpSms(self.env["COMPTOIR_SMS_URL"])
+        live.mail, live.sms = (
+            SmtpMail(self.env["COMPTOIR_SMTP_URL"]),
+            HttpSms(self.env["COMPTOIR_SMS_URL"]),
+        )
         live.carrier = MondialRelay(self.env["COMPTOIR_MONDIAL_RELAY_URL"])
         try:
             for hours in (1, 3, 6):
@@ -200,7 +262,9 @@ class Stack:
 
 
 class Person:
-    """Somebody with a browser: his cookies, the tokens of the forms he sees, and the habit of trying again what did not answer."""
+    """Somebody with a browser: his cookies, the tokens of the forms he sees, and the habit of
+    trying again what did not answer.
+    """
 
     def __init__(self, stack: Stack, cookies: dict[str, str]) -> None:
         self.stack, self.session = stack, requests.Session()
@@ -215,13 +279,24 @@ class Person:
         return self._until(lambda base: self.session.get(base + path, timeout=20), most).text
 
     def send(self, page: str, path: str, most: int = 60, **data: object) -> requests.Response:
-        """Send a form of a page seen before, with its tokens; again and again until somebody answers. The same form is the same act."""
+        """Send a form of a page seen before, with its tokens; again and again until somebody
+        answers. The same form is the same act.
+        """
         token = re.search(r'name="csrf_token" value="([^"]+)"|name="csrf" content="([^"]+)"', page)
         form = {"csrf_token": (token[1] or token[2]) if token else "", **data}
-        if "form_token" not in form and (found := re.search(r'name="form_token" value="([^"]+)"', page)):
+        if "form_token" not in form and (
+            found := re.search(r'name="form_token" value="([^"]+)"', page)
+        ):
             form["form_token"] = found[1]
         return self._until(
-            lambda base: self.session.post(base + path, data=form, timeout=20, allow_redirects=False, headers={"Referer": base + "/"}), most
+            lambda base: self.session.post(
+                base + path,
+                data=form,
+                timeout=20,
+                allow_redirects=False,
+                headers={"Referer": base + "/"},
+            ),
+            most,
         )
 
     def _until(self, ask, most: int) -> requests.Response:

@@ -1,4 +1,6 @@
-"""S1: what money promises, whatever the numbers: shares that add up, halves that go up, texts that read back, entries that sum to zero."""
+"""S1: what money promises, whatever the numbers: shares that add up, halves that go up, texts that
+read back, entries that sum to zero.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,7 +22,9 @@ from tests.acceptance.sizes import size
 
 EXAMPLES = size(200, 25_000)
 seen = 0
-quick = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+quick = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 amounts = st.integers(0, money.MOST_CENTS)
 rates = st.integers(0, 20_000)
 
@@ -47,7 +51,11 @@ def test_a_share_is_the_exact_one_rounded_half_up(cents, rate):
 def test_a_step_is_the_nearest_multiple_half_up(cents, step):
     tick()
     found = money.to_step(cents, step)
-    assert found % step == 0 and abs(found - cents) * 2 <= step and (abs(found - cents) * 2 < step or found > cents)
+    assert (
+        found % step == 0
+        and abs(found - cents) * 2 <= step
+        and (abs(found - cents) * 2 < step or found > cents)
+    )
 
 
 @quick
@@ -66,7 +74,11 @@ def test_words_are_an_amount_or_refused_and_nothing_else(words):
         cents = money.parse(words)
     except ValueError:
         return
-    assert isinstance(cents, int) and abs(cents) <= money.MOST_CENTS and any(c.isdigit() for c in words)
+    assert (
+        isinstance(cents, int)
+        and abs(cents) <= money.MOST_CENTS
+        and any(c.isdigit() for c in words)
+    )
 
 
 @quick
@@ -78,12 +90,28 @@ def test_a_percentage_says_its_basis_points(basis_points):
 
 
 @quick
-@given(amounts, rates, st.one_of(st.none(), st.integers(1, 500)), st.one_of(st.none(), amounts), st.one_of(st.none(), amounts))
-def test_a_price_stays_between_its_floor_and_its_ceiling_and_never_passes_below_zero(argus, rate, step, low, high):
+@given(
+    amounts,
+    rates,
+    st.one_of(st.none(), st.integers(1, 500)),
+    st.one_of(st.none(), amounts),
+    st.one_of(st.none(), amounts),
+)
+def test_a_price_stays_between_its_floor_and_its_ceiling_and_never_passes_below_zero(
+    argus, rate, step, low, high
+):
     tick()
     if low is not None and high is not None and low > high:
         low, high = high, low
-    rule = Rule(1, "règle", RuleEffect.percentage, rate_bp=rate, step_cents=step, floor_cents=low, ceiling_cents=high)
+    rule = Rule(
+        1,
+        "règle",
+        RuleEffect.percentage,
+        rate_bp=rate,
+        step_cents=step,
+        floor_cents=low,
+        ceiling_cents=high,
+    )
     price = pricing.decide([rule], Case(1, "x", argus)).price_cents
     assert price is None or price > 0
     if price is not None and high is not None:
@@ -100,7 +128,13 @@ def test_words_for_a_bank_are_always_in_its_alphabet(words, most):
     tick()
     cleaned = sepa.clean(words, most)
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-?:().,'+ ")
-    assert len(cleaned) <= most and set(cleaned) <= allowed and "//" not in cleaned and not cleaned.startswith("/") and not cleaned.endswith("/")
+    assert (
+        len(cleaned) <= most
+        and set(cleaned) <= allowed
+        and "//" not in cleaned
+        and not cleaned.startswith("/")
+        and not cleaned.endswith("/")
+    )
 
 
 @quick
@@ -109,21 +143,28 @@ def test_a_transfer_is_executed_on_a_day_the_banks_are_open(day):
     tick()
     found = sepa.banking_day(day)
     assert (
-        found.weekday() < 5 and timedelta(0) <= found - day <= timedelta(5) and (found.month, found.day) not in {(1, 1), (5, 1), (12, 25), (12, 26)}
+        found.weekday() < 5
+        and timedelta(0) <= found - day <= timedelta(5)
+        and (found.month, found.day) not in {(1, 1), (5, 1), (12, 25), (12, 26)}
     )
 
 
 @quick
-@given(st.datetimes(datetime(2026, 1, 1), datetime(2040, 1, 1)), st.integers(0, 400))  # noqa: DTZ001  (hypothesis wants naive bounds; the zone is put on in the test)
+# hypothesis wants naive bounds; the zone is put on in the test
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2040, 1, 1)), st.integers(0, 400))  # noqa: DTZ001
 def test_a_deadline_is_the_last_second_of_its_day_in_paris(moment, days):
     tick()
     start = moment.replace(tzinfo=UTC)
     end = clock.paris(clock.days_later(days, start))
-    assert (end.hour, end.minute, end.second) == (23, 59, 59) and end.date() == clock.paris(start).date() + timedelta(days=days)
+    assert (end.hour, end.minute, end.second) == (23, 59, 59) and end.date() == clock.paris(
+        start
+    ).date() + timedelta(days=days)
 
 
 def test_a_transaction_sums_to_zero_or_is_not_written(app, figure):
-    """The only writer refuses sides that do not balance; a thousand random ones leave a ledger that does."""
+    """The only writer refuses sides that do not balance; a thousand random ones leave a ledger that
+    does.
+    """
     import random
 
     dice = random.Random(1702)
@@ -133,7 +174,10 @@ def test_a_transaction_sums_to_zero_or_is_not_written(app, figure):
         cents = [dice.randint(-100_000, 100_000) or 1 for _side in range(dice.randint(1, 5))]
         balanced = dice.random() < 0.7
         last = -sum(cents) if balanced else -sum(cents) + dice.choice((-1, 1))
-        sides = [Side(dice.choice(list(AccountKind)), c, customer if dice.random() < 0.5 else 0) for c in (*cents, last)]
+        sides = [
+            Side(dice.choice(list(AccountKind)), c, customer if dice.random() < 0.5 else 0)
+            for c in (*cents, last)
+        ]
         if all(side.cents == 0 for side in sides):
             continue
         try:
@@ -143,7 +187,10 @@ def test_a_transaction_sums_to_zero_or_is_not_written(app, figure):
             assert balanced
         except ValueError:
             assert not balanced
-    assert ledger.unbalanced() == [] and db.session.scalar(db.select(db.func.count(LedgerTransaction.id))) == written
+    assert (
+        ledger.unbalanced() == []
+        and db.session.scalar(db.select(db.func.count(LedgerTransaction.id))) == written
+    )
     figure("ledger transactions", written, at_least=1_000)
 
 

@@ -1,5 +1,8 @@
-"""S2: the life of sales in any order. A machine plays verbs at random beside a small picture of the shop kept in plain Python;
-after each one the shop and the picture must say the same, and everything that must agree agrees (I1–I9)."""
+"""S2: the life of sales in any order. A machine plays verbs at random beside a small picture of the
+shop kept in plain Python;
+after each one the shop and the picture must say the same, and everything that must agree agrees
+(I1–I9).
+"""
 
 import os
 from dataclasses import dataclass, field
@@ -7,7 +10,14 @@ from datetime import timedelta
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import func, select
 
 from models import (
@@ -96,7 +106,11 @@ class Shop(RuleBasedStateMachine):
     # ── helpers: a sale in some states, or nothing to do ──
 
     def pick(self, pick: int, *states: str, payment: str = "") -> Sale | None:
-        fitting = [s for s in self.picture.sales if s.state in states and (not payment or s.payment == payment)]
+        fitting = [
+            s
+            for s in self.picture.sales
+            if s.state in states and (not payment or s.payment == payment)
+        ]
         return fitting[pick % len(fitting)] if fitting else None
 
     def counted(self):
@@ -118,7 +132,10 @@ class Shop(RuleBasedStateMachine):
     @staticmethod
     def fingerprint():
         db.session.rollback()
-        found = [db.session.execute(select(m.id, m.status).order_by(m.id)).all() for m in (Offer, OfferLine, Item, SellerPayment)]
+        found = [
+            db.session.execute(select(m.id, m.status).order_by(m.id)).all()
+            for m in (Offer, OfferLine, Item, SellerPayment)
+        ]
         db.session.rollback()
         return found
 
@@ -148,16 +165,23 @@ class Shop(RuleBasedStateMachine):
             self.picture.sales.append(Sale(cart.id, seller, "to_check", articles))
 
     @precondition(lambda self: self.picture.sales)
-    @rule(pick=st.integers(0, 9), verb=st.sampled_from(["accept", "accept", "accept", "counter", "refuse"]))
+    @rule(
+        pick=st.integers(0, 9),
+        verb=st.sampled_from(["accept", "accept", "accept", "counter", "refuse"]),
+    )
     def decide(self, pick, verb):
         self.counted()
         sale = self.pick(pick, "to_check")
         if sale is None:
             other = self.picture.sales[pick % len(self.picture.sales)]
-            if other.state == "second_chance":  # it may still be refused, never accepted over the seller's head
+            if (
+                other.state == "second_chance"
+            ):  # it may still be refused, never accepted over the seller's head
                 self.refused(lambda: offers.accept(db.session.get_one(Offer, other.id), by=MARC))
             else:
-                self.refused(lambda: offers.refuse(db.session.get_one(Offer, other.id), "non", by=MARC))
+                self.refused(
+                    lambda: offers.refuse(db.session.get_one(Offer, other.id), "non", by=MARC)
+                )
             return
         with unit_of_work() as session:
             offer = session.get_one(Offer, sale.id)
@@ -165,7 +189,9 @@ class Shop(RuleBasedStateMachine):
                 offers.accept(offer, by=MARC)
                 sale.state = "accepted"
             elif verb == "counter":
-                offers.counter(offer, {a.id: a.price - 100 for a in sale.articles}, "Boîtes abîmées.", by=MARC)
+                offers.counter(
+                    offer, {a.id: a.price - 100 for a in sale.articles}, "Boîtes abîmées.", by=MARC
+                )
                 sale.state = "second_chance"
             else:
                 offers.refuse(offer, "Trop de stock.", by=MARC)
@@ -181,7 +207,10 @@ class Shop(RuleBasedStateMachine):
         if late:
             with clock.at(clock.now() + timedelta(days=9)):
                 self.refused(
-                    lambda: offers.agree(db.session.get_one(Offer, sale.id), by=customers.actor(db.session.get_one(Offer, sale.id).customer))
+                    lambda: offers.agree(
+                        db.session.get_one(Offer, sale.id),
+                        by=customers.actor(db.session.get_one(Offer, sale.id).customer),
+                    )
                 )
                 with unit_of_work() as session:
                     offers.lapse(session.get_one(Offer, sale.id))
@@ -209,7 +238,9 @@ class Shop(RuleBasedStateMachine):
             offers.abandon(session.get_one(Offer, sale.id), by=MARC)
         sale.state = "abandoned"
 
-    @precondition(lambda self: any(s.state in ("accepted", "abandoned") for s in self.picture.sales))
+    @precondition(
+        lambda self: any(s.state in ("accepted", "abandoned") for s in self.picture.sales)
+    )
     @rule(pick=st.integers(0, 9))
     def open_parcel(self, pick):
         self.counted()
@@ -224,11 +255,20 @@ class Shop(RuleBasedStateMachine):
                 article.state = "received"
 
     def article(self, pick, state):
-        fitting = [(s, a) for s in self.picture.sales if s.state == "accepted" for a in s.articles if a.state == state]
+        fitting = [
+            (s, a)
+            for s in self.picture.sales
+            if s.state == "accepted"
+            for a in s.articles
+            if a.state == state
+        ]
         return fitting[pick % len(fitting)] if fitting else (None, None)
 
     @precondition(lambda self: self.article(0, "received")[1])
-    @rule(pick=st.integers(0, 99), verb=st.sampled_from(["send", "send", "send", "counter", "refuse", "miss"]))
+    @rule(
+        pick=st.integers(0, 99),
+        verb=st.sampled_from(["send", "send", "send", "counter", "refuse", "miss"]),
+    )
     def control(self, pick, verb):
         self.counted()
         _sale, article = self.article(pick, "received")
@@ -243,7 +283,9 @@ class Shop(RuleBasedStateMachine):
             elif verb == "counter":
                 if not line.photos:
                     reception.photograph(line, f"p{article.id}-{steps}.jpg", by=MARC)
-                reception.counter(line, factories.GRADES, "", article.price - 50, "Notice déchirée.", by=MARC)
+                reception.counter(
+                    line, factories.GRADES, "", article.price - 50, "Notice déchirée.", by=MARC
+                )
                 article.state = "countered"
             elif verb == "refuse":
                 reception.refuse(line, {}, "", "Disque rayé.", by=MARC)
@@ -261,7 +303,9 @@ class Shop(RuleBasedStateMachine):
         if article is None:
             return
         db.session.rollback()
-        item = db.session.scalar(select(Item).where(Item.offer_line_id == article.id, Item.status != ItemState.returned))
+        item = db.session.scalar(
+            select(Item).where(Item.offer_line_id == article.id, Item.status != ItemState.returned)
+        )
         if item.status is not ItemState.in_stock:
             self.refused(lambda: reception.undo(db.session.get_one(OfferLine, article.id), by=MARC))
             return
@@ -271,12 +315,21 @@ class Shop(RuleBasedStateMachine):
         self.picture.stock -= 1
 
     @precondition(
-        lambda self: any(s.state == "accepted" and all(a.state not in ("expected", "received") for a in s.articles) for s in self.picture.sales)
+        lambda self: any(
+            s.state == "accepted"
+            and all(a.state not in ("expected", "received") for a in s.articles)
+            for s in self.picture.sales
+        )
     )
     @rule(pick=st.integers(0, 9))
     def end(self, pick):
         self.counted()
-        ready = [s for s in self.picture.sales if s.state == "accepted" and all(a.state not in ("expected", "received") for a in s.articles)]
+        ready = [
+            s
+            for s in self.picture.sales
+            if s.state == "accepted"
+            and all(a.state not in ("expected", "received") for a in s.articles)
+        ]
         if not ready:
             return
         sale = ready[pick % len(ready)]
@@ -297,7 +350,8 @@ class Shop(RuleBasedStateMachine):
             given = sale.accepted() + store_credit.bonus_of(sale.accepted())
             self.picture.credit[sale.seller] = self.picture.credit.get(sale.seller, 0) + given
         else:
-            # One who left while his sale was abandoned, and whose parcel came all the same, has no account to give an IBAN with.
+            # One who left while his sale was abandoned, and whose parcel came all the same, has no
+            # account to give an IBAN with.
             sale.payment = "to_pay" if self.picture.sellers.get(sale.seller) else "awaiting_iban"
 
     @precondition(lambda self: any(s.payment == "held" for s in self.picture.sales))
@@ -334,7 +388,9 @@ class Shop(RuleBasedStateMachine):
         seller = without[pick % len(without)]
         with unit_of_work() as session:
             person = session.get_one(Customer, seller)
-            bank_details.give(person, factories.IBANS[1], "Camille Aubry", site=factories.the_site())
+            bank_details.give(
+                person, factories.IBANS[1], "Camille Aubry", site=factories.the_site()
+            )
             seller_payments.iban_given(person)
         self.picture.sellers[seller] = True
         for sale in self.picture.sales:
@@ -343,7 +399,9 @@ class Shop(RuleBasedStateMachine):
 
     @precondition(
         lambda self: any(
-            s.state in ("to_check", "accepted", "received") and s.payment in ("", "held", "awaiting_iban", "to_pay") for s in self.picture.sales
+            s.state in ("to_check", "accepted", "received")
+            and s.payment in ("", "held", "awaiting_iban", "to_pay")
+            for s in self.picture.sales
         )
     )
     @rule(pick=st.integers(0, 9), means=st.sampled_from(["transfer", "store_credit"]))
@@ -365,32 +423,46 @@ class Shop(RuleBasedStateMachine):
         self.counted()
         ready = [s for s in self.picture.sales if s.payment == "to_pay"]
         if not ready:
-            self.refused(lambda: transfers.validate(factories.the_vendor(), "PAIEMENT", transfers.totals(1), by=LEA))
+            self.refused(
+                lambda: transfers.validate(
+                    factories.the_vendor(), "PAIEMENT", transfers.totals(1), by=LEA
+                )
+            )
             return
-        self.refused(lambda: transfers.validate(factories.the_vendor(), "PAIEMENT", (len(ready), 1), by=LEA))
+        self.refused(
+            lambda: transfers.validate(factories.the_vendor(), "PAIEMENT", (len(ready), 1), by=LEA)
+        )
         with unit_of_work():
             assert transfers.totals(1) == (len(ready), sum(s.accepted() for s in ready))
-            batch = transfers.validate(factories.the_vendor(), "PAIEMENT", transfers.totals(1), by=LEA)
+            batch = transfers.validate(
+                factories.the_vendor(), "PAIEMENT", transfers.totals(1), by=LEA
+            )
             key = f"transfer_file:{batch.id}"
         outbox.work_now(key)
         for sale in ready:
             sale.payment = "in_file"
 
     @precondition(lambda self: any(s.payment == "in_file" for s in self.picture.sales))
-    @rule(pick=st.integers(0, 9), outcome=st.sampled_from(["executed", "executed", "closed account"]))
+    @rule(
+        pick=st.integers(0, 9), outcome=st.sampled_from(["executed", "executed", "closed account"])
+    )
     def the_bank_answers(self, pick, outcome):
         self.counted()
         sale = self.pick(pick, "received", payment="in_file")
         if sale is None:
             return
         db.session.rollback()
-        payment = db.session.scalars(select(SellerPayment).where(SellerPayment.offer_id == sale.id)).one()
+        payment = db.session.scalars(
+            select(SellerPayment).where(SellerPayment.offer_id == sale.id)
+        ).one()
         line = payment.batch_lines[-1]
         word = "ACSC" if outcome == "executed" else "RJCT:AC04"
         data = said(line.batch, **{line.end_to_end.replace("-", "_"): word})
         with unit_of_work():
             transfers.read_answer(data, "reponse.xml", by=LEA)
-        self.refused(lambda: transfers.read_answer(data, "encore.xml", by=LEA))  # the same answer counts once
+        self.refused(
+            lambda: transfers.read_answer(data, "encore.xml", by=LEA)
+        )  # the same answer counts once
         if outcome == "executed":
             sale.payment, sale.state = "paid", "settled"
         else:
@@ -405,7 +477,9 @@ class Shop(RuleBasedStateMachine):
     def sell_item(self, pick):
         self.counted()
         db.session.rollback()
-        ids = db.session.scalars(select(Item.id).where(Item.status == ItemState.in_stock).order_by(Item.id)).all()
+        ids = db.session.scalars(
+            select(Item.id).where(Item.status == ItemState.in_stock).order_by(Item.id)
+        ).all()
         if not ids:
             return
         id = ids[pick % len(ids)]
@@ -420,7 +494,9 @@ class Shop(RuleBasedStateMachine):
     def give_back_item(self, pick):
         self.counted()
         db.session.rollback()
-        ids = db.session.scalars(select(Item.id).where(Item.status == ItemState.sold).order_by(Item.id)).all()
+        ids = db.session.scalars(
+            select(Item.id).where(Item.status == ItemState.sold).order_by(Item.id)
+        ).all()
         if not ids:
             return
         with unit_of_work() as session:
@@ -434,7 +510,10 @@ class Shop(RuleBasedStateMachine):
         """A seller erases his account: refused while something is under way or in credit."""
         self.counted()
         seller = list(self.picture.sellers)[pick % len(self.picture.sellers)]
-        busy = any(s.seller == seller and s.state in ("to_check", "second_chance", "accepted", "received") for s in self.picture.sales)
+        busy = any(
+            s.seller == seller and s.state in ("to_check", "second_chance", "accepted", "received")
+            for s in self.picture.sales
+        )
         if busy or self.picture.credit.get(seller) or len(self.picture.sellers) == 1:
             if busy or self.picture.credit.get(seller):
                 self.refused(lambda: customers.erase(db.session.get_one(Customer, seller)))
@@ -457,9 +536,18 @@ class Shop(RuleBasedStateMachine):
     def they_agree(self):
         db.session.rollback()
         db.session.expire_all()
-        states = {id: state.value for id, state in db.session.execute(select(Offer.id, Offer.status))}
-        assert {s.id: states[s.id] for s in self.picture.sales} == {s.id: s.state for s in self.picture.sales}
-        lines = {id: (state.value, paid or 0) for id, state, paid in db.session.execute(select(OfferLine.id, OfferLine.status, OfferLine.paid_cents))}
+        states = {
+            id: state.value for id, state in db.session.execute(select(Offer.id, Offer.status))
+        }
+        assert {s.id: states[s.id] for s in self.picture.sales} == {
+            s.id: s.state for s in self.picture.sales
+        }
+        lines = {
+            id: (state.value, paid or 0)
+            for id, state, paid in db.session.execute(
+                select(OfferLine.id, OfferLine.status, OfferLine.paid_cents)
+            )
+        }
         for sale in self.picture.sales:
             if sale.state in ("to_check", "second_chance", "refused", "declined", "abandoned"):
                 continue
@@ -467,14 +555,27 @@ class Shop(RuleBasedStateMachine):
                 assert lines[article.id] == (article.state, article.paid), (sale.id, article)
         paid = {
             o: (state.value, cents)
-            for o, state, cents in db.session.execute(select(SellerPayment.offer_id, SellerPayment.status, SellerPayment.amount_cents))
+            for o, state, cents in db.session.execute(
+                select(SellerPayment.offer_id, SellerPayment.status, SellerPayment.amount_cents)
+            )
         }
-        assert {o: p[0] for o, p in paid.items()} == {s.id: s.payment for s in self.picture.sales if s.payment}
+        assert {o: p[0] for o, p in paid.items()} == {
+            s.id: s.payment for s in self.picture.sales if s.payment
+        }
         assert all(paid[s.id][1] == s.accepted() for s in self.picture.sales if s.payment)
-        stock = db.session.scalar(select(func.count(Item.id)).where(Item.status == ItemState.in_stock))
-        assert (stock, db.session.scalar(select(func.count(Item.id)).where(Item.status == ItemState.sold))) == (self.picture.stock, self.picture.sold)
+        stock = db.session.scalar(
+            select(func.count(Item.id)).where(Item.status == ItemState.in_stock)
+        )
+        assert (
+            stock,
+            db.session.scalar(select(func.count(Item.id)).where(Item.status == ItemState.sold)),
+        ) == (self.picture.stock, self.picture.sold)
         for seller in {s.seller for s in self.picture.sales}:
-            owed = sum(s.accepted() for s in self.picture.sales if s.seller == seller and s.payment in ("held", "awaiting_iban", "to_pay"))
+            owed = sum(
+                s.accepted()
+                for s in self.picture.sales
+                if s.seller == seller and s.payment in ("held", "awaiting_iban", "to_pay")
+            )
             assert ledger.owed(1, seller) == owed
             assert store_credit.balance(1, seller) == self.picture.credit.get(seller, 0)
         if steps % size(10, 1) == 0:
@@ -490,8 +591,13 @@ def test_sales_lived_in_any_order_agree_with_their_picture(fresh_database, figur
     FRESH, steps = fresh_database, 0
     seed = os.environ.get("COMPTOIR_SEED")
     examples = settings(
-        max_examples=size(6, 260), stateful_step_count=size(25, 50), deadline=None, derandomize=not seed, database=None,
-        suppress_health_check=list(HealthCheck), print_blob=LONG,
-    )  # fmt: skip
+        max_examples=size(6, 260),
+        stateful_step_count=size(25, 50),
+        deadline=None,
+        derandomize=not seed,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=LONG,
+    )
     run_state_machine_as_test(Shop, settings=examples)
     figure("transitions", steps, at_least=10_000)

@@ -1,4 +1,6 @@
-"""S3: each flow killed before every statement, every commit and every outside call; what is left is all or nothing, and goes on."""
+"""S3: each flow killed before every statement, every commit and every outside call; what is left is
+all or nothing, and goes on.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -46,7 +48,17 @@ from services import clock, keys, outbox, sealing
 from services.buyback import offers, parcels, reception
 from services.payments import bank_details, seller_payments, transfers
 from services.people import customers, second_factor, staff
-from services.stock import catalogue, inventories, items, levels, listings, referencer, runs, search, tills
+from services.stock import (
+    catalogue,
+    inventories,
+    items,
+    levels,
+    listings,
+    referencer,
+    runs,
+    search,
+    tills,
+)
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.acceptance import killing
@@ -66,7 +78,9 @@ def one(model, id):
 
 def finalise():
     id = factories.a_cart(factories.a_game(argus_cents=9000), customer=factories.a_customer()).id
-    return lambda: offers.finalise(one(Offer, id), one(Offer, id).customer, by=customers.actor(one(Offer, id).customer)), state_is(id, "to_check")
+    return lambda: offers.finalise(
+        one(Offer, id), one(Offer, id).customer, by=customers.actor(one(Offer, id).customer)
+    ), state_is(id, "to_check")
 
 
 def _offer(verb, after, make=factories.an_offer):
@@ -96,8 +110,12 @@ def grade(verb, after):
             with unit_of_work():
                 reception.photograph(one(OfferLine, id), "photo.jpg", by=MARC)
         acts = {
-            "send": lambda: reception.send(one(OfferLine, id), factories.GRADES, "", factories.the_store(), by=MARC),
-            "counter": lambda: reception.counter(one(OfferLine, id), factories.GRADES, "", 500, "Boîte fendue.", by=MARC),
+            "send": lambda: reception.send(
+                one(OfferLine, id), factories.GRADES, "", factories.the_store(), by=MARC
+            ),
+            "counter": lambda: reception.counter(
+                one(OfferLine, id), factories.GRADES, "", 500, "Boîte fendue.", by=MARC
+            ),
             "refuse": lambda: reception.refuse(one(OfferLine, id), {}, "", "Disque rayé.", by=MARC),
             "undo": lambda: reception.undo(one(OfferLine, id), by=MARC),
         }
@@ -129,7 +147,11 @@ def answer():
 
     def act():
         sale = one(Offer, id)
-        reception.answer(sale, {line.id: "agree" for line in reception.pending(sale)}, by=customers.actor(sale.customer))
+        reception.answer(
+            sale,
+            {line.id: "agree" for line in reception.pending(sale)},
+            by=customers.actor(sale.customer),
+        )
 
     return act, lambda: one(OfferLine, second).status is LineState.accepted
 
@@ -139,7 +161,9 @@ def iban():
     id, payment = offer.customer_id, offer.payment.id
 
     def act():
-        bank_details.give(one(Customer, id), factories.IBANS[1], "Camille Aubry", site=factories.the_site())
+        bank_details.give(
+            one(Customer, id), factories.IBANS[1], "Camille Aubry", site=factories.the_site()
+        )
         seller_payments.iban_given(one(Customer, id))
 
     return act, lambda: one(SellerPayment, payment).status.value == "to_pay"
@@ -150,7 +174,9 @@ def another_iban():
     id, customer = payment.id, payment.customer_id
 
     def act():
-        bank_details.give(one(Customer, customer), factories.IBANS[0], "Camille Aubry", site=factories.the_site())
+        bank_details.give(
+            one(Customer, customer), factories.IBANS[0], "Camille Aubry", site=factories.the_site()
+        )
         seller_payments.iban_given(one(Customer, customer))
 
     return act, lambda: one(SellerPayment, id).status.value == "held"
@@ -158,7 +184,10 @@ def another_iban():
 
 def executed():
     id = factories.a_batch(2).id
-    return lambda: transfers.all_went_through(one(TransferBatch, id), by=LEA), lambda: one(TransferBatch, id).status is BatchState.answered
+    return (
+        lambda: transfers.all_went_through(one(TransferBatch, id), by=LEA),
+        lambda: one(TransferBatch, id).status is BatchState.answered,
+    )
 
 
 def sent_back():
@@ -174,17 +203,25 @@ def sent_back():
 
 def erased():
     id = factories.a_customer().id
-    return lambda: customers.erase(one(Customer, id)), lambda: one(Customer, id).erased_at is not None
+    return (
+        lambda: customers.erase(one(Customer, id)),
+        lambda: one(Customer, id).erased_at is not None,
+    )
 
 
 def sold():
     id = factories.an_item(factories.a_game()).id
-    return lambda: items.sell(one(Item, id), 1500, by=MARC), lambda: one(Item, id).status is ItemState.sold
+    return (
+        lambda: items.sell(one(Item, id), 1500, by=MARC),
+        lambda: one(Item, id).status is ItemState.sold,
+    )
 
 
 def _dead_row() -> int:
     factories.an_offer()
-    id = db.session.scalars(select(Outbox.id).where(Outbox.kind == "message").order_by(Outbox.id)).first()
+    id = db.session.scalars(
+        select(Outbox.id).where(Outbox.kind == "message").order_by(Outbox.id)
+    ).first()
     with unit_of_work():
         row = one(Outbox, id)
         row.state, row.last_error = OutboxState.dead, "refused"
@@ -193,12 +230,18 @@ def _dead_row() -> int:
 
 def retried_task():
     id = _dead_row()
-    return lambda: outbox.retry(one(Outbox, id), by=LEA), lambda: one(Outbox, id).state is OutboxState.todo
+    return (
+        lambda: outbox.retry(one(Outbox, id), by=LEA),
+        lambda: one(Outbox, id).state is OutboxState.todo,
+    )
 
 
 def abandoned_task():
     id = _dead_row()
-    return lambda: outbox.abandon(one(Outbox, id), "adresse morte", by=LEA), lambda: one(Outbox, id).state is OutboxState.abandoned
+    return (
+        lambda: outbox.abandon(one(Outbox, id), "adresse morte", by=LEA),
+        lambda: one(Outbox, id).state is OutboxState.abandoned,
+    )
 
 
 def second_factor_on():
@@ -237,7 +280,10 @@ def a_twin_is_taken():
     with unit_of_work():
         act()
     id, store_id = db.session.scalars(select(StockConflict.id)).one(), other.id
-    return lambda: levels.replace(one(StockConflict, id), one(Store, store_id), None, by=LEA), lambda: one(StockConflict, id).status.value == "moved"
+    return (
+        lambda: levels.replace(one(StockConflict, id), one(Store, store_id), None, by=LEA),
+        lambda: one(StockConflict, id).status.value == "moved",
+    )
 
 
 def a_till_sells_of(shoe):
@@ -250,8 +296,13 @@ def a_till_sells_of(shoe):
 
 
 def an_order_is_handed_over():
-    id = factories.a_reservation(factories.stocked(factories.a_shoe(), 2), 1, "1702-A", promised=True).id
-    return lambda: levels.hand_over(one(Reservation, id), 8900, by=LEA), lambda: one(Reservation, id).status.value == "handed"
+    id = factories.a_reservation(
+        factories.stocked(factories.a_shoe(), 2), 1, "1702-A", promised=True
+    ).id
+    return (
+        lambda: levels.hand_over(one(Reservation, id), 8900, by=LEA),
+        lambda: one(Reservation, id).status.value == "handed",
+    )
 
 
 def an_inventory_is_validated():
@@ -261,7 +312,10 @@ def an_inventory_is_validated():
         count = inventories.open_count(factories.the_store(), "", whole=True, by=LEA)
         inventories.say(count, shoe.ean, 3, by=LEA)
         id = count.id
-    return lambda: inventories.validate(one(StockCount, id), by=LEA), lambda: one(StockCount, id).status.value == "counted"
+    return (
+        lambda: inventories.validate(one(StockCount, id), by=LEA),
+        lambda: one(StockCount, id).status.value == "counted",
+    )
 
 
 def a_transfer_arrives():
@@ -273,19 +327,28 @@ def a_transfer_arrives():
         inventories.put_in(transfer, shoe.ean, 4, by=LEA)
         inventories.send(transfer, by=LEA)
         id = transfer.id
-    return lambda: inventories.arrive(one(StockTransfer, id), by=LEA), lambda: one(StockTransfer, id).status.value == "arrived"
+    return (
+        lambda: inventories.arrive(one(StockTransfer, id), by=LEA),
+        lambda: one(StockTransfer, id).status.value == "arrived",
+    )
 
 
 def two_sheets_are_merged():
     kept, double = factories.a_shoe(), factories.a_shoe("DERBY", "43", brand="")
     factories.stocked(double, 2)
     a, b = double.product_id, kept.product_id
-    return lambda: catalogue.merge(one(Product, a), one(Product, b), by=LEA), lambda: one(Product, a).status.value == "merged"
+    return (
+        lambda: catalogue.merge(one(Product, a), one(Product, b), by=LEA),
+        lambda: one(Product, a).status.value == "merged",
+    )
 
 
 def a_unit_is_put_on_sale():
     id = factories.an_item(factories.a_shoe()).id
-    return lambda: listings.put_on_sale(one(Item, id), 4500, by=LEA), lambda: one(Item, id).status is ItemState.listed
+    return (
+        lambda: listings.put_on_sale(one(Item, id), 4500, by=LEA),
+        lambda: one(Item, id).status is ItemState.listed,
+    )
 
 
 UNITS = {
@@ -299,10 +362,18 @@ UNITS = {
     "finalise": finalise,
     "accept": _offer(lambda o: offers.accept(o, by=MARC), "accepted"),
     "counter": _offer(lambda o: offers.counter(o, prices(o), "motif", by=MARC), "second_chance"),
-    "agree": _offer(lambda o: offers.agree(o, by=customers.actor(o.customer)), "accepted", factories.a_second_chance),
+    "agree": _offer(
+        lambda o: offers.agree(o, by=customers.actor(o.customer)),
+        "accepted",
+        factories.a_second_chance,
+    ),
     "refuse": _offer(lambda o: offers.refuse(o, "motif", by=MARC), "refused"),
-    "abandon": _offer(lambda o: offers.abandon(o, by=MARC), "abandoned", factories.an_accepted_offer),
-    "open": _offer(lambda o: reception.open_parcel(o, by=MARC), "accepted", factories.an_accepted_offer),
+    "abandon": _offer(
+        lambda o: offers.abandon(o, by=MARC), "abandoned", factories.an_accepted_offer
+    ),
+    "open": _offer(
+        lambda o: reception.open_parcel(o, by=MARC), "accepted", factories.an_accepted_offer
+    ),
     "send": grade("send", "accepted"),
     "bench counter": grade("counter", "countered"),
     "bench refuse": grade("refuse", "refused"),
@@ -351,7 +422,9 @@ def test_a_flow_killed_at_any_point_is_all_or_nothing(app, name, figure):
 
 
 class SteppingCarrier(FakeCarrier):
-    """Dies before the carrier hears us, or after, with the carrier's own memory outside the program."""
+    """Dies before the carrier hears us, or after, with the carrier's own memory outside the
+    program.
+    """
 
     def __init__(self, log):
         super().__init__()
@@ -361,13 +434,18 @@ class SteppingCarrier(FakeCarrier):
         killing.step()
         with self.log.open("a") as file:
             file.write(shipment.reference + "\n")
-        label = replace(super().create_label(account, shipment), number=str(90000000 + int(shipment.reference[3:12])))
+        label = replace(
+            super().create_label(account, shipment),
+            number=str(90000000 + int(shipment.reference[3:12])),
+        )
         killing.step()
         return label
 
 
 def test_a_label_killed_anywhere_is_never_ordered_twice(app, tmp_path, figure):
-    """A new sale for each point: the worker dies there, another one comes back once the lease has run out."""
+    """A new sale for each point: the worker dies there, another one comes back once the lease has
+    run out.
+    """
     factories.a_contract()
     log = tmp_path / "labels.log"
     log.touch()
@@ -383,8 +461,13 @@ def test_a_label_killed_anywhere_is_never_ordered_twice(app, tmp_path, figure):
         db.session.expire_all()
         ordered = log.read_text().split().count(number)
         state = db.session.scalars(select(Parcel.status).where(Parcel.offer_id == id)).one()
-        # Nobody knows how far a worker that died came: a person looks, and no label is ordered by itself again.
-        assert (ordered, state) in {(1, ParcelState.not_sent), (1, ParcelState.label_unknown), (0, ParcelState.label_unknown)}, (
+        # Nobody knows how far a worker that died came: a person looks, and no label is ordered by
+        # itself again.
+        assert (ordered, state) in {
+            (1, ParcelState.not_sent),
+            (1, ParcelState.label_unknown),
+            (0, ParcelState.label_unknown),
+        }, (
             point,
             ordered,
             state,
@@ -409,14 +492,21 @@ def test_a_worker_killed_anywhere_loses_no_letter(app, mail, figure):
     with clock.at(clock.now() + timedelta(hours=2)):
         outbox.work()
     db.session.expire_all()
-    assert outbox.waiting() == 0 and db.session.scalar(select(func.count(Message.id)).where(Message.state == "sent")) == waiting
+    assert (
+        outbox.waiting() == 0
+        and db.session.scalar(select(func.count(Message.id)).where(Message.state == "sent"))
+        == waiting
+    )
     invariants()
     figure("points: letters", deaths, at_least=6)
 
 
 def test_an_import_killed_at_any_point_is_all_or_nothing_and_goes_on(app, tmp_path, figure):
     path = tmp_path / "liste.csv"
-    path.write_text("ean;titre;plateforme;argus\n" + "".join(f"{factories.ean(900 + n)};Jeu {n};Console {n % 3};{n + 1}\n" for n in range(40)))
+    path.write_text(
+        "ean;titre;plateforme;argus\n"
+        + "".join(f"{factories.ean(900 + n)};Jeu {n};Console {n % 3};{n + 1}\n" for n in range(40))
+    )
     with unit_of_work():
         id = runs.receive(runs.keep(path, "liste.csv"), "argus", by=factories.COMMAND).id
     point, deaths = 0, 0
@@ -425,35 +515,84 @@ def test_an_import_killed_at_any_point_is_all_or_nothing_and_goes_on(app, tmp_pa
         invariants()
         deaths += 1
         point += EVERY
-    assert (one(ImportRun, id).state, db.session.scalar(select(func.count(Product.id)))) == ("complete", 40)
+    assert (one(ImportRun, id).state, db.session.scalar(select(func.count(Product.id)))) == (
+        "complete",
+        40,
+    )
     figure("points: import", deaths, at_least=10)
 
 
 def test_a_stock_file_killed_at_any_point_is_all_or_nothing_and_goes_on(app, tmp_path, figure):
-    """A full file: new, changed, gone, one taken from an order, one unknown; half of it is never there."""
+    """A full file: new, changed, gone, one taken from an order, one unknown; half of it is never
+    there.
+    """
     games = [factories.a_game(f"Jeu {n}") for n in range(8)]
     for game in games[:6]:
         factories.stocked(game, 2)
-    factories.a_reservation(db.session.scalars(select(StockLevel).where(StockLevel.variant_id == games[0].id)).one(), 2, "1702-A", promised=True)
-    rows = {games[0].ean: 0, games[1].ean: 5, games[2].ean: 2, games[3].ean: 2, games[6].ean: 1, games[7].ean: 4, factories.ean(950): 3}
-    path = factories.a_file(tmp_path, "ean;quantite\n" + "".join(f"{e};{q}\n" for e, q in rows.items()))
+    factories.a_reservation(
+        db.session.scalars(select(StockLevel).where(StockLevel.variant_id == games[0].id)).one(),
+        2,
+        "1702-A",
+        promised=True,
+    )
+    rows = {
+        games[0].ean: 0,
+        games[1].ean: 5,
+        games[2].ean: 2,
+        games[3].ean: 2,
+        games[6].ean: 1,
+        games[7].ean: 4,
+        factories.ean(950): 3,
+    }
+    path = factories.a_file(
+        tmp_path, "ean;quantite\n" + "".join(f"{e};{q}\n" for e, q in rows.items())
+    )
     with unit_of_work() as session:
-        id = runs.receive(runs.keep(path, "stock.csv"), "stock", by=factories.COMMAND, store=session.merge(factories.the_store()), mode="full").id
-    before, after = {g.ean: 2 for g in games[:6]}, {g.ean: rows.get(g.ean, 0) for g in games if rows.get(g.ean, 0)}
+        id = runs.receive(
+            runs.keep(path, "stock.csv"),
+            "stock",
+            by=factories.COMMAND,
+            store=session.merge(factories.the_store()),
+            mode="full",
+        ).id
+    before, after = (
+        {g.ean: 2 for g in games[:6]},
+        {g.ean: rows.get(g.ean, 0) for g in games if rows.get(g.ean, 0)},
+    )
     point, deaths = 0, 0
     while killed(point, lambda: runs.load(id)):
-        held = dict(db.session.execute(select(Variant.ean, StockLevel.quantity).join(Variant).where(StockLevel.quantity > 0)).all())
+        held = dict(
+            db.session.execute(
+                select(Variant.ean, StockLevel.quantity)
+                .join(Variant)
+                .where(StockLevel.quantity > 0)
+            ).all()
+        )
         assert held in (before, after), held
         invariants()
         deaths += 1
         point += EVERY
-    held = dict(db.session.execute(select(Variant.ean, StockLevel.quantity).join(Variant).where(StockLevel.quantity > 0)).all())
-    assert (one(ImportRun, id).state, held, db.session.scalar(select(func.count(StockConflict.id)))) == ("complete", after, 1)
+    held = dict(
+        db.session.execute(
+            select(Variant.ean, StockLevel.quantity).join(Variant).where(StockLevel.quantity > 0)
+        ).all()
+    )
+    assert (
+        one(ImportRun, id).state,
+        held,
+        db.session.scalar(select(func.count(StockConflict.id))),
+    ) == ("complete", after, 1)
     figure("points: stock file", deaths, at_least=10)
 
 
-def test_a_referencier_killed_at_any_point_is_all_or_nothing_and_is_found_in_the_end(app, tmp_path, figure):
-    rows = "".join(f"R{n // 3};{factories.ean(700 + n)};Modèle {n // 3};Marque {n % 2};;Rayon;;;Noir;;;{n};;{n + 1};20;;oui;\n" for n in range(30))
+def test_a_referencier_killed_at_any_point_is_all_or_nothing_and_is_found_in_the_end(
+    app, tmp_path, figure
+):
+    rows = "".join(
+        f"R{n // 3};{factories.ean(700 + n)};Modèle {n // 3};Marque"
+        f" {n % 2};;Rayon;;;Noir;;;{n};;{n + 1};20;;oui;\n"
+        for n in range(30)
+    )
     path = factories.a_file(tmp_path, ";".join(referencer.HEADER) + "\n" + rows)
     with unit_of_work():
         id = runs.receive(runs.keep(path, "ref.csv"), "catalogue", by=factories.COMMAND).id
@@ -464,8 +603,13 @@ def test_a_referencier_killed_at_any_point_is_all_or_nothing_and_is_found_in_the
         deaths += 1
         point += EVERY
     search.catch_up()  # what the worker's sweep does when it died between the file and the index
-    assert (one(ImportRun, id).state, db.session.scalar(select(func.count(Variant.id)))) == ("complete", 30)
-    assert search.find(search.Asked("modele", size=100)).count == db.session.scalar(select(func.count(Product.id)))
+    assert (one(ImportRun, id).state, db.session.scalar(select(func.count(Variant.id)))) == (
+        "complete",
+        30,
+    )
+    assert search.find(search.Asked("modele", size=100)).count == db.session.scalar(
+        select(func.count(Product.id))
+    )
     figure("points: référencier", deaths, at_least=10)
 
 
@@ -496,23 +640,36 @@ def test_a_payment_run_killed_anywhere_makes_one_file_and_tells_each_seller_once
         db.session.rollback()
         deaths += 1
         point += EVERY
-        if is_validated and deaths % 3 == 0:  # the row of a dead worker is taken up once its lease has run out
+        if (
+            is_validated and deaths % 3 == 0
+        ):  # the row of a dead worker is taken up once its lease has run out
             with unit_of_work() as session:
-                session.execute(Outbox.__table__.update().where(Outbox.state == OutboxState.running).values(lease_until=clock.now() - outbox.LEASE))
+                session.execute(
+                    Outbox.__table__.update()
+                    .where(Outbox.state == OutboxState.running)
+                    .values(lease_until=clock.now() - outbox.LEASE)
+                )
     with clock.at(clock.now() + 2 * outbox.LEASE):
         go_on()
         go_on()
     db.session.expire_all()
     batch = db.session.scalars(select(TransferBatch)).one()
-    assert batch.status is BatchState.ready and db.session.scalar(select(func.count(TransferLine.id))) == 2
-    told = db.session.scalars(select(Message.recipient).where(Message.event == "payment_sent")).all()
+    assert (
+        batch.status is BatchState.ready
+        and db.session.scalar(select(func.count(TransferLine.id))) == 2
+    )
+    told = db.session.scalars(
+        select(Message.recipient).where(Message.event == "payment_sent")
+    ).all()
     assert len(told) == 2 and all(db.session.scalars(select(SellerPayment.told_at)))
     invariants()
     figure("points: payment run", deaths, at_least=20)
 
 
 def test_keys_changed_and_killed_anywhere_leave_nothing_unreadable(app, machine, figure):
-    """The change of key is stopped at each point, started again, and ends with everything under the new key."""
+    """The change of key is stopped at each point, started again, and ends with everything under the
+    new key.
+    """
     factories.a_batch(3)
     old = sealing.names()[0]
     ring = machine.sealing_keys or (machine.data_dir / "sealing_key").read_text()
@@ -527,7 +684,9 @@ def test_keys_changed_and_killed_anywhere_leave_nothing_unreadable(app, machine,
         assert keys.left() == 0 and keys.unreadable() == []
         sealing.plug("new:" + "A" * 43 + "=")
         assert keys.unreadable() == []  # the old key is needed for nothing any more
-        assert all(d.iban_sealed.startswith("new:") for d in db.session.scalars(select(BankDetails)))
+        assert all(
+            d.iban_sealed.startswith("new:") for d in db.session.scalars(select(BankDetails))
+        )
         assert db.session.scalars(select(AuditEntry).where(AuditEntry.what == "keys_rotated")).all()
     finally:
         sealing.plug(ring)
@@ -544,7 +703,12 @@ def test_parcels_followed_by_a_worker_that_dies_are_where_the_carrier_says(app, 
     parcel = parcels.live_parcel(db.session.get(Offer, offer.id))
     now = clock.now()
     words = ("PRISE EN CHARGE", "DISPONIBLE AU POINT RELAIS", "COLIS LIVRÉ")
-    carrier.saw(parcel.label_number, "delivered", words[2], *(parcels.seen(now + timedelta(hours=n), w) for n, w in enumerate(words)))
+    carrier.saw(
+        parcel.label_number,
+        "delivered",
+        words[2],
+        *(parcels.seen(now + timedelta(hours=n), w) for n, w in enumerate(words)),
+    )
     id, point, deaths = parcel.id, 0, 0
     with clock.at(clock.now() + timedelta(days=1)):
         while killed(point, lambda: parcels.follow([id])):
@@ -552,6 +716,9 @@ def test_parcels_followed_by_a_worker_that_dies_are_where_the_carrier_says(app, 
             deaths += 1
             point += EVERY
     moved = one(Parcel, id)
-    assert moved.status is ParcelState.delivered and len(moved.events) == len({(e.at, e.words) for e in moved.events}) == 3
+    assert (
+        moved.status is ParcelState.delivered
+        and len(moved.events) == len({(e.at, e.words) for e in moved.events}) == 3
+    )
     assert one(Offer, offer.id).status is OfferState.accepted
     figure("points: follow", deaths, at_least=5)

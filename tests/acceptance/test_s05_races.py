@@ -1,4 +1,6 @@
-"""S5: the same thing at once, by many: one unit sold once, one file, one decision, one effect of a form; and a control without the guard that fails."""
+"""S5: the same thing at once, by many: one unit sold once, one file, one decision, one effect of a
+form; and a control without the guard that fails.
+"""
 
 import threading
 from collections import Counter
@@ -50,7 +52,9 @@ MANY = size(12, 100)
 
 
 def at_once(count: int, work: Callable[[int], Any], app) -> Counter:
-    """Each in a thread and a session of its own, let go together; what each got: its answer, « refused », or the class of an error."""
+    """Each in a thread and a session of its own, let go together; what each got: its answer, «
+    refused », or the class of an error.
+    """
     start, found, lock = threading.Barrier(count), Counter(), threading.Lock()
 
     def one(number: int) -> None:
@@ -90,8 +94,12 @@ def test_the_last_unit_is_sold_once_however_many_want_it(app, figure):
     for id in ids:
         sold += at_once(MANY if MANY < 20 else 20, buy(id), app)
     assert sold["sold"] == units and set(sold) <= {"sold", "refused", "StaleDataError"}, sold
-    assert db.session.scalar(select(func.count(Movement.id)).where(Movement.kind == "sale")) == units
-    assert db.session.scalar(select(func.count(Item.id)).where(Item.status == ItemState.sold)) == units
+    assert (
+        db.session.scalar(select(func.count(Movement.id)).where(Movement.kind == "sale")) == units
+    )
+    assert (
+        db.session.scalar(select(func.count(Item.id)).where(Item.status == ItemState.sold)) == units
+    )
     invariants()
     figure("units sold once", sold["sold"], at_least=50)
     figure("buyers who came too late", sum(sold.values()) - sold["sold"], at_least=900)
@@ -111,13 +119,17 @@ def test_a_hundred_want_one_unit(app, figure):
 
 
 def test_without_the_guard_the_same_unit_is_sold_twice(app, figure):
-    """The control: read, think, write, without the unit's lock and without the version; the harness must see it oversell."""
+    """The control: read, think, write, without the unit's lock and without the version; the harness
+    must see it oversell.
+    """
     id = factories.an_item(factories.a_game()).id
     together = threading.Barrier(2)
 
     def naive(_number: int) -> str:
         with db.engine.connect() as connection:
-            state = connection.execute(text("SELECT status FROM item WHERE id = :id"), {"id": id}).scalar()
+            state = connection.execute(
+                text("SELECT status FROM item WHERE id = :id"), {"id": id}
+            ).scalar()
             connection.rollback()
             together.wait(10)  # both have read: what pretix's control does with a sleep
             if state != "in_stock":
@@ -133,14 +145,18 @@ def test_without_the_guard_the_same_unit_is_sold_twice(app, figure):
 
 
 def test_a_hundred_buyers_want_the_last_pair_and_one_gets_it(app, figure):
-    """New stock: the conditional update decides, on both engines, without a lock that buyers would wait for."""
+    """New stock: the conditional update decides, on both engines, without a lock that buyers would
+    wait for.
+    """
     shoe = factories.a_shoe()
     id = factories.stocked(shoe, 1).id
     until = clock.now() + timedelta(minutes=30)
 
     def buy(number: int) -> str:
         with unit_of_work() as session:
-            levels.reserve(session.get_one(StockLevel, id), 1, f"panier {number}", until, by=factories.HUGO)
+            levels.reserve(
+                session.get_one(StockLevel, id), 1, f"panier {number}", until, by=factories.HUGO
+            )
         return "kept"
 
     found = at_once(MANY, buy, app)
@@ -156,13 +172,17 @@ def test_without_the_guard_the_last_pair_is_kept_twice(app, figure):
 
     def naive(_number: int) -> str:
         with db.engine.connect() as connection:
-            free = connection.execute(text("SELECT quantity - reserved FROM stock_level WHERE id = :id"), {"id": id}).scalar()
+            free = connection.execute(
+                text("SELECT quantity - reserved FROM stock_level WHERE id = :id"), {"id": id}
+            ).scalar()
             connection.rollback()
             together.wait(10)
             if free < 1:
                 return "refused"
             connection.execution_options(immediate=True)
-            connection.execute(text("UPDATE stock_level SET reserved = reserved + 1 WHERE id = :id"), {"id": id})
+            connection.execute(
+                text("UPDATE stock_level SET reserved = reserved + 1 WHERE id = :id"), {"id": id}
+            )
             connection.commit()
         return "kept"
 
@@ -173,27 +193,50 @@ def test_without_the_guard_the_last_pair_is_kept_twice(app, figure):
 
 
 def test_buyers_the_counter_and_a_file_at_once_leave_every_sum_right(app, tmp_path, figure):
-    """One store: carts reserve and give back, the till sells and takes back, files count; in the end the sums agree and nobody got what was not there."""
+    """One store: carts reserve and give back, the till sells and takes back, files count; in the
+    end the sums agree and nobody got what was not there.
+    """
     shoe = factories.a_shoe()
     id = factories.stocked(shoe, 6).id
     key, _secret = factories.a_key()
     key_id, store_id, until = key.id, factories.the_store().id, clock.now() + timedelta(minutes=30)
-    kept = [runs.keep(factories.a_file(tmp_path, f"ean;quantite\n{shoe.ean};{n + 3}\n", f"s{n}.csv"), f"s{n}.csv") for n in range(4)]
+    kept = [
+        runs.keep(
+            factories.a_file(tmp_path, f"ean;quantite\n{shoe.ean};{n + 3}\n", f"s{n}.csv"),
+            f"s{n}.csv",
+        )
+        for n in range(4)
+    ]
 
     def work(number: int) -> str:
         kind = number % 4
         if kind == 3 and number // 4 < len(kept):
             with unit_of_work() as session:
-                run = runs.receive(kept[number // 4], "stock", by=LEA, store=session.get_one(Store, store_id), mode="delta").id
+                run = runs.receive(
+                    kept[number // 4],
+                    "stock",
+                    by=LEA,
+                    store=session.get_one(Store, store_id),
+                    mode="delta",
+                ).id
             runs.load(run)
             return "file"
         with unit_of_work() as session:
             if kind == 0:
-                row = levels.reserve(session.get_one(StockLevel, id), 1, f"panier {number}", until, by=factories.HUGO)
+                row = levels.reserve(
+                    session.get_one(StockLevel, id), 1, f"panier {number}", until, by=factories.HUGO
+                )
                 if number % 8 == 0:
                     levels.promise(row, by=factories.HUGO)
             else:
-                told = tills.Told(number + 1, TillEventKind.sale if kind == 1 else TillEventKind.return_, shoe.ean, 1, clock.now(), 100)
+                told = tills.Told(
+                    number + 1,
+                    TillEventKind.sale if kind == 1 else TillEventKind.return_,
+                    shoe.ean,
+                    1,
+                    clock.now(),
+                    100,
+                )
                 tills.take(session.get_one(MachineKey, key_id), told)
         return "done"
 
@@ -213,7 +256,9 @@ def test_one_event_of_a_till_told_by_many_threads_counts_once(app, figure):
 
     def tell(_number: int) -> str:
         with unit_of_work() as session:
-            return "again" if tills.take(session.get_one(MachineKey, key_id), told).again else "first"
+            return (
+                "again" if tills.take(session.get_one(MachineKey, key_id), told).again else "first"
+            )
 
     found = at_once(size(8, 40), tell, app)
     assert found["first"] == 1 and set(found) <= {"first", "again"}, found
@@ -225,7 +270,9 @@ def test_a_transfer_that_arrives_under_many_clicks_arrives_once(app, figure):
     shoe, there = factories.a_shoe(), factories.a_store()
     factories.stocked(shoe, 5)
     with unit_of_work() as session:
-        transfer = inventories.open_transfer(factories.the_store(), session.get_one(Store, there.id), by=LEA)
+        transfer = inventories.open_transfer(
+            factories.the_store(), session.get_one(Store, there.id), by=LEA
+        )
         session.flush()
         inventories.put_in(transfer, shoe.ean, 5, by=LEA)
         inventories.send(transfer, by=LEA)
@@ -238,7 +285,9 @@ def test_a_transfer_that_arrives_under_many_clicks_arrives_once(app, figure):
 
     found = at_once(size(8, 40), arrive, app)
     assert found["arrived"] == 1 and set(found) <= {"arrived", "refused"}, found
-    held = select(StockLevel.quantity).where(StockLevel.variant_id == shoe_id, StockLevel.store_id == there_id)
+    held = select(StockLevel.quantity).where(
+        StockLevel.variant_id == shoe_id, StockLevel.store_id == there_id
+    )
     assert db.session.scalar(held) == 5
     invariants()
     figure("clicks on one arrival", sum(found.values()), at_least=40)
@@ -277,7 +326,9 @@ def test_a_promise_and_a_release_at_once_leave_one_of_them(app, figure):
     found = at_once(2 * len(kept), decide, app)
     assert set(found) <= {"done", "refused"}, found
     db.session.expire_all()
-    held = db.session.scalar(select(func.count()).where(Reservation.status == ReservationState.promised))
+    held = db.session.scalar(
+        select(func.count()).where(Reservation.status == ReservationState.promised)
+    )
     assert db.session.get_one(StockLevel, level_id).reserved == held
     invariants()
     figure("promises against releases", 2 * len(kept), at_least=40)
@@ -298,30 +349,54 @@ def test_fifty_validations_make_one_file(app, figure):
     assert found["made"] == 1 and set(found) <= {"made", "refused"}, found
     outbox.work()
     assert db.session.scalar(select(func.count(TransferBatch.id))) == 1
-    assert db.session.scalar(select(func.count(SellerPayment.id)).where(SellerPayment.attempts == 1)) == 3
+    assert (
+        db.session.scalar(select(func.count(SellerPayment.id)).where(SellerPayment.attempts == 1))
+        == 3
+    )
     invariants()
     figure("validations at once", sum(found.values()), at_least=50)
 
 
 def test_two_people_on_fifty_clicks_make_one_decision(app, as_staff, figure):
     offer = factories.an_offer()
-    clients = [as_staff("Opérateur reprise", factories.the_vendor(), email=f"marc{n}@staff.test") for n in range(size(8, 50))]
+    clients = [
+        as_staff("Opérateur reprise", factories.the_vendor(), email=f"marc{n}@staff.test")
+        for n in range(size(8, 50))
+    ]
     id, version = offer.id, offer.version
 
     def decide(number: int) -> int:
-        return clients[number].post(f"/gestion/offres/valider/{id}/{('accept', 'refuse')[number % 2]}", data={"version": version}).status_code
+        return (
+            clients[number]
+            .post(
+                f"/gestion/offres/valider/{id}/{('accept', 'refuse')[number % 2]}",
+                data={"version": version},
+            )
+            .status_code
+        )
 
     codes = at_once(len(clients), decide, app)
     assert set(codes) <= {302, 422, 503}, codes
-    verbs = db.session.scalars(select(Event.verb).where(Event.subject == "offer", Event.subject_id == id)).all()
+    verbs = db.session.scalars(
+        select(Event.verb).where(Event.subject == "offer", Event.subject_id == id)
+    ).all()
     assert sorted(verbs) in (["accept", "finalise"], ["finalise", "refuse"])
-    assert db.session.scalar(select(func.count(Message.id)).where(Message.event.in_(["offer_validated", "offer_refused"]))) == 1
+    assert (
+        db.session.scalar(
+            select(func.count(Message.id)).where(
+                Message.event.in_(["offer_validated", "offer_refused"])
+            )
+        )
+        == 1
+    )
     invariants()
     figure("clicks at once", sum(codes.values()), at_least=50)
 
 
 def test_a_form_sent_a_hundred_times_at_once_counts_once(app, as_customer, figure):
-    """The same token in a hundred requests: one article in the cart, every answer leads to the same page."""
+    """The same token in a hundred requests: one article in the cart, every answer leads to the same
+    page.
+    """
     customer, game = factories.a_customer(), factories.a_game(argus_cents=9000)
     factories.a_cart(customer=customer)
     clients = [as_customer(customer) for _n in range(MANY)]
@@ -341,15 +416,23 @@ def test_every_seller_gets_his_number_and_no_number_is_missing(app, as_customer,
     clients = [as_customer(person) for person in people]
     codes = at_once(count, lambda n: clients[n].post("/finaliser").status_code, app)
     assert set(codes) <= {302, 503} and codes[302] == count, codes
-    assert db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.to_check)) == count
+    assert (
+        db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.to_check))
+        == count
+    )
     invariants()
     figure("numbers taken at once", codes[302], at_least=60)
 
 
 def test_two_hands_on_every_article_of_a_parcel_make_one_of_each(app, as_staff):
     factories.a_register()
-    offer = factories.an_open_parcel(*(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(7)))
-    clients = [as_staff("Opérateur reprise", factories.the_vendor(), email=f"marc{n}@staff.test") for n in range(2)]
+    offer = factories.an_open_parcel(
+        *(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(7))
+    )
+    clients = [
+        as_staff("Opérateur reprise", factories.the_vendor(), email=f"marc{n}@staff.test")
+        for n in range(2)
+    ]
     number, ids = offer.number, [line.id for line in offer.lines]
     codes = Counter()
 
@@ -357,14 +440,22 @@ def test_two_hands_on_every_article_of_a_parcel_make_one_of_each(app, as_staff):
         for id in ids:
             codes[
                 clients[who]
-                .post(f"/gestion/reception/{number}/article/{id}/send", data=factories.GRADES, headers={"X-Fragment": "bench"})
+                .post(
+                    f"/gestion/reception/{number}/article/{id}/send",
+                    data=factories.GRADES,
+                    headers={"X-Fragment": "bench"},
+                )
                 .status_code
             ] += 1
         return "done"
 
     at_once(2, grade, app)
     assert set(codes) <= {200, 409, 422, 503}, codes
-    assert db.session.scalar(select(func.count(Item.id))) == db.session.scalar(select(func.count(PoliceRecord.id))) == 7
+    assert (
+        db.session.scalar(select(func.count(Item.id)))
+        == db.session.scalar(select(func.count(PoliceRecord.id)))
+        == 7
+    )
     invariants()
 
 
@@ -377,7 +468,11 @@ def test_the_seller_agrees_while_the_shop_refuses_and_exactly_one_wins(app, figu
         def act(number: int, id: int = id, customer=customer) -> str:
             with unit_of_work() as session:
                 row = session.get_one(Offer, id)
-                offers.agree(row, by=customer) if number else offers.refuse(row, "Trop tard.", by=MARC)
+                (
+                    offers.agree(row, by=customer)
+                    if number
+                    else offers.refuse(row, "Trop tard.", by=MARC)
+                )
             return ("refused offer", "agreed")[number]
 
         found = at_once(2, act, app)
@@ -397,7 +492,11 @@ def test_a_reception_ends_while_an_article_is_taken_back(app, figure):
 
         def act(number: int, id: int = id, line_id: int = line_id) -> str:
             with unit_of_work() as session:
-                reception.end(session.get_one(Offer, id), by=MARC) if number else reception.undo(session.get_one(OfferLine, line_id), by=MARC)
+                (
+                    reception.end(session.get_one(Offer, id), by=MARC)
+                    if number
+                    else reception.undo(session.get_one(OfferLine, line_id), by=MARC)
+                )
             return "done"
 
         assert set(at_once(2, act, app)) <= {"done", "refused", "StaleDataError"}
@@ -414,7 +513,15 @@ def test_store_credit_is_spent_once_however_many_carts_use_it(app, figure):
         from services.payments import ledger
         from services.payments.ledger import Side
 
-        ledger.post(1, "essai", "credit", "essai", Side(AccountKind.store_credit, -1000, person.id), Side(AccountKind.bonus, 1000), by=LEA)
+        ledger.post(
+            1,
+            "essai",
+            "credit",
+            "essai",
+            Side(AccountKind.store_credit, -1000, person.id),
+            Side(AccountKind.bonus, 1000),
+            by=LEA,
+        )
 
     def spend(number: int) -> str:
         with unit_of_work() as session:
@@ -445,11 +552,18 @@ def test_a_code_of_the_second_factor_opens_one_session(app, figure):
 
         def check(_number: int, code: str = code) -> str:
             with unit_of_work() as session:
-                return "opened" if second_factor.check(session.get_one(User, id), code) else "refused"
+                return (
+                    "opened" if second_factor.check(session.get_one(User, id), code) else "refused"
+                )
 
         found = at_once(10, check, app)
         assert found["opened"] == 1, (found, code)
-    assert db.session.scalar(select(func.count(RecoveryCode.id)).where(RecoveryCode.used_at.is_not(None))) == 1
+    assert (
+        db.session.scalar(
+            select(func.count(RecoveryCode.id)).where(RecoveryCode.used_at.is_not(None))
+        )
+        == 1
+    )
     figure("browsers with one code", 20, at_least=20)
 
 
@@ -462,7 +576,9 @@ def test_the_audit_log_is_one_chain_however_many_write_it(app, figure):
         return "written"
 
     assert at_once(count, write, app) == {"written": count}
-    assert audit.verify().broken is None and db.session.scalar(select(func.count(AuditEntry.id))) == numbering.last(audit.SERIES)
+    assert audit.verify().broken is None and db.session.scalar(
+        select(func.count(AuditEntry.id))
+    ) == numbering.last(audit.SERIES)
     figure("entries at once", count, at_least=60)
 
 
@@ -472,13 +588,19 @@ def test_two_workers_do_each_thing_once(app, mail, figure):
     db.session.rollback()
     at_once(4, lambda _n: outbox.work() and "worked", app)
     letters = db.session.scalars(select(Message)).all()
-    assert all(letter.state.value == "sent" for letter in letters) and len(mail.letters) == len(letters)
+    assert all(letter.state.value == "sent" for letter in letters) and len(mail.letters) == len(
+        letters
+    )
     assert set(db.session.scalars(select(Outbox.attempts))) == {1}
     figure("letters by four workers", len(letters), at_least=40)
 
 
 def test_limits_are_one_count_for_all_threads(app, figure):
     """A hundred tries at once against a limit of ten: ten pass, whichever process counts them."""
-    found = at_once(MANY, lambda _n: "passed" if limits.spend("essai:partout", 10, 60) is None else "stopped", app)
+    found = at_once(
+        MANY,
+        lambda _n: "passed" if limits.spend("essai:partout", 10, 60) is None else "stopped",
+        app,
+    )
     assert found["passed"] == 10, found
     figure("tries against a limit of ten", sum(found.values()), at_least=100)

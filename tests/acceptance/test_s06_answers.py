@@ -1,5 +1,7 @@
-"""S6: what partners tell us, in any order, any number of times, days late, or forged (the carrier's tracking and the bank's answers, in
-place of card webhooks): the same facts end in the same state, and no forged one is believed."""
+"""S6: what partners tell us, in any order, any number of times, days late, or forged (the carrier's
+tracking and the bank's answers, in
+place of card webhooks): the same facts end in the same state, and no forged one is believed.
+"""
 
 import itertools
 import random
@@ -25,7 +27,9 @@ STATES = ("in_transit", "in_transit", "at_relay", "at_relay", "delivered")
 
 
 def test_tracking_answers_in_any_order_end_where_the_parcel_is(app, carrier, figure):
-    """Every order of five answers, with some said twice: an older one that comes late never takes the parcel back."""
+    """Every order of five answers, with some said twice: an older one that comes late never takes
+    the parcel back.
+    """
     factories.a_contract()
     parcel = factories.a_parcel()
     id, start, orders = parcel.id, clock.now(), 0
@@ -49,7 +53,11 @@ def test_tracking_answers_in_any_order_end_where_the_parcel_is(app, carrier, fig
             db.session.flush()
             db.session.expire(row, ["events"])
         assert row.status is ParcelState.delivered
-        assert sorted(e.words for e in row.events) == sorted(WORDS) and row.dropped_at is not None and row.delivered_at is not None
+        assert (
+            sorted(e.words for e in row.events) == sorted(WORDS)
+            and row.dropped_at is not None
+            and row.delivered_at is not None
+        )
         savepoint.rollback()
         db.session.rollback()
         orders += 1
@@ -57,7 +65,9 @@ def test_tracking_answers_in_any_order_end_where_the_parcel_is(app, carrier, fig
 
 
 def test_bank_answers_in_any_order_settle_each_transfer_once(app, figure):
-    """Parts of an answer, whole ones, repeats, contradictions: each transfer ends as the bank last could say, the ledger sums to zero."""
+    """Parts of an answer, whole ones, repeats, contradictions: each transfer ends as the bank last
+    could say, the ledger sums to zero.
+    """
     rounds, orders = size(6, 1_000), 0
     dice = random.Random(11)
     batch = factories.a_batch(4)
@@ -67,15 +77,22 @@ def test_bank_answers_in_any_order_settle_each_transfer_once(app, figure):
         savepoint_base = db.session()
         db.session.rollback()
         outcome = {r: dice.choice(("ACSC", "ACSC", "RJCT:AC04", "RJCT:AM04")) for r in references}
-        pieces = [{r: outcome[r]} for r in references] + [dict(itertools.islice(outcome.items(), k)) for k in (2, 4)]
+        pieces = [{r: outcome[r]} for r in references] + [
+            dict(itertools.islice(outcome.items(), k)) for k in (2, 4)
+        ]
         dice.shuffle(pieces)
         pieces = [*pieces, *dice.sample(pieces, 2)]
         nested = db.session.begin_nested()
         given: list[bytes] = []
         for number, piece in enumerate(pieces):
             row = db.session.get_one(TransferBatch, batch_id)
-            data = said(row, **{r.replace("-", "_"): s for r, s in piece.items()}) + b"<!-- %d -->" % number
-            given += [dice.choice(given), data] if given and dice.random() < 0.3 else [data]  # an old one comes again
+            data = (
+                said(row, **{r.replace("-", "_"): s for r, s in piece.items()})
+                + b"<!-- %d -->" % number
+            )
+            given += (
+                [dice.choice(given), data] if given and dice.random() < 0.3 else [data]
+            )  # an old one comes again
             for again in given[-2:] if len(given) > 1 and given[-2] in given[:-2] else given[-1:]:
                 try:
                     with db.session.begin_nested():
@@ -85,9 +102,16 @@ def test_bank_answers_in_any_order_settle_each_transfer_once(app, figure):
                 db.session.flush()
                 db.session.expire_all()
                 orders += 1
-        lines = {line.end_to_end: line for line in db.session.scalars(select(TransferLine).where(TransferLine.batch_id == batch_id))}
+        lines = {
+            line.end_to_end: line
+            for line in db.session.scalars(
+                select(TransferLine).where(TransferLine.batch_id == batch_id)
+            )
+        }
         for reference, word in outcome.items():
-            assert lines[reference].status.value == ("executed" if word == "ACSC" else "sent_back"), (reference, word)
+            assert lines[reference].status.value == (
+                "executed" if word == "ACSC" else "sent_back"
+            ), (reference, word)
         if _round % 20 == 0:
             assert books.check() == []
         nested.rollback()
@@ -97,12 +121,17 @@ def test_bank_answers_in_any_order_settle_each_transfer_once(app, figure):
 
 
 def test_a_forged_or_foreign_answer_changes_nothing(app, figure):
-    """A thousand mutated answers: another file's number, a stranger's transfer, broken XML, an entity, another vendor's: none is believed."""
+    """A thousand mutated answers: another file's number, a stranger's transfer, broken XML, an
+    entity, another vendor's: none is believed.
+    """
     batch = factories.a_batch(3)
     references = [line.end_to_end for line in batch.lines]
     genuine = said(batch, **{r.replace("-", "_"): "ACSC" for r in references})
     db.session.rollback()
-    before = [(p.id, p.status) for p in db.session.scalars(select(SellerPayment).order_by(SellerPayment.id))]
+    before = [
+        (p.id, p.status)
+        for p in db.session.scalars(select(SellerPayment).order_by(SellerPayment.id))
+    ]
     dice, accepted, tried = random.Random(3), 0, size(60, 1_000)
     for n in range(tried):
         data = forged(genuine, references, batch.number, dice, n)
@@ -117,12 +146,17 @@ def test_a_forged_or_foreign_answer_changes_nothing(app, figure):
         except Refused as refusal:
             assert str(refusal)
     db.session.rollback()
-    assert [(p.id, p.status) for p in db.session.scalars(select(SellerPayment).order_by(SellerPayment.id))] == before
+    assert [
+        (p.id, p.status)
+        for p in db.session.scalars(select(SellerPayment).order_by(SellerPayment.id))
+    ] == before
     invariants()
     figure("forged answers refused", tried - accepted, at_least=1_000)
 
 
-def forged(genuine: bytes, references: list[str], number: str, dice: random.Random, n: int) -> bytes:
+def forged(
+    genuine: bytes, references: list[str], number: str, dice: random.Random, n: int
+) -> bytes:
     kind = n % 8
     reference = dice.choice(references).encode()
     if kind == 0:  # a file we never made
@@ -132,9 +166,14 @@ def forged(genuine: bytes, references: list[str], number: str, dice: random.Rand
     if kind == 2:  # cut
         return genuine[: dice.randint(0, len(genuine) - 20)]
     if kind == 3:  # an entity
-        return b'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + genuine.partition(b"?>")[2].replace(reference, b"&x;")
+        return (
+            b'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+            + genuine.partition(b"?>")[2].replace(reference, b"&x;")
+        )
     if kind == 4:  # another kind of message
-        return genuine.replace(b"pain.002", b"camt.053").replace(b"CstmrPmtStsRpt", b"BkToCstmrStmt")
+        return genuine.replace(b"pain.002", b"camt.053").replace(
+            b"CstmrPmtStsRpt", b"BkToCstmrStmt"
+        )
     if kind == 5:  # a status the standard does not know, or one that settles nothing
         return genuine.replace(b">ACSC<", dice.choice((b">PDNG<", b">XXXX<", b">accepted<", b"><")))
     if kind == 6:  # another namespace
@@ -161,11 +200,18 @@ def test_an_answer_about_another_vendors_file_is_refused_to_a_limited_person(app
             assert "aucun des nôtres" in str(refusal) or str(refusal)
     db.session.rollback()
     assert db.session.get(TransferBatch, id).lines[0].status.value == "sent"
-    assert as_staff("Opérateur reprise", vendor).post("/gestion/paiements/reponse", data={"file": (io.BytesIO(data), "r.xml")}).status_code == 403
+    assert (
+        as_staff("Opérateur reprise", vendor)
+        .post("/gestion/paiements/reponse", data={"file": (io.BytesIO(data), "r.xml")})
+        .status_code
+        == 403
+    )
 
 
 def test_a_batch_changed_in_the_database_is_not_given_to_the_bank(app):
-    """The bytes kept are those that were checked: changed on the disk, or another sum in the row, and nobody downloads them."""
+    """The bytes kept are those that were checked: changed on the disk, or another sum in the row,
+    and nobody downloads them.
+    """
     from services import files
 
     batch = factories.a_batch(2)

@@ -1,4 +1,6 @@
-"""S9: everything that reads strangers' bytes answers, or refuses in the way it promises, whatever the bytes."""
+"""S9: everything that reads strangers' bytes answers, or refuses in the way it promises, whatever
+the bytes.
+"""
 
 import random
 import re
@@ -12,7 +14,8 @@ from tests.acceptance import fuzz
 from tests.acceptance.sizes import LONG, size
 
 ROOT = Path(__file__).parents[2]
-# Slower ones by nature: decoding a picture, an envelope of SOAP. The figure is the promise for pure Python.
+# Slower ones by nature: decoding a picture, an envelope of SOAP. The figure is the promise for pure
+# Python.
 RUNS = {"carrier_answer": 60_000, "picture": 300_000, "table": 500_000, "feed_line": 300_000}
 
 
@@ -36,5 +39,7 @@ def test_a_parser_given_anything_answers_or_refuses(app, name, figure):
         timeout=1_500,
     )
     assert done.returncode == 0, done.stderr[-3_000:]
-    executed = re.search(r"Done (\d+) (?:runs|in)", done.stderr) or re.search(r"Done (\d+)", done.stderr)
+    executed = re.search(r"Done (\d+) (?:runs|in)", done.stderr) or re.search(
+        r"Done (\d+)", done.stderr
+    )
     figure(f"executions: {name}", int(executed[1]) if executed else 0, at_least=runs)

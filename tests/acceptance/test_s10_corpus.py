@@ -1,4 +1,6 @@
-"""S10: what people send to do harm is refused or inert; what honest people send is taken. Both are counted: a door that refuses all is no door."""
+"""S10: what people send to do harm is refused or inert; what honest people send is taken. Both are
+counted: a door that refuses all is no door.
+"""
 
 import io
 import json
@@ -31,10 +33,19 @@ from tests.acceptance.sizes import LONG
 HERE = Path(__file__).parent / "corpus"
 HOSTILE = json.loads((HERE / "hostile.json").read_text())
 EVERY = json.loads((HERE / "legitimate.json").read_text())
-ON_PURPOSE = [row for row in EVERY if "refused_on_purpose" in row]  # the false refusals we know of, each with its reason
+ON_PURPOSE = [
+    row for row in EVERY if "refused_on_purpose" in row
+]  # the false refusals we know of, each with its reason
 LEGITIMATE = [row for row in EVERY if "refused_on_purpose" not in row]
-PERSON = {"first_name": "Camille", "last_name": "Aubry", "address": "12 rue des Tanneurs", "address_more": "", "postcode": "44000", "city": "Nantes",
-          "phone": "06 12 34 56 78"}  # fmt: skip
+PERSON = {
+    "first_name": "Camille",
+    "last_name": "Aubry",
+    "address": "12 rue des Tanneurs",
+    "address_more": "",
+    "postcode": "44000",
+    "city": "Nantes",
+    "phone": "06 12 34 56 78",
+}
 
 
 def of(rows: list[dict], *kinds: str) -> list[dict]:
@@ -49,9 +60,13 @@ def told(found: list[str], what: str, figure, count: int) -> None:
 # ── refused ──
 
 READERS = {
-    "email_bad": customers.clean_email, "phone_bad": lambda v: customers.clean_phone(v, "44000"), "postcode_bad": customers.clean_postcode,
-    "ean_bad": catalogue.read_ean, "iban_bad": bank_details.check, "amount_bad": money.parse,
-}  # fmt: skip
+    "email_bad": customers.clean_email,
+    "phone_bad": lambda v: customers.clean_phone(v, "44000"),
+    "postcode_bad": customers.clean_postcode,
+    "ean_bad": catalogue.read_ean,
+    "iban_bad": bank_details.check,
+    "amount_bad": money.parse,
+}
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -62,14 +77,18 @@ def test_what_cannot_be_is_refused_in_a_sentence(app, kind, figure):
             found = READERS[kind](row["value"])
         except (Refused, ValueError):
             continue
-        if kind == "amount_bad" and found <= 0:  # read as a negative amount: every form of a price refuses it
+        if (
+            kind == "amount_bad" and found <= 0
+        ):  # read as a negative amount: every form of a price refuses it
             continue
         taken.append(f"{row['name']}: {row['value']!r} read as {found!r}")
     told(taken, f"refused: {kind}", figure, len(of(HOSTILE, kind)))
 
 
 def test_words_that_hide_something_leave_without_it(app, figure):
-    """Direction marks, fillers, controls, encoded words: a name keeps what one sees, and a name of nothing is refused."""
+    """Direction marks, fillers, controls, encoded words: a name keeps what one sees, and a name of
+    nothing is refused.
+    """
     left = []
     rows = of(HOSTILE, "bidi", "header", "xss", "formula", "sql", "path")
     for row in rows:
@@ -82,11 +101,22 @@ def test_words_that_hide_something_leave_without_it(app, figure):
     told(left, "names without what nobody sees", figure, len(rows))
 
 
-MEANT = ["From", "To", "Subject", "Message-ID", "Date", "Auto-Submitted", "MIME-Version", "Content-Type"]
+MEANT = [
+    "From",
+    "To",
+    "Subject",
+    "Message-ID",
+    "Date",
+    "Auto-Submitted",
+    "MIME-Version",
+    "Content-Type",
+]
 
 
 def test_a_name_never_writes_into_the_header_or_the_body_of_a_mail(app, figure):
-    """A real SMTP server receives letters whose subject and sender hold each hostile word: the headers it sees are those we meant."""
+    """A real SMTP server receives letters whose subject and sender hold each hostile word: the
+    headers it sees are those we meant.
+    """
     from gateways import GatewayError, Letter
     from gateways.mail import SmtpMail
     from simulators.inbox import serve
@@ -118,7 +148,11 @@ def test_a_name_never_writes_into_the_header_or_the_body_of_a_mail(app, figure):
                     continue
                 sent += 1
         for one in inbox.mails:
-            if one["headers"].split() != MEANT or one["text"].strip() != "Corps." or one["to"] != "camille@exemple.fr":
+            if (
+                one["headers"].split() != MEANT
+                or one["text"].strip() != "Corps."
+                or one["to"] != "camille@exemple.fr"
+            ):
                 broken.append(f"{one['subject']}: {one['headers']}")
         assert len(inbox.mails) == sent
     finally:
@@ -128,7 +162,9 @@ def test_a_name_never_writes_into_the_header_or_the_body_of_a_mail(app, figure):
 
 
 def test_no_cell_of_an_export_begins_a_formula(app, as_staff, figure):
-    """Each formula as a seller's town, then the list as CSV and as a spreadsheet: no cell starts one, and the file opens."""
+    """Each formula as a seller's town, then the list as CSV and as a spreadsheet: no cell starts
+    one, and the file opens.
+    """
     rows = of(HOSTILE, "formula", "bidi", "xss")
     made = 0
     for n, row in enumerate(rows):
@@ -141,8 +177,20 @@ def test_no_cell_of_an_export_begins_a_formula(app, as_staff, figure):
     with unit_of_work() as session:  # what an import from elsewhere could have put there
         person = factories.a_customer
         for n, value in enumerate(("\n=1+1", "\t=1+1", " =1+1", "\x01=1", "Camille\uffff")):
-            session.add(Customer(email=f"g{n}@exemple.fr", password_hash="!", first_name="C", last_name="A", address="1", postcode="44000", city=value,
-                                 phone="+33612345678", created_at=__import__("services.clock").clock.now(), session_epoch=0))  # fmt: skip
+            session.add(
+                Customer(
+                    email=f"g{n}@exemple.fr",
+                    password_hash="!",
+                    first_name="C",
+                    last_name="A",
+                    address="1",
+                    postcode="44000",
+                    city=value,
+                    phone="+33612345678",
+                    created_at=__import__("services.clock").clock.now(),
+                    session_epoch=0,
+                )
+            )
         assert person
     boss = as_staff("Administrateur")
     import csv as reader
@@ -152,19 +200,43 @@ def test_no_cell_of_an_export_begins_a_formula(app, as_staff, figure):
         answer = boss.get(f"/gestion/vendeurs-particuliers/export/{kind}")
         assert answer.status_code == 200, kind
         if kind == "csv":
-            cells = [c for line in reader.reader(io.StringIO(answer.text.lstrip("\ufeff")), delimiter=";") for c in line]
+            cells = [
+                c
+                for line in reader.reader(io.StringIO(answer.text.lstrip("\ufeff")), delimiter=";")
+                for c in line
+            ]
         else:
-            cells = [str(c or "") for line in openpyxl.load_workbook(io.BytesIO(answer.data)).active.iter_rows(values_only=True) for c in line]
-            raw = [c.data_type for line in openpyxl.load_workbook(io.BytesIO(answer.data)).active.iter_rows() for c in line]
+            cells = [
+                str(c or "")
+                for line in openpyxl.load_workbook(io.BytesIO(answer.data)).active.iter_rows(
+                    values_only=True
+                )
+                for c in line
+            ]
+            raw = [
+                c.data_type
+                for line in openpyxl.load_workbook(io.BytesIO(answer.data)).active.iter_rows()
+                for c in line
+            ]
             assert "f" not in raw
         active += (
-            [c for c in cells if re.match(r"[\s\ufeff\u200b]*[=@＝＋－＠]|[\s\ufeff\u200b]*[+-](?![\d\s.,]+$)|[\t\r]", c)] if kind == "csv" else []
+            [
+                c
+                for c in cells
+                if re.match(
+                    r"[\s\ufeff\u200b]*[=@＝＋－＠]|[\s\ufeff\u200b]*[+-](?![\d\s.,]+$)|[\t\r]", c
+                )
+            ]
+            if kind == "csv"
+            else []
         )
     told(active, "cells of exports", figure, made)
 
 
 def test_markup_in_any_text_comes_out_as_text(app, as_staff, as_customer, figure):
-    """Every payload as a seller's name, town and title of a game, on the pages and in the mails they appear in: never as markup."""
+    """Every payload as a seller's name, town and title of a game, on the pages and in the mails
+    they appear in: never as markup.
+    """
     payloads = of(HOSTILE, "xss") if LONG else of(HOSTILE, "xss")[::6]
     boss = as_staff("Administrateur")
     live = []
@@ -175,14 +247,21 @@ def test_markup_in_any_text_comes_out_as_text(app, as_staff, as_customer, figure
         except Refused:
             name = "Aubry"
         seller = factories.a_customer(email=f"x{n}@exemple.fr", last_name=name, city=name[:90])
-        game = factories.a_game(" ".join(words.visible(value).split())[:200] or "Jeu", argus_cents=9000)
+        game = factories.a_game(
+            " ".join(words.visible(value).split())[:200] or "Jeu", argus_cents=9000
+        )
         offer = factories.an_offer(game, customer=seller)
         id, number = offer.id, offer.number
         with unit_of_work() as session:
             offers.refuse(session.get_one(type(offer), id), value, by=factories.MARC)
-        pages = [boss.get(f"/gestion/offres/show/{id}").text, boss.get(f"/gestion/vendeurs-particuliers/show/{seller.id}").text,
-                 boss.get(f"/gestion/recherche/?q={name[:40]}", follow_redirects=True).text, as_customer(seller).get(f"/ventes/{number}").text,
-                 *(m.html for m in db.session.scalars(select(Message).where(Message.offer_id == id))), as_customer(seller).get(f"/jaquette/{game.ean}").text]  # fmt: skip
+        pages = [
+            boss.get(f"/gestion/offres/show/{id}").text,
+            boss.get(f"/gestion/vendeurs-particuliers/show/{seller.id}").text,
+            boss.get(f"/gestion/recherche/?q={name[:40]}", follow_redirects=True).text,
+            as_customer(seller).get(f"/ventes/{number}").text,
+            *(m.html for m in db.session.scalars(select(Message).where(Message.offer_id == id))),
+            as_customer(seller).get(f"/jaquette/{game.ean}").text,
+        ]
         db.session.rollback()
         for page in pages:
             if is_live(page):
@@ -191,14 +270,28 @@ def test_markup_in_any_text_comes_out_as_text(app, as_staff, as_customer, figure
 
 
 def is_live(page: str) -> bool:
-    """Whether markup of ours is not the only one: a handler, a foreign script, a javascript: address, outside of text."""
+    """Whether markup of ours is not the only one: a handler, a foreign script, a javascript:
+    address, outside of text.
+    """
     tags = re.findall(r"<[a-zA-Z!/][^>]*>", page)
     return any(
         (
-            re.search(r"\son[a-z]+\s*=|(?:href|src|action|xlink:href)\s*=\s*[\"']?\s*(?:javascript|data:text|vbscript)", tag, re.I)
+            re.search(
+                r"\son[a-z]+\s*=|(?:href|src|action|xlink:href)\s*=\s*[\"']?\s*(?:javascript|data:text|vbscript)",
+                tag,
+                re.I,
+            )
             and "data:image" not in tag
         )
-        or (re.match(r"<(script(?! src=\"/static|\s+nonce|>\s*$)|iframe|object|embed|base|form action=\"http)", tag, re.I) and "alert" in tag)
+        or (
+            re.match(
+                r"<(script(?! src=\"/static|\s+nonce|>\s*$)|iframe|object|embed|base|form"
+                r" action=\"http)",
+                tag,
+                re.I,
+            )
+            and "alert" in tag
+        )
         for tag in tags
     ) or bool(re.search(r"<script[^>]*>[^<]*alert\(", page, re.I))
 
@@ -209,7 +302,14 @@ def test_an_address_to_go_back_to_never_leaves_the_site(app, as_staff, figure):
     gone = []
     for row in of(HOSTILE, "redirect"):
         client = app.test_client()
-        answer = client.post("/compte/connexion", data={"email": "camille@exemple.fr", "password": factories.PASSWORD, "suite": row["value"]})
+        answer = client.post(
+            "/compte/connexion",
+            data={
+                "email": "camille@exemple.fr",
+                "password": factories.PASSWORD,
+                "suite": row["value"],
+            },
+        )
         if answer.status_code != 302:
             continue
         for base in ("http://localhost/compte/connexion", "https://localhost/compte/connexion"):
@@ -218,7 +318,9 @@ def test_an_address_to_go_back_to_never_leaves_the_site(app, as_staff, figure):
                 gone.append(f"{row['name']} → {answer.location}")
         staff_client = as_staff("Comptable", email=f"ines{abs(hash(row['name']))}@staff.test")
         place = staff_client.get("/gestion/login/", query_string={"next": row["value"]}).location
-        if urlsplit(urljoin("http://localhost/gestion/login/", place.replace("\\", "/"))).hostname not in (None, "localhost"):
+        if urlsplit(
+            urljoin("http://localhost/gestion/login/", place.replace("\\", "/"))
+        ).hostname not in (None, "localhost"):
             gone.append(f"staff {row['name']} → {place}")
         db.session.rollback()
     told(gone, "addresses that stay here", figure, len(of(HOSTILE, "redirect")))
@@ -231,37 +333,67 @@ def test_a_strange_host_gets_400_and_no_word_of_itself(client, figure):
             answer = client.get("/", headers={"Host": row["value"]})
         except (ValueError, UnicodeError):  # no server could send it on
             continue
-        if answer.status_code not in (400, 404) or "evil" in str(answer.headers.get("Location", "")):
+        if answer.status_code not in (400, 404) or "evil" in str(
+            answer.headers.get("Location", "")
+        ):
             taken.append(f"{row['name']}: {answer.status_code}")
     told(taken, "strange hosts refused", figure, len(of(HOSTILE, "host")))
 
 
-def test_numbers_searches_tokens_and_names_of_files_nobody_types_are_no_error(app, client, as_staff, as_customer, figure):
+def test_numbers_searches_tokens_and_names_of_files_nobody_types_are_no_error(
+    app, client, as_staff, as_customer, figure
+):
     boss = as_staff("Administrateur")
     me = as_customer(factories.a_customer())
     crashed, sent = [], 0
-    for row in of(HOSTILE, "number_bad", "sql", "token", "path", "xss", "bidi") if LONG else of(HOSTILE, "number_bad", "sql", "token", "path"):
+    for row in (
+        of(HOSTILE, "number_bad", "sql", "token", "path", "xss", "bidi")
+        if LONG
+        else of(HOSTILE, "number_bad", "sql", "token", "path")
+    ):
         value = row["value"]
         from urllib.parse import quote
 
         plain = quote(value[:2000], safe="")
         for who, place in (
-            (boss, f"/gestion/offres/show/{plain}"), (boss, f"/gestion/offres/list/?page={plain}&taille={plain}&ordre={plain}&q={plain}&status={plain}"),
-            (boss, f"/gestion/recherche/?q={plain}"), (client, f"/documents/{plain}"), (client, f"/jaquette/{plain}"), (client, f"/logo/{plain}"),
-            (client, f"/?ean={plain}"), (client, f"/api/v1/quote?ean={plain}"), (me, f"/ventes/{plain}"), (client, f"/compte/confirmer/{plain}"),
-            (boss, f"/gestion/journal/list/?at.depuis={plain}&verb={plain}"), (boss, f"/gestion/imports/fichier/{plain}"),
-        ):  # fmt: skip
+            (boss, f"/gestion/offres/show/{plain}"),
+            (
+                boss,
+                f"/gestion/offres/list/?page={plain}&taille={plain}&ordre={plain}&q={plain}&status={plain}",
+            ),
+            (boss, f"/gestion/recherche/?q={plain}"),
+            (client, f"/documents/{plain}"),
+            (client, f"/jaquette/{plain}"),
+            (client, f"/logo/{plain}"),
+            (client, f"/?ean={plain}"),
+            (client, f"/api/v1/quote?ean={plain}"),
+            (me, f"/ventes/{plain}"),
+            (client, f"/compte/confirmer/{plain}"),
+            (boss, f"/gestion/journal/list/?at.depuis={plain}&verb={plain}"),
+            (boss, f"/gestion/imports/fichier/{plain}"),
+        ):
             answer = who.get(place)
             sent += 1
             if answer.status_code >= 500:
                 crashed.append(f"{row['name']} {place[:40]} {answer.status_code}")
-        client.set_cookie("comptoir_client", value[:3000].encode("ascii", "ignore").decode().replace(";", ""), domain="localhost")
-        client.set_cookie("comptoir", value[:3000].encode("ascii", "ignore").decode().replace(";", ""), domain="localhost")
+        client.set_cookie(
+            "comptoir_client",
+            value[:3000].encode("ascii", "ignore").decode().replace(";", ""),
+            domain="localhost",
+        )
+        client.set_cookie(
+            "comptoir",
+            value[:3000].encode("ascii", "ignore").decode().replace(";", ""),
+            domain="localhost",
+        )
         for place in ("/ventes", "/gestion/"):
             sent += 1
             if client.get(place).status_code not in (302,):
                 crashed.append(f"cookie {row['name']} {place}")
-        client.delete_cookie("comptoir_client", domain="localhost"), client.delete_cookie("comptoir", domain="localhost")
+        (
+            client.delete_cookie("comptoir_client", domain="localhost"),
+            client.delete_cookie("comptoir", domain="localhost"),
+        )
     told(crashed, "strange requests answered", figure, sent)
     assert db.session.scalar(select(func.count(Customer.id))) == 1
 
@@ -304,24 +436,29 @@ def test_no_file_that_is_no_list_gets_a_line_in(app, tmp_path, figure):
 def test_a_bomb_costs_little_memory(figure):
     """The largest of them, alone in a process of its own."""
     code = (
-        "import sys, pathlib; sys.path.insert(0, '.');"
-        "from tests.acceptance import hostile_files; from services import files; from services.stock import imports; from services.workflow import Refused;"
-        "\n"
-        "path = pathlib.Path(sys.argv[1])\n"
-        "for read in (lambda: files.open_picture(path.read_bytes()).load(), lambda: list(imports.open_table(path).rows)):\n"
-        "    try: read()\n"
-        "    except (Refused, UnicodeError): pass\n"
-        "print(int(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1]) // 1024)"
+        "import sys, pathlib; sys.path.insert(0, '.');from tests.acceptance import hostile_files;"
+        " from services import files; from services.stock import imports; from services.workflow"
+        " import Refused;\npath = pathlib.Path(sys.argv[1])\nfor read in (lambda:"
+        " files.open_picture(path.read_bytes()).load(), lambda:"
+        " list(imports.open_table(path).rows)):\n    try: read()\n    except (Refused,"
+        " UnicodeError): pass\nprint(int(next(line for line in open('/proc/self/status') if"
+        " line.startswith('VmHWM')).split()[1]) // 1024)"
     )
     most = 0
-    bombs = [(n, d) for n, d in hostile_files.pictures() if "megapixels" in n or "million" in n][:4] + [
-        (n, d) for n, d, _f in hostile_files.tables() if "bomb" in n or "500 MB" in n
-    ]
+    bombs = [(n, d) for n, d in hostile_files.pictures() if "megapixels" in n or "million" in n][
+        :4
+    ] + [(n, d) for n, d, _f in hostile_files.tables() if "bomb" in n or "500 MB" in n]
     for name, data in bombs:
         with tempfile.NamedTemporaryFile(suffix=".bin") as kept:
             kept.write(data)
             kept.flush()
-            done = subprocess.run([sys.executable, "-c", code, kept.name], capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=60)
+            done = subprocess.run(
+                [sys.executable, "-c", code, kept.name],
+                capture_output=True,
+                text=True,
+                cwd=Path(__file__).parents[2],
+                timeout=60,
+            )
         assert done.returncode == 0, (name, done.stderr[-500:])
         most = max(most, int(done.stdout.split()[-1]))
     figure("memory of the largest bomb (MB)", most, at_most=300, always=True)
@@ -337,7 +474,12 @@ def test_the_hostile_corpus_is_large_enough(figure):
 
 def test_real_people_real_addresses_and_real_games_are_taken(app, figure):
     refused = []
-    fields = {"person_name": ("first_name", "last_name"), "address": ("address",), "city": ("city",), "postcode": ("postcode",)}
+    fields = {
+        "person_name": ("first_name", "last_name"),
+        "address": ("address",),
+        "city": ("city",),
+        "postcode": ("postcode",),
+    }
     for row in of(LEGITIMATE, *fields):
         for field in fields[row["kind"]]:
             try:
@@ -365,7 +507,12 @@ def test_real_people_real_addresses_and_real_games_are_taken(app, figure):
                 continue
             if "expect" in row and found != row["expect"]:
                 refused.append(f"{kind} {row['value']!r} read as {found!r}, not {row['expect']!r}")
-    told(refused, "legitimate words taken", figure, len(LEGITIMATE) - len(of(LEGITIMATE, "title")) - len(ON_PURPOSE))
+    told(
+        refused,
+        "legitimate words taken",
+        figure,
+        len(LEGITIMATE) - len(of(LEGITIMATE, "title")) - len(ON_PURPOSE),
+    )
     figure("legitimate words refused, on purpose", len(ON_PURPOSE), at_most=3, always=True)
 
 
@@ -404,7 +551,12 @@ def test_real_photos_are_kept_and_say_nothing_of_where_they_were_taken(app, figu
             refused.append(f"{name}: {refusal}")
             continue
         seen = Image.open(io.BytesIO(kept))
-        assert not seen.getexif() and "comment" not in seen.info and b"<script" not in kept and max(seen.size) <= 800, name
+        assert (
+            not seen.getexif()
+            and "comment" not in seen.info
+            and b"<script" not in kept
+            and max(seen.size) <= 800
+        ), name
     told(refused, "real photos kept", figure, count)
 
 
@@ -434,8 +586,25 @@ def test_passwords_people_really_choose_are_taken_and_the_first_tried_are_not(ap
         "l'été à Noirmoutier",
         "1 chien + 2 chats = 3",
     ]
-    bad = ["motdepasse", "motdepasse123", "azertyuiop123", "1q2w3e4r5t6y", "iloveyouforever", "manchesterunited", "administrator", "password1234", "aaaaaaaaaaaa",
-           "123456789012", "qwertyuiop123", "jetaimejetaime", "camille@exemple.fr", "abcdefghijkl", "football12345", "Motdepasse2026!", "marseille13000"]  # fmt: skip
+    bad = [
+        "motdepasse",
+        "motdepasse123",
+        "azertyuiop123",
+        "1q2w3e4r5t6y",
+        "iloveyouforever",
+        "manchesterunited",
+        "administrator",
+        "password1234",
+        "aaaaaaaaaaaa",
+        "123456789012",
+        "qwertyuiop123",
+        "jetaimejetaime",
+        "camille@exemple.fr",
+        "abcdefghijkl",
+        "football12345",
+        "Motdepasse2026!",
+        "marseille13000",
+    ]
     wrong = []
     for password in good:
         try:
@@ -457,9 +626,21 @@ def test_a_bank_file_of_hostile_names_is_valid_and_adds_up(app, figure):
 
     rows = of(HOSTILE, "xss", "bidi", "header", "formula", "sql")
     iban = factories.IBANS[1]
-    transfers = tuple(sepa.Transfer(f"CDE{n:09d}", row["value"][:70], iban, "", 100 + n, f"Paiement de {row['value']}") for n, row in enumerate(rows))
+    transfers = tuple(
+        sepa.Transfer(
+            f"CDE{n:09d}", row["value"][:70], iban, "", 100 + n, f"Paiement de {row['value']}"
+        )
+        for n, row in enumerate(rows)
+    )
     file = sepa.TransferFile(
-        "VIR-2026-11-0001", datetime(2026, 11, 24, tzinfo=UTC), "RétroShop", factories.IBANS[0], "", date(2026, 11, 25), "pain.001.001.09", transfers
+        "VIR-2026-11-0001",
+        datetime(2026, 11, 24, tzinfo=UTC),
+        "RétroShop",
+        factories.IBANS[0],
+        "",
+        date(2026, 11, 25),
+        "pain.001.001.09",
+        transfers,
     )
     data = sepa.write(file)
     sepa.check(data, file)
@@ -467,6 +648,10 @@ def test_a_bank_file_of_hostile_names_is_valid_and_adds_up(app, figure):
 
 
 def test_the_legitimate_corpus_is_large_enough(figure):
-    count = len(LEGITIMATE) + len(list(hostile_files.good_pictures())) + len(list(hostile_files.good_tables()))
+    count = (
+        len(LEGITIMATE)
+        + len(list(hostile_files.good_pictures()))
+        + len(list(hostile_files.good_tables()))
+    )
     figure("legitimate strings and files", count, at_least=100, always=True)
     assert imports

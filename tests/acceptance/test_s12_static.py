@@ -1,4 +1,6 @@
-"""S12: what can be read without running: a security linter, our own rules, secrets in the tree, addresses of strangers in pages, pins."""
+"""S12: what can be read without running: a security linter, our own rules, secrets in the tree,
+addresses of strangers in pages, pins.
+"""
 
 import ast
 import json
@@ -8,10 +10,26 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-OURS = ["app.py", "commands.py", "config.py", "demo.py", "models.py", "run.py", "tasks.py", "admin", "api", "gateways", "portal", "services"]
+OURS = [
+    "app.py",
+    "commands.py",
+    "config.py",
+    "demo.py",
+    "models.py",
+    "run.py",
+    "tasks.py",
+    "admin",
+    "api",
+    "gateways",
+    "portal",
+    "services",
+]
 # Findings of the linter we looked at and keep, each with its reason; a new one fails.
 EXPLAINED = {
-    ("gateways/mondial_relay.py", "B324"): "MD5 is the carrier's own signature (usedforsecurity=False)",
+    (
+        "gateways/mondial_relay.py",
+        "B324",
+    ): "MD5 is the carrier's own signature (usedforsecurity=False)",
     ("services/files.py", "B108"): "no temporary file: names of ours",
     ("services/backups.py", "B608"): "our own table names, read from the schema",
     **{
@@ -42,11 +60,29 @@ def sources() -> list[Path]:
 
 
 def test_a_security_linter_finds_nothing_that_is_not_explained(figure):
-    done = subprocess.run([sys.executable, "-m", "bandit", "-q", "-f", "json", "-r", *OURS], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bandit", "-q", "-f", "json", "-r", *OURS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     report = json.loads(done.stdout)
-    high = [r for r in report["results"] if r["issue_severity"] == "HIGH" and (r["filename"].removeprefix("./"), r["test_id"]) not in EXPLAINED]
-    medium = [r for r in report["results"] if r["issue_severity"] == "MEDIUM" and (r["filename"].removeprefix("./"), r["test_id"]) not in EXPLAINED]
-    said = [f"{r['filename']}:{r['line_number']} {r['test_id']} {r['issue_text']}" for r in (*high, *medium)]
+    high = [
+        r
+        for r in report["results"]
+        if r["issue_severity"] == "HIGH"
+        and (r["filename"].removeprefix("./"), r["test_id"]) not in EXPLAINED
+    ]
+    medium = [
+        r
+        for r in report["results"]
+        if r["issue_severity"] == "MEDIUM"
+        and (r["filename"].removeprefix("./"), r["test_id"]) not in EXPLAINED
+    ]
+    said = [
+        f"{r['filename']}:{r['line_number']} {r['test_id']} {r['issue_text']}"
+        for r in (*high, *medium)
+    ]
     figure("high", len(high), at_most=0)
     figure("medium not explained", len(medium), at_most=0)
     assert said == []
@@ -57,7 +93,9 @@ def calls(tree: ast.AST) -> list[ast.Call]:
 
 
 def test_our_own_rules_hold(figure):
-    """No naive clock, no shell, no pickle, no SQL glued from words, no outside call without a timeout, no markup from a format, no float in money."""
+    """No naive clock, no shell, no pickle, no SQL glued from words, no outside call without a
+    timeout, no markup from a format, no float in money.
+    """
     breaches, looked = [], 0
     for path in sources():
         tree, name = ast.parse(path.read_text()), str(path.relative_to(ROOT))
@@ -65,40 +103,86 @@ def test_our_own_rules_hold(figure):
             looked += 1
             said = ast.unparse(call.func)
             keywords = {k.arg for k in call.keywords}
-            if said in ("datetime.now", "datetime.fromtimestamp") and not call.args[1 if said.endswith("fromtimestamp") else 0 :]:
+            if (
+                said in ("datetime.now", "datetime.fromtimestamp")
+                and not call.args[1 if said.endswith("fromtimestamp") else 0 :]
+            ):
                 breaches.append(f"{name}:{call.lineno} naive {said}")
-            if said in ("datetime.utcnow", "os.system", "os.popen", "pickle.loads", "pickle.load", "yaml.load", "eval", "exec", "marshal.loads"):
+            if said in (
+                "datetime.utcnow",
+                "os.system",
+                "os.popen",
+                "pickle.loads",
+                "pickle.load",
+                "yaml.load",
+                "eval",
+                "exec",
+                "marshal.loads",
+            ):
                 breaches.append(f"{name}:{call.lineno} {said}")
             if said.startswith("subprocess.") and any(k.arg == "shell" for k in call.keywords):
                 breaches.append(f"{name}:{call.lineno} shell")
             if (
-                said in ("requests.get", "requests.post", "requests.request", "urllib.request.urlopen", "smtplib.SMTP", "smtplib.SMTP_SSL")
+                said
+                in (
+                    "requests.get",
+                    "requests.post",
+                    "requests.request",
+                    "urllib.request.urlopen",
+                    "smtplib.SMTP",
+                    "smtplib.SMTP_SSL",
+                )
                 and "timeout" not in keywords
             ):
                 breaches.append(f"{name}:{call.lineno} {said} without a timeout")
-            if said in ("Markup", "markupsafe.Markup") and call.args and not isinstance(call.args[0], ast.Constant):
+            if (
+                said in ("Markup", "markupsafe.Markup")
+                and call.args
+                and not isinstance(call.args[0], ast.Constant)
+            ):
                 breaches.append(f"{name}:{call.lineno} Markup of something made")
-            if said == "text" and call.args and isinstance(call.args[0], ast.JoinedStr) and (name, "B608") not in EXPLAINED:
+            if (
+                said == "text"
+                and call.args
+                and isinstance(call.args[0], ast.JoinedStr)
+                and (name, "B608") not in EXPLAINED
+            ):
                 breaches.append(f"{name}:{call.lineno} SQL made of words")
-            if said.endswith("etree.fromstring") and name.startswith(("gateways", "services")) and "XMLParser" not in ast.unparse(call):
+            if (
+                said.endswith("etree.fromstring")
+                and name.startswith(("gateways", "services"))
+                and "XMLParser" not in ast.unparse(call)
+            ):
                 breaches.append(f"{name}:{call.lineno} XML without a hardened parser")
-        if name.startswith("services") and name not in ("services/unit.py",) and ".commit()" in path.read_text():
+        if (
+            name.startswith("services")
+            and name not in ("services/unit.py",)
+            and ".commit()" in path.read_text()
+        ):
             breaches.append(f"{name} commits")
     figure("calls read", looked, at_least=3_000, always=True)
     assert breaches == []
 
 
 SECRETS = (
-    r"-----BEGIN (RSA |EC |OPENSSH )?PRIVATE KEY", r"AKIA[0-9A-Z]{16}", r"sk_(live|test)_[0-9a-zA-Z]{16,}", r"xox[baprs]-[0-9A-Za-z-]{10,}", r"ghp_[0-9A-Za-z]{30,}",
+    r"-----BEGIN (RSA |EC |OPENSSH )?PRIVATE KEY",
+    r"AKIA[0-9A-Z]{16}",
+    r"sk_(live|test)_[0-9a-zA-Z]{16,}",
+    r"xox[baprs]-[0-9A-Za-z-]{10,}",
+    r"ghp_[0-9A-Za-z]{30,}",
     r"(?i)(password|secret|token)\s*=\s*['\"][A-Za-z0-9+/=_-]{24,}['\"]",
-)  # fmt: skip
+)
 
 
 def tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode == 0:
         return [ROOT / name for name in listed.stdout.splitlines()]
-    return [path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts and "var" not in path.parts]
+    return [
+        path
+        for path in ROOT.rglob("*")
+        if path.is_file() and ".venv" not in path.parts and "var" not in path.parts
+    ]
 
 
 def test_no_secret_is_in_the_tree(figure):
@@ -115,10 +199,19 @@ def test_no_secret_is_in_the_tree(figure):
 
 
 def test_no_page_and_no_style_calls_a_stranger(figure):
-    """No script, style, picture or font from elsewhere in what a browser reads; everything is vendored."""
+    """No script, style, picture or font from elsewhere in what a browser reads; everything is
+    vendored.
+    """
     found = []
-    for path in (*(ROOT / "templates").rglob("*.html"), *(ROOT / "static").rglob("*.css"), *(ROOT / "static").rglob("*.js")):
-        for match in re.finditer(r"(?:src|href|action|url\(|import|from|fetch\()\s*=?\s*[\"'(]?\s*(https?:)?//[a-z0-9.-]+", path.read_text()):
+    for path in (
+        *(ROOT / "templates").rglob("*.html"),
+        *(ROOT / "static").rglob("*.css"),
+        *(ROOT / "static").rglob("*.js"),
+    ):
+        for match in re.finditer(
+            r"(?:src|href|action|url\(|import|from|fetch\()\s*=?\s*[\"'(]?\s*(https?:)?//[a-z0-9.-]+",
+            path.read_text(),
+        ):
             if "www.w3.org" not in match[0]:
                 found.append(f"{path.relative_to(ROOT)}: {match[0]}")
     assert found == []

@@ -1,4 +1,6 @@
-"""S13: files of a million lines in five encodings, killed at random moments by a real SIGKILL, started again: nothing lost, nothing twice."""
+"""S13: files of a million lines in five encodings, killed at random moments by a real SIGKILL,
+started again: nothing lost, nothing twice.
+"""
 
 import contextlib
 import csv
@@ -32,32 +34,66 @@ def write(path: Path, lines: int, encoding: str, first: int = 0, changed: int = 
         file.write(HEADER)
         for n in range(first, first + lines):
             price = 10 + n % 200 + (1 if changed and n % changed == 0 else 0)
-            file.write(f"REF{n // 5};{ean(n)};Modèle d’été n° {n // 5};Marque {n // 5 % 300};Rayon {n // 5 % 20};Noir;{36 + n % 5};{price},90\n")
+            file.write(
+                f"REF{n // 5};{ean(n)};Modèle d’été n° {n // 5};Marque {n // 5 % 300};Rayon"
+                f" {n // 5 % 20};Noir;{36 + n % 5};{price},90\n"
+            )
 
 
 @pytest.fixture
 def place(app, machine, tmp_path):
-    """An installation of its own on this engine: its environment, and a connection to look at it with."""
+    """An installation of its own on this engine: its environment, and a connection to look at it
+    with.
+    """
     with backups.scratch_database(machine.database_url, tmp_path) as (url, data_dir):
-        env = {**os.environ, "COMPTOIR_DATA_DIR": str(data_dir), "COMPTOIR_DATABASE_URL": url, "COMPTOIR_REDIS_URL": "", "FLASK_APP": "app"}
-        subprocess.run([sys.executable, "-m", "flask", "init"], cwd=ROOT, env=env, check=True, capture_output=True)
+        env = {
+            **os.environ,
+            "COMPTOIR_DATA_DIR": str(data_dir),
+            "COMPTOIR_DATABASE_URL": url,
+            "COMPTOIR_REDIS_URL": "",
+            "FLASK_APP": "app",
+        }
+        subprocess.run(
+            [sys.executable, "-m", "flask", "init"],
+            cwd=ROOT,
+            env=env,
+            check=True,
+            capture_output=True,
+        )
         engine = create_engine(url)
         yield env, engine
         engine.dispose()
 
 
 def load(env: dict[str, str], path: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "flask", "catalogue", "import", str(path)], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, start_new_session=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "flask", "catalogue", "import", str(path)],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def plain(path: Path) -> float:
-    """Seconds a short script takes to bring the same lines into one table with one index: no check, no report, no search."""
+    """Seconds a short script takes to bring the same lines into one table with one index: no check,
+    no report, no search.
+    """
     began = time.monotonic()
-    with contextlib.closing(sqlite3.connect(path.with_suffix(".plain"))) as database, path.open(encoding="utf-8") as file:
-        database.execute("CREATE TABLE line (ref TEXT, ean TEXT UNIQUE, title TEXT, brand TEXT, category TEXT, color TEXT, size TEXT, price TEXT)")
+    with (
+        contextlib.closing(sqlite3.connect(path.with_suffix(".plain"))) as database,
+        path.open(encoding="utf-8") as file,
+    ):
+        database.execute(
+            "CREATE TABLE line (ref TEXT, ean TEXT UNIQUE, title TEXT, brand TEXT, category TEXT,"
+            " color TEXT, size TEXT, price TEXT)"
+        )
         names = HEADER.strip().split(";")
-        lines = ([row[name].strip() for name in names] for row in csv.DictReader(file, delimiter=";"))
+        lines = (
+            [row[name].strip() for name in names] for row in csv.DictReader(file, delimiter=";")
+        )
         database.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
         database.commit()
     return time.monotonic() - began
@@ -71,7 +107,9 @@ def count(engine, sql: str) -> int:
 def let_go(engine) -> None:
     """The lease of a worker that died is over."""
     with engine.begin() as connection:
-        connection.execute(text("UPDATE outbox SET lease_until = NULL, state = 'todo' WHERE state = 'running'"))
+        connection.execute(
+            text("UPDATE outbox SET lease_until = NULL, state = 'todo' WHERE state = 'running'")
+        )
 
 
 def test_a_long_file_killed_at_random_moments_is_loaded_whole_once(place, tmp_path, figure):
@@ -83,12 +121,17 @@ def test_a_long_file_killed_at_random_moments_is_loaded_whole_once(place, tmp_pa
     said, _nothing = first.communicate(timeout=600)
     seconds = time.monotonic() - began
     assert first.returncode == 0 and count(engine, "SELECT count(*) FROM variant") == LINES, said
-    # Told, not held: what else the machine does moves both. 60 s and 5 times are the aim on a quiet one; bench/catalogue_import.py holds the share.
+    # Told, not held: what else the machine does moves both. 60 s and 5 times are the aim on a quiet
+    # one; bench/catalogue_import.py holds the share.
     figure("seconds for the whole file", round(seconds, 1))
     figure("times a short script's load of it", round(seconds / plain(path), 1))
     again = load(env, path)
     said, _nothing = again.communicate(timeout=600)
-    assert f"0 créés, 0 modifiés, {LINES} inchangés" in said.replace("\u202f", "").replace("\u00a0", " ") or f"{LINES} " in said, said
+    assert (
+        f"0 créés, 0 modifiés, {LINES} inchangés"
+        in said.replace("\u202f", "").replace("\u00a0", " ")
+        or f"{LINES} " in said
+    ), said
     assert count(engine, "SELECT count(*) FROM price_point") == LINES
     # A second file, one line in ten changed and a tenth more, dies again and again.
     write(path, LINES + LINES // 10, "utf-8", changed=10)
@@ -110,10 +153,16 @@ def test_a_long_file_killed_at_random_moments_is_loaded_whole_once(place, tmp_pa
     said, _nothing = last.communicate(timeout=600)
     assert last.returncode == 0, said
     assert count(engine, "SELECT count(*) FROM variant") == LINES + LINES // 10
-    assert count(engine, "SELECT count(*) FROM (SELECT ean FROM variant GROUP BY ean HAVING count(*) > 1) d") == 0
-    assert count(engine, "SELECT count(*) FROM search_todo") == 0 and count(engine, "SELECT count(*) FROM search_index") == count(
-        engine, "SELECT count(*) FROM product"
+    assert (
+        count(
+            engine,
+            "SELECT count(*) FROM (SELECT ean FROM variant GROUP BY ean HAVING count(*) > 1) d",
+        )
+        == 0
     )
+    assert count(engine, "SELECT count(*) FROM search_todo") == 0 and count(
+        engine, "SELECT count(*) FROM search_index"
+    ) == count(engine, "SELECT count(*) FROM product")
     figure("lines", LINES + LINES // 10, at_least=1_000_000)
     figure("kills", deaths, at_least=5)
 
@@ -128,6 +177,11 @@ def test_every_encoding_gives_the_same_catalogue(place, tmp_path, encoding, figu
     said, _nothing = process.communicate(timeout=300)
     assert process.returncode == 0, said
     with engine.connect() as connection:
-        title = connection.execute(text("SELECT title FROM product WHERE title LIKE '% n° 0'")).scalar()
-        assert title == "Modèle d’été n° 0" and connection.execute(text("SELECT count(*) FROM variant")).scalar() == lines
+        title = connection.execute(
+            text("SELECT title FROM product WHERE title LIKE '% n° 0'")
+        ).scalar()
+        assert (
+            title == "Modèle d’été n° 0"
+            and connection.execute(text("SELECT count(*) FROM variant")).scalar() == lines
+        )
     figure(f"lines in {encoding}", lines)

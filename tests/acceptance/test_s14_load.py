@@ -1,5 +1,7 @@
-"""S14: the peak of an event. Fifty requests a second, on a clock that does not wait for the answers (a slow one is counted from when it
-was due), the mix of a busy day; then how much more four web processes carry than one."""
+"""S14: the peak of an event. Fifty requests a second, on a clock that does not wait for the answers
+(a slow one is counted from when it
+was due), the mix of a busy day; then how much more four web processes carry than one.
+"""
 
 import random
 import threading
@@ -60,7 +62,9 @@ def test_fifty_requests_a_second_are_answered_in_half_a_second(app, shop, as_sta
         return local.session
 
     def get(session: requests.Session, path: str) -> int:
-        return session.get(f"http://127.0.0.1:{shop.dice.choice(shop.ports)}{path}", timeout=30).status_code
+        return session.get(
+            f"http://127.0.0.1:{shop.dice.choice(shop.ports)}{path}", timeout=30
+        ).status_code
 
     def quote(n: int) -> int:
         return get(visitor(), f"/api/v1/quote?ean={games[n % len(games)]}")
@@ -72,7 +76,15 @@ def test_fifty_requests_a_second_are_answered_in_half_a_second(app, shop, as_sta
         return get(free[n % len(free)].session, "/ventes")
 
     def office(n: int) -> int:
-        return get(staff[n % 8].session, ("/gestion/", "/gestion/offres/list/", "/gestion/stock/list/", "/gestion/offres/list/?q=seller1")[n % 4])
+        return get(
+            staff[n % 8].session,
+            (
+                "/gestion/",
+                "/gestion/offres/list/",
+                "/gestion/stock/list/",
+                "/gestion/offres/list/?q=seller1",
+            )[n % 4],
+        )
 
     def add(n: int) -> int:
         person = free[n % len(free)]
@@ -123,7 +135,9 @@ def test_fifty_requests_a_second_are_answered_in_half_a_second(app, shop, as_sta
 
 
 def test_what_one_two_and_four_web_processes_carry(app, shop, as_staff, figure):
-    """Closed loop, as many as come: pages of the seller and of the office, for some seconds each."""
+    """Closed loop, as many as come: pages of the seller and of the office, for some seconds
+    each.
+    """
     games, _sellers = a_shop_with_a_past(size(5, 40))
     marc = staff_cookies(app, as_staff("Opérateur reprise", factories.the_vendor()))
     db.session.remove()
@@ -138,7 +152,9 @@ def test_what_one_two_and_four_web_processes_carry(app, shop, as_staff, figure):
             person = Person(shop, marc if number % 4 == 0 else {})
             n = 0
             while time.monotonic() < end:
-                path = "/gestion/offres/list/" if number % 4 == 0 else f"/?ean={games[n % len(games)]}"
+                path = (
+                    "/gestion/offres/list/" if number % 4 == 0 else f"/?ean={games[n % len(games)]}"
+                )
                 answer = person.session.get(f"http://127.0.0.1:{shop.ports[0]}{path}", timeout=30)
                 n += 1
                 with lock:

@@ -1,4 +1,6 @@
-"""S15: a backup made while people work comes back whole, sends nothing by itself, and a damaged one is found out."""
+"""S15: a backup made while people work comes back whole, sends nothing by itself, and a damaged one
+is found out.
+"""
 
 import random
 import shutil
@@ -10,7 +12,18 @@ import pytest
 from sqlalchemy import func, select
 
 import tasks
-from models import AuditEntry, Event, Message, Offer, Outbox, OutboxHold, OutboxState, Parcel, Pulse, TransferBatch
+from models import (
+    AuditEntry,
+    Event,
+    Message,
+    Offer,
+    Outbox,
+    OutboxHold,
+    OutboxState,
+    Parcel,
+    Pulse,
+    TransferBatch,
+)
 from services import backups, clock, files, outbox, sealing
 from services.buyback import offers
 from services.finance import health, restores
@@ -21,12 +34,16 @@ from tests.acceptance.sizes import size
 from tests.factories import LEA
 
 ROOT = Path(__file__).parents[2]
-needs_pg_dump = pytest.mark.skipif(shutil.which("pg_dump") is None, reason="pg_dump is not installed")
+needs_pg_dump = pytest.mark.skipif(
+    shutil.which("pg_dump") is None, reason="pg_dump is not installed"
+)
 
 
 @pytest.fixture
 def place(machine, tmp_path):
-    """Where backups go; the data directory as the product expects it, with no file of a test before."""
+    """Where backups go; the data directory as the product expects it, with no file of a test
+    before.
+    """
     for path in (machine.data_dir / "files").iterdir():
         path.unlink()
     yield tmp_path / "backups"
@@ -49,7 +66,9 @@ def a_shop_at_work() -> None:
 
 @needs_pg_dump
 def test_twenty_backups_made_under_load_all_come_back(app, machine, place, figure):
-    """While sellers send and the shop decides, a backup after another; each is restored elsewhere and everything in it agrees."""
+    """While sellers send and the shop decides, a backup after another; each is restored elsewhere
+    and everything in it agrees.
+    """
     a_shop_at_work()
     over, sold, worked, failed = threading.Event(), threading.Semaphore(0), [], []
 
@@ -80,7 +99,9 @@ def test_twenty_backups_made_under_load_all_come_back(app, machine, place, figur
     try:
         for _n in range(size(2, 20)):
             made.append(backups.make(machine.database_url, machine.data_dir, place))
-            assert sold.acquire(timeout=60)  # a slow machine sells at least once a backup all the same
+            assert sold.acquire(
+                timeout=60
+            )  # a slow machine sells at least once a backup all the same
     finally:
         over.set()
         [t.join() for t in threads]
@@ -91,7 +112,9 @@ def test_twenty_backups_made_under_load_all_come_back(app, machine, place, figur
         assert report.troubles == [], (one.path, report.troubles)
         rows.append(report.rows)
         good += 1
-    assert db.session.scalar(select(func.count(OutboxHold.id))) == 0  # the installation itself was left as it was
+    assert (
+        db.session.scalar(select(func.count(OutboxHold.id))) == 0
+    )  # the installation itself was left as it was
     figure("backups under load", len(made), at_least=20)
     figure("restores that agree", good, at_least=20)
     figure("sales made meanwhile", len(worked), at_least=20)
@@ -140,13 +163,19 @@ def test_a_backup_holds_no_name_in_clear_and_no_key(app, machine, place):
     factories.a_customer(email="camille.secrete@exemple.fr", last_name="Introuvable")
     data = backups.make(machine.database_url, machine.data_dir, place).path.read_bytes()
     key = (machine.data_dir / "sealing_key").read_text()
-    assert b"camille.secrete" not in data and b"Introuvable" not in data and key.encode() not in data
+    assert (
+        b"camille.secrete" not in data and b"Introuvable" not in data and key.encode() not in data
+    )
     assert b"SQLite format" not in data and b"PGDMP" not in data
 
 
 @needs_pg_dump
-def test_what_waits_in_a_restored_database_does_not_leave_by_itself(app, machine, place, mail, carrier):
-    """Yesterday's backup: a letter and a label were waiting, and left since. Nothing leaves again until a person says so; the label never twice."""
+def test_what_waits_in_a_restored_database_does_not_leave_by_itself(
+    app, machine, place, mail, carrier
+):
+    """Yesterday's backup: a letter and a label were waiting, and left since. Nothing leaves again
+    until a person says so; the label never twice.
+    """
     factories.a_contract()
     factories.an_accepted_offer()
     made = backups.make(machine.database_url, machine.data_dir, place).path
@@ -165,9 +194,13 @@ def test_what_waits_in_a_restored_database_does_not_leave_by_itself(app, machine
             outbox.work()
         assert len(carrier.shipments) == 1  # doubted, looked up, never ordered again by itself
         assert db.session.scalars(select(Parcel.status)).one().value == "label_unknown"
-        assert db.session.scalar(select(func.count(Message.id)).where(Message.state == "waiting")) == 0
+        assert (
+            db.session.scalar(select(func.count(Message.id)).where(Message.state == "waiting")) == 0
+        )
         assert db.session.scalars(
-            select(AuditEntry.what).where(AuditEntry.what.in_(["restored", "hold_lifted"])).order_by(AuditEntry.number)
+            select(AuditEntry.what)
+            .where(AuditEntry.what.in_(["restored", "hold_lifted"]))
+            .order_by(AuditEntry.number)
         ).all() == [
             "restored",
             "hold_lifted",
@@ -184,7 +217,10 @@ def tmp_installation(app, machine, path):
         shutil.rmtree(folder, ignore_errors=True)
         try:
             manifest = backups.open_backup(path, folder / "opened")
-            with backups.scratch_database(machine.database_url, machine.data_dir) as (url, data_dir):
+            with backups.scratch_database(machine.database_url, machine.data_dir) as (
+                url,
+                data_dir,
+            ):
                 backups.load(manifest, folder / "opened", url, data_dir)
                 with restores.elsewhere(app, url, data_dir):
                     restores._finish(app, manifest, url, path.name, LEA)
@@ -228,7 +264,8 @@ def test_the_nights_backup_keeps_the_newest_and_a_failure_is_told(app, machine, 
     made = tasks.back_up_into(machine.database_url, machine.data_dir, place)
     kept = sorted(place.glob("*.comptoir"))
     assert len(kept) == tasks.KEEP_BACKUPS and made.path in kept
-    with pytest.raises(Exception):  # noqa: B017  (whatever it is, it is told and goes on to the log)
+    # whatever it is, it is told and goes on to the log
+    with pytest.raises(Exception):  # noqa: B017
         tasks.back_up_into("sqlite:////nulle/part/x.db", machine.data_dir, place)
     assert not db.session.get(Pulse, "backup").is_well
     assert {c.name: c.state for c in health.checks()}["backup"] == "bad"
@@ -257,4 +294,6 @@ def test_held_sendings_can_be_abandoned_one_by_one_with_a_reason(app, mail):
         outbox.lift(by=LEA)
     outbox.work()
     assert db.session.get(Outbox, id).state is OutboxState.abandoned
-    assert len(mail.letters) == db.session.scalar(select(func.count(Outbox.id)).where(Outbox.state == OutboxState.done))
+    assert len(mail.letters) == db.session.scalar(
+        select(func.count(Outbox.id)).where(Outbox.state == OutboxState.done)
+    )

@@ -1,4 +1,6 @@
-"""S16: the clock of people and the clock of machines: both nights that change the hour, leap days, ends of year; and a machine whose clock jumps."""
+"""S16: the clock of people and the clock of machines: both nights that change the hour, leap days,
+ends of year; and a machine whose clock jumps.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,8 +15,23 @@ from tests import factories
 from tests.acceptance.sizes import size
 
 # Around both nights of each year, the leap day, the turn of the year, each hour of the day.
-NIGHTS = [(2026, 3, 29), (2026, 10, 25), (2027, 3, 28), (2027, 10, 31), (2028, 2, 29), (2028, 3, 26), (2026, 12, 31), (2027, 1, 1), (2030, 2, 28)]
-INSTANTS = [datetime(y, m, d, h, minute, tzinfo=UTC) for y, m, d in NIGHTS for h in range(0, 24) for minute in (0, 30)]
+NIGHTS = [
+    (2026, 3, 29),
+    (2026, 10, 25),
+    (2027, 3, 28),
+    (2027, 10, 31),
+    (2028, 2, 29),
+    (2028, 3, 26),
+    (2026, 12, 31),
+    (2027, 1, 1),
+    (2030, 2, 28),
+]
+INSTANTS = [
+    datetime(y, m, d, h, minute, tzinfo=UTC)
+    for y, m, d in NIGHTS
+    for h in range(0, 24)
+    for minute in (0, 30)
+]
 
 
 def test_a_deadline_of_days_is_the_end_of_a_day_in_paris_whatever_the_night(figure):
@@ -34,12 +51,17 @@ def test_twenty_four_hours_later_and_tomorrow_at_this_hour_are_not_the_same(figu
 
 
 def test_a_second_chance_lapses_with_its_day_and_not_an_hour_before(app):
-    for start in (datetime(2026, 10, 18, 21, 30, tzinfo=UTC), datetime(2026, 3, 21, 22, 30, tzinfo=UTC)):
+    for start in (
+        datetime(2026, 10, 18, 21, 30, tzinfo=UTC),
+        datetime(2026, 3, 21, 22, 30, tzinfo=UTC),
+    ):
         with clock.at(start):
             offer = factories.a_second_chance()
         id, until = offer.id, offer.answer_by
         local = clock.paris(until)
-        assert (local.hour, local.minute) == (23, 59) and (local.date() - clock.paris(start).date()).days == settings.value("second_chance_days")
+        assert (local.hour, local.minute) == (23, 59) and (
+            local.date() - clock.paris(start).date()
+        ).days == settings.value("second_chance_days")
         with clock.at(until - timedelta(minutes=1)):
             assert id not in offers.late()
         with clock.at(until + timedelta(minutes=2)):
@@ -54,7 +76,10 @@ def test_a_job_of_the_day_runs_once_on_a_night_of_25_hours_and_once_on_one_of_23
 
     ran, looked = [], 0
     job = days.Job("essai", time(2, 30), lambda: None)
-    for start in (datetime(2026, 10, 24, 21, 0, tzinfo=UTC), datetime(2026, 3, 28, 21, 0, tzinfo=UTC)):
+    for start in (
+        datetime(2026, 10, 24, 21, 0, tzinfo=UTC),
+        datetime(2026, 3, 28, 21, 0, tzinfo=UTC),
+    ):
         for minute in range(0, 60 * 28, size(20, 1)):
             with clock.at(start + timedelta(minutes=minute)):
                 day = days.claim(job)
@@ -73,7 +98,14 @@ def test_a_clock_that_jumps_back_runs_no_job_twice_and_ahead_skips_none(app):
 
     job = days.Job("essai", time(3, 0), lambda: None)
     noon = datetime(2026, 6, 10, 12, tzinfo=UTC)
-    for jump, expected in ((0, True), (-2, False), (-26, True), (0, False), (24, True), (23, False)):
+    for jump, expected in (
+        (0, True),
+        (-2, False),
+        (-26, True),
+        (0, False),
+        (24, True),
+        (23, False),
+    ):
         with clock.at(noon + timedelta(hours=jump)):
             day = days.claim(job)
             assert (day is not None) is expected, jump
@@ -100,14 +132,18 @@ def test_a_row_leased_before_a_jump_is_worked_on_again_and_none_twice_at_once(ap
     id = db.session.scalars(select(Outbox.id)).first()
     db.session.rollback()
     now = clock.now()
-    with clock.at(now + timedelta(days=1)):  # a worker whose clock is a day ahead takes it, and dies
+    with clock.at(
+        now + timedelta(days=1)
+    ):  # a worker whose clock is a day ahead takes it, and dies
         assert outbox._claim(id, "jeton") is not None
     with clock.at(now):  # back in time: the lease is in the future, nobody takes it yet
         assert outbox._claim(id, "autre") is None
     with clock.at(now + timedelta(days=1, minutes=2)):
         outbox.work()
     row = db.session.get(Outbox, id)
-    assert row.state is OutboxState.done and db.session.scalar(select(func.count(Message.id)).where(Message.state == "sent")) == len(mail.letters)
+    assert row.state is OutboxState.done and db.session.scalar(
+        select(func.count(Message.id)).where(Message.state == "sent")
+    ) == len(mail.letters)
 
 
 def test_a_session_ends_after_twelve_hours_even_over_the_night_of_25(app, as_staff):

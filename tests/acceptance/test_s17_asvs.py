@@ -1,4 +1,6 @@
-"""S17: the table of ASVS 5.0, level 1: every requirement has its line, every « met » points at a test or a function that exists."""
+"""S17: the table of ASVS 5.0, level 1: every requirement has its line, every « met » points at a
+test or a function that exists.
+"""
 
 import ast
 import re
@@ -28,7 +30,11 @@ def exists(link: str) -> bool:
     if path.suffix != ".py":
         return name in path.read_text()
     tree = ast.parse(path.read_text())
-    names = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    names = {
+        n.name
+        for n in ast.walk(tree)
+        if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
     names |= {
         t.id
         for n in ast.walk(tree)

@@ -1,4 +1,6 @@
-"""The attack list on every view: a vendor's staff sees, exports, changes and points at nothing of another vendor's."""
+"""The attack list on every view: a vendor's staff sees, exports, changes and points at nothing of
+another vendor's.
+"""
 
 import re
 
@@ -18,7 +20,10 @@ OPERATOR = "Opérateur reprise"
 def two(app, as_staff):
     """Ours and theirs: two vendors with offers, items and rules; a member of staff of the first."""
     vendor, site, store = factories.another_vendor()
-    theirs = factories.an_offer(customer=factories.a_customer(email="secret@pixelcave.test", last_name="Zzsecret"), site=site)
+    theirs = factories.an_offer(
+        customer=factories.a_customer(email="secret@pixelcave.test", last_name="Zzsecret"),
+        site=site,
+    )
     their_item = factories.an_item(factories.a_game("Jeu secret"), store=store)
     ours = factories.an_offer()
     our_item = factories.an_item(factories.a_game("Jeu à nous"))
@@ -36,9 +41,15 @@ def two(app, as_staff):
         their_item.id,
         their_rule,
     )
-    both.customer_id, both.number, both.line_id = theirs.customer_id, theirs.number, theirs.lines[0].id
+    both.customer_id, both.number, both.line_id = (
+        theirs.customer_id,
+        theirs.number,
+        theirs.lines[0].id,
+    )
     both.our_offer, both.our_number, both.our_item = ours.id, ours.number, our_item.id
-    both.event_id = db.session.scalar(select(Event.id).where(Event.subject == "offer", Event.subject_id == theirs.id))
+    both.event_id = db.session.scalar(
+        select(Event.id).where(Event.subject == "offer", Event.subject_id == theirs.id)
+    )
     from models import Message
 
     both.message_id = db.session.scalar(select(Message.id).where(Message.offer_id == theirs.id))
@@ -47,13 +58,30 @@ def two(app, as_staff):
     return both
 
 
-LISTS = ("offres", "vendeurs-particuliers", "regles", "stock", "sites", "magasins", "messages", "journal")
+LISTS = (
+    "offres",
+    "vendeurs-particuliers",
+    "regles",
+    "stock",
+    "sites",
+    "magasins",
+    "messages",
+    "journal",
+)
 SECRETS = ("secret@pixelcave.test", "Zzsecret", "Jeu secret", "PixelCave")
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_and_its_files_show_nothing_of_another_vendor(two, name):
-    for query in ("", "?q=secret", "?q=pixel", "?taille=100", "?ordre=vendor_id", "?vendor=2", "?f=1"):
+    for query in (
+        "",
+        "?q=secret",
+        "?q=pixel",
+        "?taille=100",
+        "?ordre=vendor_id",
+        "?vendor=2",
+        "?f=1",
+    ):
         page = two.client.get(f"/gestion/{name}/list/{query}")
         assert page.status_code == 200, page.text[:500]
         table = page.text.replace(f'value="{query.removeprefix("?q=")}"', "")
@@ -70,11 +98,18 @@ def test_the_boss_sees_both(two):
 
 def test_anothers_row_does_not_exist_whatever_is_asked_of_it(two):
     addresses = (
-        f"/gestion/offres/show/{two.offer_id}", f"/gestion/offres/valider/{two.offer_id}", f"/gestion/stock/show/{two.item_id}",
-        f"/gestion/regles/show/{two.rule_id}", f"/gestion/regles/edit/{two.rule_id}", f"/gestion/vendeurs-particuliers/show/{two.customer_id}",
-        f"/gestion/sites/show/{two.site_id}", f"/gestion/magasins/show/{two.store_id}", f"/gestion/messages/show/{two.message_id}",
-        f"/gestion/messages/ouvrir/{two.message_id}", f"/gestion/journal/show/{two.event_id}",
-    )  # fmt: skip
+        f"/gestion/offres/show/{two.offer_id}",
+        f"/gestion/offres/valider/{two.offer_id}",
+        f"/gestion/stock/show/{two.item_id}",
+        f"/gestion/regles/show/{two.rule_id}",
+        f"/gestion/regles/edit/{two.rule_id}",
+        f"/gestion/vendeurs-particuliers/show/{two.customer_id}",
+        f"/gestion/sites/show/{two.site_id}",
+        f"/gestion/magasins/show/{two.store_id}",
+        f"/gestion/messages/show/{two.message_id}",
+        f"/gestion/messages/ouvrir/{two.message_id}",
+        f"/gestion/journal/show/{two.event_id}",
+    )
     for address in addresses:
         assert two.client.get(address).status_code == 404, address
         assert two.boss.get(address).status_code == 200, address
@@ -82,14 +117,25 @@ def test_anothers_row_does_not_exist_whatever_is_asked_of_it(two):
 
 def test_no_action_touches_anothers_row(two):
     posts = (
-        (f"/gestion/offres/action/delete/{two.offer_id}", {}), ("/gestion/offres/action_post", {"action": "delete", "rowid": [two.our_offer, two.offer_id]}),
-        (f"/gestion/stock/action/withdraw/{two.item_id}", {}), ("/gestion/stock/action_post", {"action": "lose", "rowid": [two.item_id]}),
-        (f"/gestion/stock/vendre/{two.item_id}", {"price": "10"}), (f"/gestion/regles/delete/{two.rule_id}", {}),
-        (f"/gestion/regles/edit/{two.rule_id}", {"name": "volée", "rate_bp": "99"}), (f"/gestion/messages/action/resend/{two.message_id}", {}),
-        *((f"/gestion/offres/valider/{two.offer_id}/{verb}", {"motive": "x"}) for verb in ("accept", "refuse", "counter", "delete")),
-        (f"/gestion/offres/valider/{two.offer_id}/ligne/{two.line_id}/remove", {}), (f"/gestion/offres/valider/{two.our_offer}/ligne/{two.line_id}/remove", {}),
+        (f"/gestion/offres/action/delete/{two.offer_id}", {}),
+        (
+            "/gestion/offres/action_post",
+            {"action": "delete", "rowid": [two.our_offer, two.offer_id]},
+        ),
+        (f"/gestion/stock/action/withdraw/{two.item_id}", {}),
+        ("/gestion/stock/action_post", {"action": "lose", "rowid": [two.item_id]}),
+        (f"/gestion/stock/vendre/{two.item_id}", {"price": "10"}),
+        (f"/gestion/regles/delete/{two.rule_id}", {}),
+        (f"/gestion/regles/edit/{two.rule_id}", {"name": "volée", "rate_bp": "99"}),
+        (f"/gestion/messages/action/resend/{two.message_id}", {}),
+        *(
+            (f"/gestion/offres/valider/{two.offer_id}/{verb}", {"motive": "x"})
+            for verb in ("accept", "refuse", "counter", "delete")
+        ),
+        (f"/gestion/offres/valider/{two.offer_id}/ligne/{two.line_id}/remove", {}),
+        (f"/gestion/offres/valider/{two.our_offer}/ligne/{two.line_id}/remove", {}),
         (f"/gestion/offres/valider/{two.offer_id}/remarque", {"remark": "x"}),
-    )  # fmt: skip
+    )
     before = db.session.scalar(select(func.count(Event.id)))
     for address, data in posts:
         assert two.client.post(address, data=data).status_code == 404, address
@@ -116,17 +162,26 @@ def test_an_owner_in_the_form_or_the_address_is_refused(two):
     ours = {**data, "vendor": factories.the_vendor().id, "site": two.site_id}
     assert two.client.post("/gestion/regles/add", data=ours).status_code == 422
     db.session.rollback()
-    assert db.session.scalar(select(func.count(BuyingRule.id)).where(BuyingRule.name == "piège")) == 0
+    assert (
+        db.session.scalar(select(func.count(BuyingRule.id)).where(BuyingRule.name == "piège")) == 0
+    )
 
 
 def test_drop_downs_name_no_other_vendor(two):
-    for address in ("/gestion/regles/add", "/gestion/offres/list/", "/gestion/stock/list/", "/gestion/regles/simuler/"):
+    for address in (
+        "/gestion/regles/add",
+        "/gestion/offres/list/",
+        "/gestion/stock/list/",
+        "/gestion/regles/simuler/",
+    ):
         assert "PixelCave" not in two.client.get(address).text, address
 
 
 def test_search_finds_nothing_of_another_vendor(two):
     for words in (two.number, "secret@pixelcave.test", "Zzsecret"):
-        page = two.client.get("/gestion/recherche/", query_string={"q": words}, follow_redirects=True).text
+        page = two.client.get(
+            "/gestion/recherche/", query_string={"q": words}, follow_redirects=True
+        ).text
         assert "Rien ne correspond" in page
 
 
@@ -151,21 +206,41 @@ def test_a_row_cannot_be_given_to_another_vendor(two):
             session.flush()
 
 
-@pytest.mark.parametrize("query", ["?page=abc", "?page=-1", "?page=99999999999999", "?taille=100000", "?ordre=vendor.user_id", "?ordre=password", "?status=nope",
-                                   "?q=%00", "?q=%25%27", "?site=abc", "?finalised_at.depuis=hier", "?_oc_OfferView=x&_od_OfferView=asc"])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?page=abc",
+        "?page=-1",
+        "?page=99999999999999",
+        "?taille=100000",
+        "?ordre=vendor.user_id",
+        "?ordre=password",
+        "?status=nope",
+        "?q=%00",
+        "?q=%25%27",
+        "?site=abc",
+        "?finalised_at.depuis=hier",
+        "?_oc_OfferView=x&_od_OfferView=asc",
+    ],
+)
 def test_an_address_nobody_wrote_gives_a_list_not_an_error(two, query):
     assert two.client.get(f"/gestion/offres/list/{query}").status_code == 200
 
 
 def test_an_unknown_action_is_not_found_and_anonymous_is_sent_to_sign_in(two, client):
     assert two.client.post(f"/gestion/offres/action/nope/{two.our_offer}").status_code == 404
-    assert "/gestion/login/" in client.post("/gestion/offres/action_post", data={"action": "nope"}).location
+    assert (
+        "/gestion/login/"
+        in client.post("/gestion/offres/action_post", data={"action": "nope"}).location
+    )
     assert two.client.get("/gestion/offres/show/abc").status_code == 404
     assert two.client.get("/gestion/offres/show/99999999999999999999").status_code == 404
 
 
 def test_files_hold_no_formula(two):
-    factories.an_offer(customer=factories.a_customer(first_name='=HYPERLINK("http://evil")', last_name="@SUM(A1)"))
+    factories.an_offer(
+        customer=factories.a_customer(first_name='=HYPERLINK("http://evil")', last_name="@SUM(A1)")
+    )
     csv = two.client.get("/gestion/offres/export/csv").text
     assert "'=HYPERLINK" in csv and not re.search(r'(^|;)"?[=@]', csv, re.M)
 
@@ -174,11 +249,18 @@ def test_files_hold_no_formula(two):
 @pytest.mark.parametrize("name", LISTS)
 def test_every_list_is_a_file_too(two, name, kind):
     answer = two.boss.get(f"/gestion/{name}/export/{kind}")
-    assert answer.status_code == 200 and answer.data.startswith({"csv": b"\xef\xbb\xbf", "xlsx": b"PK", "pdf": b"%PDF"}[kind])
+    assert answer.status_code == 200 and answer.data.startswith(
+        {"csv": b"\xef\xbb\xbf", "xlsx": b"PK", "pdf": b"%PDF"}[kind]
+    )
 
 
 def test_an_item_of_ours_can_be_sold_and_put_back(two):
-    assert two.client.post(f"/gestion/stock/vendre/{two.our_item}", data={"price": "19,90"}, follow_redirects=True).status_code == 200
+    assert (
+        two.client.post(
+            f"/gestion/stock/vendre/{two.our_item}", data={"price": "19,90"}, follow_redirects=True
+        ).status_code
+        == 200
+    )
     db.session.rollback()
     from models import Item
 
@@ -186,7 +268,10 @@ def test_an_item_of_ours_can_be_sold_and_put_back(two):
     two.client.post(f"/gestion/stock/action/give_back/{two.our_item}")
     db.session.rollback()
     item = db.session.get(Item, two.our_item)
-    assert item.status is ItemState.in_stock and [e.verb for e in workflow.history(item)][:2] == ["give_back", "sell"]
+    assert item.status is ItemState.in_stock and [e.verb for e in workflow.history(item)][:2] == [
+        "give_back",
+        "sell",
+    ]
 
 
 def test_an_employee_of_one_store_sees_and_sells_only_there(app):
@@ -198,7 +283,10 @@ def test_an_employee_of_one_store_sees_and_sells_only_there(app):
         session.add(elsewhere)
         session.flush()
         elsewhere_id = elsewhere.id
-    here, there = factories.an_item(factories.a_game("Ici")), factories.an_item(factories.a_game("Là-bas"), store=db.session.get(Store, elsewhere_id))
+    here, there = (
+        factories.an_item(factories.a_game("Ici")),
+        factories.an_item(factories.a_game("Là-bas"), store=db.session.get(Store, elsewhere_id)),
+    )
     with access.limited_to(access.Scope(frozenset({vendor.id}), frozenset({here.store_id}))):
         db.session.rollback()
         assert [item.id for item in db.session.scalars(select(Item))] == [here.id]

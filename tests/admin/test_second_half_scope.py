@@ -1,4 +1,6 @@
-"""Parcels, bench, register and photos of another vendor do not exist for an operator, whatever he asks of them."""
+"""Parcels, bench, register and photos of another vendor do not exist for an operator, whatever he
+asks of them.
+"""
 
 import io
 
@@ -31,11 +33,19 @@ def theirs(app, as_staff):
         pass
 
     found = Theirs()
-    found.offer_id, found.line_id, found.number, found.vendor_id = id, line_id, offer.number, vendor.id
+    found.offer_id, found.line_id, found.number, found.vendor_id = (
+        id,
+        line_id,
+        offer.number,
+        vendor.id,
+    )
     found.parcel_id = db.session.scalars(select(Parcel.id)).one()
     found.photo_id = db.session.scalars(select(Photo.id)).one()
     found.second_line = db.session.get(Offer, id).lines[1].id
-    found.marc, found.boss = as_staff("Opérateur reprise", factories.the_vendor()), as_staff("Administrateur")
+    found.marc, found.boss = (
+        as_staff("Opérateur reprise", factories.the_vendor()),
+        as_staff("Administrateur"),
+    )
     return found
 
 
@@ -43,33 +53,54 @@ def test_no_list_shows_them(theirs):
     for name in ("colis", "versements-vendeurs", "parametrages/transporteurs"):
         for query in ("", "?q=secret", "?status=inspecting"):
             page = theirs.marc.get(f"/gestion/{name}/list/{query}")
-            assert page.status_code == 200 and "Zzsecret" not in page.text and theirs.number not in page.text
-    assert theirs.number not in theirs.marc.get("/gestion/reception/").text and theirs.number in theirs.boss.get("/gestion/reception/").text
+            assert (
+                page.status_code == 200
+                and "Zzsecret" not in page.text
+                and theirs.number not in page.text
+            )
+    assert (
+        theirs.number not in theirs.marc.get("/gestion/reception/").text
+        and theirs.number in theirs.boss.get("/gestion/reception/").text
+    )
     assert "PixelCave" not in theirs.marc.get("/gestion/livre-de-police/").text
 
 
 def test_no_page_paper_or_picture_of_theirs_opens(theirs):
     for address in (
-        f"/gestion/colis/show/{theirs.parcel_id}", f"/gestion/reception/{theirs.number}", f"/gestion/reception/{theirs.number}/termine",
-        f"/gestion/reception/{theirs.number}/bordereau.pdf", f"/gestion/reception/{theirs.number}/etiquettes.pdf",
-        f"/gestion/reception/{theirs.number}/etiquette-reception.pdf", f"/gestion/reception/photo/{theirs.photo_id}", f"/gestion/colis/{theirs.parcel_id}/etiquette-A4.pdf",
-    ):  # fmt: skip
+        f"/gestion/colis/show/{theirs.parcel_id}",
+        f"/gestion/reception/{theirs.number}",
+        f"/gestion/reception/{theirs.number}/termine",
+        f"/gestion/reception/{theirs.number}/bordereau.pdf",
+        f"/gestion/reception/{theirs.number}/etiquettes.pdf",
+        f"/gestion/reception/{theirs.number}/etiquette-reception.pdf",
+        f"/gestion/reception/photo/{theirs.photo_id}",
+        f"/gestion/colis/{theirs.parcel_id}/etiquette-A4.pdf",
+    ):
         assert theirs.marc.get(address).status_code == 404, address
 
 
 def test_no_verb_moves_them(theirs):
-    answer = theirs.marc.post("/gestion/reception/ouvrir", data={"code": theirs.number}, follow_redirects=True)
+    answer = theirs.marc.post(
+        "/gestion/reception/ouvrir", data={"code": theirs.number}, follow_redirects=True
+    )
     assert "pas un de nos bordereaux" in answer.text
     for address, data in (
-        (f"/gestion/reception/{theirs.number}/article/{theirs.second_line}/send", GRADES), (f"/gestion/reception/{theirs.number}/article/{theirs.line_id}/undo", {}),
-        (f"/gestion/reception/{theirs.number}/manquants", {}), (f"/gestion/reception/{theirs.number}/fin", {}),
-        (f"/gestion/reception/{theirs.number}/identite", factories.DOCUMENT), (f"/gestion/colis/action/deliver/{theirs.parcel_id}", {}),
-        (f"/gestion/colis/{theirs.parcel_id}/etiquette", {"insurance": "1"}), (f"/gestion/livre-de-police/{theirs.vendor_id}/consulter", {"purpose": "check"}),
+        (f"/gestion/reception/{theirs.number}/article/{theirs.second_line}/send", GRADES),
+        (f"/gestion/reception/{theirs.number}/article/{theirs.line_id}/undo", {}),
+        (f"/gestion/reception/{theirs.number}/manquants", {}),
+        (f"/gestion/reception/{theirs.number}/fin", {}),
+        (f"/gestion/reception/{theirs.number}/identite", factories.DOCUMENT),
+        (f"/gestion/colis/action/deliver/{theirs.parcel_id}", {}),
+        (f"/gestion/colis/{theirs.parcel_id}/etiquette", {"insurance": "1"}),
+        (f"/gestion/livre-de-police/{theirs.vendor_id}/consulter", {"purpose": "check"}),
         (f"/gestion/reception/{theirs.number}/photo/{theirs.second_line}", {"photo": a_photo()}),
-    ):  # fmt: skip
+    ):
         assert theirs.marc.post(address, data=data).status_code == 404, address
     db.session.expire_all()
-    assert db.session.get(Parcel, theirs.parcel_id).status is ParcelState.inspecting and not db.session.scalars(select(SellerPayment)).all()
+    assert (
+        db.session.get(Parcel, theirs.parcel_id).status is ParcelState.inspecting
+        and not db.session.scalars(select(SellerPayment)).all()
+    )
 
 
 def test_a_customer_sees_only_his_own_sale_documents_and_photos(theirs, client, as_customer):
@@ -77,7 +108,12 @@ def test_a_customer_sees_only_his_own_sale_documents_and_photos(theirs, client, 
     for path in ("", "/etiquette.pdf", "/bordereau.pdf", "/relais", f"/photo/{theirs.photo_id}"):
         assert stranger.get(f"/ventes/{theirs.number}{path}").status_code == 404
     for path in ("articles", "paiement"):
-        assert stranger.post(f"/ventes/{theirs.number}/{path}", data={"means": "store_credit"}).status_code == 404
+        assert (
+            stranger.post(
+                f"/ventes/{theirs.number}/{path}", data={"means": "store_credit"}
+            ).status_code
+            == 404
+        )
     for token in ("x", "WyJsYWJlbCIsMV0.aaaa.bbbb"):
         assert client.get(f"/documents/{token}").status_code == 410
 
@@ -86,13 +122,21 @@ def test_a_bomb_is_no_photo_and_nothing_is_kept(app, as_staff):
     offer = factories.an_open_parcel()
     marc = as_staff("Opérateur reprise", factories.the_vendor())
     for data in (b"", b"GIF89a", b"\xff\xd8\xff\xe0" + b"0" * 100, b"%PDF-1.4"):
-        marc.post(f"/gestion/reception/{offer.number}/photo/{offer.lines[0].id}", data={"photo": (io.BytesIO(data), "x.jpg")})
+        marc.post(
+            f"/gestion/reception/{offer.number}/photo/{offer.lines[0].id}",
+            data={"photo": (io.BytesIO(data), "x.jpg")},
+        )
     assert not db.session.scalars(select(Photo)).all()
 
 
 @pytest.mark.parametrize(
     "address",
-    ["/gestion/colis/list/?status=checked", "/gestion/versements-vendeurs/list/", "/gestion/paiements/?etat=awaiting_iban", "/gestion/reception/"],
+    [
+        "/gestion/colis/list/?status=checked",
+        "/gestion/versements-vendeurs/list/",
+        "/gestion/paiements/?etat=awaiting_iban",
+        "/gestion/reception/",
+    ],
 )
 def test_a_page_costs_the_same_statements_whatever_its_rows(app, as_staff, address):
     from sqlalchemy import event

@@ -1,4 +1,6 @@
-"""Who is at the screen: two steps to sign in, sessions one can see and end, and the password again before what costs."""
+"""Who is at the screen: two steps to sign in, sessions one can see and end, and the password again
+before what costs.
+"""
 
 import re
 from datetime import timedelta
@@ -7,7 +9,15 @@ import pyotp
 import pytest
 from sqlalchemy import select
 
-from models import AuditEntry, Membership, RecoveryCode, StaffAccount, StaffSession, TransferBatch, User
+from models import (
+    AuditEntry,
+    Membership,
+    RecoveryCode,
+    StaffAccount,
+    StaffSession,
+    TransferBatch,
+    User,
+)
 from services import clock, sealing, settings
 from services.people import second_factor, staff
 from services.unit import db, unit_of_work
@@ -28,7 +38,11 @@ def ines(app):
         user, _password = staff.add("ines@exemple.fr", "Comptable", by=MARC, first_name="Inès")
         staff.change_password(user, passwords.hashed(PASSWORD))
         id = user.id
-        codes = second_factor.turn_on(session.get_one(User, id), secret, pyotp.TOTP(secret).at(clock.now() - timedelta(seconds=30)))
+        codes = second_factor.turn_on(
+            session.get_one(User, id),
+            secret,
+            pyotp.TOTP(secret).at(clock.now() - timedelta(seconds=30)),
+        )
 
     class Ines:
         pass
@@ -69,7 +83,11 @@ def test_a_code_counts_once_and_a_wrong_one_is_counted(app, ines):
 
 
 def test_a_recovery_code_opens_once_and_says_how_many_are_left(app, ines):
-    for used, expected in ((ines.codes[0], 302), (ines.codes[0], 422), (ines.codes[1].lower().replace("-", " "), 302)):
+    for used, expected in (
+        (ines.codes[0], 302),
+        (ines.codes[0], 422),
+        (ines.codes[1].lower().replace("-", " "), 302),
+    ):
         client = app.test_client()
         password(client)
         assert client.post("/gestion/login/code", data={"code": used}).status_code == expected, used
@@ -80,7 +98,9 @@ def test_a_recovery_code_opens_once_and_says_how_many_are_left(app, ines):
 def test_half_a_sign_in_does_not_last(client, ines):
     password(client)
     with clock.at(clock.now() + timedelta(minutes=11)):
-        assert client.post("/gestion/login/code", data={"code": pyotp.TOTP(ines.secret).at(clock.now())}).location.startswith("/gestion/login/")
+        assert client.post(
+            "/gestion/login/code", data={"code": pyotp.TOTP(ines.secret).at(clock.now())}
+        ).location.startswith("/gestion/login/")
         assert "/gestion/login/" in client.get("/gestion/").location
 
 
@@ -96,12 +116,21 @@ def test_an_accountant_turns_hers_on_before_anything_else_and_keeps_ten_codes(ap
         assert client.get(place).location == "/gestion/mon-compte/second-facteur", place
     page = client.get("/gestion/mon-compte/second-facteur").text
     secret = re.search(r'class="code">([A-Z2-7 ]+)<', page)[1].replace(" ", "")
-    assert "<svg" in page and client.post("/gestion/mon-compte/second-facteur", data={"code": "123"}).status_code == 422
-    codes = client.post("/gestion/mon-compte/second-facteur", data={"code": pyotp.TOTP(secret).now()})
+    assert (
+        "<svg" in page
+        and client.post("/gestion/mon-compte/second-facteur", data={"code": "123"}).status_code
+        == 422
+    )
+    codes = client.post(
+        "/gestion/mon-compte/second-facteur", data={"code": pyotp.TOTP(secret).now()}
+    )
     assert len(re.findall(r'<li class="code">[A-Z2-9]{5}-[A-Z2-9]{5}</li>', codes.text)) == 10
     assert client.get("/gestion/paiements/").status_code == 200
     kept = db.session.get(StaffAccount, id)
-    assert secret not in kept.totp_sealed and sealing.unseal(kept.totp_sealed, f"staff_account.totp:{id}") == secret
+    assert (
+        secret not in kept.totp_sealed
+        and sealing.unseal(kept.totp_sealed, f"staff_account.totp:{id}") == secret
+    )
     assert client.get("/gestion/mon-compte/second-facteur").location == "/gestion/mon-compte/"
 
 
@@ -139,18 +168,26 @@ def test_one_sees_where_one_is_signed_in_and_ends_it_there(app, as_staff, client
         staff.account_of(user).totp_sealed = ""
     elsewhere = app.test_client()
     elsewhere.post(
-        "/gestion/login/", data={"username": "marc@staff.test", "password": PASSWORD}, headers={"User-Agent": "Mozilla/5.0 (Windows) Firefox/132"}
+        "/gestion/login/",
+        data={"username": "marc@staff.test", "password": PASSWORD},
+        headers={"User-Agent": "Mozilla/5.0 (Windows) Firefox/132"},
     )
     assert elsewhere.get("/gestion/").status_code == 200
     page = here.get("/gestion/mon-compte/").text
     assert "Firefox · Windows" in page and "ici" in page
     other = next(s.id for s in sessions.live(here.user_id) if "Firefox" in s.agent)
     assert here.post(f"/gestion/mon-compte/sessions/{other}/terminer").status_code == 302
-    assert "/gestion/login/" in elsewhere.get("/gestion/").location and here.get("/gestion/").status_code == 200
+    assert (
+        "/gestion/login/" in elsewhere.get("/gestion/").location
+        and here.get("/gestion/").status_code == 200
+    )
 
 
 def test_nobody_ends_the_session_of_another(as_staff):
-    marc, noe = (as_staff("Opérateur reprise", factories.the_vendor(), email=f"{name}@staff.test") for name in ("marc", "noe"))
+    marc, noe = (
+        as_staff("Opérateur reprise", factories.the_vendor(), email=f"{name}@staff.test")
+        for name in ("marc", "noe")
+    )
     theirs = db.session.scalar(select(StaffSession.id).where(StaffSession.user_id == noe.user_id))
     marc.post(f"/gestion/mon-compte/sessions/{theirs}/terminer")
     assert noe.get("/gestion/").status_code == 200
@@ -182,15 +219,29 @@ def test_a_password_given_once_is_too_old_after_three_days(app, client):
 
 
 def test_an_attacker_elsewhere_does_not_keep_the_owner_out(app, client, ines):
-    """Wrong passwords from one address close the account for that address; the owner, elsewhere, signs in."""
+    """Wrong passwords from one address close the account for that address; the owner, elsewhere,
+    signs in.
+    """
     for _n in range(6):
-        client.post("/gestion/login/", data={"username": "ines@exemple.fr", "password": "faux"}, environ_base={"REMOTE_ADDR": "203.0.113.9"})
-    closed = client.post("/gestion/login/", data={"username": "ines@exemple.fr", "password": PASSWORD}, environ_base={"REMOTE_ADDR": "203.0.113.9"})
+        client.post(
+            "/gestion/login/",
+            data={"username": "ines@exemple.fr", "password": "faux"},
+            environ_base={"REMOTE_ADDR": "203.0.113.9"},
+        )
+    closed = client.post(
+        "/gestion/login/",
+        data={"username": "ines@exemple.fr", "password": PASSWORD},
+        environ_base={"REMOTE_ADDR": "203.0.113.9"},
+    )
     assert "Trop de mots de passe" in closed.text
     assert password(app.test_client()).status_code == 302
     said = app.test_cli_runner().invoke(args=["staff", "unlock", "ines@exemple.fr"])
     assert said.exit_code == 0
-    freed = client.post("/gestion/login/", data={"username": "ines@exemple.fr", "password": PASSWORD}, environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    freed = client.post(
+        "/gestion/login/",
+        data={"username": "ines@exemple.fr", "password": PASSWORD},
+        environ_base={"REMOTE_ADDR": "203.0.113.9"},
+    )
     assert freed.status_code == 302
 
 
@@ -217,10 +268,19 @@ def test_money_asks_for_the_password_again_and_keeps_what_was_typed(app, as_staf
     page = ines.post("/gestion/paiements/1/valider", data=typed)
     assert page.status_code == 200 and "Confirmez que c’est bien vous" in page.text
     kept = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text))
-    assert kept["word"] == "PAIEMENT" and kept["form_token"] == "jeton-1" and not db.session.scalars(select(TransferBatch)).all()
+    assert (
+        kept["word"] == "PAIEMENT"
+        and kept["form_token"] == "jeton-1"
+        and not db.session.scalars(select(TransferBatch)).all()
+    )
     wrong = ines.post("/gestion/paiements/1/valider", data={**kept, "proof_password": "faux"})
     assert wrong.status_code == 422 and "Ce n’est pas votre mot de passe" in wrong.text
-    assert ines.post("/gestion/paiements/1/valider", data={**kept, "proof_password": PASSWORD}).status_code == 302
+    assert (
+        ines.post(
+            "/gestion/paiements/1/valider", data={**kept, "proof_password": PASSWORD}
+        ).status_code
+        == 302
+    )
     db.session.rollback()
     assert len(db.session.scalars(select(TransferBatch)).all()) == 1
     assert [w for w in what() if w.startswith("pro")] == ["proof_refused", "proved"]
@@ -229,22 +289,37 @@ def test_money_asks_for_the_password_again_and_keeps_what_was_typed(app, as_staf
 @pytest.mark.parametrize(
     ("method", "place", "data"),
     [
-        ("post", "/gestion/parametrages/comptes/add", {"vendor": 1, "holder": "X", "iban": factories.IBANS[0]}),
-        ("post", "/gestion/droits/add", {"user": 1, "vendor": 1}), ("post", "/gestion/utilisateurs/ajouter/", {"email": "x@y.fr", "role": "Administrateur"}),
-        ("post", "/gestion/utilisateurs/action/give_password/1", {}), ("post", "/gestion/parametrages/", {"second_factor": "nobody"}),
-        ("post", "/gestion/utilisateurs/action_post", {"action": "withdraw_access", "rowid": "1"}), ("get", "/gestion/donnees-vendeur/1", {}),
-        ("post", "/gestion/mon-compte/second-facteur/retirer", {}), ("post", "/gestion/mon-compte/codes", {}), ("get", "/gestion/paiements/1/iban", {}),
+        (
+            "post",
+            "/gestion/parametrages/comptes/add",
+            {"vendor": 1, "holder": "X", "iban": factories.IBANS[0]},
+        ),
+        ("post", "/gestion/droits/add", {"user": 1, "vendor": 1}),
+        ("post", "/gestion/utilisateurs/ajouter/", {"email": "x@y.fr", "role": "Administrateur"}),
+        ("post", "/gestion/utilisateurs/action/give_password/1", {}),
+        ("post", "/gestion/parametrages/", {"second_factor": "nobody"}),
+        ("post", "/gestion/utilisateurs/action_post", {"action": "withdraw_access", "rowid": "1"}),
+        ("get", "/gestion/donnees-vendeur/1", {}),
+        ("post", "/gestion/mon-compte/second-facteur/retirer", {}),
+        ("post", "/gestion/mon-compte/codes", {}),
+        ("get", "/gestion/paiements/1/iban", {}),
     ],
-)  # fmt: skip
+)
 def test_ibans_rights_and_personal_data_ask_again(as_staff, method, place, data):
     factories.a_customer()
     boss = as_staff("Administrateur")
     stale(boss)
-    before = len(db.session.scalars(select(Membership)).all()), len(db.session.scalars(select(User)).all())
+    before = (
+        len(db.session.scalars(select(Membership)).all()),
+        len(db.session.scalars(select(User)).all()),
+    )
     answer = getattr(boss, method)(place, data=data) if method == "post" else boss.get(place)
     assert answer.status_code == 200 and "Confirmez que c’est bien vous" in answer.text
     db.session.rollback()
-    assert (len(db.session.scalars(select(Membership)).all()), len(db.session.scalars(select(User)).all())) == before
+    assert (
+        len(db.session.scalars(select(Membership)).all()),
+        len(db.session.scalars(select(User)).all()),
+    ) == before
     assert settings.value("second_factor") == "money"
 
 
@@ -256,12 +331,21 @@ def test_a_proof_lasts_ten_minutes_and_gives_the_session_a_new_key(app, as_staff
         session.get_one(User, boss.user_id).password = passwords.hashed(PASSWORD)
     stale(boss)
     stolen = boss.get_cookie("comptoir").value
-    assert boss.post("/gestion/parametrages/", data={"answer_days": "15", "proof_password": PASSWORD}).status_code == 302
+    assert (
+        boss.post(
+            "/gestion/parametrages/", data={"answer_days": "15", "proof_password": PASSWORD}
+        ).status_code
+        == 302
+    )
     assert settings.value("answer_days") == 15
     other = app.test_client()
     other.set_cookie("comptoir", stolen, domain="localhost")
-    with clock.at(clock.now() + timedelta(minutes=1)):  # a page already under way is let finish for half a minute
-        assert other.get("/gestion/").status_code == 302  # then the key copied before the proof opens nothing
+    with clock.at(
+        clock.now() + timedelta(minutes=1)
+    ):  # a page already under way is let finish for half a minute
+        assert (
+            other.get("/gestion/").status_code == 302
+        )  # then the key copied before the proof opens nothing
     assert boss.post("/gestion/parametrages/", data={"answer_days": "16"}).status_code == 302
     with clock.at(clock.now() + timedelta(minutes=11)):
         assert "Confirmez" in boss.post("/gestion/parametrages/", data={"answer_days": "17"}).text
@@ -279,7 +363,12 @@ def test_the_whole_iban_is_shown_to_who_pays_and_the_reading_is_written_down(as_
         and entry.address == "127.0.0.1"
         and len(entry.request_id) == 16
     )
-    assert as_staff("Opérateur reprise", factories.the_vendor()).get(f"/gestion/paiements/{id}/iban").status_code == 403
+    assert (
+        as_staff("Opérateur reprise", factories.the_vendor())
+        .get(f"/gestion/paiements/{id}/iban")
+        .status_code
+        == 403
+    )
 
 
 def test_an_iban_that_replaces_another_waits_three_days_and_is_told(app, client, mail):
@@ -294,9 +383,17 @@ def test_an_iban_that_replaces_another_waits_three_days_and_is_told(app, client,
     factories.an_iban(customer, factories.IBANS[0])
     db.session.expire_all()
     held = db.session.get(type(payment), id)
-    assert held.status.value == "held" and "remplacé" in seller_payments.why_held(held) and transfers.totals(1) == (0, 0)
+    assert (
+        held.status.value == "held"
+        and "remplacé" in seller_payments.why_held(held)
+        and transfers.totals(1) == (0, 0)
+    )
     outbox.work()
-    assert any("rien n’y est versé avant" in letter.text for letter in mail.letters if "IBAN" in letter.subject)
+    assert any(
+        "rien n’y est versé avant" in letter.text
+        for letter in mail.letters
+        if "IBAN" in letter.subject
+    )
     assert seller_payments.iban_wait_over() == []
     with clock.at(clock.now() + timedelta(hours=73)):
         for offer_id in seller_payments.iban_wait_over():
@@ -305,7 +402,10 @@ def test_an_iban_that_replaces_another_waits_three_days_and_is_told(app, client,
 
                 reception.review(session.get_one(Offer, offer_id), by=CLOCK)
         db.session.expire_all()
-        assert db.session.get(type(payment), id).status.value == "to_pay" and transfers.totals(1)[0] == 1
+        assert (
+            db.session.get(type(payment), id).status.value == "to_pay"
+            and transfers.totals(1)[0] == 1
+        )
     assert bank_details.of(customer.id).held_until is not None
 
 
@@ -316,7 +416,12 @@ def test_a_first_iban_long_after_the_sign_in_asks_for_the_password(app, as_custo
     with clock.at(clock.now() + timedelta(minutes=20)):
         asked = client.post("/compte/iban", data=form)
         assert asked.status_code == 422 and "mot de passe" in asked.text
-        assert client.post("/compte/iban", data={**form, "iban-password": factories.PASSWORD}).status_code == 302
+        assert (
+            client.post(
+                "/compte/iban", data={**form, "iban-password": factories.PASSWORD}
+            ).status_code
+            == 302
+        )
 
 
 def test_a_staff_member_cannot_withdraw_his_own_access(as_staff):

@@ -1,4 +1,6 @@
-"""The door for machines: keys, scopes, limits, repeats, one form of problems; tills, stock, files, catalogue, listings."""
+"""The door for machines: keys, scopes, limits, repeats, one form of problems; tills, stock, files,
+catalogue, listings.
+"""
 
 import io
 from datetime import timedelta
@@ -24,14 +26,21 @@ def till(client):
     key, secret = a_key("till catalogue stock imports listings")
 
     def speak(method: str, path: str, body=None, **headers):
-        return client.open(f"/api/v1{path}", method=method, json=body, headers=by(secret, **headers))
+        return client.open(
+            f"/api/v1{path}", method=method, json=body, headers=by(secret, **headers)
+        )
 
     speak.key, speak.secret = key, secret
     return speak
 
 
 def event(number: int, variant, **more) -> dict:
-    return {"number": number, "ean": variant if isinstance(variant, str) else variant.ean, "at": clock.now().isoformat(), **more}
+    return {
+        "number": number,
+        "ean": variant if isinstance(variant, str) else variant.ean,
+        "at": clock.now().isoformat(),
+        **more,
+    }
 
 
 # ── keys ──
@@ -50,19 +59,30 @@ def test_a_key_that_comes_too_often_is_told_when_to_come_back(client):
     _key, secret = a_key("catalogue", store=factories.the_store(), per_minute=3)
     answers = [client.get("/api/v1/catalogue", headers=by(secret)) for _n in range(5)]
     assert [a.status_code for a in answers] == [200] * 3 + [429] * 2
-    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60 and answers[-1].json["code"] == "too_many"
+    assert (
+        0 < int(answers[-1].headers["Retry-After"]) <= 60 and answers[-1].json["code"] == "too_many"
+    )
 
 
 def test_a_problem_has_one_form_and_names_its_fields(till):
     answer = till("POST", "/till/sales", {"number": "x", "ean": "123", "at": "hier", "price": 5})
-    assert answer.status_code == 422 and set(answer.json) == {"code", "message", "errors", "request_id"}
-    assert {e["field"] for e in answer.json["errors"]} == {"number", "ean", "at", "price"} and all(e["message"] for e in answer.json["errors"])
+    assert answer.status_code == 422 and set(answer.json) == {
+        "code",
+        "message",
+        "errors",
+        "request_id",
+    }
+    assert {e["field"] for e in answer.json["errors"]} == {"number", "ean", "at", "price"} and all(
+        e["message"] for e in answer.json["errors"]
+    )
     assert answer.headers["X-Request-Id"] == answer.json["request_id"]
 
 
 @pytest.mark.parametrize("body", ["", "[", "[1]", '"x"', "null", "[" * 100_000])
 def test_what_is_no_object_is_said_to_be_none(client, till, body):
-    answer = client.post("/api/v1/till/sales", data=body, headers=by(till.secret), content_type="application/json")
+    answer = client.post(
+        "/api/v1/till/sales", data=body, headers=by(till.secret), content_type="application/json"
+    )
     assert answer.status_code == 422 and answer.json["code"] == "invalid"
 
 
@@ -75,21 +95,34 @@ def test_the_same_request_under_one_idempotency_key_is_carried_out_once(till):
     body = event(1, shoe, price="89.00")
     first = till("POST", "/till/sales", body, **{"Idempotency-Key": "a1"})
     again = till("POST", "/till/sales", body, **{"Idempotency-Key": "a1"})
-    assert first.json == again.json and again.headers["Idempotent-Replay"] == "true" and quantity(shoe) == 4
+    assert (
+        first.json == again.json
+        and again.headers["Idempotent-Replay"] == "true"
+        and quantity(shoe) == 4
+    )
     other = till("POST", "/till/sales", {**body, "quantity": 2}, **{"X-Idempotency-Key": "a1"})
     assert other.status_code == 422 and other.json["code"] == "key_reused"
 
 
 def test_a_refused_repeatable_request_may_be_tried_again_and_a_running_one_says_wait(till):
     with unit_of_work() as session:
-        session.add(IdempotentRequest(key_id=till.key.id, key="b1", request_sha256="x", code=0, body="", at=clock.now()))
+        session.add(
+            IdempotentRequest(
+                key_id=till.key.id, key="b1", request_sha256="x", code=0, body="", at=clock.now()
+            )
+        )
     answer = till("POST", "/till/sales", {}, **{"Idempotency-Key": "b1"})
     assert answer.status_code in (409, 422)
     with unit_of_work() as session:
         session.execute(db.update(IdempotentRequest).values(at=clock.now() - timedelta(minutes=5)))
     shoe = a_shoe()
     stocked(shoe, 1)
-    assert till("POST", "/till/sales", event(1, shoe, price="1.00"), **{"Idempotency-Key": "b1"}).status_code == 200
+    assert (
+        till(
+            "POST", "/till/sales", event(1, shoe, price="1.00"), **{"Idempotency-Key": "b1"}
+        ).status_code
+        == 200
+    )
 
 
 def test_an_answer_is_not_another_key_s(till, client):
@@ -97,8 +130,16 @@ def test_an_answer_is_not_another_key_s(till, client):
     stocked(shoe, 5)
     till("POST", "/till/sales", event(1, shoe, price="9.00"), **{"Idempotency-Key": "c1"})
     _other, secret = a_key(name="Caisse 2")
-    answer = client.post("/api/v1/till/sales", json=event(1, shoe, price="9.00"), headers=by(secret, **{"Idempotency-Key": "c1"}))
-    assert answer.status_code == 200 and "Idempotent-Replay" not in answer.headers and quantity(shoe) == 3
+    answer = client.post(
+        "/api/v1/till/sales",
+        json=event(1, shoe, price="9.00"),
+        headers=by(secret, **{"Idempotency-Key": "c1"}),
+    )
+    assert (
+        answer.status_code == 200
+        and "Idempotent-Replay" not in answer.headers
+        and quantity(shoe) == 3
+    )
 
 
 # ── tills ──
@@ -112,9 +153,19 @@ def test_a_till_sells_takes_back_trades_in_and_counts(till):
     assert till("POST", "/till/returns", event(2, shoe)).json["quantity"] == 5
     made = till("POST", "/till/trade-ins", event(3, shoe, price="10.00")).json
     assert made["status"] == "ok" and len(made["items"]) == 1
-    assert till("POST", "/till/sales", event(4, shoe, price="25.00", item=made["items"][0])).json["item"] == made["items"][0]
+    assert (
+        till("POST", "/till/sales", event(4, shoe, price="25.00", item=made["items"][0])).json[
+            "item"
+        ]
+        == made["items"][0]
+    )
     assert till("POST", "/till/counts", event(5, shoe, quantity=9)).json["quantity"] == 9
-    assert till("GET", "/till").json == {"name": "Caisse 1", "last_number": 5, "missing": [], "counts": True}
+    assert till("GET", "/till").json == {
+        "name": "Caisse 1",
+        "last_number": 5,
+        "missing": [],
+        "counts": True,
+    }
 
 
 def test_an_offline_queue_is_answered_event_by_event_and_told_again_without_doubling(till):
@@ -129,9 +180,23 @@ def test_an_offline_queue_is_answered_event_by_event_and_told_again_without_doub
     ]
     body = {"sent_at": clock.now().isoformat(), "events": queue}
     said = till("POST", "/till/events", body).json["results"]
-    assert [one["status"] for one in said] == ["ok", "ok", "ok", "unknown_ean", "invalid", "number_reused", "invalid"]
-    assert [one["again"] for one in till("POST", "/till/events", body).json["results"]][:4] == [True] * 4
-    assert quantity(shoe) == 7 and db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 3
+    assert [one["status"] for one in said] == [
+        "ok",
+        "ok",
+        "ok",
+        "unknown_ean",
+        "invalid",
+        "number_reused",
+        "invalid",
+    ]
+    assert [one["again"] for one in till("POST", "/till/events", body).json["results"]][:4] == [
+        True
+    ] * 4
+    assert (
+        quantity(shoe) == 7
+        and db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale"))
+        == 3
+    )
 
 
 def test_a_reused_number_is_a_conflict_and_a_nonsense_a_sentence(till):
@@ -157,17 +222,36 @@ def test_a_key_of_one_store_or_vendor_reaches_no_other(client):
     _wide, wide = a_key("stock", name="ERP")
     for code in ("X1", "N2", "INCONNU"):
         assert client.get(f"/api/v1/stock?store={code}", headers=by(secret)).status_code == 422
-        answer = client.put("/api/v1/stock", json={"store": code, "lines": [{"ean": shoe.ean, "quantity": 9}]}, headers=by(secret))
+        answer = client.put(
+            "/api/v1/stock",
+            json={"store": code, "lines": [{"ean": shoe.ean, "quantity": 9}]},
+            headers=by(secret),
+        )
         assert answer.status_code == 422
-    assert client.get("/api/v1/stock?store=N2", headers=by(wide)).json["results"][0]["quantity"] == 3
+    assert (
+        client.get("/api/v1/stock?store=N2", headers=by(wide)).json["results"][0]["quantity"] == 3
+    )
     assert client.get("/api/v1/stock?store=X1", headers=by(wide)).status_code == 422
-    assert client.get("/api/v1/stock", headers=by(wide)).status_code == 422  # which of the two is not guessed
-    assert client.put("/api/v1/stock", json={"lines": [{"ean": shoe.ean, "quantity": 9}]}, headers=by(wide)).status_code == 422
+    assert (
+        client.get("/api/v1/stock", headers=by(wide)).status_code == 422
+    )  # which of the two is not guessed
+    assert (
+        client.put(
+            "/api/v1/stock", json={"lines": [{"ean": shoe.ean, "quantity": 9}]}, headers=by(wide)
+        ).status_code
+        == 422
+    )
     assert [quantity(shoe, s) for s in (factories.the_store(), strange, second)] == [3, 3, 3]
-    run = factories.given(factories.a_file(__import__("pathlib").Path("/tmp"), f"ean;quantite\n{shoe.ean};1\n"), store=strange, mode="delta")
+    run = factories.given(
+        factories.a_file(__import__("pathlib").Path("/tmp"), f"ean;quantite\n{shoe.ean};1\n"),
+        store=strange,
+        mode="delta",
+    )
     _k, imports = a_key("imports", name="fichiers")
     assert client.get(f"/api/v1/imports/{run.id}", headers=by(imports)).status_code == 404
-    assert client.get(f"/api/v1/imports/{run.id}/error_report", headers=by(imports)).status_code == 404
+    assert (
+        client.get(f"/api/v1/imports/{run.id}/error_report", headers=by(imports)).status_code == 404
+    )
     assert other.id != factories.the_vendor().id
 
 
@@ -176,24 +260,51 @@ def test_a_key_of_one_store_or_vendor_reaches_no_other(client):
 
 def test_stock_is_published_read_and_followed_by_a_cursor_that_skips_nothing(till):
     shoe, boot = a_shoe(), a_shoe("Botte Aubrac")
-    body = {"lines": [{"ean": shoe.ean, "quantity": 3}, {"ean": boot.ean, "quantity": 0}, {"ean": "5060327534393", "quantity": 1}]}
-    assert till("PUT", "/stock", body).json == {"changed": 1, "unchanged": 1, "ignored": [{"ean": "5060327534393", "reason": "unknown_ean"}]}
+    body = {
+        "lines": [
+            {"ean": shoe.ean, "quantity": 3},
+            {"ean": boot.ean, "quantity": 0},
+            {"ean": "5060327534393", "quantity": 1},
+        ]
+    }
+    assert till("PUT", "/stock", body).json == {
+        "changed": 1,
+        "unchanged": 1,
+        "ignored": [{"ean": "5060327534393", "reason": "unknown_ean"}],
+    }
     assert till("PUT", "/stock", body).json["changed"] == 0
     rows = till("GET", "/stock").json["results"]
-    assert [(r["ean"], r["quantity"]) for r in rows] == [(shoe.ean, 3), (boot.ean, 0)] or sorted(r["quantity"] for r in rows) == [0, 3]
+    assert [(r["ean"], r["quantity"]) for r in rows] == [(shoe.ean, 3), (boot.ean, 0)] or sorted(
+        r["quantity"] for r in rows
+    ) == [0, 3]
     first = till("GET", "/stock/changes?limit=1").json
-    assert first["results"][0]["ean"] == shoe.ean and first["results"][0]["now"] == 3 and first["more"]
+    assert (
+        first["results"][0]["ean"] == shoe.ean and first["results"][0]["now"] == 3 and first["more"]
+    )
     till("POST", "/till/sales", event(1, shoe, price="5.00"))
     rest = till("GET", f"/stock/changes?cursor={first['cursor']}").json
-    assert [(r["kind"], r["quantity"]) for r in rest["results"]] == [("sale", -1)] and not rest["more"]
+    assert [(r["kind"], r["quantity"]) for r in rest["results"]] == [("sale", -1)] and not rest[
+        "more"
+    ]
     assert till("GET", f"/stock/changes?cursor={rest['cursor']}").json["results"] == []
 
 
 def test_two_quantities_for_one_barcode_or_too_many_lines_publish_nothing(till):
     shoe = a_shoe()
-    answer = till("PUT", "/stock", {"lines": [{"ean": shoe.ean, "quantity": 3}, {"ean": shoe.ean, "quantity": 4}]})
-    assert answer.status_code == 422 and answer.json["errors"][0]["code"] == "named_twice" and quantity(shoe) == 0
-    assert till("PUT", "/stock", {"lines": [{"ean": shoe.ean, "quantity": 1}] * 1001}).status_code == 422
+    answer = till(
+        "PUT",
+        "/stock",
+        {"lines": [{"ean": shoe.ean, "quantity": 3}, {"ean": shoe.ean, "quantity": 4}]},
+    )
+    assert (
+        answer.status_code == 422
+        and answer.json["errors"][0]["code"] == "named_twice"
+        and quantity(shoe) == 0
+    )
+    assert (
+        till("PUT", "/stock", {"lines": [{"ean": shoe.ean, "quantity": 1}] * 1001}).status_code
+        == 422
+    )
 
 
 # ── catalogue ──
@@ -204,7 +315,13 @@ def test_a_reference_is_looked_up_with_its_prices_and_what_is_in_stock(till):
     stocked(game, 2)
     factories.an_item(game)
     found = till("GET", f"/products/{game.ean}").json
-    assert (found["title"], found["platform"], found["argus"], found["buy_price"], found["stock"]) == (
+    assert (
+        found["title"],
+        found["platform"],
+        found["argus"],
+        found["buy_price"],
+        found["stock"],
+    ) == (
         "Astro Renard",
         "Megadrive",
         "20.00",
@@ -212,28 +329,44 @@ def test_a_reference_is_looked_up_with_its_prices_and_what_is_in_stock(till):
         {"new": 2, "used": 1},
     )
     assert found["cover"].startswith("/") and found["currency"] == "EUR"
-    assert till("GET", "/products/5060327534393").status_code == 404 and till("GET", "/products/123").json["code"] == "bad_ean"
+    assert (
+        till("GET", "/products/5060327534393").status_code == 404
+        and till("GET", "/products/123").json["code"] == "bad_ean"
+    )
 
 
 def test_the_catalogue_is_searched_with_facets_and_read_in_pages_since_a_moment(till):
     with clock.at(clock.now() - timedelta(days=2)):
-        a_shoe(shoe_size="41"), a_shoe(shoe_size="42"), a_shoe("Botte Aubrac", color="Brun", brand="Aubrac")
+        (
+            a_shoe(shoe_size="41"),
+            a_shoe(shoe_size="42"),
+            a_shoe("Botte Aubrac", color="Brun", brand="Aubrac"),
+        )
     late = a_shoe("Mocassin Pouldu", brand="Pouldu")
     answer = till("GET", "/products?q=bottes&facets=1").json
-    assert [r["title"] for r in answer["results"]] == ["Botte Aubrac"] and answer["facets"]["color"] == [
-        {"value": "Brun", "count": 1, "count_is_capped": False}
-    ]
+    assert [r["title"] for r in answer["results"]] == ["Botte Aubrac"] and answer["facets"][
+        "color"
+    ] == [{"value": "Brun", "count": 1, "count_is_capped": False}]
     assert till("GET", "/products?q=moccasin").json["corrected"] == "mocassin"
-    assert [s["title"] for s in till("GET", "/suggestions?q=moc").json["results"]] == ["Mocassin Pouldu"]
+    assert [s["title"] for s in till("GET", "/suggestions?q=moc").json["results"]] == [
+        "Mocassin Pouldu"
+    ]
     page = till("GET", "/catalogue?limit=3").json
-    assert len(page["results"]) == 3 and [r["title"] for r in till("GET", f"/catalogue?cursor={page['next']}").json["results"]] == ["Mocassin Pouldu"]
+    assert len(page["results"]) == 3 and [
+        r["title"] for r in till("GET", f"/catalogue?cursor={page['next']}").json["results"]
+    ] == ["Mocassin Pouldu"]
     since = (clock.now() - timedelta(days=1)).isoformat().replace("+", "%2B")
-    assert [r["ean"] for r in till("GET", f"/catalogue?since={since}").json["results"]] == [late.ean]
+    assert [r["ean"] for r in till("GET", f"/catalogue?since={since}").json["results"]] == [
+        late.ean
+    ]
     assert till("GET", "/catalogue.csv").text.count("\n") == 5
 
 
 def test_the_nearest_stores_come_first(till):
-    factories.a_store("Paris", "P1", postcode="75011"), factories.a_store("Rennes", "R1", postcode="35000")
+    (
+        factories.a_store("Paris", "P1", postcode="75011"),
+        factories.a_store("Rennes", "R1", postcode="35000"),
+    )
     _key, wide = a_key("catalogue", name="ERP")
     client = db.session.bind and None
     assert client is None
@@ -241,9 +374,18 @@ def test_the_nearest_stores_come_first(till):
         factories.the_store().postcode = "44000"
     from flask import current_app
 
-    answer = current_app.test_client().get("/api/v1/stores/nearest?postcode=75001", headers=by(wide))
-    assert [r["store"] for r in answer.json["results"]][:2] == ["P1", "R1"] or answer.json["results"][0]["store"] == "P1"
-    assert current_app.test_client().get("/api/v1/stores/nearest?postcode=ABC", headers=by(wide)).status_code == 422
+    answer = current_app.test_client().get(
+        "/api/v1/stores/nearest?postcode=75001", headers=by(wide)
+    )
+    assert [r["store"] for r in answer.json["results"]][:2] == ["P1", "R1"] or answer.json[
+        "results"
+    ][0]["store"] == "P1"
+    assert (
+        current_app.test_client()
+        .get("/api/v1/stores/nearest?postcode=ABC", headers=by(wide))
+        .status_code
+        == 422
+    )
 
 
 # ── files ──
@@ -255,24 +397,49 @@ def test_a_file_is_given_followed_and_its_errors_fetched(till, client):
 
     def give():
         return client.post(
-            "/api/v1/imports", data={"kind": "stock", "mode": "delta", "file": (io.BytesIO(text), "stock.csv")}, headers=by(till.secret)
+            "/api/v1/imports",
+            data={"kind": "stock", "mode": "delta", "file": (io.BytesIO(text), "stock.csv")},
+            headers=by(till.secret),
         )
 
     first, again = give(), give()
-    assert first.status_code == 202 and first.json["status"] == "WAITING" and again.json["import_id"] == first.json["import_id"]
+    assert (
+        first.status_code == 202
+        and first.json["status"] == "WAITING"
+        and again.json["import_id"] == first.json["import_id"]
+    )
     outbox.work()
     done = till("GET", f"/imports/{first.json['import_id']}").json
-    assert (done["status"], done["lines_in_success"], done["lines_in_error"], done["has_error_report"]) == ("COMPLETE", 1, 2, True)
+    assert (
+        done["status"],
+        done["lines_in_success"],
+        done["lines_in_error"],
+        done["has_error_report"],
+    ) == ("COMPLETE", 1, 2, True)
     report = till("GET", f"/imports/{first.json['import_id']}/error_report")
     assert report.text.splitlines()[0].endswith("error-line;error-message") and quantity(shoe) == 4
 
 
-@pytest.mark.parametrize("data", [{}, {"kind": "argus"}, {"kind": "stock", "mode": "replace"}, {"kind": "stock", "dated_at": "hier"}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"kind": "argus"},
+        {"kind": "stock", "mode": "replace"},
+        {"kind": "stock", "dated_at": "hier"},
+    ],
+)
 def test_a_file_that_says_too_little_is_refused_with_its_fields(till, client, data):
     answer = client.post(
-        "/api/v1/imports", data={**data, **({"file": (io.BytesIO(b"ean;quantite\n"), "x.csv")} if data else {})}, headers=by(till.secret)
+        "/api/v1/imports",
+        data={**data, **({"file": (io.BytesIO(b"ean;quantite\n"), "x.csv")} if data else {})},
+        headers=by(till.secret),
     )
-    assert answer.status_code == 422 and answer.json["errors"] and db.session.scalar(db.select(db.func.count(ImportRun.id))) == 0
+    assert (
+        answer.status_code == 422
+        and answer.json["errors"]
+        and db.session.scalar(db.select(db.func.count(ImportRun.id))) == 0
+    )
 
 
 # ── listings ──
@@ -281,12 +448,22 @@ def test_a_file_that_says_too_little_is_refused_with_its_fields(till, client, da
 def test_offers_say_what_keeps_them_from_being_shown(till):
     shoe = a_shoe()
     with unit_of_work() as session:
-        listings.offer(session.merge(factories.the_vendor()), "SKU-1", session.merge(shoe), 8900, by=LEA)
+        listings.offer(
+            session.merge(factories.the_vendor()), "SKU-1", session.merge(shoe), 8900, by=LEA
+        )
     assert till("GET", "/listings").json["results"][0]["why_not_shown"] == "ZERO_QUANTITY"
     stocked(shoe, 2)
     row = till("GET", "/listings").json["results"][0]
-    assert (row["why_not_shown"], row["quantity"], row["price"], row["state"]) == (None, 2, "89.00", "11")
-    assert till("GET", "/listings.csv?file=of01").text.count("SKU-1") == 1 and till("GET", "/listings.csv?file=x").status_code == 422
+    assert (row["why_not_shown"], row["quantity"], row["price"], row["state"]) == (
+        None,
+        2,
+        "89.00",
+        "11",
+    )
+    assert (
+        till("GET", "/listings.csv?file=of01").text.count("SKU-1") == 1
+        and till("GET", "/listings.csv?file=x").status_code == 422
+    )
 
 
 # ── its manual ──
@@ -294,6 +471,12 @@ def test_offers_say_what_keeps_them_from_being_shown(till):
 
 def test_the_manual_speaks_french_to_people_and_to_who_reads_the_document(client, as_staff):
     said = client.get("/api/v1/openapi.json").get_json()
-    assert said["paths"]["/api/v1/till/sales"]["post"]["summary"] == "Une caisse annonce une vente au comptoir"
+    assert (
+        said["paths"]["/api/v1/till/sales"]["post"]["summary"]
+        == "Une caisse annonce une vente au comptoir"
+    )
     page = as_staff("Administrateur").get("/gestion/api/").get_data(as_text=True)
-    assert "Une caisse annonce une vente au comptoir" in page and "Où la dernière page s’est arrêtée" in page
+    assert (
+        "Une caisse annonce une vente au comptoir" in page
+        and "Où la dernière page s’est arrêtée" in page
+    )

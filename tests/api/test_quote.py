@@ -13,15 +13,28 @@ def test_a_bought_game(client):
     answer = client.get("/api/v1/quote?ean=5060327534393")
     assert answer.status_code == 200
     assert answer.json == {
-        "ean": "5060327534393", "title": "A.O.T. 2", "platform": "Nintendo Switch", "status": "bought", "price": "10.00", "currency": "EUR",
+        "ean": "5060327534393",
+        "title": "A.O.T. 2",
+        "platform": "Nintendo Switch",
+        "status": "bought",
+        "price": "10.00",
+        "currency": "EUR",
         "explanation": "argus 25,00\u00a0€ × 40\u00a0% = 10,00\u00a0€",
-    }  # fmt: skip
+    }
 
 
-@pytest.mark.parametrize(("ean", "status"), [("5060327534393", "unknown"), ("123", "bad_ean"), ("abc", "bad_ean"), ("%00", "bad_ean")])
+@pytest.mark.parametrize(
+    ("ean", "status"),
+    [("5060327534393", "unknown"), ("123", "bad_ean"), ("abc", "bad_ean"), ("%00", "bad_ean")],
+)
 def test_the_other_answers_have_no_price_and_a_sentence(client, ean, status):
     answer = client.get(f"/api/v1/quote?ean={ean}")
-    assert answer.status_code == 200 and answer.json["status"] == status and answer.json["price"] is None and answer.json["title"] is None
+    assert (
+        answer.status_code == 200
+        and answer.json["status"] == status
+        and answer.json["price"] is None
+        and answer.json["title"] is None
+    )
     assert answer.json["explanation"]
 
 
@@ -45,7 +58,11 @@ def test_above_the_limit_it_says_when_to_come_back(client):
     with unit_of_work():
         settings.change("quotes_per_minute", "10", by=LEA)
     answers = [client.get("/api/v1/quote?ean=5060327534393") for _n in range(11)]
-    assert answers[-1].status_code == 429 and 0 < int(answers[-1].headers["Retry-After"]) <= 60 and answers[9].status_code == 200
+    assert (
+        answers[-1].status_code == 429
+        and 0 < int(answers[-1].headers["Retry-After"]) <= 60
+        and answers[9].status_code == 200
+    )
 
 
 def test_a_bot_that_reads_the_argus_is_stopped_at_the_limit(client):

@@ -1,4 +1,6 @@
-"""The till in a box plays its day over HTTP: cut line, wrong clock, repeats; in the end both hold the same."""
+"""The till in a box plays its day over HTTP: cut line, wrong clock, repeats; in the end both hold
+the same.
+"""
 
 import threading
 

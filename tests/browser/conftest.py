@@ -1,4 +1,6 @@
-"""A real server on loopback with real data, and Chromium; skipped in words when Chromium is missing."""
+"""A real server on loopback with real data, and Chromium; skipped in words when Chromium is
+missing.
+"""
 
 import io
 import shutil
@@ -11,8 +13,16 @@ from werkzeug.serving import make_server
 from services.unit import db
 
 CHROMIUM = shutil.which("chromium")
-ARGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-        "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
+ARGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
@@ -40,14 +50,18 @@ def address(app):
 
 @pytest.fixture(scope="session")
 def camera(tmp_path_factory) -> Path:
-    """A film of one picture: a barcode held before the lens (a JPEG named .mjpeg plays for ever)."""
+    """A film of one picture: a barcode held before the lens (a JPEG named .mjpeg plays for
+    ever).
+    """
     from PIL import Image
 
     from tests.services.test_house import barcode
 
     path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
     out = io.BytesIO()
-    Image.open(io.BytesIO(barcode("5060327534393", blur=0.6, angle=2))).convert("RGB").save(out, "JPEG", quality=85)
+    Image.open(io.BytesIO(barcode("5060327534393", blur=0.6, angle=2))).convert("RGB").save(
+        out, "JPEG", quality=85
+    )
     path.write_bytes(out.getvalue())
     return path
 
@@ -57,25 +71,46 @@ def chromium(camera):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, f"--use-file-for-fake-video-capture={camera}"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*ARGS, f"--use-file-for-fake-video-capture={camera}"]
+        )
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def visit(chromium, address):
-    """`visit(PHONE)` → a page that fails the test on any console error, page error, dialog or outside host."""
+    """`visit(PHONE)` → a page that fails the test on any console error, page error, dialog or
+    outside host.
+    """
     contexts, troubles = [], []
 
     def open_page(size=DESK, **options):
         context = chromium.new_context(viewport=size, locale="fr-FR", base_url=address, **options)
         context.set_default_timeout(10_000)
         page = context.new_page()
-        page.on("console", lambda m: troubles.append(m.text) if m.type == "error" and "status of 4" not in m.text else None)
+        page.on(
+            "console",
+            lambda m: (
+                troubles.append(m.text)
+                if m.type == "error" and "status of 4" not in m.text
+                else None
+            ),
+        )
         page.on("pageerror", lambda e: troubles.append(str(e)))
         page.on("dialog", lambda d: (troubles.append(d.message), d.dismiss()))
-        page.on("request", lambda r: troubles.append(r.url) if r.url.startswith("http") and not r.url.startswith(address) else None)
-        page.on("response", lambda r: troubles.append(f"{r.status} {r.url}") if r.status >= 500 else None)
+        page.on(
+            "request",
+            lambda r: (
+                troubles.append(r.url)
+                if r.url.startswith("http") and not r.url.startswith(address)
+                else None
+            ),
+        )
+        page.on(
+            "response",
+            lambda r: troubles.append(f"{r.status} {r.url}") if r.status >= 500 else None,
+        )
         contexts.append(context)
         return page
 
@@ -104,7 +139,11 @@ def serious(page) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, options=WCAG).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found if v["impact"] in ("serious", "critical")]
+    return [
+        f"{v['id']}: {v['nodes'][0]['html'][:120]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
 
 
 def fits(page) -> bool:

@@ -1,4 +1,6 @@
-"""The bench at 1280 x 800 with nothing but a USB scanner and a few keys; and one story from the scan to « Payé »."""
+"""The bench at 1280 x 800 with nothing but a USB scanner and a few keys; and one story from the
+scan to « Payé ».
+"""
 
 import io
 import re
@@ -20,14 +22,23 @@ from tests.browser.conftest import DESK, PHONE, fits, serious
 
 
 def scan(page, code: str) -> None:
-    """A USB scanner: a very fast hand, then Enter. Its keys are dated 2 ms apart, however late a busy machine hands them on."""
+    """A USB scanner: a very fast hand, then Enter. Its keys are dated 2 ms apart, however late a
+    busy machine hands them on.
+    """
     keyboard = page.context.new_cdp_session(page)
     begun = time.time()
     for number, text in enumerate([*code, "\r"]):
-        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13} if text == "\r" else {"key": text}
+        key = (
+            {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+            if text == "\r"
+            else {"key": text}
+        )
         for kind in ("keyDown", "keyUp"):
             said = {"text": text} if kind == "keyDown" else {}
-            keyboard.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": begun + number * 0.002, **key, **said})
+            keyboard.send(
+                "Input.dispatchKeyEvent",
+                {"type": kind, "timestamp": begun + number * 0.002, **key, **said},
+            )
     keyboard.detach()
 
 
@@ -81,8 +92,15 @@ def test_a_scanner_and_three_keys_an_article_are_enough(visit, signed_in):
     expect(page.get_by_role("heading", name="Fin de réception")).to_be_visible()
     assert serious(page) == [] and fits(page)
     refused = lines()[5]
-    assert refused.status is LineState.refused and "mauvais" in refused.bench_motive and lines()[6].status is LineState.missing
-    assert db.session.scalars(select(Offer)).one().status is OfferState.received and books.check() == []
+    assert (
+        refused.status is LineState.refused
+        and "mauvais" in refused.bench_motive
+        and lines()[6].status is LineState.missing
+    )
+    assert (
+        db.session.scalars(select(Offer)).one().status is OfferState.received
+        and books.check() == []
+    )
 
 
 def test_keys_grade_box_and_manual_apart_and_a_reason_typed_never_buys(visit, signed_in):
@@ -92,12 +110,20 @@ def test_keys_grade_box_and_manual_apart_and_a_reason_typed_never_buys(visit, si
     page.goto(f"/gestion/reception/{offer.number}")
     scan(page, one.ean)
     page.locator("#art").wait_for()
-    for key, name, value in (("2", "article", "very_good"), ("b", "", ""), ("5", "box", "poor"), ("n", "", ""), ("0", "manual", "missing")):
+    for key, name, value in (
+        ("2", "article", "very_good"),
+        ("b", "", ""),
+        ("5", "box", "poor"),
+        ("n", "", ""),
+        ("0", "manual", "missing"),
+    ):
         page.keyboard.press(key)
         if name:
             expect(page.locator(f'input[name="{name}"][value="{value}"]')).to_be_checked()
         else:
-            expect(page.locator(f'.grade.at[data-grade="{"box" if key == "b" else "manual"}"]')).to_be_visible()
+            expect(
+                page.locator(f'.grade.at[data-grade="{"box" if key == "b" else "manual"}"]')
+            ).to_be_visible()
     expect(page.locator("[data-condition]")).to_have_text("Acceptable")
     expect(page.locator("[data-proposed]")).to_contain_text("5,60")
     page.keyboard.press("x")
@@ -119,7 +145,10 @@ def test_keys_grade_box_and_manual_apart_and_a_reason_typed_never_buys(visit, si
     page.locator("#mo").focus()
     page.keyboard.press("Enter")
     expect(page.locator("[data-undo]")).to_contain_text("Contre-offre")
-    assert [line.status for line in lines()] == [LineState.refused, LineState.countered] and not db.session.scalars(select(Item)).all()
+    assert [line.status for line in lines()] == [
+        LineState.refused,
+        LineState.countered,
+    ] and not db.session.scalars(select(Item)).all()
 
 
 def test_what_is_not_expected_sounds_and_shows_and_what_was_begun_comes_back(visit, signed_in):
@@ -149,7 +178,9 @@ def test_what_is_not_expected_sounds_and_shows_and_what_was_begun_comes_back(vis
     expect(page.get_by_text("n’est pas un de nos bordereaux")).to_be_visible()
 
 
-def test_from_the_accepted_offer_to_paid_seller_and_staff(visit, signed_in, app, as_customer, carrier):
+def test_from_the_accepted_offer_to_paid_seller_and_staff(
+    visit, signed_in, app, as_customer, carrier
+):
     """One sale, two people, two screens."""
     factories.a_contract(), factories.a_paying_account()
     customer = factories.a_customer()
@@ -163,7 +194,9 @@ def test_from_the_accepted_offer_to_paid_seller_and_staff(visit, signed_in, app,
     outbox.work()
     seller = visit(PHONE)
     cookie = as_customer(customer).get_cookie("comptoir_client")
-    seller.context.add_cookies([{"name": "comptoir_client", "value": cookie.value, "url": shop.url.split("/gestion")[0]}])
+    seller.context.add_cookies(
+        [{"name": "comptoir_client", "value": cookie.value, "url": shop.url.split("/gestion")[0]}]
+    )
     seller.goto(f"/ventes/{offer.number}")
     expect(seller.get_by_role("link", name="Étiquette Mondial Relay").first).to_be_visible()
     assert serious(seller) == [] and fits(seller)
@@ -213,7 +246,9 @@ def test_from_the_accepted_offer_to_paid_seller_and_staff(visit, signed_in, app,
     seller.reload()
     expect(seller.get_by_role("heading", name=re.compile("^Payé"))).to_be_visible()
     db.session.rollback()
-    assert db.session.get(Offer, offer.id).payment.status is PaymentState.paid and books.check() == []
+    assert (
+        db.session.get(Offer, offer.id).payment.status is PaymentState.paid and books.check() == []
+    )
 
 
 def test_on_a_computer_the_sale_is_picked_up_by_a_phone(visit, app, as_customer):
@@ -226,7 +261,9 @@ def test_on_a_computer_the_sale_is_picked_up_by_a_phone(visit, app, as_customer)
     page.goto(f"/ventes/{offer.number}")
     page.get_by_text("Voir sur mobile").click()
     seen = Image.open(io.BytesIO(page.get_by_role("img", name="QR code").screenshot()))
-    assert [found.text for found in zxingcpp.read_barcodes(seen)] == [f"{sites.address(offer.site)}/ventes/{offer.number}"]
+    assert [found.text for found in zxingcpp.read_barcodes(seen)] == [
+        f"{sites.address(offer.site)}/ventes/{offer.number}"
+    ]
     assert serious(page) == [] and fits(page)
     page.set_viewport_size({"width": 390, "height": 844})
     expect(page.get_by_text("Voir sur mobile")).to_be_hidden()

@@ -1,4 +1,6 @@
-"""Words that would like to be a program, in every name and title a stranger may choose: Chromium shows them, and runs none."""
+"""Words that would like to be a program, in every name and title a stranger may choose: Chromium
+shows them, and runs none.
+"""
 
 from playwright.sync_api import expect
 from sqlalchemy import func, select
@@ -25,21 +27,33 @@ def name_of(canary: str) -> str:
 
 
 def test_no_canary_sings_anywhere_it_is_shown(visit, signed_in, as_customer, address):
-    """Pages that show names, towns, titles and motives: the fixture fails on a dialog, a refused script, an error, a foreign address."""
+    """Pages that show names, towns, titles and motives: the fixture fails on a dialog, a refused
+    script, an error, a foreign address.
+    """
     page = signed_in(visit(DESK))
     phone = visit(PHONE)
     for n, canary in enumerate(CANARIES if LONG else CANARIES[::8]):
-        seller = factories.a_customer(email=f"canari{n}@exemple.fr", last_name=name_of(canary), city=canary[:90])
-        game = factories.a_game(" ".join(words.visible(canary).split())[:200] or "Jeu", argus_cents=9000)
+        seller = factories.a_customer(
+            email=f"canari{n}@exemple.fr", last_name=name_of(canary), city=canary[:90]
+        )
+        game = factories.a_game(
+            " ".join(words.visible(canary).split())[:200] or "Jeu", argus_cents=9000
+        )
         offer = factories.an_offer(game, customer=seller)
         waiting, id, number = factories.an_offer(game, customer=seller), offer.id, offer.number
         with unit_of_work() as session:
             offers.refuse(session.get_one(type(offer), id), canary, by=factories.MARC)
-        for place in (f"/gestion/offres/show/{id}", f"/gestion/offres/valider/{waiting.id}", f"/gestion/vendeurs-particuliers/show/{seller.id}",
-                      "/gestion/recherche/?q=canari"):  # fmt: skip
+        for place in (
+            f"/gestion/offres/show/{id}",
+            f"/gestion/offres/valider/{waiting.id}",
+            f"/gestion/vendeurs-particuliers/show/{seller.id}",
+            "/gestion/recherche/?q=canari",
+        ):
             page.goto(place)
         cookie = as_customer(seller).get_cookie("comptoir_client")
-        phone.context.add_cookies([{"name": "comptoir_client", "value": cookie.value, "url": address}])
+        phone.context.add_cookies(
+            [{"name": "comptoir_client", "value": cookie.value, "url": address}]
+        )
         for place in (f"/ventes/{number}", f"/jaquette/{game.ean}", "/compte"):
             phone.goto(place)
     page.goto("/gestion/offres/list/")

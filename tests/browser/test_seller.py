@@ -13,15 +13,26 @@ from tests.factories import PASSWORD
 
 
 def fill_account(page, email="camille@exemple.fr"):
-    for label, words in (("Prénom", "Camille"), ("Nom", "Aubry"), ("Adresse", "12 rue des Tanneurs"), ("Code postal", "44000"), ("Ville", "Nantes"),
-                         ("Téléphone", "06 12 34 56 78"), ("E-mail", email), ("Mot de passe", PASSWORD)):  # fmt: skip
+    for label, words in (
+        ("Prénom", "Camille"),
+        ("Nom", "Aubry"),
+        ("Adresse", "12 rue des Tanneurs"),
+        ("Code postal", "44000"),
+        ("Ville", "Nantes"),
+        ("Téléphone", "06 12 34 56 78"),
+        ("E-mail", email),
+        ("Mot de passe", PASSWORD),
+    ):
         page.get_by_label(label, exact=True).fill(words)
     page.get_by_label(re.compile("J’accepte les conditions")).check()
     page.get_by_role("button", name="Créer mon compte").click()
 
 
 def test_from_the_first_barcode_to_the_confirmation_on_a_phone(visit):
-    cheap, dear = factories.a_game("Astro Renard", "Megadrive", 2000), factories.a_game("Opéra Mécanique", "PS5", 4500)
+    cheap, dear = (
+        factories.a_game("Astro Renard", "Megadrive", 2000),
+        factories.a_game("Opéra Mécanique", "PS5", 4500),
+    )
     page = visit(PHONE)
     page.goto("/")
     assert serious(page) == [] and fits(page)
@@ -74,7 +85,8 @@ def test_the_browsers_own_detector_is_used_when_it_has_one(visit):
     factories.a_game("A.O.T. 2", "Nintendo Switch", 2500, code="5060327534393")
     page = visit(PHONE, permissions=["camera"])
     page.add_init_script(
-        "window.BarcodeDetector = class { async detect() { window.detected = (window.detected || 0) + 1; return [{rawValue: '5060327534393'}] } }"
+        "window.BarcodeDetector = class { async detect() { window.detected = (window.detected || 0)"
+        " + 1; return [{rawValue: '5060327534393'}] } }"
     )
     asked = []
     page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/scanner") else None)
@@ -87,7 +99,10 @@ def test_the_browsers_own_detector_is_used_when_it_has_one(visit):
 
 def test_a_camera_refused_leaves_the_field_ready(visit):
     page = visit(PHONE)
-    page.add_init_script("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))")
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no',"
+        " 'NotAllowedError'))"
+    )
     page.goto("/")
     page.get_by_role("button", name="Scanner avec la caméra").click()
     expect(page.locator("#camera-no")).to_contain_text("saisissez le code-barres")
@@ -121,7 +136,9 @@ def test_a_game_is_sold_with_the_keyboard_alone(visit):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "ean":
             break
-    assert page.evaluate("getComputedStyle(document.activeElement.parentElement).boxShadow") != "none"
+    assert (
+        page.evaluate("getComputedStyle(document.activeElement.parentElement).boxShadow") != "none"
+    )
     page.keyboard.type(game.ean, delay=3)
     page.keyboard.press("Enter")
     button = page.get_by_role("button", name="OUI, je le vends !")
@@ -173,7 +190,11 @@ def test_ten_games_in_under_a_minute(visit):
 
 
 def test_hostile_titles_stay_words(visit):
-    game = factories.a_game("<img src=x onerror=alert(1)>\"'><script>alert(2)</script>", "</title><script>alert(3)</script>", 4500)
+    game = factories.a_game(
+        "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>",
+        "</title><script>alert(3)</script>",
+        4500,
+    )
     page = visit(DESK)
     page.goto(f"/?ean={game.ean}")
     expect(page.locator("#ticket h2")).to_contain_text("<img src=x")

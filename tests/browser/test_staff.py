@@ -75,12 +75,37 @@ def test_rows_are_clicked_chosen_and_acted_on_together(visit, signed_in):
     expect(page.get_by_role("heading", name="40 % de l’argus")).to_be_visible()
 
 
-PAGES = ("/gestion/", "/gestion/offres/valider/", "/gestion/offres/list/", "/gestion/offres/show/1", "/gestion/vendeurs-particuliers/list/", "/gestion/regles/list/",
-         "/gestion/regles/edit/1", "/gestion/regles/simuler/?ean=123", "/gestion/stock/list/", "/gestion/stock/show/1", "/gestion/argus/list/", "/gestion/argus/show/1",
-         "/gestion/produits/list/", "/gestion/sites/edit/1", "/gestion/messages/list/", "/gestion/messages/show/1", "/gestion/journal/list/", "/gestion/parametrages/",
-         "/gestion/utilisateurs/list/", "/gestion/imports/fichier/", "/gestion/mot-de-passe/", "/gestion/recherche/?q=x",
-         "/gestion/sante/", "/gestion/taches/list/", "/gestion/journal-des-acces/list/", "/gestion/donnees-personnelles/", "/gestion/mon-compte/",
-         "/gestion/mon-compte/second-facteur", "/gestion/utilisateurs/show/1")  # fmt: skip
+PAGES = (
+    "/gestion/",
+    "/gestion/offres/valider/",
+    "/gestion/offres/list/",
+    "/gestion/offres/show/1",
+    "/gestion/vendeurs-particuliers/list/",
+    "/gestion/regles/list/",
+    "/gestion/regles/edit/1",
+    "/gestion/regles/simuler/?ean=123",
+    "/gestion/stock/list/",
+    "/gestion/stock/show/1",
+    "/gestion/argus/list/",
+    "/gestion/argus/show/1",
+    "/gestion/produits/list/",
+    "/gestion/sites/edit/1",
+    "/gestion/messages/list/",
+    "/gestion/messages/show/1",
+    "/gestion/journal/list/",
+    "/gestion/parametrages/",
+    "/gestion/utilisateurs/list/",
+    "/gestion/imports/fichier/",
+    "/gestion/mot-de-passe/",
+    "/gestion/recherche/?q=x",
+    "/gestion/sante/",
+    "/gestion/taches/list/",
+    "/gestion/journal-des-acces/list/",
+    "/gestion/donnees-personnelles/",
+    "/gestion/mon-compte/",
+    "/gestion/mon-compte/second-facteur",
+    "/gestion/utilisateurs/show/1",
+)
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
@@ -107,8 +132,12 @@ def test_the_menu_opens_on_a_phone(visit, signed_in):
 
 
 def test_a_page_is_light(visit, signed_in):
-    """Public page: at most 25 kB compressed beside pictures and 12 requests; checked for real with gzip in bench/page_weight.py."""
+    """Public page: at most 25 kB compressed beside pictures and 12 requests; checked for real with
+    gzip in bench/page_weight.py.
+    """
     page = visit(PHONE)
     page.goto("/")
-    weights = page.evaluate("performance.getEntriesByType('resource').map(r => [r.name, r.decodedBodySize])")
+    weights = page.evaluate(
+        "performance.getEntriesByType('resource').map(r => [r.name, r.decodedBodySize])"
+    )
     assert len(weights) <= 12

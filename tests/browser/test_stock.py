@@ -1,4 +1,6 @@
-"""A file given and followed, stock edited in place, a store counted by scanner: in a real browser, at a desk and on a telephone."""
+"""A file given and followed, stock edited in place, a store counted by scanner: in a real browser,
+at a desk and on a telephone.
+"""
 
 from playwright.sync_api import expect
 
@@ -9,10 +11,16 @@ from tests import factories
 from tests.browser.conftest import DESK, PHONE, fits, serious
 
 
-def test_a_file_is_dropped_looked_at_its_columns_matched_and_its_report_read(visit, signed_in, tmp_path):
+def test_a_file_is_dropped_looked_at_its_columns_matched_and_its_report_read(
+    visit, signed_in, tmp_path
+):
     shoe = factories.a_shoe()
     path = tmp_path / "caisse.csv"
-    path.write_text(f"CODE;LIBELLE;DISPO MAG\n{shoe.ean};Derby;4\n5060327534393;Inconnu;2\n{shoe.ean[:-1]}0;Faux;1\n", encoding="cp1252")
+    path.write_text(
+        "CODE;LIBELLE;DISPO"
+        f" MAG\n{shoe.ean};Derby;4\n5060327534393;Inconnu;2\n{shoe.ean[:-1]}0;Faux;1\n",
+        encoding="cp1252",
+    )
     page = signed_in(visit(DESK))
     page.goto("/gestion/imports/fichier/")
     page.get_by_label("Stock d’un magasin").check()
@@ -50,7 +58,10 @@ def test_stock_is_typed_in_the_list_enter_goes_on_and_a_click_undoes(visit, sign
     page.locator("input[name=place]").nth(2).fill("R3-B2")
     page.locator("input[name=place]").nth(2).press("Tab")
     expect(page.locator(".toast")).to_contain_text("R3-B2")
-    for typed, kept in (("007", "7"), ("3", "3")):  # what was kept otherwise than typed is no change by somebody else
+    for typed, kept in (
+        ("007", "7"),
+        ("3", "3"),
+    ):  # what was kept otherwise than typed is no change by somebody else
         fields.nth(0).fill(typed)
         fields.nth(0).press("Tab")
         expect(fields.nth(0)).to_have_value(kept)
@@ -81,7 +92,10 @@ def test_a_store_is_counted_on_a_telephone_with_a_scanner_alone(visit, signed_in
     page.locator(".confirm .btn-primary").click()
     expect(page.get_by_text("Validé : 1")).to_be_visible()
     db.session.rollback()
-    assert db.session.scalars(db.select(StockCount)).one().status.value == "counted" and factories.quantity(shoe) == 2
+    assert (
+        db.session.scalars(db.select(StockCount)).one().status.value == "counted"
+        and factories.quantity(shoe) == 2
+    )
 
 
 def test_pages_of_catalogue_stock_and_machines_hold_on_a_telephone_and_read_well(visit, signed_in):
@@ -92,12 +106,36 @@ def test_pages_of_catalogue_stock_and_machines_hold_on_a_telephone_and_read_well
     factories.told(key, 1, "sale", shoe)
     page = signed_in(visit(PHONE))
     for address in (
-        "stock-neuf/list/", f"stock-neuf/show/{level.id}", "conflits/show/1", "produits/list/", f"produits/show/{shoe.product_id}", f"produits/fusionner/{shoe.product_id}",
-        f"references/show/{shoe.id}", f"references/edit/{shoe.id}", "references-inconnues/list/", "referencier/", "stock-a-une-date/", "mouvements/list/", "imports/list/",
-        "imports/fichier/", "inventaires/list/", "transferts/preparer/", "offres-de-vente/list/", "offres-de-vente/fichiers/", "cles/list/", "cles/nouvelle/",
-        "webhooks/nouveau/", "webhooks/list/", "webhooks/envois/list/", "caisses/evenements/list/", "frais-de-port/list/", "marques/list/", "accords-de-marques/add", "api/",
+        "stock-neuf/list/",
+        f"stock-neuf/show/{level.id}",
+        "conflits/show/1",
+        "produits/list/",
+        f"produits/show/{shoe.product_id}",
+        f"produits/fusionner/{shoe.product_id}",
+        f"references/show/{shoe.id}",
+        f"references/edit/{shoe.id}",
+        "references-inconnues/list/",
+        "referencier/",
+        "stock-a-une-date/",
+        "mouvements/list/",
+        "imports/list/",
+        "imports/fichier/",
+        "inventaires/list/",
+        "transferts/preparer/",
+        "offres-de-vente/list/",
+        "offres-de-vente/fichiers/",
+        "cles/list/",
+        "cles/nouvelle/",
+        "webhooks/nouveau/",
+        "webhooks/list/",
+        "webhooks/envois/list/",
+        "caisses/evenements/list/",
+        "frais-de-port/list/",
+        "marques/list/",
+        "accords-de-marques/add",
+        "api/",
         "produits/add",
-    ):  # fmt: skip
+    ):
         page.goto(f"/gestion/{address}")
         assert fits(page), address
         assert serious(page) == [], (address, serious(page))

@@ -10,8 +10,16 @@ from gateways.mail import SmtpMail
 from gateways.sms import HttpSms
 from simulators.inbox import serve
 
-LETTER = Letter("ref-1", "Chez Manette – l’atelier", "ne-pas-repondre@exemple.fr", "boutique@exemple.fr", "camille@exemple.fr", "Votre vente é €",
-                "Bonjour é €\n" + "x" * 2000, "<p>Bonjour é €</p>")  # fmt: skip
+LETTER = Letter(
+    "ref-1",
+    "Chez Manette – l’atelier",
+    "ne-pas-repondre@exemple.fr",
+    "boutique@exemple.fr",
+    "camille@exemple.fr",
+    "Votre vente é €",
+    "Bonjour é €\n" + "x" * 2000,
+    "<p>Bonjour é €</p>",
+)
 
 
 def free_port() -> int:
@@ -38,8 +46,16 @@ def test_a_letter_arrives_whole(world):
     inbox, smtp, _http = world
     reference = SmtpMail(smtp).send(LETTER)
     got = inbox.mails[-1]
-    assert reference == "<ref-1@exemple.fr>" == got["id"] and got["to"] == "camille@exemple.fr" and got["subject"] == "Votre vente é €"
-    assert "Bonjour é €" in got["text"] and "<p>Bonjour é €</p>" in got["html"] and "Chez Manette" in got["from"]
+    assert (
+        reference == "<ref-1@exemple.fr>" == got["id"]
+        and got["to"] == "camille@exemple.fr"
+        and got["subject"] == "Votre vente é €"
+    )
+    assert (
+        "Bonjour é €" in got["text"]
+        and "<p>Bonjour é €</p>" in got["html"]
+        and "Chez Manette" in got["from"]
+    )
 
 
 def test_an_address_refused_is_permanent_and_a_busy_server_is_not(world):
@@ -88,7 +104,9 @@ def test_sms_faults_are_sorted(world):
 
 def test_the_fakes_keep_the_same_contract():
     mail, sms = FakeMail(), FakeSms()
-    assert mail.send(LETTER).startswith("<ref-1@") and mail.sent_to("camille@exemple.fr") == [LETTER]
+    assert mail.send(LETTER).startswith("<ref-1@") and mail.sent_to("camille@exemple.fr") == [
+        LETTER
+    ]
     mail.refuses()
     with pytest.raises(GatewayError) as refused:
         mail.send(LETTER)

@@ -9,24 +9,49 @@ from services.unit import db
 from tests import factories
 from tests.factories import PASSWORD
 
-DATA = {"first_name": "Camille", "last_name": "Aubry", "address": "12 rue des Tanneurs", "address_more": "", "postcode": "44000", "city": "Nantes",
-        "phone": "06 12 34 56 78", "email": "camille@exemple.fr", "password": PASSWORD, "conditions": "y"}  # fmt: skip
+DATA = {
+    "first_name": "Camille",
+    "last_name": "Aubry",
+    "address": "12 rue des Tanneurs",
+    "address_more": "",
+    "postcode": "44000",
+    "city": "Nantes",
+    "phone": "06 12 34 56 78",
+    "email": "camille@exemple.fr",
+    "password": PASSWORD,
+    "conditions": "y",
+}
 
 
 @pytest.mark.parametrize(
     ("field", "words", "says"),
-    [("postcode", "4400", "code postal"), ("phone", "12", "téléphone"), ("email", "camille", "e-mail"), ("password", "court", "12 caractères"),
-     ("first_name", "", "prénom"), ("conditions", "", "Acceptez")],
-)  # fmt: skip
+    [
+        ("postcode", "4400", "code postal"),
+        ("phone", "12", "téléphone"),
+        ("email", "camille", "e-mail"),
+        ("password", "court", "12 caractères"),
+        ("first_name", "", "prénom"),
+        ("conditions", "", "Acceptez"),
+    ],
+)
 def test_a_wrong_field_is_told_beside_it_and_nothing_typed_is_lost(client, field, words, says):
     answer = client.post("/compte/creer", data={**DATA, field: words})
-    assert answer.status_code == 422 and says in answer.text and "12 rue des Tanneurs" in answer.text and "Aubry" in answer.text
+    assert (
+        answer.status_code == 422
+        and says in answer.text
+        and "12 rue des Tanneurs" in answer.text
+        and "Aubry" in answer.text
+    )
     assert PASSWORD not in answer.text and db.session.scalar(select(Customer.id)) is None
 
 
 def test_an_account_is_opened_signed_in_and_asked_to_confirm(client):
     answer = client.post("/compte/creer", data=DATA)
-    assert answer.status_code == 302 and "comptoir_client" in answer.headers["Set-Cookie"] and "HttpOnly" in answer.headers["Set-Cookie"]
+    assert (
+        answer.status_code == 302
+        and "comptoir_client" in answer.headers["Set-Cookie"]
+        and "HttpOnly" in answer.headers["Set-Cookie"]
+    )
     assert "Confirmez votre adresse" in client.get("/ventes").text
     assert db.session.scalar(select(Message.event)) == "confirm_email"
 
@@ -44,17 +69,33 @@ def test_the_link_of_the_mail_confirms_by_a_button(client):
 
 def test_wrong_password_and_unknown_address_are_told_alike(client):
     factories.a_customer_with_password()
-    answers = [client.post("/compte/connexion", data={"email": e, "password": "faux"}) for e in ("camille@exemple.fr", "personne@exemple.fr")]
+    answers = [
+        client.post("/compte/connexion", data={"email": e, "password": "faux"})
+        for e in ("camille@exemple.fr", "personne@exemple.fr")
+    ]
     said = [re.search(r'role="alert".*?<span>(.*?)</span>', a.text, re.S).group(1) for a in answers]
     assert said[0] == said[1] and all(a.status_code == 422 for a in answers)
 
 
 @pytest.mark.parametrize(
-    "suite", ["https://evil.com/", "//evil.com", "/\\evil.com", "javascript:alert(1)", "http:evil.com", "/\t/evil.com", "/\r/evil.com", "/ /evil.com"]
+    "suite",
+    [
+        "https://evil.com/",
+        "//evil.com",
+        "/\\evil.com",
+        "javascript:alert(1)",
+        "http:evil.com",
+        "/\t/evil.com",
+        "/\r/evil.com",
+        "/ /evil.com",
+    ],
 )
 def test_signing_in_never_leads_to_another_host(client, suite):
     factories.a_customer_with_password()
-    answer = client.post("/compte/connexion", data={"email": "camille@exemple.fr", "password": PASSWORD, "suite": suite})
+    answer = client.post(
+        "/compte/connexion",
+        data={"email": "camille@exemple.fr", "password": PASSWORD, "suite": suite},
+    )
     assert answer.location == "/ventes"
 
 
@@ -62,8 +103,14 @@ def test_a_session_ends_with_the_password_and_at_sign_out(client, app):
     factories.a_customer_with_password()
     credentials = {"email": "camille@exemple.fr", "password": PASSWORD}
     other = app.test_client()
-    client.post("/compte/connexion", data=credentials), other.post("/compte/connexion", data=credentials)
-    client.post("/compte/mot-de-passe", data={"change-current": PASSWORD, "change-password": "quatre mots encore mieux"})
+    (
+        client.post("/compte/connexion", data=credentials),
+        other.post("/compte/connexion", data=credentials),
+    )
+    client.post(
+        "/compte/mot-de-passe",
+        data={"change-current": PASSWORD, "change-password": "quatre mots encore mieux"},
+    )
     assert client.get("/ventes").status_code == 200 and other.get("/ventes").status_code == 302
     stolen = client.get_cookie("comptoir_client").value
     client.post("/compte/deconnexion")
@@ -84,36 +131,69 @@ def test_a_customer_never_opens_the_back_office_and_the_reverse(as_customer, as_
 def test_personal_data_are_read_corrected_and_exported(as_customer):
     camille = factories.a_customer()
     client = as_customer(camille)
-    assert "12 rue des Tanneurs" in client.get("/compte").text and "06 12 34 56 78" in client.get("/compte").text
-    changed = {**{k: DATA[k] for k in ("first_name", "last_name", "postcode", "city", "phone")}, "address": "1 place Royale"}
+    assert (
+        "12 rue des Tanneurs" in client.get("/compte").text
+        and "06 12 34 56 78" in client.get("/compte").text
+    )
+    changed = {
+        **{k: DATA[k] for k in ("first_name", "last_name", "postcode", "city", "phone")},
+        "address": "1 place Royale",
+    }
     assert "corrigées" in client.post("/compte/corriger", data=changed, follow_redirects=True).text
     assert client.post("/compte/corriger", data={**changed, "postcode": "x"}).status_code == 422
     data = client.get("/compte/export")
-    assert data.json["account"]["address"] == "1 place Royale" and "attachment" in data.headers["Content-Disposition"]
+    assert (
+        data.json["account"]["address"] == "1 place Royale"
+        and "attachment" in data.headers["Content-Disposition"]
+    )
 
 
 def test_erasing_asks_for_the_word_and_the_password(client):
     factories.a_customer_with_password()
     client.post("/compte/connexion", data={"email": "camille@exemple.fr", "password": PASSWORD})
-    assert client.post("/compte/effacer", data={"erase-password": PASSWORD, "erase-word": "oui"}).status_code == 422
-    assert client.post("/compte/effacer", data={"erase-password": "faux", "erase-word": "EFFACER"}).status_code == 422
+    assert (
+        client.post(
+            "/compte/effacer", data={"erase-password": PASSWORD, "erase-word": "oui"}
+        ).status_code
+        == 422
+    )
+    assert (
+        client.post(
+            "/compte/effacer", data={"erase-password": "faux", "erase-word": "EFFACER"}
+        ).status_code
+        == 422
+    )
     client.post("/compte/effacer", data={"erase-password": PASSWORD, "erase-word": "effacer"})
-    assert db.session.scalars(select(Customer)).one().erased_at and client.get("/compte").status_code == 302
+    assert (
+        db.session.scalars(select(Customer)).one().erased_at
+        and client.get("/compte").status_code == 302
+    )
 
 
 def test_a_form_sent_after_the_session_ended_keeps_what_was_typed(client, app):
     app.config["WTF_CSRF_ENABLED"] = True
     try:
         answer = client.post("/compte/creer", data={**DATA, "csrf_token": "perdu"})
-        assert answer.status_code == 422 and "12 rue des Tanneurs" in answer.text and "trop longtemps" in answer.text
+        assert (
+            answer.status_code == 422
+            and "12 rue des Tanneurs" in answer.text
+            and "trop longtemps" in answer.text
+        )
         assert db.session.scalar(select(Customer.id)) is None
-        assert "trop longtemps" in client.post("/panier/ajouter", data={"ean": "1"}, follow_redirects=True).text
+        assert (
+            "trop longtemps"
+            in client.post("/panier/ajouter", data={"ean": "1"}, follow_redirects=True).text
+        )
     finally:
         app.config["WTF_CSRF_ENABLED"] = False
 
 
 def test_a_forgotten_password_says_the_same_for_any_address(client):
     factories.a_customer_with_password()
-    pages = [client.post("/compte/oublie", data={"email": e}).text.replace(e, "…") for e in ("camille@exemple.fr", "personne@exemple.fr")]
-    strip = lambda page: re.sub(r'content="[^"]*"|value="[^"]*"', "", page)  # noqa: E731  (tokens differ)
+    pages = [
+        client.post("/compte/oublie", data={"email": e}).text.replace(e, "…")
+        for e in ("camille@exemple.fr", "personne@exemple.fr")
+    ]
+    # tokens differ
+    strip = lambda page: re.sub(r'content="[^"]*"|value="[^"]*"', "", page)  # noqa: E731
     assert strip(pages[0]) == strip(pages[1])

@@ -1,4 +1,6 @@
-"""The seller's doors: with and without JavaScript, with what should not be typed, sent twice, sent late."""
+"""The seller's doors: with and without JavaScript, with what should not be typed, sent twice, sent
+late.
+"""
 
 import re
 import threading
@@ -21,15 +23,40 @@ def add(client, game, **more):
 def test_a_visitor_sees_price_cover_platform_conditions_and_why(client):
     game = factories.a_game("Astro Renard", "Megadrive", 2000)
     page = client.get(f"/?ean={game.ean}").text
-    for words in ("Astro Renard", "Megadrive", "8,00\u00a0€", "argus 20,00\u00a0€ × 40\u00a0%", "Boîte et notice requises", "Pas de jeux import", "OUI, je le vends",
-                  f"/jaquette/{game.ean}"):  # fmt: skip
+    for words in (
+        "Astro Renard",
+        "Megadrive",
+        "8,00\u00a0€",
+        "argus 20,00\u00a0€ × 40\u00a0%",
+        "Boîte et notice requises",
+        "Pas de jeux import",
+        "OUI, je le vends",
+        f"/jaquette/{game.ean}",
+    ):
         assert words in page
 
 
-@pytest.mark.parametrize("words", ["123", "5060327534394", "' OR 1=1 --", "<script>", "5060327534393" * 20, "\x00", "%00", "😀", "5,06E+12"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "123",
+        "5060327534394",
+        "' OR 1=1 --",
+        "<script>",
+        "5060327534393" * 20,
+        "\x00",
+        "%00",
+        "😀",
+        "5,06E+12",
+    ],
+)
 def test_anything_typed_as_a_barcode_gets_a_sentence_and_no_error(client, words):
     answer = client.get("/", query_string={"ean": words})
-    assert answer.status_code == 200 and "Code-barres à relire" in answer.text and "<script>" not in answer.text
+    assert (
+        answer.status_code == 200
+        and "Code-barres à relire" in answer.text
+        and "<script>" not in answer.text
+    )
 
 
 def test_unknown_and_not_bought_are_told_differently(client):
@@ -53,9 +80,13 @@ def test_a_price_or_a_title_in_hidden_fields_is_ignored(client):
 def test_removing_under_the_threshold_blocks_again_and_undo_brings_back(client):
     add(client, factories.a_game(argus_cents=2500)), add(client, factories.a_game(argus_cents=2500))
     line = db.session.scalars(select(OfferLine)).first()
-    page = client.post(f"/panier/retirer/{line.id}", data={"from": "recap"}, follow_redirects=True).text
+    page = client.post(
+        f"/panier/retirer/{line.id}", data={"from": "recap"}, follow_redirects=True
+    ).text
     assert "disabled" in page and "5,00\u00a0€" in page and "Annuler" in page
-    page = client.post(f"/panier/remettre/{line.id}", data={"from": "recap"}, follow_redirects=True).text
+    page = client.post(
+        f"/panier/remettre/{line.id}", data={"from": "recap"}, follow_redirects=True
+    ).text
     assert "20,00\u00a0€" in page and "Seuil de 15,00\u00a0€ atteint" in page
 
 
@@ -63,7 +94,10 @@ def test_nobody_touches_the_lines_of_another_cart(client, app):
     add(client, factories.a_game())
     line = db.session.scalars(select(OfferLine)).one()
     stranger = app.test_client()
-    assert "plus dans votre panier" in stranger.post(f"/panier/retirer/{line.id}", follow_redirects=True).text
+    assert (
+        "plus dans votre panier"
+        in stranger.post(f"/panier/retirer/{line.id}", follow_redirects=True).text
+    )
     db.session.expire_all()
     assert db.session.get(OfferLine, line.id).removed_at is None
 
@@ -81,12 +115,18 @@ def test_the_script_gets_the_parts_of_the_page_that_changed(client):
     assert answer.status_code == 200 and "<html" not in answer.text
     for part in ('id="ticket"', 'id="panier"', 'id="toast"'):
         assert part in answer.text
-    assert "8,00\u00a0€" in answer.text and "comptoir_panier" in answer.headers.get("Set-Cookie", "")
+    assert "8,00\u00a0€" in answer.text and "comptoir_panier" in answer.headers.get(
+        "Set-Cookie", ""
+    )
 
 
 def test_a_refusal_reaches_the_script_as_a_toast(client):
     answer = client.post("/panier/ajouter", data={"ean": "123"}, headers={"X-Fragment": "1"})
-    assert answer.status_code == 409 and 'id="toast"' in answer.text and "celui-ci en a 3" in answer.text
+    assert (
+        answer.status_code == 409
+        and 'id="toast"' in answer.text
+        and "celui-ci en a 3" in answer.text
+    )
 
 
 def test_finalising_without_account_asks_for_one_and_keeps_the_cart(client):
@@ -95,10 +135,20 @@ def test_finalising_without_account_asks_for_one_and_keeps_the_cart(client):
     assert answer.status_code == 302 and "/compte/creer" in answer.location
     page = client.post(
         answer.location,
-        data={"first_name": "Camille", "last_name": "Aubry", "address": "12 rue des Tanneurs", "postcode": "44000", "city": "Nantes",
-              "phone": "0612345678", "email": "camille@exemple.fr", "password": factories.PASSWORD, "conditions": "y", "suite": "/recapitulatif"},
+        data={
+            "first_name": "Camille",
+            "last_name": "Aubry",
+            "address": "12 rue des Tanneurs",
+            "postcode": "44000",
+            "city": "Nantes",
+            "phone": "0612345678",
+            "email": "camille@exemple.fr",
+            "password": factories.PASSWORD,
+            "conditions": "y",
+            "suite": "/recapitulatif",
+        },
         follow_redirects=True,
-    ).text  # fmt: skip
+    ).text
     assert "36,00\u00a0€" in page
     thanks = client.post("/finaliser", follow_redirects=True).text
     assert ("CDE000000001" in thanks and "24 à 48\u00a0h" in thanks) or "24 à 48 h" in thanks
@@ -120,9 +170,19 @@ def test_twenty_clicks_at_once_make_one_offer(app, as_customer):
     factories.a_cart(factories.a_game(argus_cents=9000), customer=camille)
     clients, answers = [as_customer(camille) for _n in range(20)], []
     db.session.remove()
-    threads = [threading.Thread(target=lambda c=c: answers.append(c.post("/finaliser", data={"form_token": "jeton"}).location)) for c in clients]
+    threads = [
+        threading.Thread(
+            target=lambda c=c: answers.append(
+                c.post("/finaliser", data={"form_token": "jeton"}).location
+            )
+        )
+        for c in clients
+    ]
     [t.start() for t in threads], [t.join() for t in threads]
-    assert db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.to_check)) == 1
+    assert (
+        db.session.scalar(select(func.count(Offer.id)).where(Offer.status == OfferState.to_check))
+        == 1
+    )
     assert set(answers) == {"/merci/CDE000000001"}
 
 
@@ -148,7 +208,10 @@ def test_another_customers_sale_does_not_exist(as_customer):
     offer = factories.an_offer()
     stranger = as_customer(factories.a_customer())
     assert stranger.get(f"/ventes/{offer.number}").status_code == 404
-    assert stranger.post(f"/ventes/{offer.number}/repondre", data={"answer": "agree"}).status_code == 404
+    assert (
+        stranger.post(f"/ventes/{offer.number}/repondre", data={"answer": "agree"}).status_code
+        == 404
+    )
     assert stranger.get(f"/merci/{offer.number}").status_code == 404
 
 
@@ -158,11 +221,20 @@ def test_my_sales_show_the_next_thing_to_do(as_customer):
     assert offer.number in client.get("/ventes").text
     page = client.get(f"/ventes/{offer.number}").text
     assert "26,00\u00a0€" in page and "Boîtes abîmées." in page and "accepte" in page
-    done = client.post(f"/ventes/{offer.number}/repondre", data={"answer": "agree"}, follow_redirects=True).text
+    done = client.post(
+        f"/ventes/{offer.number}/repondre", data={"answer": "agree"}, follow_redirects=True
+    ).text
     assert "validée au nouveau prix" in done
-    again = client.post(f"/ventes/{offer.number}/repondre", data={"answer": "agree"}, follow_redirects=True)
+    again = client.post(
+        f"/ventes/{offer.number}/repondre", data={"answer": "agree"}, follow_redirects=True
+    )
     assert again.status_code == 200
-    assert "n’est plus possible" in client.post(f"/ventes/{offer.number}/repondre", data={"answer": "disagree"}, follow_redirects=True).text
+    assert (
+        "n’est plus possible"
+        in client.post(
+            f"/ventes/{offer.number}/repondre", data={"answer": "disagree"}, follow_redirects=True
+        ).text
+    )
 
 
 def test_the_internal_remark_is_never_on_a_sellers_page(as_customer):
@@ -179,11 +251,15 @@ def test_games_are_added_to_a_sale_from_the_recap(as_customer):
     client = as_customer(offer.customer)
     client.post("/panier/ajouter", data={"ean": factories.a_game(argus_cents=1000).ean})
     assert f"Ajouter à ma vente {offer.number}" in client.get("/recapitulatif").text
-    assert "ont été ajoutés" in client.post(f"/completer/{offer.number}", follow_redirects=True).text
+    assert (
+        "ont été ajoutés" in client.post(f"/completer/{offer.number}", follow_redirects=True).text
+    )
 
 
 def test_a_camera_picture_is_read_and_a_bad_one_is_a_sentence(client):
-    assert client.post("/scanner", data=barcode(), content_type="image/jpeg").json == {"ean": "5060327534393"}
+    assert client.post("/scanner", data=barcode(), content_type="image/jpeg").json == {
+        "ean": "5060327534393"
+    }
     for data in (b"", b"<svg/>", b"\xff\xd8garbage", b"x" * 13_000_000):
         answer = client.post("/scanner", data=data, content_type="image/jpeg")
         assert answer.status_code in (200, 302, 409, 413), answer.status_code
@@ -194,7 +270,9 @@ def test_a_photo_works_without_script(client):
 
     answer = client.post("/photo", data={"photo": (io.BytesIO(barcode()), "p.jpg")})
     assert answer.location.endswith("?ean=5060327534393")
-    answer = client.post("/photo", data={"photo": (io.BytesIO(b"%PDF-1.4"), "p.jpg")}, follow_redirects=True)
+    answer = client.post(
+        "/photo", data={"photo": (io.BytesIO(b"%PDF-1.4"), "p.jpg")}, follow_redirects=True
+    )
     assert "pas une photo" in answer.text
 
 

@@ -23,31 +23,69 @@ def read(pdf: bytes) -> str:
 
 def scan(pdf: bytes, page: int = 0, scale: float = 4) -> list[str]:
     """What a scanner reads on a printed page, in black and white."""
-    picture = pypdfium2.PdfDocument(pdf)[page].render(scale=scale).to_pil().convert("1").convert("L")
-    return [found.text for found in zxingcpp.read_barcodes(picture, formats=zxingcpp.barcode_formats_from_str("Code128"))]
+    picture = (
+        pypdfium2.PdfDocument(pdf)[page].render(scale=scale).to_pil().convert("1").convert("L")
+    )
+    return [
+        found.text
+        for found in zxingcpp.read_barcodes(
+            picture, formats=zxingcpp.barcode_formats_from_str("Code128")
+        )
+    ]
 
 
 def test_the_slip_has_every_mention_and_a_number_one_can_scan(app):
     factories.a_register()
     with unit_of_work():
         vendor = factories.the_vendor()
-        vendor.legal_name, vendor.siren, vendor.address = "RétroShop SARL", "123456782", "3 allée du Port\n44000 Nantes"
-    offer = factories.an_accepted_offer(customer=factories.a_customer(last_name="Łukasiewicz-Ñandú", address_more="Bât. B"))
+        vendor.legal_name, vendor.siren, vendor.address = (
+            "RétroShop SARL",
+            "123456782",
+            "3 allée du Port\n44000 Nantes",
+        )
+    offer = factories.an_accepted_offer(
+        customer=factories.a_customer(last_name="Łukasiewicz-Ñandú", address_more="Bât. B")
+    )
     pdf = papers.slip(offer)
     text = read(pdf)
     for words in (
-        "Bordereau de cession", "CDE000000001", "RétroShop SARL", "SIREN 123456782", "12 rue des Tanneurs", "Bât. B", "44000 Nantes", "Vallée des Brumes", "12,00 €",
-        "Total proposé", "28,00 €", "vingt-huit euros", "non assujetti", "sur l’honneur", "volés", "majeur", "Signature du vendeur", "première vente", "R321-3",
-        "À déposer avant le", "Lukasiewicz",
-    ):  # fmt: skip
+        "Bordereau de cession",
+        "CDE000000001",
+        "RétroShop SARL",
+        "SIREN 123456782",
+        "12 rue des Tanneurs",
+        "Bât. B",
+        "44000 Nantes",
+        "Vallée des Brumes",
+        "12,00 €",
+        "Total proposé",
+        "28,00 €",
+        "vingt-huit euros",
+        "non assujetti",
+        "sur l’honneur",
+        "volés",
+        "majeur",
+        "Signature du vendeur",
+        "première vente",
+        "R321-3",
+        "À déposer avant le",
+        "Lukasiewicz",
+    ):
         assert words in text, words
     assert scan(pdf) == ["CDE000000001"]
 
 
 def test_a_long_slip_goes_over_pages_that_are_numbered(app):
-    games = [factories.a_game(f"Un titre assez long pour être coupé proprement {n}", argus_cents=1000) for n in range(70)]
+    games = [
+        factories.a_game(f"Un titre assez long pour être coupé proprement {n}", argus_cents=1000)
+        for n in range(70)
+    ]
     pdf = papers.slip(factories.an_accepted_offer(*games))
-    assert len(pypdfium2.PdfDocument(pdf)) >= 3 and "2 / " in read(pdf) and "soixante" not in read(pdf).split("Soit")[0]
+    assert (
+        len(pypdfium2.PdfDocument(pdf)) >= 3
+        and "2 / " in read(pdf)
+        and "soixante" not in read(pdf).split("Soit")[0]
+    )
 
 
 def test_the_labels_of_the_bench_scan_and_say_amount_moment_and_register_number(app):
@@ -70,11 +108,17 @@ def test_the_payment_recap_shows_the_totals_and_no_whole_iban(app):
     factories.a_paying_account()
     payment = factories.a_payment()
     text = read(recaps.payment_recap(factories.the_vendor(), [payment]))
-    assert "1 transaction" in text and "28,00 €" in text and "•••• 2606" in text and "CDE000000001" in text and factories.IBANS[1] not in text
-    batch = factories.a_batch(0)
-    assert batch.number in read(recaps.batch_recap(batch, transfers.line_names(batch))) and batch.sha256[:20] in read(
-        recaps.batch_recap(batch, transfers.line_names(batch))
+    assert (
+        "1 transaction" in text
+        and "28,00 €" in text
+        and "•••• 2606" in text
+        and "CDE000000001" in text
+        and factories.IBANS[1] not in text
     )
+    batch = factories.a_batch(0)
+    assert batch.number in read(
+        recaps.batch_recap(batch, transfers.line_names(batch))
+    ) and batch.sha256[:20] in read(recaps.batch_recap(batch, transfers.line_names(batch)))
     assert db.session.scalars(select(SellerPayment)).one()
 
 
@@ -86,9 +130,13 @@ def test_the_extract_has_the_official_columns_and_says_what_was_corrected(app):
     for line in offers.kept(offer):
         factories.sent(line)
     with unit_of_work() as session:
-        police_register.correct(session.scalars(select(PoliceRecord)).first(), "Titre mal lu", by=MARC)
+        police_register.correct(
+            session.scalars(select(PoliceRecord)).first(), "Titre mal lu", by=MARC
+        )
     rows = db.session.scalars(police_register.entries(1)).all()
-    text = read(papers.register_extract(factories.the_vendor(), rows, "toutes les inscriptions", "PV 12")).replace("\n", " ")
+    text = read(
+        papers.register_extract(factories.the_vendor(), rows, "toutes les inscriptions", "PV 12")
+    ).replace("\n", " ")
     for words in (
         "Registre des objets mobiliers",
         "3 inscriptions",
@@ -105,11 +153,23 @@ def test_the_extract_has_the_official_columns_and_says_what_was_corrected(app):
 
 @pytest.mark.parametrize(
     ("cents", "words"),
-    [(0, "zéro euro"), (100, "un euro"), (1320, "treize euros et vingt centimes"), (2101, "vingt-et-un euros et un centime"), (7100, "soixante-et-onze euros"),
-     (8000, "quatre-vingts euros"), (8100, "quatre-vingt-un euros"), (9199, "quatre-vingt-onze euros et quatre-vingt-dix-neuf centimes"), (20_000, "deux-cents euros"),
-     (20_300, "deux-cent-trois euros"), (100_000, "mille euros"), (123_456, "mille-deux-cent-trente-quatre euros et cinquante-six centimes"),
-     (8_000_000, "quatre-vingt-mille euros"), (20_000_000, "deux-cent-mille euros")],
-)  # fmt: skip
+    [
+        (0, "zéro euro"),
+        (100, "un euro"),
+        (1320, "treize euros et vingt centimes"),
+        (2101, "vingt-et-un euros et un centime"),
+        (7100, "soixante-et-onze euros"),
+        (8000, "quatre-vingts euros"),
+        (8100, "quatre-vingt-un euros"),
+        (9199, "quatre-vingt-onze euros et quatre-vingt-dix-neuf centimes"),
+        (20_000, "deux-cents euros"),
+        (20_300, "deux-cent-trois euros"),
+        (100_000, "mille euros"),
+        (123_456, "mille-deux-cent-trente-quatre euros et cinquante-six centimes"),
+        (8_000_000, "quatre-vingt-mille euros"),
+        (20_000_000, "deux-cent-mille euros"),
+    ],
+)
 def test_amounts_are_written_in_words_as_on_a_cheque(cents, words):
     assert documents.amount_in_words(cents) == words
 

@@ -1,4 +1,6 @@
-"""Retention, keys, logs, secrets: what is forgotten in time, what stays readable after a change, what never reaches a log."""
+"""Retention, keys, logs, secrets: what is forgotten in time, what stays readable after a change,
+what never reaches a log.
+"""
 
 import json
 import logging
@@ -119,7 +121,10 @@ def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_p
     with later(days=800):
         gone = forgotten()
     assert gone["letters"] >= 1 and gone["imports"] == 1
-    assert set(db.session.scalars(select(Message.recipient))) == {""} and db.session.scalars(select(ImportRun.file_path)).one() == ""
+    assert (
+        set(db.session.scalars(select(Message.recipient))) == {""}
+        and db.session.scalars(select(ImportRun.file_path)).one() == ""
+    )
     assert files.named() <= {p.name for p in files.folder().iterdir()}  # nothing named is missing
     assert db.session.scalar(select(func.count(Photo.id))) in (0, 1)
 
@@ -129,11 +134,19 @@ def test_bank_details_and_documents_go_when_nobody_sells_any_more(app):
     payment = factories.a_payment()
     customer, offer_id = payment.customer, payment.offer_id
     with unit_of_work() as session:
-        identity.record(factories.the_vendor(), session.get_one(Customer, customer.id), factories.DOCUMENT, by=MARC)
+        identity.record(
+            factories.the_vendor(),
+            session.get_one(Customer, customer.id),
+            factories.DOCUMENT,
+            by=MARC,
+        )
     with later(days=800):
         gone = forgotten()
     assert "ibans" not in gone  # money is still owed to him
-    assert gone.get("identity") == 1 and db.session.scalar(select(func.count(IdentityDocument.id))) == 0
+    assert (
+        gone.get("identity") == 1
+        and db.session.scalar(select(func.count(IdentityDocument.id))) == 0
+    )
     assert db.session.scalar(select(func.count(BankDetails.customer_id))) == 1
     factories.a_paying_account()
     from services.payments import transfers
@@ -169,7 +182,10 @@ def test_the_register_goes_by_whole_sealed_days_after_ten_years_and_its_chain_st
     assert before == 6 and police_register.verify(1).broken is None
     assert forgotten()["register"] == 2
     db.session.expire_all()
-    assert db.session.scalar(select(func.count(PoliceRecord.id))) == 2 and db.session.scalar(select(func.count(RegisterSeal.id))) == 3
+    assert (
+        db.session.scalar(select(func.count(PoliceRecord.id))) == 2
+        and db.session.scalar(select(func.count(RegisterSeal.id))) == 3
+    )
     verdict = police_register.verify(1)
     assert verdict.broken is None, verdict.sentence
     from services.finance import books
@@ -193,7 +209,9 @@ def test_the_audit_log_is_kept_a_year_and_still_verifies(app):
             audit.note_now("iban_read", by=LEA)
     audit.note_now("iban_read", by=LEA)
     assert forgotten()["audit"] == 3
-    assert audit.verify().broken is None and db.session.scalar(select(func.count(AuditEntry.id))) == 1
+    assert (
+        audit.verify().broken is None and db.session.scalar(select(func.count(AuditEntry.id))) == 1
+    )
 
 
 def test_looks_and_sessions_go_and_the_report_says_how_many(app, as_staff):
@@ -203,7 +221,10 @@ def test_looks_and_sessions_go_and_the_report_says_how_many(app, as_staff):
     with later(days=370):
         gone = forgotten()
     assert gone["consultations"] == 1 and gone["sessions"] == 1
-    assert db.session.scalar(select(func.count(Consultation.id))) == 0 and db.session.scalar(select(func.count(StaffSession.id))) == 0
+    assert (
+        db.session.scalar(select(func.count(Consultation.id))) == 0
+        and db.session.scalar(select(func.count(StaffSession.id))) == 0
+    )
     assert db.session.scalars(select(RetentionRun)).one().counts["consultations"]["forgotten"] == 1
 
 
@@ -224,12 +245,17 @@ def test_a_rule_that_breaks_stops_no_other(app, monkeypatch):
     def breaks(_row):
         raise ZeroDivisionError
 
-    broken = retention.Rule("cassée", "x", lambda: "x", "x", Customer, lambda _now: select(Customer.id), breaks)
+    broken = retention.Rule(
+        "cassée", "x", lambda: "x", "x", Customer, lambda _now: select(Customer.id), breaks
+    )
     factories.a_customer()
     monkeypatch.setattr(retention, "RULES", [broken, *retention.RULES])
     with later(days=370):
         run = retention.run(by=CLOCK)
-    assert run.counts["cassée"] == {"forgotten": 0, "kept": 1} and run.counts["consultations"]["forgotten"] == 1
+    assert (
+        run.counts["cassée"] == {"forgotten": 0, "kept": 1}
+        and run.counts["consultations"]["forgotten"] == 1
+    )
 
 
 # ── keys and secrets ──
@@ -288,7 +314,10 @@ def test_signatures_are_made_with_sha_256(app):
 
     from itsdangerous import Signer, URLSafeTimedSerializer
 
-    assert Signer("x").digest_method is hashlib.sha256 and app.session_interface.digest_method is hashlib.sha256
+    assert (
+        Signer("x").digest_method is hashlib.sha256
+        and app.session_interface.digest_method is hashlib.sha256
+    )
     token = URLSafeTimedSerializer("x").dumps(1)
     with pytest.raises(Exception, match="match"):
         URLSafeTimedSerializer("x", signer_kwargs={"digest_method": hashlib.sha1}).loads(token)
@@ -296,8 +325,16 @@ def test_signatures_are_made_with_sha_256(app):
 
 # ── logs ──
 
-CANARIES = ("camille.canari@exemple.fr", "FR7630006000011234567890189", "FR76 3000 6000 0112 3456 7890 189", "06 12 34 56 78", "+33612345678", "0612345678",
-            "mot_de_passe=secret123", "smtp://user:hunter22@smtp.exemple.fr")  # fmt: skip
+CANARIES = (
+    "camille.canari@exemple.fr",
+    "FR7630006000011234567890189",
+    "FR76 3000 6000 0112 3456 7890 189",
+    "06 12 34 56 78",
+    "+33612345678",
+    "0612345678",
+    "mot_de_passe=secret123",
+    "smtp://user:hunter22@smtp.exemple.fr",
+)
 
 
 @pytest.mark.parametrize("canary", CANARIES)
@@ -316,7 +353,10 @@ def test_logs_are_lines_of_json_with_the_request_and_no_address(app, tmp_path, a
         client = as_customer(person)
         answer = client.get("/ventes", headers={"X-Request-Id": "forged forged"})
         client.get(f"/documents/{'x' * 80}?iban=FR7630006000011234567890189")
-        client.post("/compte/connexion", data={"email": "camille.canari@exemple.fr", "password": "un secret"})
+        client.post(
+            "/compte/connexion",
+            data={"email": "camille.canari@exemple.fr", "password": "un secret"},
+        )
         logging.getLogger("app").error("cannot write to %s", "camille.canari@exemple.fr")
         try:
             raise ValueError("IBAN FR7630006000011234567890189")
@@ -326,9 +366,11 @@ def test_logs_are_lines_of_json_with_the_request_and_no_address(app, tmp_path, a
     finally:
         root.handlers[:], root.level = kept, level
     seen = [row for row in rows if row["logger"] == "access"]
-    assert [row["route"] for row in seen] == ["/ventes", "/documents/<token>", "/compte/connexion"] and all(
-        row["status"] and row["ms"] >= 0 for row in seen
-    )
+    assert [row["route"] for row in seen] == [
+        "/ventes",
+        "/documents/<token>",
+        "/compte/connexion",
+    ] and all(row["status"] and row["ms"] >= 0 for row in seen)
     assert answer.headers["X-Request-Id"] == seen[0]["request"] and len(seen[0]["request"]) == 16
     words_of_it = file.read_text()
     for canary in ("canari", "FR7630006", "un secret", "x" * 80, "forged"):
@@ -342,8 +384,14 @@ def test_a_name_in_a_request_id_is_replaced(app):
 
 
 def test_what_nobody_sees_is_taken_out_and_the_rest_left_as_typed():
-    assert words.visible("Zoë d’Œuvre\u202e-\u200bLe Gall") == "Zoë d’Œuvre-Le Gall" and words.visible("L'Haÿ") == "L'Haÿ"
-    assert words.visible("ゼルダの伝説 🎮 é") == "ゼルダの伝説 🎮 é" and words.xml_safe("a\x01\uffffb") == "ab"
+    assert (
+        words.visible("Zoë d’Œuvre\u202e-\u200bLe Gall") == "Zoë d’Œuvre-Le Gall"
+        and words.visible("L'Haÿ") == "L'Haÿ"
+    )
+    assert (
+        words.visible("ゼルダの伝説 🎮 é") == "ゼルダの伝説 🎮 é"
+        and words.xml_safe("a\x01\uffffb") == "ab"
+    )
 
 
 def test_two_processes_share_one_count(app, machine):
@@ -355,12 +403,16 @@ def test_two_processes_share_one_count(app, machine):
     from services import limits
 
     code = (
-        "import sys, pathlib; from services import limits; limits.plug(sys.argv[1], pathlib.Path(sys.argv[2]));"
-        "print([limits.spend('partagé:essai', 3, 60) is None for _n in range(2)])"
+        "import sys, pathlib; from services import limits; limits.plug(sys.argv[1],"
+        " pathlib.Path(sys.argv[2]));print([limits.spend('partagé:essai', 3, 60) is None for _n in"
+        " range(2)])"
     )
     for expected in ("[True, True]", "[True, False]"):
         done = subprocess.run(
-            [sys.executable, "-c", code, machine.redis_url, str(machine.data_dir)], cwd=Path(__file__).parents[2], capture_output=True, text=True
+            [sys.executable, "-c", code, machine.redis_url, str(machine.data_dir)],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
         )
         assert done.stdout.strip() == expected, done.stderr
     assert limits.spend("partagé:essai", 3, 60) is not None

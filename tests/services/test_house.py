@@ -1,4 +1,6 @@
-"""The house: units of work, outbox, messages, settings, limits, visitors, pictures, forms sent twice."""
+"""The house: units of work, outbox, messages, settings, limits, visitors, pictures, forms sent
+twice.
+"""
 
 import io
 import threading
@@ -79,13 +81,21 @@ def test_a_message_is_a_row_first_and_leaves_after(app, mail):
     assert message.state is MessageState.waiting and mail.letters == []
     assert outbox.work() == 1
     db.session.expire_all()
-    assert message.state is MessageState.sent and message.sent_at and len(mail.sent_to("camille@exemple.fr")) == 1
+    assert (
+        message.state is MessageState.sent
+        and message.sent_at
+        and len(mail.sent_to("camille@exemple.fr")) == 1
+    )
     assert outbox.work() == 0
 
 
 def test_a_message_refused_with_its_unit_never_leaves(app, mail):
     with pytest.raises(ZeroDivisionError), unit_of_work():
-        messages.tell(factories.Customer(email="x@y.fr", first_name="X"), "password_changed", site=factories.the_site())
+        messages.tell(
+            factories.Customer(email="x@y.fr", first_name="X"),
+            "password_changed",
+            site=factories.the_site(),
+        )
         raise ZeroDivisionError
     assert outbox.work() == 0 and mail.letters == []
 
@@ -178,14 +188,27 @@ def test_odd_names_and_titles_are_words_like_others(app, name):
 def test_a_value_that_is_nothing_never_leaves_as_a_word(app):
     offer = factories.an_offer()
     with pytest.raises(ValueError, match="hole"), unit_of_work():
-        messages.tell(offer.customer, "offer_received", site=offer.site, offer=offer, total=1, lines=[], taken_out=[], link=None)
+        messages.tell(
+            offer.customer,
+            "offer_received",
+            site=offer.site,
+            offer=offer,
+            total=1,
+            lines=[],
+            taken_out=[],
+            link=None,
+        )
 
 
 def test_what_a_seller_writes_never_becomes_html(app):
     customer = factories.a_customer(first_name="<b>Zoé</b>")
     with unit_of_work():
         message = messages.tell(customer, "password_changed", site=factories.the_site())
-    assert "<b>Zoé" not in message.html and "&lt;b&gt;Zoé" in message.html and "<b>Zoé</b>" in message.body
+    assert (
+        "<b>Zoé" not in message.html
+        and "&lt;b&gt;Zoé" in message.html
+        and "<b>Zoé</b>" in message.body
+    )
 
 
 def test_sms_go_to_mobiles_only(app, sms):
@@ -204,12 +227,21 @@ def test_without_a_mail_server_messages_wait(app):
 def test_a_bug_in_one_row_does_not_stop_the_others(app, mail, monkeypatch):
     first, second = a_letter().id, None
     with unit_of_work():
-        second = messages.tell(factories.Customer(id=None, email="b@exemple.fr", first_name="B"), "password_changed", site=factories.the_site()).id
+        second = messages.tell(
+            factories.Customer(id=None, email="b@exemple.fr", first_name="B"),
+            "password_changed",
+            site=factories.the_site(),
+        ).id
     real = live.mail.send
-    monkeypatch.setattr(live.mail, "send", lambda letter: real(letter) if letter.to == "b@exemple.fr" else 1 / 0)
+    monkeypatch.setattr(
+        live.mail, "send", lambda letter: real(letter) if letter.to == "b@exemple.fr" else 1 / 0
+    )
     assert outbox.work() == 2
     db.session.expire_all()
-    assert db.session.get(Message, second).state is MessageState.sent and db.session.get(Message, first).state is MessageState.waiting
+    assert (
+        db.session.get(Message, second).state is MessageState.sent
+        and db.session.get(Message, first).state is MessageState.waiting
+    )
     assert GatewayError
 
 
@@ -221,7 +253,11 @@ def test_a_bug_of_ours_soon_becomes_a_failure_that_a_person_sees(app, mail, monk
         with clock.at(at + timedelta(hours=2 * n)):
             assert outbox.work() == 1
     db.session.expire_all()
-    assert message.state is MessageState.failed and message.error == "internal error" and outbox.waiting() == 0
+    assert (
+        message.state is MessageState.failed
+        and message.error == "internal error"
+        and outbox.waiting() == 0
+    )
 
 
 def test_a_letter_that_never_leaves_keeps_no_personal_link_behind(app, mail):
@@ -253,12 +289,16 @@ def test_without_its_counters_the_shop_stays_open(app, monkeypatch):
 
 def test_a_setting_is_typed_dated_and_keeps_its_past(app):
     with unit_of_work():
-        assert settings.change("drop_off_days", "12", by=LEA) and not settings.change("drop_off_days", " 12 ", by=LEA)
+        assert settings.change("drop_off_days", "12", by=LEA) and not settings.change(
+            "drop_off_days", " 12 ", by=LEA
+        )
     assert settings.value("drop_off_days") == 12 and settings.value("cart_days") == 7
     for wrong in ("abc", "0", "61", "-1", "1e3"):
         with pytest.raises(Refused), unit_of_work():
             settings.change("drop_off_days", wrong, by=LEA)
-    assert [s.value for s in db.session.scalars(select(Setting))] == [12] and settings.history("drop_off_days")[0].by_name == "Léa Martin"
+    assert [s.value for s in db.session.scalars(select(Setting))] == [12] and settings.history(
+        "drop_off_days"
+    )[0].by_name == "Léa Martin"
 
 
 def test_a_limit_opens_again_when_its_time_is_over(app):
@@ -272,13 +312,22 @@ def test_each_further_wrong_password_doubles_the_wait(app):
     for _n in range(7):
         limits.wrong_password("a")
         waits.append(limits.lock_left("a"))
-    assert waits[:4] == [0, 0, 0, 0] and 55 <= waits[4] <= 60 and 115 <= waits[5] <= 120 and 235 <= waits[6] <= 240
+    assert (
+        waits[:4] == [0, 0, 0, 0]
+        and 55 <= waits[4] <= 60
+        and 115 <= waits[5] <= 120
+        and 235 <= waits[6] <= 240
+    )
 
 
 def test_a_form_sent_twice_is_led_to_the_same_page(app):
     with unit_of_work():
         once.done("jeton", "/merci/CDE000000001")
-    assert once.seen("jeton") == "/merci/CDE000000001" and once.seen("autre") is None and once.seen("") is None
+    assert (
+        once.seen("jeton") == "/merci/CDE000000001"
+        and once.seen("autre") is None
+        and once.seen("") is None
+    )
     with clock.at(clock.now() + timedelta(days=3)), unit_of_work():
         once.forget_old()
     assert once.seen("jeton") is None
@@ -291,13 +340,21 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140"
 
 def test_a_visitor_counts_once_a_day_and_bots_never(app):
     site = factories.the_site().id
-    for address, agent in (("1.1.1.1", AGENT), ("1.1.1.1", AGENT), ("2.2.2.2", AGENT), ("3.3.3.3", "Googlebot/2.1"), ("4.4.4.4", "")):
+    for address, agent in (
+        ("1.1.1.1", AGENT),
+        ("1.1.1.1", AGENT),
+        ("2.2.2.2", AGENT),
+        ("3.3.3.3", "Googlebot/2.1"),
+        ("4.4.4.4", ""),
+    ):
         visits.came(site, address, agent)
     for _twice in range(2):
         with unit_of_work():
             visits.count()
         visits.counted()
-    assert [(v.visitors, v.day) for v in db.session.scalars(select(VisitDay))] == [(2, clock.today())]
+    assert [(v.visitors, v.day) for v in db.session.scalars(select(VisitDay))] == [
+        (2, clock.today())
+    ]
 
 
 def test_nothing_that_names_a_visitor_is_kept_and_the_salt_goes_each_night(app):
@@ -324,7 +381,11 @@ def test_a_photo_is_made_again_without_what_it_knew(app):
     exif[0x010E] = "secret"
     name = files.keep_picture(picture(exif=exif))
     kept = Image.open(files.path(name))
-    assert kept.format == "JPEG" and not kept.getexif() and b"secret" not in files.path(name).read_bytes()
+    assert (
+        kept.format == "JPEG"
+        and not kept.getexif()
+        and b"secret" not in files.path(name).read_bytes()
+    )
 
 
 def bomb() -> bytes:
@@ -332,19 +393,32 @@ def bomb() -> bytes:
     import zlib
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", 12_000, 10_000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "JPEG"), (b"%PDF-1.4 renamed.jpg", "JPEG"), (b"", "JPEG"), (b"GIF89a", "JPEG"),
-        (b"\xff" * 13_000_000, "trop lourd"), (bomb(), "trop grande"), (picture()[:700], "abîmée"), (b"PK\x03\x04zip", "JPEG"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "JPEG"),
+        (b"%PDF-1.4 renamed.jpg", "JPEG"),
+        (b"", "JPEG"),
+        (b"GIF89a", "JPEG"),
+        (b"\xff" * 13_000_000, "trop lourd"),
+        (bomb(), "trop grande"),
+        (picture()[:700], "abîmée"),
+        (b"PK\x03\x04zip", "JPEG"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_photo_is_refused_in_a_sentence(app, data, says):
     with pytest.raises(Refused, match=says):
         files.keep_picture(data)
@@ -355,7 +429,9 @@ def barcode(code="5060327534393", blur=0.0, angle=0.0) -> bytes:
     from barcode.writer import ImageWriter
     from PIL import ImageFilter
 
-    drawn = get("ean13", code[:12], writer=ImageWriter()).render({"module_width": 0.3, "quiet_zone": 8, "write_text": False})
+    drawn = get("ean13", code[:12], writer=ImageWriter()).render(
+        {"module_width": 0.3, "quiet_zone": 8, "write_text": False}
+    )
     page = Image.new("L", (1280, 720), 235)
     page.paste(drawn.convert("L").rotate(angle, expand=True, fillcolor=255), (300, 180))
     out = io.BytesIO()

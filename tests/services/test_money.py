@@ -11,13 +11,25 @@ CENTS = st.integers(0, money.MOST_CENTS)
 
 @pytest.mark.parametrize(
     ("amount", "rate", "expected"),
-    [(2000, 4000, 800), (2500, 4000, 1000), (925, 4000, 370), (1, 4000, 0), (2, 4000, 1), (125, 1000, 13), (124, 1000, 12), (0, 4000, 0)],
+    [
+        (2000, 4000, 800),
+        (2500, 4000, 1000),
+        (925, 4000, 370),
+        (1, 4000, 0),
+        (2, 4000, 1),
+        (125, 1000, 13),
+        (124, 1000, 12),
+        (0, 4000, 0),
+    ],
 )
 def test_a_share_is_rounded_half_up_to_the_cent(amount, rate, expected):
     assert money.share(amount, rate) == expected
 
 
-@pytest.mark.parametrize(("amount", "step", "expected"), [(763, 50, 750), (775, 50, 800), (774, 50, 750), (1001, 100, 1000), (5, 10, 10)])
+@pytest.mark.parametrize(
+    ("amount", "step", "expected"),
+    [(763, 50, 750), (775, 50, 800), (774, 50, 750), (1001, 100, 1000), (5, 10, 10)],
+)
 def test_a_step_is_rounded_half_up(amount, step, expected):
     assert money.to_step(amount, step) == expected
 
@@ -39,7 +51,10 @@ def test_amounts_are_read_as_people_write_them(words, cents):
     assert money.parse(words) == cents
 
 
-@pytest.mark.parametrize("words", ["", "abc", "1,2,3", "12,345", "1e3", "٣", "NaN", "1234567890", "2000000", "--1", "1,-"])
+@pytest.mark.parametrize(
+    "words",
+    ["", "abc", "1,2,3", "12,345", "1e3", "٣", "NaN", "1234567890", "2000000", "--1", "1,-"],
+)
 def test_what_is_no_amount_is_refused(words):
     with pytest.raises(ValueError):
         money.parse(words)

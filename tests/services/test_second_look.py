@@ -1,4 +1,6 @@
-"""What a second reader found missing: money that waits, a restore that finds damage, counts that hold, chains that begin late."""
+"""What a second reader found missing: money that waits, a restore that finds damage, counts that
+hold, chains that begin late.
+"""
 
 import shutil
 from datetime import timedelta
@@ -6,7 +8,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, select
 
-from models import AuditEntry, CspReport, Customer, Offer, PoliceRecord, SellerPayment, StaffSession, TransferBatch, User
+from models import (
+    AuditEntry,
+    CspReport,
+    Customer,
+    Offer,
+    PoliceRecord,
+    SellerPayment,
+    StaffSession,
+    TransferBatch,
+    User,
+)
 from services import audit, backups, clock, keys, limits, numbering, outbox, sealing, trace
 from services.buyback import police_register, reception
 from services.finance import books, health, restores
@@ -18,7 +30,9 @@ from tests import factories
 from tests.factories import LEA
 
 PASSWORD = "trois mots très simples"
-needs_pg_dump = pytest.mark.skipif(shutil.which("pg_dump") is None, reason="pg_dump is not installed")
+needs_pg_dump = pytest.mark.skipif(
+    shutil.which("pg_dump") is None, reason="pg_dump is not installed"
+)
 
 
 def the_payment() -> SellerPayment:
@@ -37,7 +51,11 @@ def test_a_cancelled_file_does_not_pay_an_iban_replaced_meanwhile(app):
         row.status, row.error, row.sha256, row.file = "preparing", "disque plein", "", ""
     with unit_of_work() as session:
         transfers.cancel(session.get_one(TransferBatch, batch.id), by=LEA)
-    assert the_payment().status.value == "held" and the_payment().iban_wait and transfers.totals(1) == (0, 0)
+    assert (
+        the_payment().status.value == "held"
+        and the_payment().iban_wait
+        and transfers.totals(1) == (0, 0)
+    )
     with clock.at(clock.now() + timedelta(hours=73)):
         for id in seller_payments.iban_wait_over():
             with unit_of_work() as session:
@@ -55,7 +73,9 @@ def test_the_clock_never_lifts_what_a_person_held(app):
         for id in seller_payments.iban_wait_over():
             with unit_of_work() as session:
                 reception.review(session.get_one(Offer, id), by=CLOCK)
-        assert the_payment().status.value == "held" and "Carte périmée" in seller_payments.why_held(the_payment())
+        assert the_payment().status.value == "held" and "Carte périmée" in seller_payments.why_held(
+            the_payment()
+        )
 
 
 def test_no_file_is_made_while_sendings_are_held(app):
@@ -92,9 +112,13 @@ def test_a_restore_that_finds_damage_still_holds_and_leaves_a_gap(app, machine, 
             db.session.rollback()
             new = factories.an_offer().number
             assert new == f"CDE{last + 1_001:09d}"
-            assert not [sentence for sentence in books.check() if "CDE" in sentence and "manque" in sentence]
+            assert not [
+                sentence for sentence in books.check() if "CDE" in sentence and "manque" in sentence
+            ]
             db.session.rollback()
-    assert outbox.held() is None and numbering.last("CDE") == last  # this installation was left as it is
+    assert (
+        outbox.held() is None and numbering.last("CDE") == last
+    )  # this installation was left as it is
 
 
 @needs_pg_dump
@@ -140,7 +164,15 @@ def test_signing_in_by_the_link_of_a_forgotten_password_counts_as_a_visit(app, c
     link = links.reset(db.session.get_one(Customer, person.id))
     db.session.rollback()
     form = {"password": "un tout autre secret", "confirm": "un tout autre secret"}
-    assert client.post(link, data={f"{prefix}{name}": word for prefix in ("", "new-") for name, word in form.items()}).status_code == 302
+    assert (
+        client.post(
+            link,
+            data={
+                f"{prefix}{name}": word for prefix in ("", "new-") for name, word in form.items()
+            },
+        ).status_code
+        == 302
+    )
     db.session.expire_all()
     assert clock.now() - db.session.get_one(Customer, person.id).seen_at < timedelta(minutes=1)
 
@@ -174,7 +206,9 @@ def test_the_key_of_before_is_accepted_half_a_minute_and_never_written_again(app
     tab = app.test_client()
     tab.set_cookie("comptoir", old, domain="localhost")
     answer = tab.get("/gestion/")
-    assert answer.status_code == 200 and not any(c.startswith("comptoir=") and "seen" in c for c in answer.headers.getlist("Set-Cookie"))
+    assert answer.status_code == 200 and not any(
+        c.startswith("comptoir=") and "seen" in c for c in answer.headers.getlist("Set-Cookie")
+    )
     with clock.at(clock.now() + timedelta(seconds=40)):
         assert tab.get("/gestion/").status_code == 302
 
@@ -210,16 +244,24 @@ def test_a_register_emptied_by_its_ten_years_verifies_and_goes_on(app):
                 police_register.seal_day(factories.the_vendor(), day)
     retention.run(by=CLOCK)
     db.session.expire_all()
-    assert db.session.scalars(select(PoliceRecord)).all() == [] and police_register.verify(1).broken is None
+    assert (
+        db.session.scalars(select(PoliceRecord)).all() == []
+        and police_register.verify(1).broken is None
+    )
     db.session.rollback()
     factories.a_received_offer()
     db.session.expire_all()
     assert police_register.verify(1).broken is None
-    assert list(db.session.scalars(select(PoliceRecord.number).order_by(PoliceRecord.number))) == [3, 4]
+    assert list(db.session.scalars(select(PoliceRecord.number).order_by(PoliceRecord.number))) == [
+        3,
+        4,
+    ]
 
 
 def test_the_beginning_of_the_audit_log_cannot_be_cut_off(app):
-    with clock.at(clock.now() - timedelta(days=500)):  # old enough for the database to let go of them
+    with clock.at(
+        clock.now() - timedelta(days=500)
+    ):  # old enough for the database to let go of them
         for _n in range(4):
             audit.note_now("iban_read", by=LEA)
     assert audit.verify().broken is None
@@ -230,8 +272,14 @@ def test_the_beginning_of_the_audit_log_cannot_be_cut_off(app):
 
 
 def test_a_lone_half_of_a_sign_in_a_report_of_a_browser_is_no_error(app, client):
-    body = '{"csp-report": {"effective-directive": "img-src\\ud800", "blocked-uri": "https://x.fr/\\ud800", "document-uri": "https://y.fr/"}}'
-    assert client.post("/api/v1/csp", data=body, content_type="application/csp-report").status_code == 204
+    body = (
+        '{"csp-report": {"effective-directive": "img-src\\ud800", "blocked-uri":'
+        ' "https://x.fr/\\ud800", "document-uri": "https://y.fr/"}}'
+    )
+    assert (
+        client.post("/api/v1/csp", data=body, content_type="application/csp-report").status_code
+        == 204
+    )
     assert db.session.scalars(select(CspReport)).all()
 
 
@@ -247,13 +295,18 @@ def test_a_spreadsheet_that_unpacks_a_hundred_times_its_size_is_refused_at_once(
     row = b'<row r="1"><c r="A1"><v>1</v></c></row>'
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as parts:
         parts.writestr("[Content_Types].xml", "<Types/>")
-        parts.writestr("xl/worksheets/sheet1.xml", b"<worksheet><sheetData>" + row * 500_000 + b"</sheetData></worksheet>")
+        parts.writestr(
+            "xl/worksheets/sheet1.xml",
+            b"<worksheet><sheetData>" + row * 500_000 + b"</sheetData></worksheet>",
+        )
     assert path.stat().st_size < 200_000
     with pytest.raises(Refused, match=r"volumineu|trop"):
         imports.open_table(path)
 
 
-@pytest.mark.parametrize("word", ["1q2w3e4r5t6y7u8i9o", "telechargement", "fallen_angel", "Telechargement"])
+@pytest.mark.parametrize(
+    "word", ["1q2w3e4r5t6y7u8i9o", "telechargement", "fallen_angel", "Telechargement"]
+)
 def test_passwords_of_the_lists_that_go_round_are_refused(app, word):
     with pytest.raises(passwords.Weak):
         passwords.check_strength(word)
@@ -263,7 +316,10 @@ def test_who_proves_himself_again_goes_on_alone(app, as_customer):
     person = factories.a_customer_with_password()
     client = as_customer(person)
     stolen = client.get_cookie("comptoir_client").value
-    answer = client.post("/compte/email", data={"new-email": "nouvelle@exemple.fr", "new-password": factories.PASSWORD})
+    answer = client.post(
+        "/compte/email",
+        data={"new-email": "nouvelle@exemple.fr", "new-password": factories.PASSWORD},
+    )
     assert answer.status_code == 302 and client.get("/compte").status_code == 200
     thief = app.test_client()
     thief.set_cookie("comptoir_client", stolen, domain="localhost")
@@ -274,6 +330,10 @@ def test_no_link_of_ours_reaches_a_log(app):
     from services import logs
 
     person = factories.a_customer_with_password()
-    for link in (links.reset(person), links.confirm(person, person.email), links.document("label", 12)):
+    for link in (
+        links.reset(person),
+        links.confirm(person, person.email),
+        links.document("label", 12),
+    ):
         token = link.rpartition("/")[2]
         assert token not in logs.scrub(f"broke at {link} [500]") and "[link]" in logs.scrub(link)

@@ -1,4 +1,6 @@
-"""Vendors' software is told: signed as Standard Webhooks say, tried again, given up, replayed, stopped when the address is gone."""
+"""Vendors' software is told: signed as Standard Webhooks say, tried again, given up, replayed,
+stopped when the address is gone.
+"""
 
 import base64
 import hashlib
@@ -28,7 +30,9 @@ URL = "https://caisse.example/crochet"
 
 def an_address(events=("stock.changed",), url: str = URL) -> tuple[int, str]:
     with unit_of_work() as session:
-        row, secret = webhooks.open_for(session.merge(factories.the_vendor()), url, list(events), by=LEA)
+        row, secret = webhooks.open_for(
+            session.merge(factories.the_vendor()), url, list(events), by=LEA
+        )
         return row.id, secret
 
 
@@ -48,7 +52,10 @@ def test_a_change_of_stock_is_told_once_thin_and_signed(hooks):
     assert url == URL and said["type"] == "stock.changed" and set(said["data"]) == {"store_id"}
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    assert headers["webhook-signature"] == "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert (
+        headers["webhook-signature"]
+        == "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    )
     assert [d.status.value for d in told()] == ["delivered"]
 
 
@@ -66,7 +73,10 @@ def test_an_address_that_is_down_is_tried_again_and_given_up_after_three_days(ho
     with unit_of_work() as session:
         webhooks.replay(session.get_one(WebhookDelivery, id), by=LEA)
     outbox.work()
-    assert told()[0].status.value == "delivered" and hooks.told[0][1]["webhook-id"] == told()[0].message_id
+    assert (
+        told()[0].status.value == "delivered"
+        and hooks.told[0][1]["webhook-id"] == told()[0].message_id
+    )
 
 
 def test_an_address_that_is_gone_is_told_nothing_more(hooks):
@@ -87,7 +97,9 @@ def test_only_what_was_chosen_is_told_and_only_to_its_vendor(hooks):
     an_address(("import.completed",))
     other, _site, strange = factories.another_vendor()
     with unit_of_work() as session:
-        webhooks.open_for(session.get_one(Vendor, other.id), "https://autre.example/", ["stock.changed"], by=LEA)
+        webhooks.open_for(
+            session.get_one(Vendor, other.id), "https://autre.example/", ["stock.changed"], by=LEA
+        )
     factories.stocked(factories.a_shoe(), 3)
     outbox.work()
     assert hooks.told == [] and strange.vendor_id == other.id
@@ -100,15 +112,30 @@ def test_a_changed_secret_signs_beside_the_old_one(hooks):
     factories.stocked(factories.a_shoe(), 3)
     outbox.work()
     _url, headers, body = hooks.told[0]
-    assert headers["webhook-signature"] == webhooks.signatures([new, old], headers["webhook-id"], int(headers["webhook-timestamp"]), body.decode())
+    assert headers["webhook-signature"] == webhooks.signatures(
+        [new, old], headers["webhook-id"], int(headers["webhook-timestamp"]), body.decode()
+    )
     assert old not in repr(db.session.execute(db.text("SELECT * FROM webhook")).all())
 
 
-@pytest.mark.parametrize("url", ["", "ftp://x/", "javascript:alert(1)", "https://u:p@x/", "http://x:99999/", "https://x/é", "https://" + "x" * 600])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://x/",
+        "javascript:alert(1)",
+        "https://u:p@x/",
+        "http://x:99999/",
+        "https://x/é",
+        "https://" + "x" * 600,
+    ],
+)
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(Refused):
         an_address(url=url)
-    assert db.session.scalar(db.select(db.func.count(Outbox.id)).where(Outbox.kind == "webhook")) == 0
+    assert (
+        db.session.scalar(db.select(db.func.count(Outbox.id)).where(Outbox.kind == "webhook")) == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +163,14 @@ def a_listener(seen: list, cert: str = "") -> HTTPServer:
 
     class Listener(BaseHTTPRequestHandler):
         def do_POST(self):
-            seen.append((self.path, self.headers["webhook-id"], self.headers["host"], self.rfile.read(int(self.headers["content-length"]))))
+            seen.append(
+                (
+                    self.path,
+                    self.headers["webhook-id"],
+                    self.headers["host"],
+                    self.rfile.read(int(self.headers["content-length"])),
+                )
+            )
             self.send_response({"/ok": 204, "/gone": 410, "/moved": 302, "/broken": 500}[self.path])
             self.end_headers()
 
@@ -172,12 +206,20 @@ def a_certificate(folder, name: str) -> str:
     who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     cert = (
-        x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False).sign(key, hashes.SHA256())
-    )  # fmt: skip
+        x509.CertificateBuilder()
+        .subject_name(who)
+        .issuer_name(who)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
     path = folder / f"{name}.pem"
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     path.write_bytes(secret + cert.public_bytes(serialization.Encoding.PEM))
     return str(path)
 
@@ -193,7 +235,10 @@ def test_a_name_is_asked_once_and_its_certificate_must_bear_it(tmp_path):
         return ["127.0.0.1"]
 
     caller = HttpWebhooks(allow_private=True, resolve=names, authorities=cert)
-    assert caller.post(f"https://caisse.example:{server.server_port}/ok", {"webhook-id": "m1"}, b"{}") == 204
+    assert (
+        caller.post(f"https://caisse.example:{server.server_port}/ok", {"webhook-id": "m1"}, b"{}")
+        == 204
+    )
     assert asked == ["caisse.example"] and seen[0][2] == f"caisse.example:{server.server_port}"
     with pytest.raises(GatewayError, match="SSL"):
         caller.post(f"https://autre.example:{server.server_port}/ok", {"webhook-id": "m2"}, b"{}")
@@ -204,15 +249,24 @@ def test_a_name_is_asked_once_and_its_certificate_must_bear_it(tmp_path):
 def test_the_next_address_of_a_name_is_called_when_the_first_is_silent():
     seen: list = []
     server = a_listener(seen)
-    caller = HttpWebhooks(allow_private=True, resolve=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])
+    caller = HttpWebhooks(
+        allow_private=True, resolve=lambda _host, _port: ["127.0.0.2", "127.0.0.1"]
+    )
     with pytest.raises(GatewayError, match="NewConnectionError"):
-        HttpWebhooks(allow_private=True, resolve=lambda _host, _port: ["127.0.0.2"]).post(f"http://x.example:{server.server_port}/ok", {}, b"{}")
-    assert caller.post(f"http://x.example:{server.server_port}/ok", {"webhook-id": "m1"}, b"{}") == 204 and len(seen) == 1
+        HttpWebhooks(allow_private=True, resolve=lambda _host, _port: ["127.0.0.2"]).post(
+            f"http://x.example:{server.server_port}/ok", {}, b"{}"
+        )
+    assert (
+        caller.post(f"http://x.example:{server.server_port}/ok", {"webhook-id": "m1"}, b"{}") == 204
+        and len(seen) == 1
+    )
     server.shutdown()
 
 
 def test_a_name_that_changes_its_mind_never_leads_into_our_network():
-    """DNS rebinding: public when it is looked at, ours when it is called. It is looked at and called as one."""
+    """DNS rebinding: public when it is looked at, ours when it is called. It is looked at and
+    called as one.
+    """
     answers = [["127.0.0.1"], ["1.1.1.1", "127.0.0.1"], ["192.168.1.4"]]
     caller = HttpWebhooks(allow_private=False, resolve=lambda _host, _port: answers.pop())
     for _n in range(3):

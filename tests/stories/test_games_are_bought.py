@@ -1,4 +1,6 @@
-"""The document « Reprise web jeux vidéo », chapters 5.1 to 9, in its own words: Marc accepts and receives, Inès pays, Camille reads."""
+"""The document « Reprise web jeux vidéo », chapters 5.1 to 9, in its own words: Marc accepts and
+receives, Inès pays, Camille reads.
+"""
 
 import io
 import re
@@ -10,7 +12,16 @@ from sqlalchemy import select
 import tasks
 from gateways import live
 from gateways.mondial_relay import MondialRelay
-from models import Item, Offer, OfferState, Parcel, ParcelState, PaymentState, SellerPayment, TransferBatch
+from models import (
+    Item,
+    Offer,
+    OfferState,
+    Parcel,
+    ParcelState,
+    PaymentState,
+    SellerPayment,
+    TransferBatch,
+)
 from services import clock, outbox
 from services.buyback import parcels, police_register
 from services.finance import books, dashboards
@@ -42,28 +53,64 @@ def the_offer() -> Offer:
     return db.session.scalars(select(Offer)).one()
 
 
-def test_a_lot_of_games_from_the_label_to_the_transfer(app, as_staff, as_customer, mail, monkeypatch):
+def test_a_lot_of_games_from_the_label_to_the_transfer(
+    app, as_staff, as_customer, mail, monkeypatch
+):
     monkeypatch.setattr(tasks, "_app", lambda: app)
     boss, ines = as_staff("Administrateur"), as_staff("Comptable", factories.the_vendor())
     marc = as_staff("Opérateur reprise", factories.the_vendor())
     depot, server = simulator.serve(free_port())
     live.carrier = MondialRelay(f"http://127.0.0.1:{server.server_port}")
 
-    # Prérequis: « Paramétrages divers → Transporteurs », the account that pays, « Livre de police ».
-    contract = {"vendor": 1, "service": "soap", "account": "bdtest13", "brand": "11", "private_key": "fausse", "relay_country": "FR", "relay_number": "044001",
-                "recipient": "RétroShop", "street": "3 allée du Port", "postcode": "44000", "city": "Nantes", "phone": "0240123456", "insurance_levels": "3",
-                "packaging_grams": "200"}  # fmt: skip
+    # Prérequis: « Paramétrages divers → Transporteurs », the account that pays, « Livre de police
+    # ».
+    contract = {
+        "vendor": 1,
+        "service": "soap",
+        "account": "bdtest13",
+        "brand": "11",
+        "private_key": "fausse",
+        "relay_country": "FR",
+        "relay_number": "044001",
+        "recipient": "RétroShop",
+        "street": "3 allée du Port",
+        "postcode": "44000",
+        "city": "Nantes",
+        "phone": "0240123456",
+        "insurance_levels": "3",
+        "packaging_grams": "200",
+    }
     boss.post("/gestion/parametrages/transporteurs/add", data=contract)
-    assert "Clé de sécurité invalide" in boss.post("/gestion/parametrages/transporteurs/1/tester", follow_redirects=True).text
-    boss.post("/gestion/parametrages/transporteurs/edit/1", data={**contract, "private_key": "TestAPI1key"})
-    assert "connaît ce contrat" in boss.post("/gestion/parametrages/transporteurs/1/tester", follow_redirects=True).text
+    assert (
+        "Clé de sécurité invalide"
+        in boss.post("/gestion/parametrages/transporteurs/1/tester", follow_redirects=True).text
+    )
+    boss.post(
+        "/gestion/parametrages/transporteurs/edit/1",
+        data={**contract, "private_key": "TestAPI1key"},
+    )
+    assert (
+        "connaît ce contrat"
+        in boss.post("/gestion/parametrages/transporteurs/1/tester", follow_redirects=True).text
+    )
     boss.post(
         "/gestion/parametrages/comptes/add",
-        data={"vendor": 1, "holder": "RétroShop SARL", "iban": factories.IBANS[0], "bic": "", "schema": "pain.001.001.09"},
+        data={
+            "vendor": 1,
+            "holder": "RétroShop SARL",
+            "iban": factories.IBANS[0],
+            "bic": "",
+            "schema": "pain.001.001.09",
+        },
     )
     boss.post(
         "/gestion/enseignes/edit/1",
-        data={"name": "Ma boutique", "legal_name": "RétroShop SARL", "police_register": "y", "declaration_number": "2026-44"},
+        data={
+            "name": "Ma boutique",
+            "legal_name": "RétroShop SARL",
+            "police_register": "y",
+            "declaration_number": "2026-44",
+        },
     )
 
     # 5.1, 5.2: a label button accepts and orders the label; 5.3: one mail with everything.
@@ -75,15 +122,26 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(app, as_staff, as_custome
     id = factories.an_offer(*games).id
     camille = as_customer(db.session.get(Offer, id).customer)
     screen = marc.get(f"/gestion/offres/valider/{id}").text
-    for words in ("Créer une étiquette MR", "Ass1 50 €", "Ass2 125 €", "Ass3 250 €", "Accepter cette proposition", "Refuser cette proposition", "2ème chance",
-                  "Supprimer cette proposition"):  # fmt: skip
+    for words in (
+        "Créer une étiquette MR",
+        "Ass1 50 €",
+        "Ass2 125 €",
+        "Ass3 250 €",
+        "Accepter cette proposition",
+        "Refuser cette proposition",
+        "2ème chance",
+        "Supprimer cette proposition",
+    ):
         assert words in screen.replace("\u00a0", " "), words
     marc.post(f"/gestion/offres/valider/{id}/accept", data={"insurance": "1"})
     outbox.work()
     outbox.work()  # the label first, then the mail that carries it
     offer = the_offer()
     parcel = offer.parcels[0]
-    assert parcel.status is ParcelState.not_sent and depot.labels[parcel.label_number]["insurance"] == "1"
+    assert (
+        parcel.status is ParcelState.not_sent
+        and depot.labels[parcel.label_number]["insurance"] == "1"
+    )
     letter = next(one.text for one in mail.letters if "validée" in one.subject)
     documents = re.findall(r"https?://[^ ]+(/documents/\S+)", letter)
     assert (
@@ -93,7 +151,11 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(app, as_staff, as_custome
         and "Points Relais" in letter
     )
     page = camille.get(f"/ventes/{offer.number}").text
-    assert "Étiquette Mondial Relay" in page and "Bordereau de cession" in page and "jours restants" in page
+    assert (
+        "Étiquette Mondial Relay" in page
+        and "Bordereau de cession" in page
+        and "jours restants" in page
+    )
     assert (
         camille.get(f"/ventes/{offer.number}/etiquette.pdf?format=A5").data.startswith(b"%PDF")
         and "Le Bouffay Presse" in camille.get(f"/ventes/{offer.number}/relais").text
@@ -102,21 +164,47 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(app, as_staff, as_custome
     # 6. « Achats en cours », by status, with its columns; the carrier moves the parcel.
     tasks.count_visits.call_local()
     listed = marc.get("/gestion/colis/list/?status=not_sent").text
-    for words in ("Achats en cours", "Non envoyés", "Pris en charge", "À récupérer", "Livré", "ID panier", "N° commande", offer.number, "inconnu"):
+    for words in (
+        "Achats en cours",
+        "Non envoyés",
+        "Pris en charge",
+        "À récupérer",
+        "Livré",
+        "ID panier",
+        "N° commande",
+        offer.number,
+        "inconnu",
+    ):
         assert words in listed, words
-    for hours, state in ((21, ParcelState.in_transit), (34, ParcelState.at_relay), (24, ParcelState.delivered)):
+    for hours, state in (
+        (21, ParcelState.in_transit),
+        (34, ParcelState.at_relay),
+        (24, ParcelState.delivered),
+    ):
         from datetime import timedelta
 
         depot.offset += timedelta(hours=hours)
         marc.post(f"/gestion/colis/action/follow_now/{parcel.id}")
         assert the_offer().parcels[0].status is state
-    assert dashboards.buyback().to_receive == 1 and "suivi" not in parcels.tracking_address(the_offer().parcels[0])[:5]
+    assert (
+        dashboards.buyback().to_receive == 1
+        and "suivi" not in parcels.tracking_address(the_offer().parcels[0])[:5]
+    )
 
     # 7. « Réception mses »: scan CDE, identity at the first sale, then each article.
-    assert marc.post("/gestion/reception/ouvrir", data={"code": "CDE999999999"}, follow_redirects=True).status_code == 200
-    bench = marc.post("/gestion/reception/ouvrir", data={"code": offer.number}, follow_redirects=True).text
+    assert (
+        marc.post(
+            "/gestion/reception/ouvrir", data={"code": "CDE999999999"}, follow_redirects=True
+        ).status_code
+        == 200
+    )
+    bench = marc.post(
+        "/gestion/reception/ouvrir", data={"code": offer.number}, follow_redirects=True
+    ).text
     assert "Première vente" in bench and "0/3" in bench and "Astro Renard" in bench
-    wrong = marc.post(f"/gestion/reception/{offer.number}/identite", data={**factories.DOCUMENT, "number": "1"})
+    wrong = marc.post(
+        f"/gestion/reception/{offer.number}/identite", data={**factories.DOCUMENT, "number": "1"}
+    )
     assert wrong.status_code == 422 and "5 à 20" in wrong.text and "Libraire" in wrong.text
     marc.post(f"/gestion/reception/{offer.number}/identite", data=factories.DOCUMENT)
     one, two, three = the_offer().lines
@@ -144,9 +232,17 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(app, as_staff, as_custome
     assert Image.open(io.BytesIO(picture)).getexif() == {} and b"Secret camera" not in picture
     marc.post(
         f"/gestion/reception/{offer.number}/article/{two.id}/counter",
-        data={**factories.GRADES, "box": "poor", "price": "9,00", "counter_motive": "Boîte fendue."},
+        data={
+            **factories.GRADES,
+            "box": "poor",
+            "price": "9,00",
+            "counter_motive": "Boîte fendue.",
+        },
     )
-    marc.post(f"/gestion/reception/{offer.number}/article/{three.id}/refuse", data={"motive": "Disque rayé."})
+    marc.post(
+        f"/gestion/reception/{offer.number}/article/{three.id}/refuse",
+        data={"motive": "Disque rayé."},
+    )
 
     # 8. End: number, moment, amount accepted, label, mail.
     marc.post(f"/gestion/reception/{offer.number}/fin")
@@ -161,22 +257,45 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(app, as_staff, as_custome
         "Envoyer l’email de réception",
     ):
         assert words in end, words
-    assert marc.get(f"/gestion/reception/{offer.number}/etiquette-reception.pdf").data.startswith(b"%PDF")
+    assert marc.get(f"/gestion/reception/{offer.number}/etiquette-reception.pdf").data.startswith(
+        b"%PDF"
+    )
     marc.post(f"/gestion/reception/{offer.number}/prevenir")
     outbox.work()
     recap = mail.letters[-1].text
-    assert "Montant accepté : 20,00" in recap.replace("\u00a0", " ") and "Boîte fendue" in recap and "Donner mon IBAN" in recap
+    assert (
+        "Montant accepté : 20,00" in recap.replace("\u00a0", " ")
+        and "Boîte fendue" in recap
+        and "Donner mon IBAN" in recap
+    )
     photo = re.search(r"https?://[^ ]+(/documents/\S+)", recap).group(1)
     assert camille.get(photo).mimetype == "image/jpeg"
     page = camille.get(f"/ventes/{offer.number}").text
-    assert "J’accepte le nouveau prix" in page and "Je le récupère" in page and "Je le donne" in page and "Vous le recyclez" in page
-    camille.post(f"/ventes/{offer.number}/articles", data={f"line-{two.id}": "agree", f"line-{three.id}": "recycled"})
+    assert (
+        "J’accepte le nouveau prix" in page
+        and "Je le récupère" in page
+        and "Je le donne" in page
+        and "Vous le recyclez" in page
+    )
+    camille.post(
+        f"/ventes/{offer.number}/articles",
+        data={f"line-{two.id}": "agree", f"line-{three.id}": "recycled"},
+    )
     assert the_offer().payment.status is PaymentState.awaiting_iban
 
     # 9. « Paiement vendeurs »: the IBAN comes, PAIEMENT, « Valider », the file, « Payé ».
     assert "En attente d’un IBAN" in ines.get("/gestion/paiements/?etat=awaiting_iban").text
-    assert camille.post("/compte/iban", data={"iban-iban": "FR14 2004 1010 0505 0001 3M02 607", "iban-holder": "Camille Aubry"}).status_code == 422
-    camille.post("/compte/iban", data={"iban-iban": "FR14 2004 1010 0505 0001 3M02 606", "iban-holder": "Camille Aubry"})
+    assert (
+        camille.post(
+            "/compte/iban",
+            data={"iban-iban": "FR14 2004 1010 0505 0001 3M02 607", "iban-holder": "Camille Aubry"},
+        ).status_code
+        == 422
+    )
+    camille.post(
+        "/compte/iban",
+        data={"iban-iban": "FR14 2004 1010 0505 0001 3M02 606", "iban-holder": "Camille Aubry"},
+    )
     assert the_offer().payment.status is PaymentState.to_pay
     screen = ines.get("/gestion/paiements/").text.replace("\u00a0", " ")
     for words in (
@@ -194,27 +313,52 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(app, as_staff, as_custome
         assert words in screen, words
     assert ines.get("/gestion/paiements/1/recapitulatif.pdf").data.startswith(b"%PDF")
     form = {"count": 1, "total": 2900, "form_token": "pay"}
-    assert ines.post("/gestion/paiements/1/valider", data={**form, "word": "payer"}).status_code == 422
+    assert (
+        ines.post("/gestion/paiements/1/valider", data={**form, "word": "payer"}).status_code == 422
+    )
     first = ines.post("/gestion/paiements/1/valider", data={**form, "word": "PAIEMENT"})
-    assert ines.post("/gestion/paiements/1/valider", data={**form, "word": "PAIEMENT"}).location == first.location
+    assert (
+        ines.post("/gestion/paiements/1/valider", data={**form, "word": "PAIEMENT"}).location
+        == first.location
+    )
     file = ines.get("/gestion/paiements/fichier/1/telecharger")
-    assert b"CDE000000001" in file.data and ines.get("/gestion/paiements/fichier/1/telecharger").data == file.data
+    assert (
+        b"CDE000000001" in file.data
+        and ines.get("/gestion/paiements/fichier/1/telecharger").data == file.data
+    )
     tasks.tell_paid()
     assert "la banque peut prendre quelques jours" in camille.get(f"/ventes/{offer.number}").text
     number = db.session.scalars(select(TransferBatch.number)).one()
-    line = "<TxInfAndSts><OrgnlEndToEndId>CDE000000001</OrgnlEndToEndId><TxSts>ACSC</TxSts></TxInfAndSts>"
-    data = reply(f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>{line}</OrgnlPmtInfAndSts>").replace(b"VIR-2026-11-0001", number.encode())
+    line = (
+        "<TxInfAndSts><OrgnlEndToEndId>CDE000000001</OrgnlEndToEndId>"
+        "<TxSts>ACSC</TxSts></TxInfAndSts>"
+    )
+    data = reply(
+        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>{line}</OrgnlPmtInfAndSts>"
+    ).replace(b"VIR-2026-11-0001", number.encode())
     ines.post("/gestion/paiements/reponse", data={"file": (io.BytesIO(data), "reponse.xml")})
-    assert the_offer().status is OfferState.settled and db.session.scalars(select(SellerPayment)).one().status is PaymentState.paid
+    assert (
+        the_offer().status is OfferState.settled
+        and db.session.scalars(select(SellerPayment)).one().status is PaymentState.paid
+    )
     assert "Payé" in camille.get("/ventes").text
 
     # The register, opened with a reason, extracted, verified; and everything agrees.
-    look = ines.post("/gestion/livre-de-police/1/consulter", data={"purpose": "authority", "authority": "Brigadier Roux, PV 12"})
+    look = ines.post(
+        "/gestion/livre-de-police/1/consulter",
+        data={"purpose": "authority", "authority": "Brigadier Roux, PV 12"},
+    )
     listed = ines.get(look.location).text
     assert "Astro Renard" in listed and "12AB34567" in listed and "Île aux Lampions" in listed
-    assert ines.post(look.location + "/extrait/pdf").data.startswith(b"%PDF") and "SHA-256" in ines.post(look.location + "/extrait/csv").text
+    assert (
+        ines.post(look.location + "/extrait/pdf").data.startswith(b"%PDF")
+        and "SHA-256" in ines.post(look.location + "/extrait/csv").text
+    )
     assert marc.get(look.location).status_code == 404  # each his own look
-    assert "relues" in ines.get("/gestion/livre-de-police/?verifier=1").text and police_register.verify(1).count == 2
+    assert (
+        "relues" in ines.get("/gestion/livre-de-police/?verifier=1").text
+        and police_register.verify(1).count == 2
+    )
     assert books.check() == [] and clock.now()
     assert db.session.scalars(select(Parcel.status)).one() is ParcelState.checked
     server.shutdown()

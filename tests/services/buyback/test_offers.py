@@ -39,7 +39,11 @@ def test_a_cart_adds_up_its_lines_and_keeps_why(app):
     cart = factories.a_cart(factories.a_game(argus_cents=2000), factories.a_game(argus_cents=925))
     assert (cart.articles, cart.total_cents) == (2, 1170)
     line = cart.lines[0]
-    assert (line.argus_cents, line.rate_bp, line.price_cents) == (2000, 4000, 800) and line.rule_id and line.explanation
+    assert (
+        (line.argus_cents, line.rate_bp, line.price_cents) == (2000, 4000, 800)
+        and line.rule_id
+        and line.explanation
+    )
 
 
 def test_taking_an_article_out_can_be_undone(app):
@@ -96,7 +100,9 @@ def test_a_price_that_moved_is_said_line_by_line_and_brought_up_to_date(app):
     cart = factories.a_cart(game)
     factories.a_rule(rate_bp=3000)
     moves = offers.price_moves(cart)
-    assert [(m.before_cents, m.after_cents) for m in moves] == [(2000, 1500)] and "passe de 20,00" in moves[0].sentence
+    assert [(m.before_cents, m.after_cents) for m in moves] == [
+        (2000, 1500)
+    ] and "passe de 20,00" in moves[0].sentence
     with unit_of_work():
         offers.reprice(cart)
     assert cart.total_cents == 1500 and offers.price_moves(cart) == []
@@ -127,7 +133,11 @@ def test_a_finalised_offer_has_a_number_waits_and_tells_seller_and_shop(app):
     with unit_of_work():
         factories.the_site().contact_email = "boutique@exemple.fr"
     offer = factories.an_offer()
-    assert offer.status is S.to_check and offer.number == "CDE000000001" and offer.proposed_cents == offer.total_cents == 2800
+    assert (
+        offer.status is S.to_check
+        and offer.number == "CDE000000001"
+        and offer.proposed_cents == offer.total_cents == 2800
+    )
     assert events(offer) == ["finalise"]
     assert "24 à 48 h" in letters("offer_received")[0].body
     assert letters("new_offer")[0].recipient == "boutique@exemple.fr"
@@ -137,13 +147,17 @@ def test_automatic_validation_accepts_at_once(app):
     with unit_of_work():
         factories.the_site().validation = ValidationMode.automatic
     offer = factories.an_offer()
-    assert offer.status is S.accepted and offer.drop_off_by and events(offer) == ["finalise_at_once"]
+    assert (
+        offer.status is S.accepted and offer.drop_off_by and events(offer) == ["finalise_at_once"]
+    )
     assert letters("offer_validated") and not letters("offer_received")
 
 
 def test_articles_taken_out_before_sending_are_not_part_of_the_offer(app):
     camille = factories.a_customer()
-    cart = factories.a_cart(factories.a_game(argus_cents=9000), factories.a_game(argus_cents=1000), customer=camille)
+    cart = factories.a_cart(
+        factories.a_game(argus_cents=9000), factories.a_game(argus_cents=1000), customer=camille
+    )
     with unit_of_work():
         offers.take_out(cart, cart.lines[1])
         offers.finalise(cart, camille, by=customers.actor(camille))
@@ -167,7 +181,10 @@ def test_a_refused_finalisation_takes_no_number(app):
 
 
 def test_accepting_says_what_was_taken_out_and_by_when_to_drop_off(app):
-    offer = factories.an_offer(factories.a_game("Import X", argus_cents=1000), factories.a_game("Astro Renard", argus_cents=9000))
+    offer = factories.an_offer(
+        factories.a_game("Import X", argus_cents=1000),
+        factories.a_game("Astro Renard", argus_cents=9000),
+    )
     with unit_of_work():
         offers.remove_line(offer, offer.lines[0], "jeu import", by=MARC)
     offer = do(offers.accept, offer, by=MARC)
@@ -204,7 +221,11 @@ def test_a_deleted_offer_is_kept_and_tells_nobody(app):
     offer = factories.an_offer()
     before = db.session.scalar(db.select(db.func.count(Message.id)))
     offer = do(offers.delete, offer, by=MARC)
-    assert offer.status is S.deleted and offer.lines and db.session.scalar(db.select(db.func.count(Message.id))) == before
+    assert (
+        offer.status is S.deleted
+        and offer.lines
+        and db.session.scalar(db.select(db.func.count(Message.id))) == before
+    )
 
 
 def test_the_remark_stays_inside(app):
@@ -219,17 +240,25 @@ def test_the_remark_stays_inside(app):
 
 def test_a_second_chance_proposes_less_until_a_date(app):
     offer = factories.a_second_chance()
-    assert offer.status is S.second_chance and offers.counter_total(offer) == 2600 and offer.total_cents == 2800
+    assert (
+        offer.status is S.second_chance
+        and offers.counter_total(offer) == 2600
+        and offer.total_cents == 2800
+    )
     assert offer.answer_by == clock.days_later(7)
     letter = letters("second_chance")[0].body
     assert "26,00" in letter and "28,00" in letter and "Boîtes abîmées." in letter
 
 
-@pytest.mark.parametrize(("change", "says"), [(0, "propose moins"), (+100, "propose moins"), (-10_000, "négatif")])
+@pytest.mark.parametrize(
+    ("change", "says"), [(0, "propose moins"), (+100, "propose moins"), (-10_000, "négatif")]
+)
 def test_a_second_chance_must_be_lower_and_not_below_zero(app, change, says):
     offer = factories.an_offer()
     with pytest.raises(Refused, match=says), unit_of_work():
-        offers.counter(offer, {line.id: line.price_cents + change for line in offer.lines}, "motif", by=MARC)
+        offers.counter(
+            offer, {line.id: line.price_cents + change for line in offer.lines}, "motif", by=MARC
+        )
 
 
 def test_a_second_chance_needs_a_reason(app):
@@ -276,10 +305,17 @@ def test_games_can_be_added_before_the_drop_off_and_the_offer_is_checked_again(a
     cart = factories.a_cart(factories.a_game(argus_cents=1000), customer=offer.customer)
     with unit_of_work() as session:
         target = session.get_one(Offer, offer.id)
-        offers.complete(target, session.get_one(Offer, cart.id), by=customers.actor(target.customer))
+        offers.complete(
+            target, session.get_one(Offer, cart.id), by=customers.actor(target.customer)
+        )
     db.session.expire_all()
     offer = db.session.get(Offer, offer.id)
-    assert offer.status is S.to_check and offer.total_cents == 3200 and offer.proposed_cents == 3200 and offer.articles == 3
+    assert (
+        offer.status is S.to_check
+        and offer.total_cents == 3200
+        and offer.proposed_cents == 3200
+        and offer.articles == 3
+    )
     assert offers.cart_of(offer.customer, offer.site).articles == 0
 
 
@@ -296,7 +332,11 @@ def test_with_automatic_validation_a_completed_offer_stays_accepted(app):
 def test_nothing_is_added_after_the_drop_off_deadline(app):
     offer = factories.an_accepted_offer()
     cart = factories.a_cart(factories.a_game(), customer=offer.customer)
-    with clock.at(clock.now() + timedelta(days=11)), pytest.raises(Refused, match="délai de dépôt"), unit_of_work():
+    with (
+        clock.at(clock.now() + timedelta(days=11)),
+        pytest.raises(Refused, match="délai de dépôt"),
+        unit_of_work(),
+    ):
         offers.complete(offer, cart, by=customers.actor(offer.customer))
 
 
@@ -311,13 +351,18 @@ def test_nobody_adds_the_cart_of_another(app):
 
 
 def test_two_decisions_on_one_reading_make_one(app):
-    """Both read the offer, one decides, the other is told: whatever the engine, the version decides."""
+    """Both read the offer, one decides, the other is told: whatever the engine, the version
+    decides.
+    """
     from sqlalchemy.orm import Session
     from sqlalchemy.orm.exc import StaleDataError
 
     offer = factories.an_offer()
     db.session.rollback()
-    with Session(db.engine, expire_on_commit=False) as hers, Session(db.engine, expire_on_commit=False) as mine:
+    with (
+        Session(db.engine, expire_on_commit=False) as hers,
+        Session(db.engine, expire_on_commit=False) as mine,
+    ):
         read_by_her, read_by_me = hers.get(Offer, offer.id), mine.get(Offer, offer.id)
         hers.commit(), mine.commit()
         read_by_her.status = S.refused
@@ -347,11 +392,16 @@ def test_the_database_refuses_what_must_not_be(app):
 
 def test_every_event_is_of_its_vendor(app):
     offer = factories.an_accepted_offer()
-    assert {e.vendor_id for e in db.session.scalars(db.select(Event).where(Event.subject == "offer"))} == {offer.vendor_id}
+    assert {
+        e.vendor_id for e in db.session.scalars(db.select(Event).where(Event.subject == "offer"))
+    } == {offer.vendor_id}
 
 
 def test_all_numbers_in_one_letter_agree(app):
-    offer = factories.an_offer(factories.a_game("Import X", argus_cents=1000), factories.a_game("Astro Renard", argus_cents=9000))
+    offer = factories.an_offer(
+        factories.a_game("Import X", argus_cents=1000),
+        factories.a_game("Astro Renard", argus_cents=9000),
+    )
     with unit_of_work():
         offers.remove_line(offer, offer.lines[0], "jeu import", by=MARC)
         offers.accept(offer, by=MARC)

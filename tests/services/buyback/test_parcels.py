@@ -25,7 +25,9 @@ def the_parcel() -> Parcel:
 
 
 def letter(event: str) -> Message | None:
-    return db.session.scalars(select(Message).where(Message.event == event).order_by(Message.id.desc()).limit(1)).first()
+    return db.session.scalars(
+        select(Message).where(Message.event == event).order_by(Message.id.desc()).limit(1)
+    ).first()
 
 
 @pytest.fixture
@@ -33,15 +35,25 @@ def contract(app):
     return factories.a_contract()
 
 
-def test_accepting_orders_one_label_and_the_seller_gets_everything_in_one_mail(contract, carrier, mail):
+def test_accepting_orders_one_label_and_the_seller_gets_everything_in_one_mail(
+    contract, carrier, mail
+):
     factories.an_accepted_offer()
     assert the_parcel().status is S.label_requested and letter("offer_validated") is None
     outbox.work()
     outbox.work()
     parcel = the_parcel()
     (shipment,) = carrier.shipments.values()
-    assert parcel.status is S.not_sent and parcel.label_number == "80000001" and shipment.reference == "CDE000000001"
-    assert shipment.weight_grams == 150 * 2 + 200 and shipment.value_cents == 2800 and shipment.relay_number == "044001"
+    assert (
+        parcel.status is S.not_sent
+        and parcel.label_number == "80000001"
+        and shipment.reference == "CDE000000001"
+    )
+    assert (
+        shipment.weight_grams == 150 * 2 + 200
+        and shipment.value_cents == 2800
+        and shipment.relay_number == "044001"
+    )
     text = mail.letters[-1].text
     for words in (
         "validée",
@@ -59,7 +71,11 @@ def test_a_label_button_takes_its_insurance_level(contract, carrier):
     with unit_of_work() as session:
         offers.accept(session.get_one(Offer, id), 2, by=MARC)
     outbox.work()
-    assert next(iter(carrier.shipments.values())).insurance == 2 and parcels.levels(contract) == [(1, 5000), (2, 12500), (3, 25000)]
+    assert next(iter(carrier.shipments.values())).insurance == 2 and parcels.levels(contract) == [
+        (1, 5000),
+        (2, 12500),
+        (3, 25000),
+    ]
     other = factories.an_offer().id
     with pytest.raises(Refused, match="pas dans le contrat"), unit_of_work() as session:
         offers.accept(session.get_one(Offer, other), 5, by=MARC)
@@ -69,7 +85,10 @@ def test_without_a_contract_the_buttons_explain_and_accepting_still_works(app, c
     assert "Offre Start" in parcels.why_no_label(None)
     parcel = factories.a_parcel()
     assert parcel.status is S.not_sent and parcel.carrier == "" and not carrier.shipments
-    assert "Bordereau de cession : http" in mail.letters[-1].text and "Étiquette" not in mail.letters[-1].text
+    assert (
+        "Bordereau de cession : http" in mail.letters[-1].text
+        and "Étiquette" not in mail.letters[-1].text
+    )
     factories.a_contract(phone="")
     assert "téléphone" in parcels.why_no_label(parcels.contract_of(parcel.vendor_id))
     other = factories.an_offer().id
@@ -78,7 +97,12 @@ def test_without_a_contract_the_buttons_explain_and_accepting_still_works(app, c
 
 
 def test_an_automatic_label_is_insured_by_its_amount(contract):
-    assert [parcels.level_for(contract, cents) for cents in (9_999, 10_000, 12_501, 90_000)] == [0, 2, 3, 3]
+    assert [parcels.level_for(contract, cents) for cents in (9_999, 10_000, 12_501, 90_000)] == [
+        0,
+        2,
+        3,
+        3,
+    ]
 
 
 def test_a_lost_answer_orders_nothing_again_until_a_person_has_looked(contract, carrier):
@@ -86,7 +110,11 @@ def test_a_lost_answer_orders_nothing_again_until_a_person_has_looked(contract, 
     factories.an_accepted_offer()
     outbox.work()
     parcel = the_parcel()
-    assert parcel.status is S.label_unknown and "CDE000000001" in parcel.label_error and len(carrier.shipments) == 1
+    assert (
+        parcel.status is S.label_unknown
+        and "CDE000000001" in parcel.label_error
+        and len(carrier.shipments) == 1
+    )
     with clock.at(clock.now() + timedelta(days=2)):
         outbox.work()
     assert len(carrier.shipments) == 1
@@ -98,10 +126,16 @@ def test_a_lost_answer_orders_nothing_again_until_a_person_has_looked(contract, 
     assert parcels.look_up(the_parcel(), "8000 0001").startswith("/label")
     with unit_of_work():
         parcels.label_found(the_parcel(), "80000001", by=MARC)
-    assert the_parcel().status is S.not_sent and letter("offer_validated") is not None and len(carrier.shipments) == 1
+    assert (
+        the_parcel().status is S.not_sent
+        and letter("offer_validated") is not None
+        and len(carrier.shipments) == 1
+    )
 
 
-def test_a_worker_that_dies_during_the_call_leaves_an_unknown_label_not_a_second_one(contract, carrier):
+def test_a_worker_that_dies_during_the_call_leaves_an_unknown_label_not_a_second_one(
+    contract, carrier
+):
     factories.an_accepted_offer()
     row = db.session.scalars(select(Outbox).where(Outbox.kind == "label")).one()
     assert outbox._claim(row.id, "dead worker")
@@ -123,7 +157,10 @@ def test_a_carrier_down_is_tried_again_and_one_that_refuses_waits_for_a_person(c
     with unit_of_work():
         parcels.ask_again(the_parcel(), 1, 900, by=MARC)
     outbox.work()
-    assert the_parcel().status is S.not_sent and carrier.shipments[the_parcel().label_number].weight_grams == 900
+    assert (
+        the_parcel().status is S.not_sent
+        and carrier.shipments[the_parcel().label_number].weight_grams == 900
+    )
 
 
 def test_another_level_cancels_the_first_label_and_sends_the_new_one(contract, carrier, mail):
@@ -131,7 +168,11 @@ def test_another_level_cancels_the_first_label_and_sends_the_new_one(contract, c
     with unit_of_work():
         parcels.ask_again(the_parcel(), 3, by=MARC)
     outbox.work()
-    assert the_parcel().label_number != first and the_parcel().insurance == 3 and len(carrier.shipments) == 2
+    assert (
+        the_parcel().label_number != first
+        and the_parcel().insurance == 3
+        and len(carrier.shipments) == 2
+    )
     for wrong in ({"insurance": 5}, {"weight_grams": 40_000}):
         with pytest.raises(Refused), unit_of_work():
             parcels.ask_again(the_parcel(), **wrong, by=MARC)
@@ -166,7 +207,10 @@ def test_a_parcel_goes_through_the_four_lists_and_never_back(contract, carrier):
     assert parcels.to_follow() == []
 
 
-@pytest.mark.parametrize(("state", "words"), [("", "LIBELLÉ JAMAIS VU"), ("not_sent", "RÉCEPTION DES DONNÉES"), ("not_sent", "")])
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("", "LIBELLÉ JAMAIS VU"), ("not_sent", "RÉCEPTION DES DONNÉES"), ("not_sent", "")],
+)
 def test_unknown_words_and_early_ones_leave_a_parcel_where_it_is(contract, carrier, state, words):
     number = factories.a_parcel("in_transit").label_number
     carrier.saw(number, state, words)
@@ -180,7 +224,11 @@ def test_an_incident_alerts_the_shop_and_the_parcel_may_still_arrive(contract, c
     number = factories.a_parcel("in_transit").label_number
     carrier.saw(number, "incident", "ANOMALIE")
     tour()
-    assert the_parcel().status is S.incident and letter("parcel_incident") is not None and parcels.troubles() == 1
+    assert (
+        the_parcel().status is S.incident
+        and letter("parcel_incident") is not None
+        and parcels.troubles() == 1
+    )
     carrier.saw(number, "at_relay", "DISPONIBLE AU POINT RELAIS")
     tour(11)
     assert the_parcel().status is S.at_relay
@@ -190,10 +238,17 @@ def test_a_silent_or_broken_carrier_stops_nothing(contract, carrier, monkeypatch
     one, two = factories.a_parcel(), factories.a_parcel()
     carrier.saw(two.label_number, "in_transit", "PRISE EN CHARGE")
     ask, broken = carrier.track, one.label_number
-    monkeypatch.setattr(carrier, "track", lambda account, number: 1 / 0 if number == broken else ask(account, number))
+    monkeypatch.setattr(
+        carrier,
+        "track",
+        lambda account, number: 1 / 0 if number == broken else ask(account, number),
+    )
     one_id, two_id = one.id, two.id
     tour()
-    assert db.session.get(Parcel, two_id).status is S.in_transit and db.session.get(Parcel, one_id).status is S.not_sent
+    assert (
+        db.session.get(Parcel, two_id).status is S.in_transit
+        and db.session.get(Parcel, one_id).status is S.not_sent
+    )
     carrier.is_down()
     with clock.at(clock.now() + timedelta(hours=12)):
         assert parcels.follow(parcels.to_follow()) == 0 and parcels.to_follow() == []
@@ -212,7 +267,9 @@ def test_a_parcel_that_no_longer_moves_is_shown(contract):
 def test_a_reminder_by_mail_waits_five_days_and_by_sms_ten_and_a_mobile(contract, sms):
     parcel = factories.a_parcel()
     id = parcel.id
-    assert "5 jours" in parcels.why_not_remind(parcel) and "10 jours" in parcels.why_not_text(parcel)
+    assert "5 jours" in parcels.why_not_remind(parcel) and "10 jours" in parcels.why_not_text(
+        parcel
+    )
     with clock.at(clock.now() + timedelta(days=5)):
         assert parcels.why_not_remind(parcel) is None and parcels.why_not_text(parcel)
         with unit_of_work() as session:
@@ -235,9 +292,14 @@ def test_the_clock_reminds_once_each_and_gives_up_after_thirty_days(contract):
     factories.a_parcel()
     for days in (6, 7, 11, 12):
         with clock.at(clock.now() + timedelta(days=days)):
-            for ids, verb in ((parcels.to_remind(), parcels.remind_by_clock), (parcels.to_text(), parcels.text_by_clock)):
+            for ids, verb in (
+                (parcels.to_remind(), parcels.remind_by_clock),
+                (parcels.to_text(), parcels.text_by_clock),
+            ):
                 tasks.each(ids, Parcel, verb)
-    events = list(db.session.scalars(select(Message.event).where(Message.event == "drop_off_reminder")))
+    events = list(
+        db.session.scalars(select(Message.event).where(Message.event == "drop_off_reminder"))
+    )
     assert len(events) == 2
     with clock.at(clock.now() + timedelta(days=31)):
         tasks.each(parcels.given_up(), Offer, offers.abandon_by_clock)
@@ -258,7 +320,11 @@ def test_a_sale_refused_after_games_were_added_leaves_no_parcel_behind(contract)
     outbox.work()
     cart = factories.a_cart(factories.a_game(argus_cents=3000), customer=customer)
     with unit_of_work() as session:
-        offers.complete(session.get_one(Offer, offer.id), session.merge(cart), by=customers.actor(session.merge(customer)))
+        offers.complete(
+            session.get_one(Offer, offer.id),
+            session.merge(cart),
+            by=customers.actor(session.merge(customer)),
+        )
     with unit_of_work() as session:
         offers.refuse(session.get_one(Offer, offer.id), "non", by=MARC)
     assert the_parcel().status is S.abandoned

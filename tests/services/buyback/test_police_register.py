@@ -1,4 +1,6 @@
-"""The « livre de police »: numbered without a hole, frozen, chained, sealed, never rewritten; each look is written down."""
+"""The « livre de police »: numbered without a hole, frozen, chained, sealed, never rewritten; each
+look is written down.
+"""
 
 import threading
 from datetime import timedelta
@@ -7,7 +9,16 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from models import Consultation, Item, Message, Offer, OfferLine, PaymentMeans, PoliceRecord, RecordKind
+from models import (
+    Consultation,
+    Item,
+    Message,
+    Offer,
+    OfferLine,
+    PaymentMeans,
+    PoliceRecord,
+    RecordKind,
+)
 from services import clock, retention
 from services.buyback import offers, police_register, reception
 from services.people import customers
@@ -55,11 +66,28 @@ def test_each_article_bought_is_an_entry_with_all_the_law_asks(register):
         factories.sent(line)
     first, second = entries()
     said = police_register.opened(first)
-    assert (first.number, second.number) == (1, 2) and db.session.get(Item, first.item_id).register_number == 1
-    assert said["seller"] == {"name": "Aubry", "first_names": "Camille Jeanne", "profession": "Libraire", "address": "12 rue des Tanneurs, 44000 Nantes",
-                              "birth_date": "1990-02-03", "consent_by": ""}  # fmt: skip
-    assert said["document"] == {"kind": "Passeport", "number": "12AB34567", "issued_on": "01/01/2020", "issued_by": "Préfecture 44"}
-    assert said["price_cents"] == offer.lines[0].price_cents and said["means"] == "Virement" and "très bon" in said["description"]
+    assert (first.number, second.number) == (1, 2) and db.session.get(
+        Item, first.item_id
+    ).register_number == 1
+    assert said["seller"] == {
+        "name": "Aubry",
+        "first_names": "Camille Jeanne",
+        "profession": "Libraire",
+        "address": "12 rue des Tanneurs, 44000 Nantes",
+        "birth_date": "1990-02-03",
+        "consent_by": "",
+    }
+    assert said["document"] == {
+        "kind": "Passeport",
+        "number": "12AB34567",
+        "issued_on": "01/01/2020",
+        "issued_by": "Préfecture 44",
+    }
+    assert (
+        said["price_cents"] == offer.lines[0].price_cents
+        and said["means"] == "Virement"
+        and "très bon" in said["description"]
+    )
     assert "12AB34567" not in first.sealed and police_register.verify(register).broken is None
 
 
@@ -67,7 +95,11 @@ def test_a_seller_corrected_later_leaves_what_was_written_as_it_was(register):
     offer = factories.a_received_offer()
     with unit_of_work() as session:
         customer = session.get_one(Offer, offer.id).customer
-        customers.correct(customer, **{name: getattr(customer, name) for name in customers.PERSONAL} | {"last_name": "Autre"})
+        customers.correct(
+            customer,
+            **{name: getattr(customer, name) for name in customers.PERSONAL}
+            | {"last_name": "Autre"},
+        )
     assert police_register.opened(entries()[0])["seller"]["name"] == "Aubry"
 
 
@@ -87,13 +119,23 @@ def test_the_database_itself_refuses_to_change_or_drop_an_entry(register):
 @pytest.mark.parametrize(
     ("statement", "broken", "says"),
     [
-        ("UPDATE police_record SET price_cents = 1 WHERE number = 2", 2, "montre autre chose"), ("UPDATE police_record SET what = 'x' WHERE number = 2", 2, "montre autre"),
-        ("UPDATE police_record SET sealed = 'trial:AAAA' WHERE number = 3", 3, "ne s’ouvre pas"), ("UPDATE police_record SET sealed = 'x' WHERE number = 3", 3, "ne s’ouvre pas"),
-        ("UPDATE police_record SET hash = previous_hash WHERE number = 2", 2, "chaîne"), ("DELETE FROM police_record WHERE number = 2", 2, "manque"),
+        ("UPDATE police_record SET price_cents = 1 WHERE number = 2", 2, "montre autre chose"),
+        ("UPDATE police_record SET what = 'x' WHERE number = 2", 2, "montre autre"),
+        ("UPDATE police_record SET sealed = 'trial:AAAA' WHERE number = 3", 3, "ne s’ouvre pas"),
+        ("UPDATE police_record SET sealed = 'x' WHERE number = 3", 3, "ne s’ouvre pas"),
+        ("UPDATE police_record SET hash = previous_hash WHERE number = 2", 2, "chaîne"),
+        ("DELETE FROM police_record WHERE number = 2", 2, "manque"),
         ("DELETE FROM police_record WHERE number = 4", 4, "manque"),
-        ("UPDATE police_record SET sealed = (SELECT sealed FROM police_record WHERE number = 1) WHERE number = 2", 2, "ne s’ouvre pas"),
+        (
+            (
+                "UPDATE police_record SET sealed = (SELECT sealed FROM police_record WHERE number ="
+                " 1) WHERE number = 2"
+            ),
+            2,
+            "ne s’ouvre pas",
+        ),
     ],
-)  # fmt: skip
+)
 def test_verify_names_the_first_broken_entry(register, statement, broken, says):
     factories.a_received_offer()
     factories.a_received_offer()
@@ -110,7 +152,10 @@ def test_a_chain_rewritten_whole_does_not_fit_the_seal_of_the_day(register):
         assert (seal.first_number, seal.last_number, seal.count) == (1, 2, 2)
     with clock.at(clock.now() + timedelta(days=1)), unit_of_work():
         assert police_register.unsealed_days(register) == []
-        assert police_register.seal_day(factories.the_vendor(), clock.today() - timedelta(days=1)) is None
+        assert (
+            police_register.seal_day(factories.the_vendor(), clock.today() - timedelta(days=1))
+            is None
+        )
     assert police_register.verify(register).broken is None
     item_id = entries()[1].item_id
     tamper("DELETE FROM police_record WHERE number = 2")
@@ -141,9 +186,14 @@ def test_a_correction_is_a_new_entry_that_names_the_one_it_corrects(register):
     with pytest.raises(Refused, match="pourquoi"), unit_of_work() as session:
         police_register.correct(session.get_one(PoliceRecord, entries()[0].id), " ", by=LEA)
     with unit_of_work() as session:
-        made = police_register.correct(session.get_one(PoliceRecord, entries()[0].id), "Titre mal lu", by=LEA)
+        made = police_register.correct(
+            session.get_one(PoliceRecord, entries()[0].id), "Titre mal lu", by=LEA
+        )
         assert (made.number, made.corrects, made.kind) == (3, 1, RecordKind.correction)
-    assert "Titre mal lu" in police_register.as_row(entries()[2])[-1] and police_register.verify(register).broken is None
+    assert (
+        "Titre mal lu" in police_register.as_row(entries()[2])[-1]
+        and police_register.verify(register).broken is None
+    )
 
 
 def test_a_document_shown_later_completes_the_entries_that_lack_it_even_corrected_ones(register):
@@ -151,14 +201,23 @@ def test_a_document_shown_later_completes_the_entries_that_lack_it_even_correcte
     for line in offers.kept(offer):
         factories.sent(line)
     with unit_of_work() as session:
-        police_register.correct(session.get_one(PoliceRecord, entries()[0].id), "Titre mal lu", by=LEA)
+        police_register.correct(
+            session.get_one(PoliceRecord, entries()[0].id), "Titre mal lu", by=LEA
+        )
         reception.undo(session.get_one(Offer, offer.id).lines[1], by=MARC)
     with unit_of_work() as session:
         reception.record_identity(session.get_one(Offer, offer.id), factories.DOCUMENT, by=MARC)
-    completed = [e.corrects for e in entries() if e.corrects and police_register.opened(e).get("document")]
+    completed = [
+        e.corrects for e in entries() if e.corrects and police_register.opened(e).get("document")
+    ]
     assert completed == [1]
     with unit_of_work() as session:
-        assert police_register.identity_came(register, session.get_one(Offer, offer.id).customer, by=MARC) == 0
+        assert (
+            police_register.identity_came(
+                register, session.get_one(Offer, offer.id).customer, by=MARC
+            )
+            == 0
+        )
 
 
 def test_choosing_store_credit_completes_the_means_of_payment(register):
@@ -176,7 +235,9 @@ def test_nobody_looks_without_saying_why_and_each_look_is_kept_a_year(register):
         with pytest.raises(Refused), unit_of_work():
             police_register.consult(vendor, purpose, by=LEA, what="list", authority=authority)
     with unit_of_work():
-        police_register.consult(vendor, "authority", by=LEA, what="list", authority="Brigadier Roux, BRB, PV 12")
+        police_register.consult(
+            vendor, "authority", by=LEA, what="list", authority="Brigadier Roux, BRB, PV 12"
+        )
     look = db.session.scalars(select(Consultation)).one()
     assert (look.by_name, look.authority) == ("Léa Martin", "Brigadier Roux, BRB, PV 12")
     for days, kept in ((360, 1), (370, 0)):
@@ -187,7 +248,12 @@ def test_nobody_looks_without_saying_why_and_each_look_is_kept_a_year(register):
 
 def test_a_register_verified_while_it_is_written_shows_no_false_hole(register, app):
     factories.a_received_offer()
-    line_ids = [line.id for line in factories.an_open_parcel(*(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(12))).lines]
+    line_ids = [
+        line.id
+        for line in factories.an_open_parcel(
+            *(factories.a_game(f"Jeu {n}", argus_cents=3000) for n in range(12))
+        ).lines
+    ]
     db.session.remove()
     verdicts, over = [], threading.Event()
 
@@ -220,7 +286,13 @@ def test_a_register_written_by_many_at_once_has_no_hole(register, app):
                 with unit_of_work() as session:
                     from models import OfferLine
 
-                    reception.send(session.get_one(OfferLine, id), factories.GRADES, "", factories.the_store(), by=MARC)
+                    reception.send(
+                        session.get_one(OfferLine, id),
+                        factories.GRADES,
+                        "",
+                        factories.the_store(),
+                        by=MARC,
+                    )
 
             try:
                 retried(work)
@@ -231,4 +303,8 @@ def test_a_register_written_by_many_at_once_has_no_hole(register, app):
 
     threads = [threading.Thread(target=send, args=(id,)) for id in line_ids]
     [t.start() for t in threads], [t.join() for t in threads]
-    assert trouble == [] and police_register.verify(register).count == len(line_ids) and police_register.verify(register).broken is None
+    assert (
+        trouble == []
+        and police_register.verify(register).count == len(line_ids)
+        and police_register.verify(register).broken is None
+    )

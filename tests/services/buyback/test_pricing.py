@@ -13,7 +13,9 @@ from tests import factories
 
 P, F, X = RuleEffect.percentage, RuleEffect.fixed, RuleEffect.exclude
 ALL = Rule(1, "40 %", P, rate_bp=4000)
-CASE = Case(site_id=1, ean="3760151200003", argus_cents=2000, platform_id=7, category="jeu", stock=2)
+CASE = Case(
+    site_id=1, ean="3760151200003", argus_cents=2000, platform_id=7, category="jeu", stock=2
+)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,10 @@ def test_the_first_rule_that_fits_answers_and_exclusions_come_first(rules, price
 
 def test_the_explanation_says_the_arithmetic():
     rule = Rule(2, "Megadrive", P, platform_id=7, platform="Megadrive", rate_bp=4000)
-    assert decide([rule], CASE).explanation == "argus 20,00\u00a0€ × 40\u00a0% (Megadrive) = 8,00\u00a0€"
+    assert (
+        decide([rule], CASE).explanation
+        == "argus 20,00\u00a0€ × 40\u00a0% (Megadrive) = 8,00\u00a0€"
+    )
 
 
 def test_each_adjustment_is_said():
@@ -62,12 +67,19 @@ def test_without_an_argus_only_a_fixed_price_answers():
 
 RULES = st.lists(
     st.builds(
-        Rule, id=st.integers(1, 99), name=st.just("r"), effect=st.sampled_from([P, F, X]), platform_id=st.sampled_from([None, 7, 8]),
-        argus_from_cents=st.none() | st.integers(0, 5000), stock_from=st.none() | st.integers(0, 5), rate_bp=st.integers(0, 20_000),
-        fixed_cents=st.integers(0, 10_000), step_cents=st.none() | st.integers(1, 500),
+        Rule,
+        id=st.integers(1, 99),
+        name=st.just("r"),
+        effect=st.sampled_from([P, F, X]),
+        platform_id=st.sampled_from([None, 7, 8]),
+        argus_from_cents=st.none() | st.integers(0, 5000),
+        stock_from=st.none() | st.integers(0, 5),
+        rate_bp=st.integers(0, 20_000),
+        fixed_cents=st.integers(0, 10_000),
+        step_cents=st.none() | st.integers(1, 500),
     ),
     max_size=6,
-)  # fmt: skip
+)
 
 
 @given(RULES, st.integers(0, 100_000), st.integers(0, 9))
@@ -94,17 +106,28 @@ def test_a_rule_after_the_one_that_answers_changes_nothing_unless_it_excludes(ru
 def test_a_known_game_is_bought_at_the_default_rule():
     game = factories.a_game("A.O.T. 2", "Nintendo Switch", 2500)
     quote = pricing.quote(factories.the_site().id, game.ean)
-    assert (quote.status, quote.title, quote.platform, quote.price_cents) == (Status.bought, "A.O.T. 2", "Nintendo Switch", 1000)
+    assert (quote.status, quote.title, quote.platform, quote.price_cents) == (
+        Status.bought,
+        "A.O.T. 2",
+        "Nintendo Switch",
+        1000,
+    )
 
 
 def test_an_unknown_barcode_is_kept_for_the_catalogue_team():
     quote = pricing.quote(factories.the_site().id, "5060327534393")
     pricing.quote(factories.the_site().id, "5060327534393")
-    assert quote.status is Status.unknown and "équipe catalogue" in quote.sentence and quote.price_cents is None
+    assert (
+        quote.status is Status.unknown
+        and "équipe catalogue" in quote.sentence
+        and quote.price_cents is None
+    )
     with unit_of_work():
         visits.count()
     visits.counted()
-    assert [(d.ean, d.times) for d in db.session.scalars(db.select(UnknownDemand))] == [("5060327534393", 2)]
+    assert [(d.ean, d.times) for d in db.session.scalars(db.select(UnknownDemand))] == [
+        ("5060327534393", 2)
+    ]
 
 
 def test_a_bad_barcode_is_not_an_unknown_one():
@@ -139,7 +162,10 @@ def test_a_seller_cap_counts_what_he_already_sold_us():
     factories.an_offer(game, customer=seller)
     site = factories.the_site().id
     assert pricing.quote(site, game.ean, seller_id=seller.id).status is Status.bought
-    assert pricing.quote(site, game.ean, seller_id=seller.id, copies_in_cart=1).status is Status.not_bought
+    assert (
+        pricing.quote(site, game.ean, seller_id=seller.id, copies_in_cart=1).status
+        is Status.not_bought
+    )
     assert pricing.quote(site, game.ean, copies_in_cart=1).status is Status.bought
 
 
@@ -149,7 +175,9 @@ def test_a_changed_rule_counts_at_once_and_never_changes_yesterday():
     factories.a_rule(rate_bp=1000)
     assert pricing.quote(factories.the_site().id, game.ean).price_cents == 1000
     db.session.refresh(offer)
-    assert offer.total_cents == 4000 and offers.kept(offer)[0].explanation.endswith("= 40,00\u00a0€")
+    assert offer.total_cents == 4000 and offers.kept(offer)[0].explanation.endswith(
+        "= 40,00\u00a0€"
+    )
 
 
 def test_each_vendor_prices_by_his_own_rules():

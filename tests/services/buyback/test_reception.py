@@ -1,4 +1,6 @@
-"""The bench: every article ends in a word, money follows, the seller answers, nothing is done twice."""
+"""The bench: every article ends in a word, money follows, the seller answers, nothing is done
+twice.
+"""
 
 from datetime import timedelta
 
@@ -57,8 +59,12 @@ def three_games():
 
 def test_scanning_the_slip_opens_the_parcel_and_everything_expected_is_received(app):
     offer = factories.an_open_parcel()
-    assert reception.find("cde000000001 ").id == offer.id and reception.find("5060327534393") is None
-    assert {line.status for line in offer.lines} == {S.received} and parcels.live_parcel(offer).status is ParcelState.inspecting
+    assert (
+        reception.find("cde000000001 ").id == offer.id and reception.find("5060327534393") is None
+    )
+    assert {line.status for line in offer.lines} == {S.received} and parcels.live_parcel(
+        offer
+    ).status is ParcelState.inspecting
     with unit_of_work() as session:  # opened again the next day, by somebody else: it goes on
         reception.open_parcel(session.get_one(Offer, offer.id), by=LEA)
     assert parcels.live_parcel(fresh(offer)).opened_by == "Marc Diallo"
@@ -94,16 +100,33 @@ def test_an_accepted_article_is_in_stock_with_its_cost_grades_regime_and_place(a
             by=MARC,
         )
     item = db.session.scalars(select(Item)).one()
-    assert (item.cost_cents, item.place, item.comment, item.vat_regime) == (line.price_cents, "R3", "Jaquette passée", "margin")
-    assert (item.grade_article, item.grade_manual, item.condition) == (Grade.like_new, Grade.missing, Condition.acceptable_unit)
-    assert [photo.file for photo in item.photos] == ["a.jpg"] and db.session.scalars(select(Movement)).one().quantity == 1
+    assert (item.cost_cents, item.place, item.comment, item.vat_regime) == (
+        line.price_cents,
+        "R3",
+        "Jaquette passée",
+        "margin",
+    )
+    assert (item.grade_article, item.grade_manual, item.condition) == (
+        Grade.like_new,
+        Grade.missing,
+        Condition.acceptable_unit,
+    )
+    assert [photo.file for photo in item.photos] == ["a.jpg"] and db.session.scalars(
+        select(Movement)
+    ).one().quantity == 1
 
 
 @pytest.mark.parametrize(
     ("grades", "condition"),
-    [(("like_new",) * 3, "like_new_unit"), (("like_new", "very_good", "like_new"), "very_good_unit"), (("like_new", "like_new", "good"), "good_unit"),
-     (("fair", "like_new", "like_new"), "acceptable_unit"), (("good", "poor", "good"), "acceptable_unit"), (("good", "missing", "good"), "acceptable_unit")],
-)  # fmt: skip
+    [
+        (("like_new",) * 3, "like_new_unit"),
+        (("like_new", "very_good", "like_new"), "very_good_unit"),
+        (("like_new", "like_new", "good"), "good_unit"),
+        (("fair", "like_new", "like_new"), "acceptable_unit"),
+        (("good", "poor", "good"), "acceptable_unit"),
+        (("good", "missing", "good"), "acceptable_unit"),
+    ],
+)
 def test_the_selling_condition_is_the_worst_of_the_three(grades, condition):
     assert items.selling_condition(*(Grade[g] for g in grades)) == condition
 
@@ -112,8 +135,18 @@ def test_what_is_not_said_is_asked_and_nothing_is_half_saved(app):
     offer = factories.an_open_parcel()
     id = offer.lines[0].id
     for verb, says in (
-        (lambda line: reception.send(line, {"article": "good"}, "", factories.the_store(), by=MARC), "Évaluez"),
-        (lambda line: reception.send(line, {**GRADES, "article": "missing"}, "", factories.the_store(), by=MARC), "manque"),
+        (
+            lambda line: reception.send(
+                line, {"article": "good"}, "", factories.the_store(), by=MARC
+            ),
+            "Évaluez",
+        ),
+        (
+            lambda line: reception.send(
+                line, {**GRADES, "article": "missing"}, "", factories.the_store(), by=MARC
+            ),
+            "manque",
+        ),
         (lambda line: reception.counter(line, GRADES, "", 500, "", by=MARC), "pourquoi le prix"),
         (lambda line: reception.counter(line, GRADES, "", 500, "fendue", by=MARC), "photo"),
         (lambda line: reception.refuse(line, {}, "", " ", by=MARC), "pourquoi il est refusé"),
@@ -121,7 +154,11 @@ def test_what_is_not_said_is_asked_and_nothing_is_half_saved(app):
         with pytest.raises(Refused, match=says), unit_of_work() as session:
             verb(session.get_one(OfferLine, id))
     line = fresh(offer.lines[0])
-    assert line.status is S.received and line.grade_article is None and not db.session.scalars(select(Item)).all()
+    assert (
+        line.status is S.received
+        and line.grade_article is None
+        and not db.session.scalars(select(Item)).all()
+    )
 
 
 def test_a_counter_offer_is_less_than_the_price_and_more_than_nothing(app):
@@ -131,8 +168,13 @@ def test_a_counter_offer_is_less_than_the_price_and_more_than_nothing(app):
         reception.photograph(session.get_one(OfferLine, line.id), "a.jpg", by=MARC)
     for cents in (0, -5, line.price_cents, line.price_cents + 1):
         with pytest.raises(Refused, match="entre 0,01"), unit_of_work() as session:
-            reception.counter(session.get_one(OfferLine, line.id), GRADES, "", cents, "fendue", by=MARC)
-    assert reception.proposed_cents(line, Grade.good, Grade.poor, Grade.good) == line.price_cents * 70 // 100
+            reception.counter(
+                session.get_one(OfferLine, line.id), GRADES, "", cents, "fendue", by=MARC
+            )
+    assert (
+        reception.proposed_cents(line, Grade.good, Grade.poor, Grade.good)
+        == line.price_cents * 70 // 100
+    )
     assert reception.proposed_cents(line, Grade.good, Grade.good, Grade.good) == line.price_cents
 
 
@@ -148,7 +190,10 @@ def test_three_photos_an_article_and_no_more(app):
 def test_a_second_hand_on_the_same_article_is_told_who_was_first(app):
     line = factories.an_open_parcel().lines[0]
     factories.sent(line)
-    with pytest.raises(Refused, match="déjà été contrôlé par Marc Diallo"), unit_of_work() as session:
+    with (
+        pytest.raises(Refused, match="déjà été contrôlé par Marc Diallo"),
+        unit_of_work() as session,
+    ):
         reception.refuse(session.get_one(OfferLine, line.id), {}, "", "rayé", by=LEA)
     assert len(db.session.scalars(select(Item)).all()) == 1
 
@@ -159,8 +204,14 @@ def test_a_scan_says_expected_done_besides_or_unknown(app):
     assert reception.look(offer, offer.lines[0].ean).kind == "expected"
     factories.sent(offer.lines[0])
     offer = fresh(offer)
-    assert reception.look(offer, offer.lines[0].ean).kind == "done" and "Marc" in reception.look(offer, offer.lines[0].ean).sentence
-    assert reception.look(offer, other.ean).kind == "surplus" and reception.look(offer, factories.ean(987654)).kind == "unknown"
+    assert (
+        reception.look(offer, offer.lines[0].ean).kind == "done"
+        and "Marc" in reception.look(offer, offer.lines[0].ean).sentence
+    )
+    assert (
+        reception.look(offer, other.ean).kind == "surplus"
+        and reception.look(offer, factories.ean(987654)).kind == "unknown"
+    )
     with pytest.raises(Refused):
         reception.look(offer, "pas un code")
 
@@ -175,7 +226,10 @@ def test_undo_takes_the_unit_out_of_the_stock_and_it_may_be_controlled_again(app
     assert fresh(line).status is S.received and fresh(line).paid_cents is None
     assert db.session.scalars(select(Item.status)).all() == [ItemState.returned]
     factories.sent(line)
-    assert sorted(db.session.scalars(select(Item.status))) == [ItemState.in_stock, ItemState.returned] and books.check() == []
+    assert (
+        sorted(db.session.scalars(select(Item.status))) == [ItemState.in_stock, ItemState.returned]
+        and books.check() == []
+    )
 
 
 def test_an_article_found_besides_waits_for_the_sellers_word(app):
@@ -189,12 +243,18 @@ def test_an_article_found_besides_waits_for_the_sellers_word(app):
     with pytest.raises(Refused), unit_of_work() as session:
         reception.miss(session.get_one(OfferLine, id), by=MARC)
     with unit_of_work() as session:
-        reception.counter(session.get_one(OfferLine, id), GRADES, "", 800, "Article non annoncé", by=MARC)
+        reception.counter(
+            session.get_one(OfferLine, id), GRADES, "", 800, "Article non annoncé", by=MARC
+        )
     for line in offers.kept(fresh(offer)):
         factories.sent(line)
     offer = factories.ended(fresh(offer))
     by_seller(offer, {id: "agree"})
-    assert fresh(offer).payment.amount_cents == 3600 and db.session.get(OfferLine, id).paid_cents == 800 and books.check() == []
+    assert (
+        fresh(offer).payment.amount_cents == 3600
+        and db.session.get(OfferLine, id).paid_cents == 800
+        and books.check() == []
+    )
 
 
 def test_an_unknown_article_enters_the_catalogue_under_the_title_on_its_box(app):
@@ -222,7 +282,11 @@ def test_the_reception_does_not_end_before_every_article_has_its_word(app):
         assert reception.miss_all(session.get_one(Offer, offer.id), by=MARC) == 2
         reception.end(session.get_one(Offer, offer.id), by=MARC)
     offer = fresh(offer)
-    assert offer.status is OfferState.settled and offer.payment.amount_cents == 0 and books.check() == []
+    assert (
+        offer.status is OfferState.settled
+        and offer.payment.amount_cents == 0
+        and books.check() == []
+    )
     assert reception.untold() == []
     with clock.at(clock.now() + timedelta(hours=2)):
         assert reception.untold() == [offer.id]
@@ -233,11 +297,22 @@ def test_what_is_accepted_is_owed_to_the_cent_and_the_seller_reads_everything(ap
     one, two, three = offer.lines
     factories.sent(one), factories.countered(two, 900), factories.refused(three)
     offer = factories.ended(offer)
-    assert offer.status is OfferState.received and ledger.owed(offer.vendor_id, offer.customer_id) == one.price_cents == 2000
+    assert (
+        offer.status is OfferState.received
+        and ledger.owed(offer.vendor_id, offer.customer_id) == one.price_cents == 2000
+    )
     assert offer.payment.status is PaymentState.held and "réponse" in offer.payment.held_reason
     outbox.work()
     text = mail.letters[-1].text
-    for words in ("20,00", "nouveau prix 9,00", "Boîte fendue", "refusé. Disque rayé", "/documents/", "4,40", "Donner mon IBAN"):
+    for words in (
+        "20,00",
+        "nouveau prix 9,00",
+        "Boîte fendue",
+        "refusé. Disque rayé",
+        "/documents/",
+        "4,40",
+        "Donner mon IBAN",
+    ):
         assert words in text, words
     assert offer.reception_answer_by and books.check() == []
 
@@ -251,7 +326,12 @@ def test_the_four_answers_and_the_payment_goes_on_at_once(app, carrier):
     one, two, three = fresh(offer).lines
     factories.sent(one), factories.countered(two, 900), factories.refused(three)
     offer = factories.ended(fresh(offer))
-    assert reception.choices(fresh(two)) == ["agree", "to_return", "given", "recycled"] and reception.choices(fresh(three)) == [
+    assert reception.choices(fresh(two)) == [
+        "agree",
+        "to_return",
+        "given",
+        "recycled",
+    ] and reception.choices(fresh(three)) == [
         "to_return",
         "given",
         "recycled",
@@ -261,8 +341,15 @@ def test_the_four_answers_and_the_payment_goes_on_at_once(app, carrier):
     by_seller(offer, {two.id: "agree", three.id: "to_return"})
     offer = fresh(offer)
     back = parcels.return_parcel(offer)
-    assert (back.status, back.fee_cents, back.relay_number) == (ParcelState.to_return, 440, "044001")
-    assert offer.payment.status is PaymentState.awaiting_iban and offer.payment.amount_cents == 2000 + 900 - 440
+    assert (back.status, back.fee_cents, back.relay_number) == (
+        ParcelState.to_return,
+        440,
+        "044001",
+    )
+    assert (
+        offer.payment.status is PaymentState.awaiting_iban
+        and offer.payment.amount_cents == 2000 + 900 - 440
+    )
     outbox.work()
     assert carrier.shipments[fresh(back).label_number].recipient.name == "Camille Aubry"
     with pytest.raises(Refused, match="plus rien"):
@@ -272,13 +359,19 @@ def test_the_four_answers_and_the_payment_goes_on_at_once(app, carrier):
     assert fresh(three).status is S.sent_back and books.check() == []
 
 
-@pytest.mark.parametrize(("answer", "state"), [("given", S.given), ("recycled", S.recycled), ("to_return", S.to_return)])
+@pytest.mark.parametrize(
+    ("answer", "state"), [("given", S.given), ("recycled", S.recycled), ("to_return", S.to_return)]
+)
 def test_a_refused_article_has_a_fate(app, answer, state):
     offer = factories.an_open_parcel()
     factories.sent(offer.lines[0]), factories.refused(offer.lines[1])
     offer = factories.ended(offer)
     by_seller(offer, {offer.lines[1].id: answer}, relay="")
-    assert fresh(offer.lines[1]).status is state and fresh(offer).payment.amount_cents == fresh(offer).lines[0].paid_cents and books.check() == []
+    assert (
+        fresh(offer.lines[1]).status is state
+        and fresh(offer).payment.amount_cents == fresh(offer).lines[0].paid_cents
+        and books.check() == []
+    )
 
 
 def test_a_return_that_the_payment_does_not_cover_costs_nothing_and_is_collected(app):
@@ -287,7 +380,11 @@ def test_a_return_that_the_payment_does_not_cover_costs_nothing_and_is_collected
         factories.refused(line)
     offer = factories.ended(offer)
     by_seller(offer, {line.id: "to_return" for line in offer.lines})
-    assert parcels.return_parcel(fresh(offer)).fee_cents == 0 and fresh(offer).payment.amount_cents == 0 and books.check() == []
+    assert (
+        parcels.return_parcel(fresh(offer)).fee_cents == 0
+        and fresh(offer).payment.amount_cents == 0
+        and books.check() == []
+    )
 
 
 def test_no_answer_in_time_is_what_the_conditions_say(app):
@@ -301,8 +398,13 @@ def test_no_answer_in_time_is_what_the_conditions_say(app):
         with unit_of_work() as session:
             reception.lapse(session.get_one(Offer, offer.id))
         assert reception.unanswered() == []
-    assert fresh(offer.lines[1]).status is S.to_return and fresh(offer).payment.status is PaymentState.awaiting_iban
-    assert db.session.scalars(select(Message.event).where(Message.event == "reception_lapsed")).all()
+    assert (
+        fresh(offer.lines[1]).status is S.to_return
+        and fresh(offer).payment.status is PaymentState.awaiting_iban
+    )
+    assert db.session.scalars(
+        select(Message.event).where(Message.event == "reception_lapsed")
+    ).all()
 
 
 # ── identity ──
@@ -322,7 +424,11 @@ def test_without_the_identity_document_the_control_goes_on_and_the_payment_waits
     assert offer.payment.status is PaymentState.held and "identité" in offer.payment.held_reason
     with unit_of_work() as session:
         reception.record_identity(session.get_one(Offer, offer.id), factories.DOCUMENT, by=MARC)
-    assert fresh(offer).payment.status is PaymentState.awaiting_iban and not parcels.needs_identity(fresh(offer)) and books.check() == []
+    assert (
+        fresh(offer).payment.status is PaymentState.awaiting_iban
+        and not parcels.needs_identity(fresh(offer))
+        and books.check() == []
+    )
 
 
 def test_a_seller_under_eighteen_is_paid_only_with_a_parents_written_consent(app):
@@ -336,19 +442,33 @@ def test_a_seller_under_eighteen_is_paid_only_with_a_parents_written_consent(app
     offer = factories.ended(offer)
     assert "18 ans" in offer.payment.held_reason
     with unit_of_work() as session:  # the number stays as it was
-        reception.record_identity(session.get_one(Offer, offer.id), {**young, "number": "", "consent_by": "Anne Aubry"}, by=MARC)
+        reception.record_identity(
+            session.get_one(Offer, offer.id),
+            {**young, "number": "", "consent_by": "Anne Aubry"},
+            by=MARC,
+        )
     assert fresh(offer).payment.status is PaymentState.awaiting_iban
 
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"number": "12"}, "number"), ({"kind": "badge"}, "kind"), ({"issued_by": ""}, "issued_by"), ({"issued_on": "demain"}, "issued_on"),
-     ({"issued_on": "2199-01-01"}, "issued_on"), ({"birth_date": "2025-01-01"}, "birth_date"), ({"profession": " "}, "profession"), ({"first_names": ""}, "first_names")],
-)  # fmt: skip
+    [
+        ({"number": "12"}, "number"),
+        ({"kind": "badge"}, "kind"),
+        ({"issued_by": ""}, "issued_by"),
+        ({"issued_on": "demain"}, "issued_on"),
+        ({"issued_on": "2199-01-01"}, "issued_on"),
+        ({"birth_date": "2025-01-01"}, "birth_date"),
+        ({"profession": " "}, "profession"),
+        ({"first_names": ""}, "first_names"),
+    ],
+)
 def test_a_wrong_identity_document_is_refused_beside_its_field(app, change, field):
     id = factories.an_open_parcel().id
     with pytest.raises(Refused) as refusal, unit_of_work() as session:
-        reception.record_identity(session.get_one(Offer, id), {**factories.DOCUMENT, **change}, by=MARC)
+        reception.record_identity(
+            session.get_one(Offer, id), {**factories.DOCUMENT, **change}, by=MARC
+        )
     assert refusal.value.field == field
 
 
@@ -360,12 +480,17 @@ def test_store_credit_is_the_sellers_choice_with_its_bonus_and_is_never_negative
     offer = factories.an_open_parcel(customer=customer)
     with unit_of_work() as session:
         offer_ = session.get_one(Offer, offer.id)
-        reception.choose_means(offer_, PaymentMeans.store_credit, by=customers.actor(offer_.customer))
+        reception.choose_means(
+            offer_, PaymentMeans.store_credit, by=customers.actor(offer_.customer)
+        )
     for line in offers.kept(offer):
         factories.sent(line)
     offer = factories.ended(fresh(offer))
     assert offer.status is OfferState.settled and offer.payment.status is PaymentState.paid
-    assert store_credit.balance(offer.vendor_id, customer.id) == 2800 + 560 and ledger.owed(offer.vendor_id, customer.id) == 0
+    assert (
+        store_credit.balance(offer.vendor_id, customer.id) == 2800 + 560
+        and ledger.owed(offer.vendor_id, customer.id) == 0
+    )
     with unit_of_work():
         store_credit.spend(offer.vendor_id, customer, 3000, "1702", by=LEA)
     for cents in (361, 0, -1):
@@ -373,4 +498,6 @@ def test_store_credit_is_the_sellers_choice_with_its_bonus_and_is_never_negative
             store_credit.spend(offer.vendor_id, customer, cents, f"1703-{cents}", by=LEA)
     assert store_credit.purses(customer)[0].left_cents == 360 and books.check() == []
     with pytest.raises(Refused, match="terminée"), unit_of_work() as session:
-        reception.choose_means(session.get_one(Offer, offer.id), PaymentMeans.transfer, by=customers.actor(customer))
+        reception.choose_means(
+            session.get_one(Offer, offer.id), PaymentMeans.transfer, by=customers.actor(customer)
+        )

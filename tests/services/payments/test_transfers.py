@@ -1,4 +1,6 @@
-"""Transfer files: one of what is to pay, the bank's answer in all its shapes, every cent in the ledger."""
+"""Transfer files: one of what is to pay, the bank's answer in all its shapes, every cent in the
+ledger.
+"""
 
 import threading
 from datetime import timedelta
@@ -48,8 +50,15 @@ def said(batch: TransferBatch, **statuses: str) -> bytes:
     for reference, status in statuses.items():
         status, _colon, code = status.partition(":")
         reason = f"<StsRsnInf><Rsn><Cd>{code}</Cd></Rsn></StsRsnInf>" if code else ""
-        lines += f"<TxInfAndSts><OrgnlEndToEndId>{reference.replace('_', '-')}</OrgnlEndToEndId><TxSts>{status}</TxSts>{reason}</TxInfAndSts>"
-    block = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>{lines}</OrgnlPmtInfAndSts>" if lines else ""
+        lines += (
+            f"<TxInfAndSts><OrgnlEndToEndId>{reference.replace('_', '-')}</OrgnlEndToEndId>"
+            f"<TxSts>{status}</TxSts>{reason}</TxInfAndSts>"
+        )
+    block = (
+        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>{lines}</OrgnlPmtInfAndSts>"
+        if lines
+        else ""
+    )
     return reply(block).replace(b"VIR-2026-11-0001", batch.number.encode())
 
 
@@ -65,11 +74,20 @@ def test_typing_paiement_makes_one_checked_file_of_all_that_is_to_pay(app):
     data = transfers.content(batch)
     root = etree.fromstring(data)
     assert batch.status is BatchState.ready and (batch.count, batch.total_cents) == (3, 8400)
-    assert root.findtext(".//{*}GrpHdr/{*}CtrlSum") == "84.00" and root.findtext(".//{*}DbtrAcct//{*}IBAN") == IBANS[0]
-    assert [e.text for e in root.iter("{*}EndToEndId")] == ["CDE000000001", "CDE000000002", "CDE000000003"]
+    assert (
+        root.findtext(".//{*}GrpHdr/{*}CtrlSum") == "84.00"
+        and root.findtext(".//{*}DbtrAcct//{*}IBAN") == IBANS[0]
+    )
+    assert [e.text for e in root.iter("{*}EndToEndId")] == [
+        "CDE000000001",
+        "CDE000000002",
+        "CDE000000003",
+    ]
     assert transfers.content(fresh(batch)) == data
     assert IBANS[1].encode() not in files.read(batch.file)
-    assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.in_file} and books.check() == []
+    assert {p.status for p in db.session.scalars(select(SellerPayment))} == {
+        P.in_file
+    } and books.check() == []
     assert ledger.balance(batch.vendor_id, AccountKind.transfers) == -8400
 
 
@@ -108,7 +126,12 @@ def test_fifty_validations_at_once_make_one_file(app, as_staff):
     codes = []
 
     def validate(client):
-        codes.append(client.post("/gestion/paiements/1/valider", data={"word": "PAIEMENT", "count": count, "total": total}).status_code)
+        codes.append(
+            client.post(
+                "/gestion/paiements/1/valider",
+                data={"word": "PAIEMENT", "count": count, "total": total},
+            ).status_code
+        )
 
     threads = [threading.Thread(target=validate, args=(c,)) for c in clients]
     [t.start() for t in threads], [t.join() for t in threads]
@@ -127,16 +150,25 @@ def test_a_seller_is_told_once_that_he_is_paid_and_reads_it_in_his_account(app, 
     for _twice in range(2):
         tasks.tell_paid()
     payment = fresh(payment)
-    assert seller_payments.words_for_seller(payment) == "Payé, la banque peut prendre quelques jours"
+    assert (
+        seller_payments.words_for_seller(payment) == "Payé, la banque peut prendre quelques jours"
+    )
     letters = db.session.scalars(select(Message).where(Message.event == "payment_sent")).all()
-    assert len(letters) == 1 and "28,00" in letters[0].subject and "CDE000000001" in letters[0].body and "2606" in letters[0].body
+    assert (
+        len(letters) == 1
+        and "28,00" in letters[0].subject
+        and "CDE000000001" in letters[0].body
+        and "2606" in letters[0].body
+    )
     with unit_of_work():
         transfers.all_went_through(fresh(batch), by=LEA)
     assert fresh(payment).status is P.paid and fresh(payment).offer.status is OfferState.settled
     assert ledger.balance(1, AccountKind.bank) == -2800 and books.check() == []
 
 
-def test_a_file_that_cannot_be_made_is_seen_and_cancelled_and_its_payments_come_back(app, monkeypatch):
+def test_a_file_that_cannot_be_made_is_seen_and_cancelled_and_its_payments_come_back(
+    app, monkeypatch
+):
     from gateways import sepa
 
     def broken(*_args):
@@ -152,9 +184,16 @@ def test_a_file_that_cannot_be_made_is_seen_and_cancelled_and_its_payments_come_
     monkeypatch.undo()
     with unit_of_work():
         transfers.cancel(fresh(batch), by=LEA)
-    assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.to_pay} and transfers.totals(1) == (2, 5600) and books.check() == []
+    assert (
+        {p.status for p in db.session.scalars(select(SellerPayment))} == {P.to_pay}
+        and transfers.totals(1) == (2, 5600)
+        and books.check() == []
+    )
     again = factories.a_batch(0)
-    assert [line.end_to_end for line in again.lines] == ["CDE000000001-2", "CDE000000002-2"] and books.check() == []
+    assert [line.end_to_end for line in again.lines] == [
+        "CDE000000001-2",
+        "CDE000000002-2",
+    ] and books.check() == []
     with pytest.raises(Refused), unit_of_work():
         transfers.cancel(fresh(again), by=LEA)
 
@@ -171,7 +210,9 @@ def test_a_kept_file_that_was_changed_is_not_given_to_the_bank(app):
     from services import sealing
 
     batch = factories.a_batch(1)
-    files.path(batch.file).write_bytes(sealing.seal_bytes(b"<other/>", f"transfer_batch.file:{batch.number}"))
+    files.path(batch.file).write_bytes(
+        sealing.seal_bytes(b"<other/>", f"transfer_batch.file:{batch.number}")
+    )
     with pytest.raises(Refused, match="pas celui"):
         transfers.content(fresh(batch))
     assert any(batch.number in sentence for sentence in books.check())
@@ -185,21 +226,33 @@ def test_a_rejection_opens_the_payment_again_tells_the_seller_and_is_paid_under_
     assert read(said(batch, CDE000000001="ACSC", CDE000000002="RJCT:AC04")) == (1, 1)
     one, two = db.session.scalars(select(SellerPayment).order_by(SellerPayment.id))
     assert (one.status, two.status) == (P.paid, P.awaiting_iban) and "clos" in two.reject_reason
-    assert seller_payments.words_for_seller(two) == "Virement rejeté, vérifiez votre IBAN" and fresh(batch).status is BatchState.answered
+    assert (
+        seller_payments.words_for_seller(two) == "Virement rejeté, vérifiez votre IBAN"
+        and fresh(batch).status is BatchState.answered
+    )
     letter = db.session.scalars(select(Message).where(Message.event == "transfer_sent_back")).one()
     assert "28,00" in letter.body and "clos" in letter.body and books.check() == []
     factories.an_iban(two.customer, IBANS[0])
     assert fresh(two).status is P.to_pay
     again = factories.a_batch(0)
     assert [line.end_to_end for line in again.lines] == ["CDE000000002-2"]
-    assert read(said(again, CDE000000002_2="ACSC")) == (1, 0) and fresh(two).status is P.paid and books.check() == []
+    assert (
+        read(said(again, CDE000000002_2="ACSC")) == (1, 0)
+        and fresh(two).status is P.paid
+        and books.check() == []
+    )
 
 
 def test_half_an_answer_moves_half_and_the_rest_waits(app):
     batch = factories.a_batch(3)
     assert read(said(batch, CDE000000001="ACSC", CDE000000002="PDNG")) == (1, 0)
-    assert fresh(batch).status is BatchState.ready and [line.status for line in fresh(batch).lines] == [T.executed, T.sent, T.sent]
-    assert read(said(batch, CDE000000002="RJCT:AC01", CDE000000003="ACSC")) == (1, 1) and fresh(batch).status is BatchState.answered
+    assert fresh(batch).status is BatchState.ready and [
+        line.status for line in fresh(batch).lines
+    ] == [T.executed, T.sent, T.sent]
+    assert (
+        read(said(batch, CDE000000002="RJCT:AC01", CDE000000003="ACSC")) == (1, 1)
+        and fresh(batch).status is BatchState.answered
+    )
 
 
 def test_the_same_answer_twice_another_files_and_a_strangers_are_refused(app):
@@ -226,13 +279,22 @@ def test_a_whole_file_refused_for_our_own_fault_is_to_pay_again_and_no_seller_is
     )
     assert read(data) == (0, 2)
     assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.to_pay}
-    assert not db.session.scalars(select(Message).where(Message.event == "transfer_sent_back")).all() and books.check() == []
+    assert (
+        not db.session.scalars(select(Message).where(Message.event == "transfer_sent_back")).all()
+        and books.check() == []
+    )
 
 
 def test_a_block_refused_refuses_the_lines_it_does_not_name(app):
     batch = factories.a_batch(2)
-    block = "<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts><StsRsnInf><Rsn><Cd>FF01</Cd></Rsn></StsRsnInf></OrgnlPmtInfAndSts>"
-    assert read(reply(block).replace(b"VIR-2026-11-0001", batch.number.encode())) == (0, 2) and books.check() == []
+    block = (
+        "<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts>"
+        "<StsRsnInf><Rsn><Cd>FF01</Cd></Rsn></StsRsnInf></OrgnlPmtInfAndSts>"
+    )
+    assert (
+        read(reply(block).replace(b"VIR-2026-11-0001", batch.number.encode())) == (0, 2)
+        and books.check() == []
+    )
 
 
 def test_what_the_bank_takes_back_after_having_executed_it_is_owed_again(app):
@@ -242,7 +304,11 @@ def test_what_the_bank_takes_back_after_having_executed_it_is_owed_again(app):
     assert read(said(batch, CDE000000001="RJCT:AC04")) == (0, 1)
     payment = db.session.scalars(select(SellerPayment)).one()
     assert payment.status is P.awaiting_iban and payment.offer.status is OfferState.received
-    assert ledger.owed(1, payment.customer_id) == 2800 and ledger.balance(1, AccountKind.bank) == 0 and books.check() == []
+    assert (
+        ledger.owed(1, payment.customer_id) == 2800
+        and ledger.balance(1, AccountKind.bank) == 0
+        and books.check() == []
+    )
 
 
 def test_an_iban_changed_meanwhile_is_not_blamed_for_the_old_one(app):
@@ -251,7 +317,9 @@ def test_an_iban_changed_meanwhile_is_not_blamed_for_the_old_one(app):
     factories.an_iban(payment.customer, IBANS[0])
     assert read(said(batch, CDE000000001="RJCT:AC04")) == (0, 1)
     assert db.session.get(BankDetails, payment.customer_id).refused_at is None
-    assert fresh(payment).status is P.held and fresh(payment).iban_wait  # the new one still waits its days: nothing leaves for it before
+    assert (
+        fresh(payment).status is P.held and fresh(payment).iban_wait
+    )  # the new one still waits its days: nothing leaves for it before
 
 
 def test_an_account_the_bank_refused_stops_the_sellers_other_payments(app):
@@ -276,12 +344,19 @@ def test_a_transaction_sums_to_zero_and_a_fact_is_written_once(app):
     with pytest.raises(ValueError), unit_of_work():
         ledger.post(1, "x", "1", "x", Side(AccountKind.bank, 5), by=LEA)
     with unit_of_work():
-        ledger.post(1, "x", "1", "x", Side(AccountKind.bank, 5), Side(AccountKind.purchases, -5), by=LEA)
+        ledger.post(
+            1, "x", "1", "x", Side(AccountKind.bank, 5), Side(AccountKind.purchases, -5), by=LEA
+        )
     from sqlalchemy.exc import IntegrityError
 
     with pytest.raises(IntegrityError), unit_of_work():
-        ledger.post(1, "x", "1", "x", Side(AccountKind.bank, 5), Side(AccountKind.purchases, -5), by=LEA)
-    assert ledger.balance(1, AccountKind.bank) == 5 and len(db.session.scalars(select(LedgerTransaction)).all()) == 1
+        ledger.post(
+            1, "x", "1", "x", Side(AccountKind.bank, 5), Side(AccountKind.purchases, -5), by=LEA
+        )
+    assert (
+        ledger.balance(1, AccountKind.bank) == 5
+        and len(db.session.scalars(select(LedgerTransaction)).all()) == 1
+    )
 
 
 def test_check_invariants_says_in_words_what_does_not_agree(app):
@@ -289,10 +364,22 @@ def test_check_invariants_says_in_words_what_does_not_agree(app):
     runner = app.test_cli_runner()
     assert "Tout concorde" in runner.invoke(args=["check-invariants"]).output
     with unit_of_work():
-        ledger.post(1, "theft", "1", "x", Side(AccountKind.seller, -100, 1), Side(AccountKind.bank, 100), by=LEA)
+        ledger.post(
+            1,
+            "theft",
+            "1",
+            "x",
+            Side(AccountKind.seller, -100, 1),
+            Side(AccountKind.bank, 100),
+            by=LEA,
+        )
         db.session.scalars(select(Offer)).first().total_cents += 1
     answer = runner.invoke(args=["check-invariants"])
-    assert answer.exit_code == 1 and "le grand livre lui doit 1,00" in answer.output.replace("\u00a0", " ") and "n’est pas la somme" in answer.output
+    assert (
+        answer.exit_code == 1
+        and "le grand livre lui doit 1,00" in answer.output.replace("\u00a0", " ")
+        and "n’est pas la somme" in answer.output
+    )
 
 
 # ── IBANs ──
@@ -313,18 +400,31 @@ def test_an_iban_of_the_sepa_zone_is_kept_sealed_and_shown_masked(app, iban):
     factories.an_iban(customer, iban)
     kept = bank_details.of(customer.id)
     plain = "".join(c for c in iban.upper() if c.isalnum())
-    assert plain not in kept.iban_sealed and bank_details.opened(kept) == plain and bank_details.masked(kept) == f"{plain[:2]} •••• {plain[-4:]}"
+    assert (
+        plain not in kept.iban_sealed
+        and bank_details.opened(kept) == plain
+        and bank_details.masked(kept) == f"{plain[:2]} •••• {plain[-4:]}"
+    )
 
 
 @pytest.mark.parametrize(
     ("iban", "says"),
-    [("FR1420041010050500013M02607", "erreur"), ("FR1420041010050500013M0260", "erreur"), ("", "Saisissez"), ("BR1500000000000010932840814P2", "SEPA"), ("x" * 500, "erreur"),
-     ("FR7630006000011234567890188", "erreur"), ("FR76３００06000011234567890189", "erreur")],
-)  # fmt: skip
+    [
+        ("FR1420041010050500013M02607", "erreur"),
+        ("FR1420041010050500013M0260", "erreur"),
+        ("", "Saisissez"),
+        ("BR1500000000000010932840814P2", "SEPA"),
+        ("x" * 500, "erreur"),
+        ("FR7630006000011234567890188", "erreur"),
+        ("FR76３００06000011234567890189", "erreur"),
+    ],
+)
 def test_an_iban_wrong_by_one_digit_or_too_far_is_refused_in_a_sentence(app, iban, says):
     customer = factories.a_customer()
     with pytest.raises(Refused, match=says), unit_of_work() as session:
-        bank_details.give(session.get_one(Customer, customer.id), iban, "Camille Aubry", site=factories.the_site())
+        bank_details.give(
+            session.get_one(Customer, customer.id), iban, "Camille Aubry", site=factories.the_site()
+        )
     assert bank_details.of(customer.id) is None
 
 
@@ -345,7 +445,9 @@ def test_a_change_of_iban_is_told_to_the_address_and_to_the_one_it_replaced(app)
     customer = factories.a_customer(email="ancienne@exemple.fr")
     factories.an_iban(customer)
     with unit_of_work() as session:
-        customers.ask_email(session.get_one(Customer, customer.id), "nouvelle@exemple.fr", site=factories.the_site())
+        customers.ask_email(
+            session.get_one(Customer, customer.id), "nouvelle@exemple.fr", site=factories.the_site()
+        )
     with unit_of_work() as session:
         customers.confirm_email(session.get_one(Customer, customer.id), "nouvelle@exemple.fr")
     factories.an_iban(customer, IBANS[0])
@@ -353,7 +455,10 @@ def test_a_change_of_iban_is_told_to_the_address_and_to_the_one_it_replaced(app)
     assert told == {"ancienne@exemple.fr", "nouvelle@exemple.fr"}
 
 
-@pytest.mark.parametrize(("bic", "kept"), [("", "AGRIFRPPXXX"), ("agrifrpp", "AGRIFRPP"), ("ABC", None), ("COBADEFFXXX", None)])
+@pytest.mark.parametrize(
+    ("bic", "kept"),
+    [("", "AGRIFRPPXXX"), ("agrifrpp", "AGRIFRPP"), ("ABC", None), ("COBADEFFXXX", None)],
+)
 def test_the_bic_of_the_account_that_pays_is_one_and_of_the_same_bank(app, bic, kept):
     from models import PayingAccount
 
@@ -380,11 +485,17 @@ def test_erasing_an_account_forgets_iban_and_document_and_waits_for_credit(app):
     customer = payment.customer
     assert "terminée" in customers.why_not_erase(customer)
     export = customers.export(customer)
-    assert export["bank_details"][0]["iban_ends_in"] == "2606" and export["payments"][0]["amount_cents"] == 2800 and len(export["register"]) == 2
+    assert (
+        export["bank_details"][0]["iban_ends_in"] == "2606"
+        and export["payments"][0]["amount_cents"] == 2800
+        and len(export["register"]) == 2
+    )
     with clock.at(clock.now() + timedelta(days=1)), unit_of_work() as session:
         from services.buyback import reception
 
-        reception.record_identity(session.get_one(Offer, payment.offer_id), factories.DOCUMENT, by=LEA)
+        reception.record_identity(
+            session.get_one(Offer, payment.offer_id), factories.DOCUMENT, by=LEA
+        )
     batch = factories.a_batch(0)
     with unit_of_work():
         transfers.all_went_through(fresh(batch), by=LEA)
@@ -392,7 +503,10 @@ def test_erasing_an_account_forgets_iban_and_document_and_waits_for_credit(app):
         customers.erase(session.get_one(Customer, customer.id))
     from models import IdentityDocument
 
-    assert bank_details.of(customer.id) is None and not db.session.scalars(select(IdentityDocument)).all()
+    assert (
+        bank_details.of(customer.id) is None
+        and not db.session.scalars(select(IdentityDocument)).all()
+    )
     from services.buyback import police_register
 
     assert police_register.verify(1).broken is None and police_register.verify(1).count >= 2

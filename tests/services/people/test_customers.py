@@ -12,17 +12,34 @@ from services.workflow import Refused
 from tests import factories
 from tests.factories import PASSWORD
 
-GOOD = {"first_name": "Camille", "last_name": "Aubry", "address": "12 rue des Tanneurs", "address_more": "", "postcode": "44000", "city": "Nantes",
-        "phone": "06 12 34 56 78"}  # fmt: skip
+GOOD = {
+    "first_name": "Camille",
+    "last_name": "Aubry",
+    "address": "12 rue des Tanneurs",
+    "address_more": "",
+    "postcode": "44000",
+    "city": "Nantes",
+    "phone": "06 12 34 56 78",
+}
 
 
 @pytest.mark.parametrize(
     ("field", "words"),
     [
-        ("postcode", "4400"), ("postcode", "99999"), ("postcode", "00100"), ("postcode", "ABCDE"), ("phone", "12"), ("phone", "06 12 34"),
-        ("phone", "bonjour"), ("first_name", "  "), ("last_name", "\u200b"), ("city", ""), ("address", "\n"), ("address", "x" * 300),
+        ("postcode", "4400"),
+        ("postcode", "99999"),
+        ("postcode", "00100"),
+        ("postcode", "ABCDE"),
+        ("phone", "12"),
+        ("phone", "06 12 34"),
+        ("phone", "bonjour"),
+        ("first_name", "  "),
+        ("last_name", "\u200b"),
+        ("city", ""),
+        ("address", "\n"),
+        ("address", "x" * 300),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_refused_beside_its_field(app, field, words):
     with pytest.raises(customers.Invalid) as refusal:
         customers.clean({**GOOD, field: words})
@@ -32,20 +49,37 @@ def test_what_cannot_be_is_refused_beside_its_field(app, field, words):
 @pytest.mark.parametrize(
     ("changes", "phone"),
     [
-        ({}, "+33612345678"), ({"phone": "+33 6 12 34 56 78"}, "+33612345678"), ({"phone": "0033612345678"}, "+33612345678"),
-        ({"phone": "02 40 12 34 56"}, "+33240123456"), ({"postcode": "97400", "phone": "0692 12 34 56"}, "+262692123456"),
-        ({"postcode": "97110", "phone": "0690 12 34 56"}, "+590690123456"), ({"phone": "+32 470 12 34 56"}, "+32470123456"),
-        ({"last_name": "d’Haussy-Núñez"}, "+33612345678"), ({"last_name": "O'Brien"}, "+33612345678"), ({"city": "L'Haÿ-les-Roses"}, "+33612345678"),
-        ({"postcode": "20 000"}, "+33612345678"), ({"postcode": "98000"}, "+33612345678"),
+        ({}, "+33612345678"),
+        ({"phone": "+33 6 12 34 56 78"}, "+33612345678"),
+        ({"phone": "0033612345678"}, "+33612345678"),
+        ({"phone": "02 40 12 34 56"}, "+33240123456"),
+        ({"postcode": "97400", "phone": "0692 12 34 56"}, "+262692123456"),
+        ({"postcode": "97110", "phone": "0690 12 34 56"}, "+590690123456"),
+        ({"phone": "+32 470 12 34 56"}, "+32470123456"),
+        ({"last_name": "d’Haussy-Núñez"}, "+33612345678"),
+        ({"last_name": "O'Brien"}, "+33612345678"),
+        ({"city": "L'Haÿ-les-Roses"}, "+33612345678"),
+        ({"postcode": "20 000"}, "+33612345678"),
+        ({"postcode": "98000"}, "+33612345678"),
     ],
-)  # fmt: skip
+)
 def test_real_names_addresses_and_overseas_phones_are_taken(app, changes, phone):
     assert customers.clean({**GOOD, **changes})["phone"] == phone
 
 
 @pytest.mark.parametrize(
     "words",
-    ["camille", "a@b", "a b@exemple.fr", "a@exemple..fr", "@exemple.fr", "a@-exemple.fr", "a\n@exemple.fr", "é@exemple.fr", "a" * 70 + "@x.fr"],
+    [
+        "camille",
+        "a@b",
+        "a b@exemple.fr",
+        "a@exemple..fr",
+        "@exemple.fr",
+        "a@-exemple.fr",
+        "a\n@exemple.fr",
+        "é@exemple.fr",
+        "a" * 70 + "@x.fr",
+    ],
 )
 def test_what_is_no_address_is_refused(app, words):
     with pytest.raises(customers.Invalid):
@@ -53,10 +87,23 @@ def test_what_is_no_address_is_refused(app, words):
 
 
 def test_addresses_are_kept_in_one_form(app):
-    assert customers.clean_email("  Camille.AUBRY+jeux@Exemple.FR ") == "camille.aubry+jeux@exemple.fr"
+    assert (
+        customers.clean_email("  Camille.AUBRY+jeux@Exemple.FR ") == "camille.aubry+jeux@exemple.fr"
+    )
 
 
-@pytest.mark.parametrize("password", ["court", "azertyuiop12", "123456789012", "aaaaaaaaaaaaa", "motdepasse123", "abcdefghijkl", "Camille12345"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "court",
+        "azertyuiop12",
+        "123456789012",
+        "aaaaaaaaaaaaa",
+        "motdepasse123",
+        "abcdefghijkl",
+        "Camille12345",
+    ],
+)
 def test_a_password_people_try_first_is_refused(app, password):
     with pytest.raises(Refused):
         passwords.chosen(password, "camille@exemple.fr", "Camille", "Aubry")
@@ -68,7 +115,9 @@ def test_an_account_is_confirmed_by_the_link_of_its_mail(app, mail):
     outbox.work()
     letter = mail.sent_to(camille.email)[0]
     token = re.search(r"/compte/confirmer/(\S+)", letter.text).group(1)
-    assert token in letter.html and token not in kept.body + kept.html, "a link that opens an account is read by its owner alone"
+    assert token in letter.html and token not in kept.body + kept.html, (
+        "a link that opens an account is read by its owner alone"
+    )
     assert token not in str([row.payload for row in db.session.scalars(db.select(Outbox))])
     camille = db.session.get(type(camille), camille.id)
     assert camille.email_confirmed_at is None
@@ -80,7 +129,9 @@ def test_an_account_is_confirmed_by_the_link_of_its_mail(app, mail):
 def test_a_second_account_on_one_address_is_refused(app):
     factories.a_customer_with_password()
     with pytest.raises(Refused, match="déjà"), unit_of_work():
-        customers.open_account(factories.the_site(), email="CAMILLE@exemple.fr", password_hash="x", **GOOD)
+        customers.open_account(
+            factories.the_site(), email="CAMILLE@exemple.fr", password_hash="x", **GOOD
+        )
 
 
 def test_five_wrong_passwords_close_the_account_a_while_then_the_right_one_opens(app):
@@ -104,10 +155,16 @@ def test_a_forgotten_password_is_replaced_once_by_a_link(app):
     camille = factories.a_customer_with_password()
     token = links.reset(camille).rpartition("/")[2]
     with unit_of_work():
-        customers.change_password(links.read_reset(token), passwords.hashed("quatre mots encore mieux"), site=factories.the_site())
+        customers.change_password(
+            links.read_reset(token),
+            passwords.hashed("quatre mots encore mieux"),
+            site=factories.the_site(),
+        )
     with pytest.raises(Refused, match="déjà servi"):
         links.read_reset(token)
-    assert customers.sign_in(camille.email, "quatre mots encore mieux") and camille.session_epoch == 1
+    assert (
+        customers.sign_in(camille.email, "quatre mots encore mieux") and camille.session_epoch == 1
+    )
 
 
 @pytest.mark.parametrize("token", ["", "abc", "a.b.c", "WzEsMCwiIl0.xxx.yyy"])
@@ -136,13 +193,21 @@ def test_a_new_address_must_confirm_and_the_old_one_is_told(app):
     camille = factories.a_customer_with_password()
     with unit_of_work():
         customers.ask_email(camille, "nouvelle@exemple.fr", site=factories.the_site())
-    told = {m.recipient: m.event for m in db.session.scalars(db.select(Message).where(Message.event != "confirm_email"))}
-    assert told == {"nouvelle@exemple.fr": "confirm_new_email", "camille@exemple.fr": "email_change_asked"}
+    told = {
+        m.recipient: m.event
+        for m in db.session.scalars(db.select(Message).where(Message.event != "confirm_email"))
+    }
+    assert told == {
+        "nouvelle@exemple.fr": "confirm_new_email",
+        "camille@exemple.fr": "email_change_asked",
+    }
     assert camille.email == "camille@exemple.fr"
     old = next(m for m in db.session.scalars(db.select(Message)) if m.event == "email_change_asked")
     assert "nouvelle@" not in old.body and "n•••@exemple.fr" in old.body
     with unit_of_work():
-        customers.confirm_email(*links.read_confirm(links.confirm(camille, "nouvelle@exemple.fr").rpartition("/")[2]))
+        customers.confirm_email(
+            *links.read_confirm(links.confirm(camille, "nouvelle@exemple.fr").rpartition("/")[2])
+        )
     assert camille.email == "nouvelle@exemple.fr" and camille.session_epoch == 1
 
 
@@ -170,6 +235,12 @@ def test_erasing_leaves_the_sale_without_the_person(app):
         said = customers.erase(camille)
     assert "dix ans" in said and camille.erased_at and camille.phone == "" and offer.number
     everything = " ".join(
-        str(v) for v in [camille.email, camille.name, camille.address] + [m.body + m.recipient for m in db.session.scalars(db.select(Message))]
+        str(v)
+        for v in [camille.email, camille.name, camille.address]
+        + [m.body + m.recipient for m in db.session.scalars(db.select(Message))]
     )
-    assert "Aubry" not in everything and "camille@exemple.fr" not in everything and "Tanneurs" not in everything
+    assert (
+        "Aubry" not in everything
+        and "camille@exemple.fr" not in everything
+        and "Tanneurs" not in everything
+    )

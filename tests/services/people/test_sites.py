@@ -6,7 +6,10 @@ from services.workflow import Refused
 from tests import factories
 
 
-@pytest.mark.parametrize(("one", "other", "ratio"), [("#000000", "#ffffff", 21.0), ("#777777", "#ffffff", 4.48), ("#0000ff", "#ffffff", 8.59)])
+@pytest.mark.parametrize(
+    ("one", "other", "ratio"),
+    [("#000000", "#ffffff", 21.0), ("#777777", "#ffffff", 4.48), ("#0000ff", "#ffffff", 8.59)],
+)
 def test_contrast_is_that_of_wcag(one, other, ratio):
     assert sites.contrast(one, other) == pytest.approx(ratio, abs=0.06)
 
@@ -41,7 +44,9 @@ def test_the_stylesheet_carries_six_colours_and_changes_its_address_with_them(ap
     assert sites.stylesheet_hash(factories.the_site()) != before
 
 
-@pytest.mark.parametrize("host", ["http://x.fr", "x", "x.fr/chemin", "-x.fr", "a b.fr", "x..fr", "x.fr:80", "é.fr"])
+@pytest.mark.parametrize(
+    "host", ["http://x.fr", "x", "x.fr/chemin", "-x.fr", "a b.fr", "x..fr", "x.fr:80", "é.fr"]
+)
 def test_what_is_no_domain_name_is_refused(app, host):
     with pytest.raises(Refused, match="nom de domaine"), unit_of_work():
         sites.answer_to(factories.the_site(), host)

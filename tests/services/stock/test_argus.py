@@ -12,7 +12,10 @@ from services.workflow import Refused
 from tests import factories
 from tests.factories import COMMAND
 
-GOOD = "ean;titre;plateforme;argus;bon_achat;especes\n5060327534393;A.O.T. 2;Nintendo Switch;25,00;16,00;11,00\n5390102520885;3D Mini Golf;Nintendo Switch;30,00;20,00;14,00\n"
+GOOD = (
+    "ean;titre;plateforme;argus;bon_achat;especes\n5060327534393;A.O.T. 2;Nintendo"
+    " Switch;25,00;16,00;11,00\n5390102520885;3D Mini Golf;Nintendo Switch;30,00;20,00;14,00\n"
+)
 
 
 def load(tmp_path, content, name="liste.csv", encoding="utf-8") -> ImportRun:
@@ -28,13 +31,21 @@ def game(ean="5060327534393"):
 
 def test_a_list_creates_products_with_their_argus_and_reference_prices(app, tmp_path):
     run = load(tmp_path, GOOD)
-    assert (run.state, run.lines_read, run.created, run.updated, run.refused) == (ImportState.complete, 2, 2, 0, 0)
+    assert (run.state, run.lines_read, run.created, run.updated, run.refused) == (
+        ImportState.complete,
+        2,
+        2,
+        0,
+        0,
+    )
     found = game()
     assert (found.product.title, found.product.platform.name) == ("A.O.T. 2", "Nintendo Switch")
     assert (found.argus_cents, found.voucher_cents, found.cash_cents) == (2500, 1600, 1100)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"]
+)
 @pytest.mark.parametrize("separator", [";", ",", "\t"])
 def test_any_usual_encoding_and_separator_is_understood(app, tmp_path, encoding, separator):
     text = separator.join(["argus", "Désignation", "Code-barres", "Console"]) + "\r\n"
@@ -53,19 +64,32 @@ def test_a_spreadsheet_is_understood_barcodes_as_numbers_too(app, tmp_path):
     book.save(tmp_path / "liste.xlsx")
     run = runs.import_file(tmp_path / "liste.xlsx", by=COMMAND)
     assert (run.created, run.refused) == (3, 0)
-    assert game().argus_cents == 2500 and game("5390102520885").argus_cents == 1250 and game("0711719926665").argus_cents == 123456
+    assert (
+        game().argus_cents == 2500
+        and game("5390102520885").argus_cents == 1250
+        and game("0711719926665").argus_cents == 123456
+    )
 
 
 def test_good_lines_are_loaded_and_bad_ones_come_back_with_their_sentence(app, tmp_path):
     bad = (
-        GOOD
-        + "04549642DIDR;SNK;Switch;65,00;;\n5060327534394;Faux;Switch;10;;\n5060327534393;;Switch;10;;\n;Vide;Switch;1;;\n9782070612758;Livre;PC;abc;;\n9782070612758;Livre;PC;-3;;\n5,06E+12;Excel;PC;3;;\n"
+        GOOD + "04549642DIDR;SNK;Switch;65,00;;\n5060327534394;Faux;Switch;10;;\n"
+        "5060327534393;;Switch;10;;\n;Vide;Switch;1;;\n9782070612758;Livre;PC;abc;;\n"
+        "9782070612758;Livre;PC;-3;;\n5,06E+12;Excel;PC;3;;\n"
     )
     run = load(tmp_path, bad)
     assert (run.lines_read, run.created, run.refused) == (9, 2, 7)
     sentences = {line: sentence for line, _words, sentence in run.report["refused"]}
-    assert "que des chiffres" in sentences[4] and "dernier chiffre" in sentences[5] and "titre manque" in sentences[6]
-    assert "n’est pas un montant" in sentences[8] and "négatif" in sentences[9] and "tableur" in sentences[10]
+    assert (
+        "que des chiffres" in sentences[4]
+        and "dernier chiffre" in sentences[5]
+        and "titre manque" in sentences[6]
+    )
+    assert (
+        "n’est pas un montant" in sentences[8]
+        and "négatif" in sentences[9]
+        and "tableur" in sentences[10]
+    )
 
 
 def test_refused_lines_can_be_corrected_and_loaded_again(app, tmp_path):
@@ -83,7 +107,9 @@ def test_an_ean_named_twice_takes_its_last_line_and_is_reported(app, tmp_path):
 
 
 def test_a_upc_and_its_ean_are_one_reference(app, tmp_path):
-    run = load(tmp_path, "ean;titre;argus\n711719926665;God of War;20\n0711719926665;God of War;21\n")
+    run = load(
+        tmp_path, "ean;titre;argus\n711719926665;God of War;20\n0711719926665;God of War;21\n"
+    )
     assert (run.created, run.repeated) == (1, 1) and game("0711719926665").argus_cents == 2100
 
 
@@ -126,7 +152,11 @@ def test_a_file_that_is_no_list_is_refused_with_one_sentence(app, tmp_path, cont
 
 
 def test_quotes_line_breaks_and_nul_bytes_do_not_stop_a_file(app, tmp_path):
-    run = load(tmp_path, 'ean;titre;argus\n5060327534393;"Titre ""cité""\nsur deux lignes; et plus";10\n5390102520885;Nul\0;5\n')
+    run = load(
+        tmp_path,
+        'ean;titre;argus\n5060327534393;"Titre ""cité""\nsur deux lignes; et'
+        ' plus";10\n5390102520885;Nul\0;5\n',
+    )
     assert run.created == 2 and game().product.title == 'Titre "cité" sur deux lignes; et plus'
 
 
@@ -135,7 +165,9 @@ def test_cells_that_would_run_as_formulas_are_neutralised_in_the_returned_file(a
     assert "'=HYPERLINK" in files.path(run.errors_path).read_text("utf-8-sig")
 
 
-def test_an_import_killed_before_its_merge_leaves_the_catalogue_as_it_was(app, tmp_path, monkeypatch):
+def test_an_import_killed_before_its_merge_leaves_the_catalogue_as_it_was(
+    app, tmp_path, monkeypatch
+):
     path = tmp_path / "liste.csv"
     path.write_text(GOOD)
     with unit_of_work():
@@ -179,7 +211,9 @@ def test_amounts_beyond_reason_are_refused(app, tmp_path):
 
 def test_prices_a_list_has_no_column_for_stay_as_they_are(app, tmp_path):
     load(tmp_path, GOOD)
-    run = load(tmp_path, "ean;titre;argus\n5060327534393;A.O.T. 2;24\n5390102520885;3D Mini Golf;30,00\n")
+    run = load(
+        tmp_path, "ean;titre;argus\n5060327534393;A.O.T. 2;24\n5390102520885;3D Mini Golf;30,00\n"
+    )
     assert (run.updated, run.unchanged) == (1, 1)
     assert (game().argus_cents, game().voucher_cents, game().cash_cents) == (2400, 1600, 1100)
 
@@ -198,7 +232,10 @@ def test_a_spreadsheet_cut_in_the_middle_is_refused_with_a_sentence(app, tmp_pat
     for n in range(50):
         book.active.append([factories.ean(n), f"Jeu {n}", n])
     book.save(tmp_path / "ok.xlsx")
-    with zipfile.ZipFile(tmp_path / "ok.xlsx") as source, zipfile.ZipFile(tmp_path / "cut.xlsx", "w") as target:
+    with (
+        zipfile.ZipFile(tmp_path / "ok.xlsx") as source,
+        zipfile.ZipFile(tmp_path / "cut.xlsx", "w") as target,
+    ):
         for part in source.namelist():
             data = source.read(part)
             target.writestr(part, data[: len(data) // 2] if "sheet1" in part else data)

@@ -67,7 +67,8 @@ def test_a_drawn_cover_is_well_formed(title, platform):
     import re
     import xml.etree.ElementTree as ET
 
-    clean = lambda words: re.sub(r"[^\u0020-\ud7ff\ue000-\ufffd]", "", words)  # noqa: E731  (what XML can hold at all)
+    # what XML can hold at all
+    clean = lambda words: re.sub(r"[^\u0020-\ud7ff\ue000-\ufffd]", "", words)  # noqa: E731
     ET.fromstring(catalogue.drawn_cover(clean(title), clean(platform)))
 
 

@@ -1,10 +1,22 @@
-"""Products proposed, validated, merged with nothing lost, described for each site, sold by whom the brand agrees; prices of 30 days."""
+"""Products proposed, validated, merged with nothing lost, described for each site, sold by whom the
+brand agrees; prices of 30 days.
+"""
 
 from datetime import timedelta
 
 import pytest
 
-from models import Brand, BrandAgreement, Movement, Product, ProductImage, ProductState, ProductText, Site, Variant
+from models import (
+    Brand,
+    BrandAgreement,
+    Movement,
+    Product,
+    ProductImage,
+    ProductState,
+    ProductText,
+    Site,
+    Variant,
+)
 from services import clock
 from services.finance import books
 from services.stock import catalogue, listings, search
@@ -21,17 +33,27 @@ def find(words: str, **filters) -> list[str]:
 
 def test_a_proposed_product_is_sold_only_once_it_is_validated(hooks):
     with unit_of_work() as session:
-        product = catalogue.propose(session.merge(factories.the_vendor()), "Sabot Concarneau", ean(910), by=LEA, brand="Concarneau")
+        product = catalogue.propose(
+            session.merge(factories.the_vendor()),
+            "Sabot Concarneau",
+            ean(910),
+            by=LEA,
+            brand="Concarneau",
+        )
         id = product.id
     variant = catalogue.by_ean(ean(910))
     assert find("sabot") == []
     with pytest.raises(Refused, match="validé"), unit_of_work() as session:
-        listings.offer(session.merge(factories.the_vendor()), "S-1", session.merge(variant), 4900, by=LEA)
+        listings.offer(
+            session.merge(factories.the_vendor()), "S-1", session.merge(variant), 4900, by=LEA
+        )
     with unit_of_work() as session:
         catalogue.validate(session.get_one(Product, id), by=LEA)
     assert find("sabot") == ["Sabot Concarneau"]
     with unit_of_work() as session:
-        listings.offer(session.merge(factories.the_vendor()), "S-1", session.merge(variant), 4900, by=LEA)
+        listings.offer(
+            session.merge(factories.the_vendor()), "S-1", session.merge(variant), 4900, by=LEA
+        )
 
 
 def test_merging_two_sheets_loses_no_barcode_stock_sale_text_nor_picture():
@@ -46,12 +68,21 @@ def test_merging_two_sheets_loses_no_barcode_stock_sale_text_nor_picture():
         catalogue.add_image(product, "a.jpg", by=LEA), catalogue.add_image(product, "b.jpg", by=LEA)
         product.description = "Cuir pleine fleur."
     with unit_of_work() as session:
-        catalogue.merge(session.get_one(Product, double.product_id), session.get_one(Product, kept.product_id), by=LEA)
+        catalogue.merge(
+            session.get_one(Product, double.product_id),
+            session.get_one(Product, kept.product_id),
+            by=LEA,
+        )
     db.session.expire_all()
     into = db.session.get(Product, kept.product_id)
     assert {v.ean for v in into.variants} == {kept.ean, double.ean} and quantity(double) == 3
-    assert (into.description, into.cover) == ("Cuir pleine fleur.", "a.jpg") and [i.picture for i in into.images] == ["b.jpg"]
-    assert catalogue.words_for(into, site.id) == ("Notre derby", "Cousu main.") and catalogue.words_for(into, None)[0] == "Derby Lormont"
+    assert (into.description, into.cover) == ("Cuir pleine fleur.", "a.jpg") and [
+        i.picture for i in into.images
+    ] == ["b.jpg"]
+    assert (
+        catalogue.words_for(into, site.id) == ("Notre derby", "Cousu main.")
+        and catalogue.words_for(into, None)[0] == "Derby Lormont"
+    )
     gone = (
         db.session.get(Product, double.product_id)
         if double.product_id != into.id
@@ -59,9 +90,14 @@ def test_merging_two_sheets_loses_no_barcode_stock_sale_text_nor_picture():
     )
     assert gone.status is ProductState.merged and catalogue.sheet(gone.id).id == into.id
     assert find("derby") == ["Derby Lormont"] and find(double.ean) == ["Derby Lormont"]
-    assert db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 1 and books.check() == []
+    assert (
+        db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 1
+        and books.check() == []
+    )
     with pytest.raises(Refused), unit_of_work() as session:
-        catalogue.merge(session.get_one(Product, into.id), session.get_one(Product, gone.id), by=LEA)
+        catalogue.merge(
+            session.get_one(Product, into.id), session.get_one(Product, gone.id), by=LEA
+        )
 
 
 def test_a_sheet_is_not_merged_with_itself_nor_goods_with_a_service():
@@ -70,14 +106,21 @@ def test_a_sheet_is_not_merged_with_itself_nor_goods_with_a_service():
         service = catalogue.new_service("Pose de plaque", by=LEA).id
     for other in (shoe.product_id, service):
         with pytest.raises(Refused), unit_of_work() as session:
-            catalogue.merge(session.get_one(Product, shoe.product_id), session.get_one(Product, other), by=LEA)
+            catalogue.merge(
+                session.get_one(Product, shoe.product_id), session.get_one(Product, other), by=LEA
+            )
 
 
 def test_a_service_is_a_product_with_a_barcode_of_our_own():
     with unit_of_work():
-        first, second = catalogue.new_service("Ressemelage", by=LEA), catalogue.new_service("Pose de plaque", by=LEA)
+        first, second = (
+            catalogue.new_service("Ressemelage", by=LEA),
+            catalogue.new_service("Pose de plaque", by=LEA),
+        )
         eans = [first.variants[0].ean, second.variants[0].ean]
-    assert len(set(eans)) == 2 and all(e.startswith("29") and catalogue.read_ean(e) == e for e in eans)
+    assert len(set(eans)) == 2 and all(
+        e.startswith("29") and catalogue.read_ean(e) == e for e in eans
+    )
 
 
 def test_a_site_s_own_words_are_dropped_when_they_are_emptied():
@@ -85,7 +128,13 @@ def test_a_site_s_own_words_are_dropped_when_they_are_emptied():
     site_id = factories.the_site().id
     for words, count in (("À nous", 1), ("Autrement", 1), ("", 0)):
         with unit_of_work() as session:
-            catalogue.describe(session.get_one(Product, shoe.product_id), session.get_one(Site, site_id), words, "", by=LEA)
+            catalogue.describe(
+                session.get_one(Product, shoe.product_id),
+                session.get_one(Site, site_id),
+                words,
+                "",
+                by=LEA,
+            )
         assert db.session.scalar(db.select(db.func.count(ProductText.id))) == count
 
 
@@ -111,19 +160,29 @@ def test_a_brand_that_asks_for_its_agreement_or_excludes_a_vendor_is_obeyed():
     for allowed in (True, False):
         with unit_of_work() as session:
             session.execute(db.delete(BrandAgreement))
-            session.add(BrandAgreement(brand_id=shoe.product.brand_id, vendor_id=vendor, allowed=allowed, note=""))
+            session.add(
+                BrandAgreement(
+                    brand_id=shoe.product.brand_id, vendor_id=vendor, allowed=allowed, note=""
+                )
+            )
         reason = catalogue.why_not_sold_by(vendor, db.session.get(Product, shoe.product_id))
         assert (reason is None) is allowed
-        assert (shoe.product.brand_id in db.session.scalars(catalogue.closed_brands(vendor)).all()) is not allowed
+        assert (
+            shoe.product.brand_id in db.session.scalars(catalogue.closed_brands(vendor)).all()
+        ) is not allowed
 
 
 @pytest.mark.parametrize(
     ("story", "lowest"),
     [
-        ([], None), ([(100, 5000)], None), ([(100, 5000), (1, 4000)], 5000), ([(100, 5000), (20, 3000), (1, 4000)], 3000),
-        ([(100, 3000), (50, 5000), (1, 4000)], 5000), ([(10, 5000), (5, 4500), (1, 4000)], 4500),
+        ([], None),
+        ([(100, 5000)], None),
+        ([(100, 5000), (1, 4000)], 5000),
+        ([(100, 5000), (20, 3000), (1, 4000)], 3000),
+        ([(100, 3000), (50, 5000), (1, 4000)], 5000),
+        ([(10, 5000), (5, 4500), (1, 4000)], 4500),
     ],
-)  # fmt: skip
+)
 def test_the_lowest_price_of_the_last_thirty_days_before_a_reduction(story, lowest):
     shoe, now = a_shoe(price_cents=None), clock.now()
     for days, price in story:

@@ -27,7 +27,9 @@ def test_a_unit_is_sold_once(app):
         items.sell(item, 2000, by=MARC)
     with pytest.raises(Refused, match="Vendu"), unit_of_work():
         items.sell(item, 2000, by=MARC)
-    assert db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 1
+    assert (
+        db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 1
+    )
 
 
 def test_a_sale_needs_a_price_and_can_be_undone(app):

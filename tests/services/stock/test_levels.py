@@ -1,11 +1,23 @@
-"""New stock: the sum of what moved, reserved without overselling, right at any date, apart from second-hand units."""
+"""New stock: the sum of what moved, reserved without overselling, right at any date, apart from
+second-hand units.
+"""
 
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from models import ConflictState, Item, ItemState, Movement, Reservation, ReservationState, StockConflict, StockLevel, Store
+from models import (
+    ConflictState,
+    Item,
+    ItemState,
+    Movement,
+    Reservation,
+    ReservationState,
+    StockConflict,
+    StockLevel,
+    Store,
+)
 from services import clock
 from services.finance import books
 from services.stock import inventories, items, levels, listings
@@ -17,7 +29,9 @@ from tests.factories import HUGO, LEA, MARC, a_reservation, a_shoe, quantity, st
 
 def movements(level: StockLevel) -> list[tuple[str, int]]:
     rows = db.session.scalars(
-        db.select(Movement).where(Movement.variant_id == level.variant_id, Movement.store_id == level.store_id).order_by(Movement.id)
+        db.select(Movement)
+        .where(Movement.variant_id == level.variant_id, Movement.store_id == level.store_id)
+        .order_by(Movement.id)
     )
     return [(m.kind.value, m.quantity) for m in rows]
 
@@ -30,7 +44,9 @@ def again(row):
 def test_a_hand_writes_a_movement_and_the_level_is_their_sum():
     level = stocked(a_shoe(), 5)
     stocked(level.variant, 3)
-    assert movements(level) == [("adjustment", 5), ("adjustment", -2)] and again(level).quantity == 3
+    assert (
+        movements(level) == [("adjustment", 5), ("adjustment", -2)] and again(level).quantity == 3
+    )
     assert books.check() == []
 
 
@@ -55,7 +71,12 @@ def test_stock_at_a_date_is_what_had_moved_by_then():
         with clock.at(start - timedelta(days=days)):
             stocked(variant, count)
     store = factories.the_store()
-    assert [levels.at(store.id, variant.id, start - timedelta(days=d)) for d in (11, 7, 3, 0)] == [0, 4, 9, 2]
+    assert [levels.at(store.id, variant.id, start - timedelta(days=d)) for d in (11, 7, 3, 0)] == [
+        0,
+        4,
+        9,
+        2,
+    ]
     assert levels.all_at(store.id, start - timedelta(days=7)) == [(variant.id, 4, 0)]
 
 
@@ -69,7 +90,11 @@ def test_a_cart_keeps_units_and_frees_them_when_its_time_is_over():
         assert levels.over() == [row.id]
         with unit_of_work() as session:
             levels.lapse(session.get_one(Reservation, row.id))
-    assert again(level).available == 2 and again(row).status is ReservationState.released and books.check() == []
+    assert (
+        again(level).available == 2
+        and again(row).status is ReservationState.released
+        and books.check() == []
+    )
 
 
 def test_an_order_handed_over_takes_its_units_with_it():
@@ -78,12 +103,20 @@ def test_an_order_handed_over_takes_its_units_with_it():
     with unit_of_work() as session:
         levels.hand_over(session.get_one(Reservation, row.id), 8900, by=LEA)
     level = again(level)
-    assert (level.quantity, level.reserved) == (1, 0) and movements(level)[-1] == ("sale", -2) and books.check() == []
+    assert (
+        (level.quantity, level.reserved) == (1, 0)
+        and movements(level)[-1] == ("sale", -2)
+        and books.check() == []
+    )
 
 
 def test_the_counter_beats_the_newest_unpaid_carts_first_and_an_order_becomes_a_conflict():
     level = stocked(a_shoe(), 3)
-    old, new, order = a_reservation(level, 1, "panier 1"), a_reservation(level, 1, "panier 2"), a_reservation(level, 1, "1702-A", promised=True)
+    old, new, order = (
+        a_reservation(level, 1, "panier 1"),
+        a_reservation(level, 1, "panier 2"),
+        a_reservation(level, 1, "1702-A", promised=True),
+    )
     key, _secret = factories.a_key()
     assert factories.told(key, 1, "sale", level.variant)["conflicts"] == 0
     assert [again(r).status.value for r in (order, old, new)] == ["promised", "held", "beaten"]
@@ -91,7 +124,11 @@ def test_the_counter_beats_the_newest_unpaid_carts_first_and_an_order_becomes_a_
     assert factories.told(key, 3, "sale", level.variant)["conflicts"] == 1
     assert [again(r).status.value for r in (order, old)] == ["beaten", "beaten"]
     conflict = db.session.scalars(db.select(StockConflict)).one()
-    assert (conflict.status, conflict.reservation_id, quantity(level.variant)) == (ConflictState.open, order.id, 0) and books.check() == []
+    assert (conflict.status, conflict.reservation_id, quantity(level.variant)) == (
+        ConflictState.open,
+        order.id,
+        0,
+    ) and books.check() == []
 
 
 def test_a_conflict_proposes_the_twin_of_the_same_vendor_first_then_the_nearest_and_takes_it():
@@ -112,9 +149,18 @@ def test_a_conflict_proposes_the_twin_of_the_same_vendor_first_then_the_nearest_
     conflict = db.session.scalars(db.select(StockConflict)).one()
     assert [twin.store.id for twin in levels.twins(conflict)] == [lyon.id, paris.id, far.id]
     with unit_of_work() as session:
-        row = levels.replace(session.get_one(StockConflict, conflict.id), session.get_one(Store, lyon.id), None, by=LEA)
+        row = levels.replace(
+            session.get_one(StockConflict, conflict.id),
+            session.get_one(Store, lyon.id),
+            None,
+            by=LEA,
+        )
         session.flush()
-        assert (row.status, row.holder, row.store_id) == (ReservationState.promised, "1702-A", lyon.id)
+        assert (row.status, row.holder, row.store_id) == (
+            ReservationState.promised,
+            "1702-A",
+            lyon.id,
+        )
     assert again(conflict).status is ConflictState.moved and books.check() == []
 
 
@@ -122,21 +168,31 @@ def test_a_second_hand_unit_sold_at_the_counter_leaves_every_channel_and_beats_a
     item = factories.an_item(a_shoe())
     with unit_of_work() as session:
         listings.put_on_sale(session.get_one(Item, item.id), 4500, by=MARC)
-        row = levels.reserve_item(session.get_one(Item, item.id), "panier 1", clock.now() + timedelta(minutes=5), by=HUGO)
+        row = levels.reserve_item(
+            session.get_one(Item, item.id), "panier 1", clock.now() + timedelta(minutes=5), by=HUGO
+        )
         session.flush()
         row_id = row.id
     assert books.check() == []
     key, _secret = factories.a_key()
     assert factories.told(key, 1, "sale", item.variant, item=item.id)["status"] == "ok"
-    assert again(item).status is ItemState.sold and db.session.get(Reservation, row_id).status is ReservationState.beaten
-    assert [row.status.value for row in db.session.scalars(db.select(listings.Listing))] == ["withdrawn"] and books.check() == []
+    assert (
+        again(item).status is ItemState.sold
+        and db.session.get(Reservation, row_id).status is ReservationState.beaten
+    )
+    assert [row.status.value for row in db.session.scalars(db.select(listings.Listing))] == [
+        "withdrawn"
+    ] and books.check() == []
 
 
 def test_a_freed_unit_is_on_sale_again_when_it_was():
     item = factories.an_item(a_shoe())
     with unit_of_work() as session:
         listings.put_on_sale(session.get_one(Item, item.id), 4500, by=MARC)
-        levels.release(levels.reserve_item(session.get_one(Item, item.id), "panier 1", clock.now(), by=HUGO), by=HUGO)
+        levels.release(
+            levels.reserve_item(session.get_one(Item, item.id), "panier 1", clock.now(), by=HUGO),
+            by=HUGO,
+        )
     assert again(item).status is ItemState.listed and books.check() == []
 
 
@@ -168,7 +224,9 @@ def test_a_count_shows_its_differences_and_stock_follows_it():
     with unit_of_work():
         for _n in range(3):
             inventories.scan(again(count), shoe.ean, by=LEA)
-    assert [(d.variant.id, d.thought, d.counted, d.gap) for d in inventories.differences(again(count))] == [
+    assert [
+        (d.variant.id, d.thought, d.counted, d.gap) for d in inventories.differences(again(count))
+    ] == [
         (shoe.id, 5, 3, -2),
         (boot.id, 2, None, -2),
     ]
@@ -215,7 +273,9 @@ def test_units_travel_from_one_store_to_another_and_what_is_missing_is_missing()
     shoe, there = a_shoe(), factories.a_store()
     stocked(shoe, 5)
     with unit_of_work() as session:
-        transfer = inventories.open_transfer(factories.the_store(), session.get_one(Store, there.id), by=LEA)
+        transfer = inventories.open_transfer(
+            factories.the_store(), session.get_one(Store, there.id), by=LEA
+        )
         session.flush()
         inventories.put_in(transfer, shoe.ean, 4, by=LEA)
         id = transfer.id
@@ -234,7 +294,9 @@ def test_what_is_promised_does_not_travel_and_other_vendors_get_nothing():
     shoe, there = a_shoe(), factories.a_store()
     a_reservation(stocked(shoe, 2), 2, promised=True)
     with unit_of_work() as session:
-        transfer = inventories.open_transfer(factories.the_store(), session.get_one(Store, there.id), by=LEA)
+        transfer = inventories.open_transfer(
+            factories.the_store(), session.get_one(Store, there.id), by=LEA
+        )
         session.flush()
         with pytest.raises(Refused, match="0 "):
             inventories.put_in(transfer, shoe.ean, 1, by=LEA)
@@ -251,7 +313,9 @@ def test_what_was_sold_beyond_what_we_knew_of_is_no_debt_of_units_that_come_late
     for number in (1, 2, 3):
         factories.told(key, number, "sale", shoe)
     with unit_of_work() as session:
-        transfer = inventories.open_transfer(session.get_one(Store, there.id), factories.the_store(), by=LEA)
+        transfer = inventories.open_transfer(
+            session.get_one(Store, there.id), factories.the_store(), by=LEA
+        )
         session.flush()
         inventories.put_in(transfer, shoe.ean, 5, by=LEA)
         inventories.send(transfer, by=LEA)
@@ -268,4 +332,8 @@ def test_as_many_as_we_thought_is_a_statement_too():
     levels.adjust(again(level), 5, by=LEA)
     db.session.commit()
     key, _secret = factories.a_key()
-    assert factories.told(key, 1, "sale", shoe, at=now - timedelta(hours=1))["status"] == "already_counted" and quantity(shoe) == 5
+    assert (
+        factories.told(key, 1, "sale", shoe, at=now - timedelta(hours=1))["status"]
+        == "already_counted"
+        and quantity(shoe) == 5
+    )

@@ -1,4 +1,6 @@
-"""The référencier comes in and goes out: models grouped, only differences written, wrong lines alone, the same file a mass edit."""
+"""The référencier comes in and goes out: models grouped, only differences written, wrong lines
+alone, the same file a mass edit.
+"""
 
 import csv
 import io
@@ -14,7 +16,10 @@ from services.unit import db
 from tests import factories
 from tests.factories import a_file, ean, given
 
-HEADER = "reference-fournisseur;ean;designation;marque;fabricant;rayon;famille;sous-famille;couleur;matiere;taille;pointure;prix-achat-ht;prix-conseille-ttc;tva;saison;actif;maj-le\n"
+HEADER = (
+    "reference-fournisseur;ean;designation;marque;fabricant;rayon;famille;sous-famille;"
+    "couleur;matiere;taille;pointure;prix-achat-ht;prix-conseille-ttc;tva;saison;actif;maj-le\n"
+)
 
 
 def line(
@@ -26,7 +31,11 @@ def line(
     price: str = "89,00",
     active: str = "oui",
 ) -> str:
-    return f"{ref};{ean(number)};{title};{brand};Manufacture du Pouldu;Chaussures;Ville;Derbies;Noir;Cuir;;{size};41,50;{price};20;Hiver 2026;{active};\n"
+    return (
+        f"{ref};{ean(number)};{title};{brand};Manufacture du"
+        f" Pouldu;Chaussures;Ville;Derbies;Noir;Cuir;;{size};41,50;{price};20;Hiver"
+        f" 2026;{active};\n"
+    )
 
 
 def variant(number: int) -> Variant:
@@ -35,14 +44,35 @@ def variant(number: int) -> Variant:
 
 def test_sizes_of_one_model_are_one_product_with_its_nomenclature(tmp_path):
     run = given(
-        a_file(tmp_path, HEADER + line(1, size="41") + line(2, size="42") + line(3, ref="AUT-1", title="Botte Aubrac", brand="Aubrac")), "catalogue"
+        a_file(
+            tmp_path,
+            HEADER
+            + line(1, size="41")
+            + line(2, size="42")
+            + line(3, ref="AUT-1", title="Botte Aubrac", brand="Aubrac"),
+        ),
+        "catalogue",
     )
     assert (run.lines_read, run.created, run.refused, run.error) == (3, 3, 0, "")
     derby = variant(1).product
-    assert [v.shoe_size for v in derby.variants] == ["41", "42"] and variant(3).product.id != derby.id
-    assert (derby.brand.name, derby.maker, derby.category, derby.family, derby.subfamily, derby.season, derby.vat_bp) == (
-        "Lormont", "Manufacture du Pouldu", "Chaussures", "Ville", "Derbies", "Hiver 2026", 2000)  # fmt: skip
-    assert (variant(2).color, variant(2).material, variant(2).buy_cents, variant(2).advised_cents) == ("Noir", "Cuir", 4150, 8900)
+    assert [v.shoe_size for v in derby.variants] == ["41", "42"] and variant(
+        3
+    ).product.id != derby.id
+    assert (
+        derby.brand.name,
+        derby.maker,
+        derby.category,
+        derby.family,
+        derby.subfamily,
+        derby.season,
+        derby.vat_bp,
+    ) == ("Lormont", "Manufacture du Pouldu", "Chaussures", "Ville", "Derbies", "Hiver 2026", 2000)
+    assert (
+        variant(2).color,
+        variant(2).material,
+        variant(2).buy_cents,
+        variant(2).advised_cents,
+    ) == ("Noir", "Cuir", 4150, 8900)
     assert search.find(search.Asked("derbies lormont")).ids == [derby.id]
 
 
@@ -58,16 +88,27 @@ def test_the_same_file_again_writes_nothing_and_one_changed_line_writes_one(tmp_
     assert (run.created, run.updated, run.unchanged) == (0, 1, 19)
     assert variant(5).advised_cents == 7900
     assert [
-        p.price_cents for p in db.session.scalars(db.select(PricePoint).where(PricePoint.variant_id == variant(5).id).order_by(PricePoint.id))
+        p.price_cents
+        for p in db.session.scalars(
+            db.select(PricePoint)
+            .where(PricePoint.variant_id == variant(5).id)
+            .order_by(PricePoint.id)
+        )
     ] == [8900, 7900]
 
 
 def test_a_file_cut_to_two_columns_edits_many_and_leaves_the_rest(tmp_path):
     given(a_file(tmp_path, HEADER + line(1, size="41") + line(2, size="42")), "catalogue")
-    run = given(a_file(tmp_path, f"ean;prix-conseille-ttc\n{ean(1)};95,00\n{ean(9)};12\n"), "catalogue")
+    run = given(
+        a_file(tmp_path, f"ean;prix-conseille-ttc\n{ean(1)};95,00\n{ean(9)};12\n"), "catalogue"
+    )
     assert (run.updated, run.created, run.refused) == (1, 0, 1)
     assert "donnez" in run.report["refused"][0][2].lower() or "titre" in run.report["refused"][0][2]
-    assert (variant(1).advised_cents, variant(1).color, variant(1).product.title) == (9500, "Noir", "Derby Lormont")
+    assert (variant(1).advised_cents, variant(1).color, variant(1).product.title) == (
+        9500,
+        "Noir",
+        "Derby Lormont",
+    )
 
 
 def test_a_new_size_joins_the_model_already_there(tmp_path):
@@ -78,12 +119,24 @@ def test_a_new_size_joins_the_model_already_there(tmp_path):
 
 
 def test_a_brand_spelled_otherwise_is_one_brand(tmp_path):
-    given(a_file(tmp_path, HEADER + line(1, brand="Lormont") + line(2, ref="X", brand="LORMONT")), "catalogue")
+    given(
+        a_file(tmp_path, HEADER + line(1, brand="Lormont") + line(2, ref="X", brand="LORMONT")),
+        "catalogue",
+    )
     assert [b.name for b in db.session.scalars(db.select(Brand))] == ["Lormont"]
 
 
-def test_lines_that_repeat_count_once_and_lines_that_contradict_are_both_refused_with_their_numbers(tmp_path):
-    text = HEADER + line(1) + line(1) + line(2, price="10,00") + line(2, price="11,00") + line(3, size="44")
+def test_lines_that_repeat_count_once_and_lines_that_contradict_are_both_refused_with_their_numbers(
+    tmp_path,
+):
+    text = (
+        HEADER
+        + line(1)
+        + line(1)
+        + line(2, price="10,00")
+        + line(2, price="11,00")
+        + line(3, size="44")
+    )
     run = given(a_file(tmp_path, text), "catalogue")
     assert (run.created, run.repeated, run.refused) == (2, 1, 2)
     assert db.session.scalar(db.select(db.func.count(Variant.id)).where(Variant.ean == ean(2))) == 0
@@ -94,9 +147,11 @@ def test_lines_that_repeat_count_once_and_lines_that_contradict_are_both_refused
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ("3,7E+12", "tableur"), ("3760150000015", "dernier chiffre"), ("", "code-barres"),
+        ("3,7E+12", "tableur"),
+        ("3760150000015", "dernier chiffre"),
+        ("", "code-barres"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_barcode_fails_alone(tmp_path, wrong, why):
     run = given(a_file(tmp_path, HEADER + line(1) + line(2).replace(ean(2), wrong)), "catalogue")
     assert (run.created, run.refused) == (1, 1) and why in run.report["refused"][0][2]
@@ -104,20 +159,34 @@ def test_a_wrong_barcode_fails_alone(tmp_path, wrong, why):
 
 @pytest.mark.parametrize(
     ("old", "new", "why"),
-    [("89,00", "gratuit", "montant"), (";20;", ";vingt;", "TVA"), (";oui;", ";peut-être;", "oui"), ("Derby Lormont", " ", "titre")],
+    [
+        ("89,00", "gratuit", "montant"),
+        (";20;", ";vingt;", "TVA"),
+        (";oui;", ";peut-être;", "oui"),
+        ("Derby Lormont", " ", "titre"),
+    ],
 )
 def test_a_wrong_cell_fails_alone_with_its_sentence(tmp_path, old, new, why):
-    run = given(a_file(tmp_path, HEADER + line(1).replace(old, new) + line(2, size="43")), "catalogue")
+    run = given(
+        a_file(tmp_path, HEADER + line(1).replace(old, new) + line(2, size="43")), "catalogue"
+    )
     assert (run.created, run.refused) == (1, 1) and why in run.report["refused"][0][2]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("separator", [";", ",", "\t"])
 def test_any_encoding_and_separator_give_the_same_catalogue(tmp_path, encoding, separator):
-    text = f"ean{separator}designation{separator}marque{separator}couleur\n{ean(1)}{separator}Soulier d’été{separator}Éclair{separator}Bleu pâle\n"
+    text = (
+        f"ean{separator}designation{separator}marque{separator}couleur\n{ean(1)}{separator}Soulier"
+        f" d’été{separator}Éclair{separator}Bleu pâle\n"
+    )
     (tmp_path / "x.csv").write_text(text, encoding=encoding)
     run = given(tmp_path / "x.csv", "catalogue")
-    assert run.created == 1 and variant(1).product.title == "Soulier d’été" and variant(1).product.brand.name == "Éclair"
+    assert (
+        run.created == 1
+        and variant(1).product.title == "Soulier d’été"
+        and variant(1).product.brand.name == "Éclair"
+    )
 
 
 def test_a_spreadsheet_is_a_file_like_another(tmp_path):
@@ -126,11 +195,18 @@ def test_a_spreadsheet_is_a_file_like_another(tmp_path):
     book.active.append(["Derby", "x", int(ean(1)), 89.5])
     book.save(tmp_path / "ref.xlsx")
     run = given(tmp_path / "ref.xlsx", "catalogue")
-    assert run.created == 1 and variant(1).advised_cents == 8950 and run.report["unknown_columns"] == ["colonne inconnue"]
+    assert (
+        run.created == 1
+        and variant(1).advised_cents == 8950
+        and run.report["unknown_columns"] == ["colonne inconnue"]
+    )
 
 
 def test_the_export_is_the_import_and_says_nothing_a_spreadsheet_would_run(tmp_path):
-    given(a_file(tmp_path, HEADER + line(1) + line(2, ref="X-1", title="=2+5", size="43")), "catalogue")
+    given(
+        a_file(tmp_path, HEADER + line(1) + line(2, ref="X-1", title="=2+5", size="43")),
+        "catalogue",
+    )
     text = "".join(referencer.as_csv())
     rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";"))
     assert ";".join(rows[0]) + "\n" == HEADER and len(rows) == 3
@@ -139,7 +215,9 @@ def test_the_export_is_the_import_and_says_nothing_a_spreadsheet_would_run(tmp_p
     run = given(a_file(tmp_path, text, "export.csv"), "catalogue")
     assert run.created == 0 and run.unchanged >= 1
     book = openpyxl.load_workbook(io.BytesIO(referencer.as_xlsx()))
-    assert [c.value for c in book.active[1]] == HEADER.strip().split(";") and book.active.max_row == 3
+    assert [c.value for c in book.active[1]] == HEADER.strip().split(
+        ";"
+    ) and book.active.max_row == 3
 
 
 def test_an_export_since_a_moment_holds_what_changed_since(tmp_path):
@@ -153,16 +231,25 @@ def test_an_export_since_a_moment_holds_what_changed_since(tmp_path):
 def test_a_vendor_s_own_file_proposes_what_is_new_and_changes_nothing_else(tmp_path):
     given(a_file(tmp_path, HEADER + line(1)), "catalogue")
     run = given(
-        a_file(tmp_path, HEADER + line(1, title="Mon titre", price="1,00") + line(2, ref="N-1", title="Nouveau")),
+        a_file(
+            tmp_path,
+            HEADER + line(1, title="Mon titre", price="1,00") + line(2, ref="N-1", title="Nouveau"),
+        ),
         "catalogue",
         vendor=factories.the_vendor(),
     )
     assert (run.created, run.updated) == (1, 0)
     assert variant(1).product.title == "Derby Lormont" and variant(1).advised_cents == 8900
-    assert (variant(2).product.status, variant(2).product.proposed_by_id) == (ProductState.proposed, factories.the_vendor().id)
+    assert (variant(2).product.status, variant(2).product.proposed_by_id) == (
+        ProductState.proposed,
+        factories.the_vendor().id,
+    )
 
 
-@pytest.mark.parametrize(("words", "points"), [("20", 2000), ("5,5", 550), ("5.5 %", 550), ("0.2", 2000), ("0", 0), ("2,10", 210)])
+@pytest.mark.parametrize(
+    ("words", "points"),
+    [("20", 2000), ("5,5", 550), ("5.5 %", 550), ("0.2", 2000), ("0", 0), ("2,10", 210)],
+)
 def test_rates_of_vat_are_read_as_people_write_them(words, points):
     assert referencer.read_vat(words) == points
 
@@ -170,6 +257,9 @@ def test_rates_of_vat_are_read_as_people_write_them(words, points):
 def test_a_vendor_s_new_barcode_never_joins_a_sheet_others_already_see(tmp_path):
     given(a_file(tmp_path, HEADER + line(1)), "catalogue")
     given(a_file(tmp_path, HEADER + line(1) + line(2)), "catalogue", vendor=factories.the_vendor())
-    assert variant(2).product_id != variant(1).product_id and variant(2).product.status is ProductState.proposed
+    assert (
+        variant(2).product_id != variant(1).product_id
+        and variant(2).product.status is ProductState.proposed
+    )
     given(a_file(tmp_path, HEADER + line(2) + line(3)), "catalogue", vendor=factories.the_vendor())
     assert variant(3).product_id == variant(2).product_id

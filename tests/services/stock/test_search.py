@@ -1,4 +1,6 @@
-"""One search: words as people type them, barcodes, corrections, facets, pages that neither repeat nor skip."""
+"""One search: words as people type them, barcodes, corrections, facets, pages that neither repeat
+nor skip.
+"""
 
 import pytest
 
@@ -24,7 +26,14 @@ def test_words_are_found_without_accents_plurals_or_order_and_while_being_typed(
 
 def test_a_barcode_whole_or_begun_and_a_reference_find_in_the_same_box():
     shoe = a_shoe(supplier_ref="LOR-100/B")
-    for words in (shoe.ean, shoe.ean[:8], f" {shoe.ean[:3]} {shoe.ean[3:]} ", "LOR-100/B", "lor100b", "lor 100"):
+    for words in (
+        shoe.ean,
+        shoe.ean[:8],
+        f" {shoe.ean[:3]} {shoe.ean[3:]} ",
+        "LOR-100/B",
+        "lor100b",
+        "lor 100",
+    ):
         assert find(words) == ["Derby Lormont"], words
 
 
@@ -40,20 +49,35 @@ def test_facets_count_products_and_narrow_by_details_of_one_variant():
         a_shoe(shoe_size=size, color=color)
     a_shoe("Botte Aubrac", "42", "Noir", brand="Aubrac", price_cents=18900)
     facets = search.facets(search.Asked(""))
-    assert dict(facets["shoe_size"]) == {"41": 1, "42": 2} and dict(facets["color"]) == {"Noir": 2, "Brun": 1}
-    assert dict(facets["brand"]) == {"Lormont": 1, "Aubrac": 1} and dict(facets["price"]) == {"5000-10000": 1, "10000-20000": 1}
-    assert find("", shoe_size="42", color="Noir") == ["Botte Aubrac"] and find("", brand="Lormont") == ["Derby Lormont"]
-    assert find("", price="10000-20000") == ["Botte Aubrac"] and find("", category="Chaussures", shoe_size="50") == []
+    assert dict(facets["shoe_size"]) == {"41": 1, "42": 2} and dict(facets["color"]) == {
+        "Noir": 2,
+        "Brun": 1,
+    }
+    assert dict(facets["brand"]) == {"Lormont": 1, "Aubrac": 1} and dict(facets["price"]) == {
+        "5000-10000": 1,
+        "10000-20000": 1,
+    }
+    assert find("", shoe_size="42", color="Noir") == ["Botte Aubrac"] and find(
+        "", brand="Lormont"
+    ) == ["Derby Lormont"]
+    assert (
+        find("", price="10000-20000") == ["Botte Aubrac"]
+        and find("", category="Chaussures", shoe_size="50") == []
+    )
 
 
 def test_condition_and_store_narrow_to_what_is_really_there():
     new, used = a_shoe(), a_shoe("Botte Aubrac")
     stocked(new, 1), factories.an_item(used)
-    assert find("", condition="new") == ["Derby Lormont"] and find("", condition="used") == ["Botte Aubrac"]
+    assert find("", condition="new") == ["Derby Lormont"] and find("", condition="used") == [
+        "Botte Aubrac"
+    ]
     store = str(factories.the_store().id)
     assert len(find("", store=store)) == 2 and find("", store="999") == []
     with unit_of_work() as session:
-        levels.adjust(session.merge(db.session.scalars(db.select(levels.StockLevel)).one()), 0, by=LEA)
+        levels.adjust(
+            session.merge(db.session.scalars(db.select(levels.StockLevel)).one()), 0, by=LEA
+        )
     assert find("", condition="new") == []
 
 
@@ -80,19 +104,32 @@ def test_a_renamed_brand_is_found_by_its_new_name_once_the_worker_passed():
     assert find("bordelais") == ["Derby Lormont"] and find("derby") == ["Derby Lormont"]
 
 
-@pytest.mark.parametrize("few", [500, 1], ids=["few proposals", "more proposals than are worth leaving out one by one"])
+@pytest.mark.parametrize(
+    "few", [500, 1], ids=["few proposals", "more proposals than are worth leaving out one by one"]
+)
 def test_only_what_is_validated_is_found_and_counted_unless_asked_otherwise(monkeypatch, few):
     monkeypatch.setattr(search, "MOST_OTHERS", few)
     with unit_of_work() as session:
         for n in range(6):
             status = ProductState.validated if n % 2 else ProductState.proposed
             session.add(Product(title=f"Sabot {n}", status=status, created_at=clock.now()))
-    everybody, staff = search.find(search.Asked("sabots")), search.find(search.Asked("sabots", states=("validated", "proposed")))
-    assert sorted(find("sabots")) == ["Sabot 1", "Sabot 3", "Sabot 5"] and (everybody.count, staff.count) == (3, 6)
-    assert dict(search.facets(search.Asked("sabots"))).get("category") is None and len(search.product_ids("sabot")) == 6
+    everybody, staff = (
+        search.find(search.Asked("sabots")),
+        search.find(search.Asked("sabots", states=("validated", "proposed"))),
+    )
+    assert sorted(find("sabots")) == ["Sabot 1", "Sabot 3", "Sabot 5"] and (
+        everybody.count,
+        staff.count,
+    ) == (3, 6)
+    assert (
+        dict(search.facets(search.Asked("sabots"))).get("category") is None
+        and len(search.product_ids("sabot")) == 6
+    )
 
 
-@pytest.mark.parametrize("filters", [{}, {"category": "Mercerie"}], ids=["words alone", "words and a department"])
+@pytest.mark.parametrize(
+    "filters", [{}, {"category": "Mercerie"}], ids=["words alone", "words and a department"]
+)
 @pytest.mark.parametrize("words", ["lacets", ""])
 def test_every_page_is_reached_also_beyond_those_that_are_counted(monkeypatch, filters, words):
     monkeypatch.setattr(search, "COUNT_CAP", 5), monkeypatch.setattr(search, "FEW", 2)

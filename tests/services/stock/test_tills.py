@@ -1,4 +1,6 @@
-"""Tills: numbered, repeated, late, offline, with wrong clocks; and the same stock in the end whatever the order (properties)."""
+"""Tills: numbered, repeated, late, offline, with wrong clocks; and the same stock in the end
+whatever the order (properties).
+"""
 
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -8,7 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import Item, ItemState, MachineKey, Movement, TillEvent, TillEventKind, UnmatchedReference
+from models import (
+    Item,
+    ItemState,
+    MachineKey,
+    Movement,
+    TillEvent,
+    TillEventKind,
+    UnmatchedReference,
+)
 from services import clock
 from services.finance import books
 from services.stock import items, tills
@@ -25,9 +35,20 @@ def test_a_counter_sale_leaves_the_stock_with_its_price_and_ticket():
     shoe = a_shoe()
     stocked(shoe, 3)
     key, _secret = a_key()
-    assert told(key, 1, "sale", shoe, 2, price_cents=8900, reference="T-17") == {"status": "ok", "quantity": 1, "conflicts": 0, "again": False}
+    assert told(key, 1, "sale", shoe, 2, price_cents=8900, reference="T-17") == {
+        "status": "ok",
+        "quantity": 1,
+        "conflicts": 0,
+        "again": False,
+    }
     sale = db.session.scalars(db.select(Movement).where(Movement.kind == "sale")).one()
-    assert (sale.quantity, sale.price_cents, sale.reference, sale.channel, sale.by_name) == (-2, 8900, "T-17", "till", "Caisse 1")
+    assert (sale.quantity, sale.price_cents, sale.reference, sale.channel, sale.by_name) == (
+        -2,
+        8900,
+        "T-17",
+        "till",
+        "Caisse 1",
+    )
     assert told(key, 2, "return", shoe)["quantity"] == 2 and books.check() == []
 
 
@@ -85,11 +106,19 @@ def test_a_clock_that_is_wrong_is_set_right_by_the_moment_the_till_says_it_sent(
     ahead = timedelta(hours=5)
     with unit_of_work() as session:
         tills.take(
-            session.get_one(MachineKey, key.id), tills.Told(1, TillEventKind.sale, shoe.ean, 1, now + ahead - timedelta(minutes=3), 100), drift=ahead
+            session.get_one(MachineKey, key.id),
+            tills.Told(1, TillEventKind.sale, shoe.ean, 1, now + ahead - timedelta(minutes=3), 100),
+            drift=ahead,
         )
-        tills.take(session.get_one(MachineKey, key.id), tills.Told(2, TillEventKind.sale, shoe.ean, 1, now + ahead, 100))
+        tills.take(
+            session.get_one(MachineKey, key.id),
+            tills.Told(2, TillEventKind.sale, shoe.ean, 1, now + ahead, 100),
+        )
     first, second = db.session.scalars(db.select(TillEvent).order_by(TillEvent.number))
-    assert abs(first.at - (now - timedelta(minutes=3))) < timedelta(seconds=2) and second.at <= clock.now()
+    assert (
+        abs(first.at - (now - timedelta(minutes=3))) < timedelta(seconds=2)
+        and second.at <= clock.now()
+    )
 
 
 def test_a_trade_in_makes_units_and_a_used_sale_takes_the_oldest():
@@ -100,7 +129,11 @@ def test_a_trade_in_makes_units_and_a_used_sale_takes_the_oldest():
     assert told(key, 2, "sale", shoe, used=True)["item"] == made[0]
     assert told(key, 3, "return", shoe, used=True)["item"] == made[0]
     db.session.expire_all()
-    assert db.session.get(Item, made[0]).status is ItemState.in_stock and quantity(shoe) == 0 and books.check() == []
+    assert (
+        db.session.get(Item, made[0]).status is ItemState.in_stock
+        and quantity(shoe) == 0
+        and books.check() == []
+    )
 
 
 def test_a_unit_of_another_store_or_already_sold_is_refused():
@@ -128,28 +161,57 @@ def test_a_till_is_told_where_it_stands():
 
 # ── the same stock in the end, in whatever order ──
 
-EVENT = st.tuples(st.sampled_from(["sale", "sale", "return", "count", "feed"]), st.integers(1, 3), st.integers(0, 12), st.booleans())
+EVENT = st.tuples(
+    st.sampled_from(["sale", "sale", "return", "count", "feed"]),
+    st.integers(1, 3),
+    st.integers(0, 12),
+    st.booleans(),
+)
 
 
 def truth(story: list) -> int:
     """What the shop holds in the end, told in the order things happened."""
     held = 0
     for kind, count, absolute, _flag in story:
-        held = absolute if kind in ("count", "feed") else max(0, held - count) if kind == "sale" else held + count
+        held = (
+            absolute
+            if kind in ("count", "feed")
+            else max(0, held - count)
+            if kind == "sale"
+            else held + count
+        )
     return held
 
 
-@settings(max_examples=size(12, 300), deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(story=st.lists(EVENT, min_size=1, max_size=9), order=st.randoms(use_true_random=False), repeats=st.integers(0, 4))
-def test_repeated_and_late_events_and_dated_files_end_in_the_same_stock(fresh_database, story, order, repeats):
+@settings(
+    max_examples=size(12, 300),
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    story=st.lists(EVENT, min_size=1, max_size=9),
+    order=st.randoms(use_true_random=False),
+    repeats=st.integers(0, 4),
+)
+def test_repeated_and_late_events_and_dated_files_end_in_the_same_stock(
+    fresh_database, story, order, repeats
+):
     fresh_database()
-    # A shop that never sells what it has not: else its own story, told in another order, is another story.
+    # A shop that never sells what it has not: else its own story, told in another order, is another
+    # story.
     story = [("count", 1, 9, False), *[one for one in story]]
     held, kept = 0, []
     for kind, count, absolute, flag in story:
         if kind == "sale" and held < count:
             continue
-        held = absolute if kind in ("count", "feed") else held - count if kind == "sale" else held + count
+        held = (
+            absolute
+            if kind in ("count", "feed")
+            else held - count
+            if kind == "sale"
+            else held + count
+        )
         kept.append((kind, count, absolute, flag))
     shoe = a_shoe()
     key, _secret = a_key()
@@ -166,7 +228,9 @@ def test_repeated_and_late_events_and_dated_files_end_in_the_same_stock(fresh_da
     order.shuffle(tellings)
     with clock.at(NOON + timedelta(hours=3)):
         for kind, number, count, at, _flag in tellings:
-            if kind == "feed":  # a partial one: a full one older than another is refused, which is another promise
+            if (
+                kind == "feed"
+            ):  # a partial one: a full one older than another is refused, which is another promise
                 a_feed(folder, {shoe: count}, mode="delta", dated_at=at)
             else:
                 told(key, number, kind, shoe, count, at=at)
