@@ -4,6 +4,7 @@ signed in without hashing.
 
 import contextvars
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -15,6 +16,7 @@ from flask import globals as flask_globals
 from flask.testing import FlaskClient
 from flask_babel import force_locale
 from sqlalchemy import text
+from werkzeug.test import TestResponse
 
 import commands
 import config
@@ -176,10 +178,27 @@ def _forget_limits() -> None:
             limits.store._redis.delete(*keys)
 
 
+class Page(TestResponse):
+    """An answer whose HTML is read without the line breaks and indentation of its template."""
+
+    @property
+    def text(self) -> str:
+        words = super().text
+        if self.mimetype != "text/html":
+            return words
+        tags = re.sub(r"</?[a-z][^<>]*>", lambda tag: re.sub(r"\s+", " ", tag[0]), words)
+        tags = re.sub(r" ?/?>", ">", tags)
+        return re.sub(r"(?<=>)\s*\n\s*|\s*\n\s*(?=</?[a-z])", "", tags)
+
+
 class Browser(FlaskClient):
     """Each request lives in a context of its own, as behind a real server, and sees only what was
     committed.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.response_wrapper = type("Page", (Page, self.application.response_class), {})
 
     def open(self, *args, **kwargs):
         if flask_globals._cv_app.get(None) is None:

@@ -128,6 +128,18 @@ def test_html_is_never_glued_together():
         assert "|safe" not in path.read_text(), path
 
 
+def test_a_line_of_a_template_holds_one_element_and_is_short():
+    """One sentence in one expression may be longer than 120: it cannot be split."""
+    blocks = (
+        r"<(?:div|p|section|form|table|tr|ul|ol|li|dl|h1|h2|h3|main|article|details|aside|nav)\b"
+    )
+    for path in (ROOT / "templates").rglob("*.html"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            place = f"{path.relative_to(ROOT)}:{number}"
+            assert len(re.findall(blocks, line)) <= 2, place
+            assert len(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", line)) <= 120, place
+
+
 def test_outside_calls_have_a_timeout():
     for path in sources("gateways"):
         for node in ast.walk(ast.parse(path.read_text())):
