@@ -40,6 +40,7 @@ bench: .venv/ready ## what we promise about speed, each figure against its limit
 
 fmt: .venv/ready ## format the code
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix -q .
+	@if command -v npx >/dev/null; then npx --yes -p prettier -p prettier-plugin-jinja-template prettier --log-level warn --write "templates/**/*.html"; fi
 
 messages: .venv/ready ## bring translations/fr up to date with the sources
 	@.venv/bin/pybabel -q extract -F translations/babel.cfg -k _l --no-location --sort-output -o /tmp/comptoir.pot .
