@@ -129,7 +129,7 @@ def test_html_is_never_glued_together():
 
 
 def test_a_line_of_a_template_holds_one_element_and_is_short():
-    """One sentence in one expression may be longer than 120: it cannot be split."""
+    """One expression, or the style of a mail, may be longer than 120: it cannot be split."""
     blocks = (
         r"<(?:div|p|section|form|table|tr|ul|ol|li|dl|h1|h2|h3|main|article|details|aside|nav)\b"
     )
@@ -137,7 +137,7 @@ def test_a_line_of_a_template_holds_one_element_and_is_short():
         for number, line in enumerate(path.read_text().splitlines(), 1):
             place = f"{path.relative_to(ROOT)}:{number}"
             assert len(re.findall(blocks, line)) <= 2, place
-            assert len(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", line)) <= 120, place
+            assert len(re.sub(r"\{\{.*?\}\}|\{%.*?%\}|style=\"[^\"]*\"", "", line)) <= 120, place
 
 
 def test_outside_calls_have_a_timeout():
