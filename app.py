@@ -54,9 +54,9 @@ from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
 from gateways.webhooks import HttpWebhooks
 from services import clock, files, limits, logs, money, once, sealing, trace, unit, visits, workflow
-from services.finance import health
+from services.catalogue import products
+from services.installation import health
 from services.people import sites
-from services.stock import catalogue
 from services.unit import db
 from services.workflow import Refused
 
@@ -400,7 +400,7 @@ def _speak(app: Flask) -> None:
     filters["ago"] = _ago
     filters["word"] = workflow.words_of
     filters["tone"] = workflow.tone_of
-    filters["ean"] = catalogue.grouped
+    filters["ean"] = products.grouped
     names = app.jinja_env.globals
     names["locale"] = lambda: str(get_locale() or "fr")
     names["asset"] = _asset

@@ -15,23 +15,13 @@ from flask_babel import gettext as _
 from flask_migrate import upgrade
 
 from models import Counter, ImportRun, Store, Vendor
-from services import (
-    audit,
-    backups,
-    clock,
-    days,
-    files,
-    keys,
-    limits,
-    outbox,
-    retention,
-    sealing,
-    workflow,
-)
+from services import audit, clock, days, files, limits, outbox, retention, sealing, workflow
 from services.buyback import pricing
-from services.finance import books, restores
+from services.catalogue import referencer
+from services.finance import books
+from services.imports import runs
+from services.installation import backups, keys, restores
 from services.people import sites, staff
-from services.stock import feeds, referencer, runs
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -132,7 +122,7 @@ def register(app: Flask) -> None:
             if store is None:
                 raise Refused(_("There is no store « %(code)s ».", code=code))
             run = runs.import_file(
-                path, "stock", by=COMMAND, store=store, mode=feeds.FULL if full else feeds.DELTA
+                path, "stock", by=COMMAND, store=store, mode=runs.FULL if full else runs.DELTA
             )
             if run.state is runs.S.to_confirm:
                 for name, emptied, held in run.report["would_empty"]:

@@ -52,9 +52,11 @@ from models import (
 )  # fmt: skip
 from services import clock, documents, files, outbox, settings, visits
 from services.buyback import offers, parcels, police_register, reception
+from services.catalogue import argus, products, referencer
+from services.imports import runs, tables
 from services.payments import bank_details, seller_payments, transfers
 from services.people import customers, identity, machine_keys, passwords, sites, staff
-from services.stock import argus, catalogue, imports, items, levels, referencer, runs, tills
+from services.stock import items, levels, tills
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -256,7 +258,7 @@ def fill_the_catalogue(at: datetime) -> None:
             )
             session.add(product)
             session.flush()
-            argus.change(catalogue.add_reference(product, ean_of(number)), value, by=TELLER)
+            argus.change(products.add_reference(product, ean_of(number)), value, by=TELLER)
         shop = session.scalars(db.select(Vendor).order_by(Vendor.id)).first()
         assert shop is not None
         common = {"vendor_id": shop.id, "category": "", "ean": "", "active": True}
@@ -369,7 +371,7 @@ def open_accounts(at: datetime) -> None:
     for number, (first_name, last_name, address, postcode, city, phone) in enumerate(SELLERS):
         with clock.at(at + timedelta(days=number)), unit_of_work() as session:
             front = session.scalars(db.select(Site).where(Site.is_default)).one()
-            email = f"{imports.fold(first_name)}@demo.comptoir.test"
+            email = f"{tables.fold(first_name)}@demo.comptoir.test"
             customer = customers.open_account(
                 front,
                 email=email,
@@ -833,7 +835,7 @@ def the_shoe_shops(today: datetime, dice: random.Random) -> None:
             by=awa,
         )
         with unit_of_work() as session:
-            agreed = catalogue.brand_named("Aubrac")
+            agreed = products.brand_named("Aubrac")
             agreed.needs_agreement = True
             vendor = session.scalars(
                 db.select(Vendor).where(Vendor.name == "Souliers du Port")

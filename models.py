@@ -1,20 +1,20 @@
 """Every table, in story order. Data and constraints only: no query, no move, no formatting.
 
-The house    Event  AuditEntry  Message  Outbox  OutboxHold  DayRun  Pulse  RetentionRun  CspReport
-             Setting  Counter  FormUse  SavedView  VisitDay  UnknownDemand
-People       Vendor  Store  ShippingRate  Site  SiteHost  Membership  StaffAccount  RecoveryCode
-StaffSession  Customer  IdentityDocument
-             MachineKey  IdempotentRequest  Webhook  WebhookDelivery
-Stock        Platform  Brand  BrandAgreement  Product  ProductText  ProductImage  Variant
-ArgusValue  PricePoint
-             ImportRun  ColumnMapping  VendorReference  UnmatchedReference
-             Item  StockLevel  Reservation  Movement  StockCount  StockCountLine  StockTransfer
-             StockTransferLine
-             TillEvent  StockConflict  Listing
-Buy-back     BuyingRule  Offer  OfferLine  Photo  CarrierContract  Parcel  ParcelEvent
-             PoliceRecord  RegisterSeal  Consultation
-Payments     Account  LedgerTransaction  Entry  BankDetails  PayingAccount  SellerPayment
-TransferBatch  TransferLine  BankAnswer
+The house   Event  AuditEntry  Message  Outbox  OutboxHold  DayRun  Pulse  RetentionRun  CspReport
+            Setting  Counter  FormUse  SavedView  VisitDay  UnknownDemand
+People      Vendor  Store  ShippingRate  Site  SiteHost  Membership  StaffAccount  RecoveryCode
+            StaffSession  Customer  IdentityDocument  MachineKey  IdempotentRequest  Webhook
+            WebhookDelivery
+Imports     ImportRun  ColumnMapping
+Catalogue   Platform  Brand  BrandAgreement  Product  ProductText  ProductImage  Variant  ArgusValue
+            PricePoint  VendorReference  UnmatchedReference
+Stock       Item  StockLevel  Reservation  Movement  StockCount  StockCountLine  StockTransfer
+            StockTransferLine  TillEvent  StockConflict  Listing
+Payments    Account  LedgerTransaction  Entry  BankDetails  PayingAccount  SellerPayment
+            TransferBatch  TransferLine  BankAnswer
+Shipping    CarrierContract
+Buy-back    BuyingRule  Offer  OfferLine  Photo  Parcel  ParcelEvent  PoliceRecord  RegisterSeal
+            Consultation
 """
 
 from datetime import UTC, date, datetime
@@ -99,8 +99,7 @@ def choice(enum: type[StrEnum], default: StrEnum | None = None) -> Mapped[Any]:
     )
 
 
-# ───────────────────────────────────────────── The house
-# ─────────────────────────────────────────────
+# ── The house ───────────────────────────────────────────────────────────────────────────────────
 
 
 class Event(Model):
@@ -375,8 +374,7 @@ class UnknownDemand(Model):
         return self.ean
 
 
-# ───────────────────────────────────────────── People
-# ────────────────────────────────────────────────
+# ── People ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class Vendor(Model):
@@ -785,8 +783,81 @@ class WebhookDelivery(Model):
         return f"{self.event} · {self.id}"
 
 
-# ───────────────────────────────────────────── Stock
-# ─────────────────────────────────────────────────
+# ── Imports ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class ImportState(StrEnum):
+    draft = auto()
+    waiting = auto()
+    running = auto()
+    to_confirm = auto()
+    complete = auto()
+    failed = auto()
+    cancelled = auto()
+
+
+class ImportRun(Model):
+    """One file given to us: what it was, what became of each line, and where its refused lines
+    are.
+    """
+
+    __tablename__ = "import_run"
+    id: Mapped[pk]
+    kind: Mapped[code]
+    vendor_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"), index=True)
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"), index=True)
+    # « full »: what the file does not name is no longer there; « delta »: it says nothing of what
+    # it does not name.
+    mode: Mapped[str] = mapped_column(String(10), default="")
+    mapping: Mapped[facts] = mapped_column(
+        default=dict
+    )  # our column -> the file's own name for it, where a person said so
+    dated_at: Mapped[moment | None]  # when its counts were true, as the file says
+    confirmed: Mapped[bool] = mapped_column(Boolean, default=False)
+    cancel_asked: Mapped[bool] = mapped_column(Boolean, default=False)
+    file_name: Mapped[label]
+    file_path: Mapped[str] = mapped_column(String(80), default="")
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    state: Mapped[ImportState] = status(ImportState, ImportState.waiting)
+    encoding: Mapped[str] = mapped_column(String(20), default="")
+    separator: Mapped[str] = mapped_column(String(4), default="")
+    lines_total: Mapped[int] = mapped_column(default=0)
+    lines_read: Mapped[int] = mapped_column(default=0)
+    created: Mapped[int] = mapped_column(default=0)
+    updated: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    repeated: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)
+    ignored: Mapped[int] = mapped_column(default=0)
+    removed: Mapped[int] = mapped_column(default=0)
+    report: Mapped[facts] = mapped_column(default=dict)
+    errors_path: Mapped[str] = mapped_column(String(80), default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+    by_name: Mapped[label]
+    received_at: Mapped[
+        moment
+    ]  # long before it is loaded, when a person looks at it first or must confirm it
+    started_at: Mapped[moment]
+    ended_at: Mapped[moment | None]
+    vendor: Mapped[Optional["Vendor"]] = relationship()
+    store: Mapped[Optional["Store"]] = relationship()
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class ColumnMapping(Model):
+    """How a vendor's files of one kind name our columns: said once on the screen, remembered."""
+
+    __tablename__ = "column_mapping"
+    id: Mapped[pk]
+    owner: Mapped[code]  # « operator » or « vendor 12 »
+    kind: Mapped[code]
+    columns: Mapped[facts]
+    __table_args__ = (UniqueConstraint("owner", "kind"),)
+
+
+# ── Catalogue ───────────────────────────────────────────────────────────────────────────────────
 
 
 class Platform(Model):
@@ -1016,77 +1087,6 @@ class PricePoint(Model):
     )
 
 
-class ImportState(StrEnum):
-    draft = auto()
-    waiting = auto()
-    running = auto()
-    to_confirm = auto()
-    complete = auto()
-    failed = auto()
-    cancelled = auto()
-
-
-class ImportRun(Model):
-    """One file given to us: what it was, what became of each line, and where its refused lines
-    are.
-    """
-
-    __tablename__ = "import_run"
-    id: Mapped[pk]
-    kind: Mapped[code]
-    vendor_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"), index=True)
-    store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"), index=True)
-    # « full »: what the file does not name is no longer there; « delta »: it says nothing of what
-    # it does not name.
-    mode: Mapped[str] = mapped_column(String(10), default="")
-    mapping: Mapped[facts] = mapped_column(
-        default=dict
-    )  # our column -> the file's own name for it, where a person said so
-    dated_at: Mapped[moment | None]  # when its counts were true, as the file says
-    confirmed: Mapped[bool] = mapped_column(Boolean, default=False)
-    cancel_asked: Mapped[bool] = mapped_column(Boolean, default=False)
-    file_name: Mapped[label]
-    file_path: Mapped[str] = mapped_column(String(80), default="")
-    sha256: Mapped[str] = mapped_column(String(64), index=True)
-    state: Mapped[ImportState] = status(ImportState, ImportState.waiting)
-    encoding: Mapped[str] = mapped_column(String(20), default="")
-    separator: Mapped[str] = mapped_column(String(4), default="")
-    lines_total: Mapped[int] = mapped_column(default=0)
-    lines_read: Mapped[int] = mapped_column(default=0)
-    created: Mapped[int] = mapped_column(default=0)
-    updated: Mapped[int] = mapped_column(default=0)
-    unchanged: Mapped[int] = mapped_column(default=0)
-    repeated: Mapped[int] = mapped_column(default=0)
-    refused: Mapped[int] = mapped_column(default=0)
-    ignored: Mapped[int] = mapped_column(default=0)
-    removed: Mapped[int] = mapped_column(default=0)
-    report: Mapped[facts] = mapped_column(default=dict)
-    errors_path: Mapped[str] = mapped_column(String(80), default="")
-    error: Mapped[str] = mapped_column(Text, default="")
-    by_name: Mapped[label]
-    received_at: Mapped[
-        moment
-    ]  # long before it is loaded, when a person looks at it first or must confirm it
-    started_at: Mapped[moment]
-    ended_at: Mapped[moment | None]
-    vendor: Mapped[Optional["Vendor"]] = relationship()
-    store: Mapped[Optional["Store"]] = relationship()
-
-    def __str__(self) -> str:
-        return self.file_name
-
-
-class ColumnMapping(Model):
-    """How a vendor's files of one kind name our columns: said once on the screen, remembered."""
-
-    __tablename__ = "column_mapping"
-    id: Mapped[pk]
-    owner: Mapped[code]  # « operator » or « vendor 12 »
-    kind: Mapped[code]
-    columns: Mapped[facts]
-    __table_args__ = (UniqueConstraint("owner", "kind"),)
-
-
 class VendorReference(Model):
     """What a vendor calls one of our references in his own files."""
 
@@ -1135,6 +1135,9 @@ class UnmatchedReference(Model):
 
     def __str__(self) -> str:
         return self.title or self.sku
+
+
+# ── Stock ───────────────────────────────────────────────────────────────────────────────────────
 
 
 class Grade(StrEnum):
@@ -1641,8 +1644,341 @@ class Listing(Model):
         return self.sku
 
 
-# ───────────────────────────────────────────── Buy-back
-# ──────────────────────────────────────────────
+# ── Payments ────────────────────────────────────────────────────────────────────────────────────
+
+
+class AccountKind(StrEnum):
+    """Accounts of the ledger; a positive balance is a debit (we own, we spent), a negative one a
+    credit (we owe).
+    """
+
+    purchases = auto()
+    seller = auto()
+    bonus = auto()
+    return_fees = auto()
+    store_credit = auto()
+    transfers = auto()
+    bank = auto()
+
+
+class Account(Model):
+    """One account of the ledger: a kind, a vendor, and the customer when it is his."""
+
+    __tablename__ = "account"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    kind: Mapped[AccountKind] = choice(AccountKind)
+    customer_id: Mapped[int] = mapped_column(
+        default=0
+    )  # 0: nobody's in particular (a NULL would escape the unique key)
+    __table_args__ = (
+        UniqueConstraint("vendor_id", "kind", "customer_id"),
+        Index("ix_account_customer_id", "customer_id"),
+    )
+
+
+class LedgerTransaction(Model):
+    """Something that moved money, once: the same business fact (kind and reference) cannot be
+    written twice. Only ever added.
+    """
+
+    __tablename__ = "ledger_transaction"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    kind: Mapped[code]
+    reference: Mapped[str] = mapped_column(String(80))
+    words: Mapped[label]
+    by_name: Mapped[label]
+    at: Mapped[moment] = mapped_column(index=True)
+    entries: Mapped[list["Entry"]] = relationship(back_populates="transaction")
+    __table_args__ = (UniqueConstraint("kind", "reference"),)
+
+
+class Entry(Model):
+    """One side of a transaction, in cents: positive is a debit, negative a credit; the sides sum to
+    zero. Only ever added.
+    """
+
+    __tablename__ = "entry"
+    id: Mapped[pk]
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("ledger_transaction.id"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    cents: Mapped[cents]
+    transaction: Mapped["LedgerTransaction"] = relationship(back_populates="entries")
+    account: Mapped["Account"] = relationship()
+    __table_args__ = (CheckConstraint("cents != 0", name="moves_something"),)
+
+
+class BankDetails(Model):
+    """Where a customer wants his money: sealed, shown by its last four digits only."""
+
+    __tablename__ = "bank_details"
+    customer_id: Mapped[int] = mapped_column(
+        ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True
+    )
+    holder: Mapped[str] = mapped_column(String(70))
+    iban_sealed: Mapped[words]
+    iban_tail: Mapped[str] = mapped_column(String(4), index=True)
+    country: Mapped[str] = mapped_column(String(2))
+    bic: Mapped[str] = mapped_column(String(11), default="")
+    changed_at: Mapped[moment]
+    held_until: Mapped[
+        moment | None
+        # an IBAN that replaced another one is not paid to before: the seller is told, and may
+        # protest
+    ]
+    refused_at: Mapped[moment | None]  # the bank sent a transfer back: it waits for another one
+
+
+class SepaSchema(StrEnum):
+    pain_09 = "pain.001.001.09"
+    pain_03 = "pain.001.001.03"
+
+
+class PayingAccount(Model):
+    """The account a vendor pays sellers from."""
+
+    __tablename__ = "paying_account"
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(70), default="")
+    iban_sealed: Mapped[str] = mapped_column(Text, default="")
+    iban_tail: Mapped[str] = mapped_column(String(4), default="")
+    bic: Mapped[str] = mapped_column(String(11), default="")
+    schema: Mapped[SepaSchema] = mapped_column(
+        Enum(
+            SepaSchema,
+            native_enum=False,
+            length=24,
+            create_constraint=False,
+            values_callable=lambda e: [m.value for m in e],
+        ),
+        default=SepaSchema.pain_09,
+    )
+    version: Mapped[int] = mapped_column(default=1)
+    vendor: Mapped["Vendor"] = relationship()
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def id(self) -> int:
+        return self.vendor_id
+
+    def __str__(self) -> str:
+        return f"{self.holder} •••• {self.iban_tail}"
+
+
+class PaymentMeans(StrEnum):
+    transfer = auto()
+    store_credit = auto()
+
+
+class PaymentState(StrEnum):
+    held = auto()
+    awaiting_iban = auto()
+    to_pay = auto()
+    in_file = auto()
+    paid = auto()
+    rejected = auto()
+
+
+class SellerPayment(Model):
+    """What a vendor owes a seller for an offer, and how far it is on its way."""
+
+    __tablename__ = "seller_payment"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), unique=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
+    status: Mapped[PaymentState] = status(PaymentState, PaymentState.held)
+    amount_cents: Mapped[cents] = mapped_column(default=0)
+    means: Mapped[PaymentMeans] = choice(PaymentMeans, PaymentMeans.transfer)
+    held_reason: Mapped[str] = mapped_column(Text, default="")
+    held_by: Mapped[str] = mapped_column(
+        String(200), default=""
+    )  # a person keeps it back: neither the clock nor the seller lets it go on
+    iban_wait: Mapped[str] = mapped_column(
+        String(300), default=""
+    )  # the IBAN was replaced: why, and until when
+    attempts: Mapped[int] = mapped_column(default=0)
+    reject_reason: Mapped[str] = mapped_column(Text, default="")
+    received_at: Mapped[moment]
+    paid_at: Mapped[moment | None]
+    told_at: Mapped[moment | None]
+    version: Mapped[int] = mapped_column(default=1)
+    offer: Mapped["Offer"] = relationship(back_populates="payment")
+    customer: Mapped["Customer"] = relationship()
+    vendor: Mapped["Vendor"] = relationship()
+    batch_lines: Mapped[list["TransferLine"]] = relationship(
+        back_populates="payment", order_by="TransferLine.id"
+    )
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        Index(
+            "ix_seller_payment_vendor_id_status_received_at", "vendor_id", "status", "received_at"
+        ),
+        CheckConstraint("amount_cents >= 0", name="amount_not_negative"),
+        CheckConstraint("status != 'paid' OR paid_at IS NOT NULL", name="paid_has_a_date"),
+    )
+
+    def __str__(self) -> str:
+        return self.offer.number or "—"
+
+
+class BatchState(StrEnum):
+    preparing = auto()
+    ready = auto()
+    answered = auto()
+    cancelled = auto()
+
+
+class TransferBatch(Model):
+    """One SEPA file: its number, its sums, and where its very bytes are."""
+
+    __tablename__ = "transfer_batch"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    status: Mapped[BatchState] = status(BatchState, BatchState.preparing)
+    count: Mapped[int]
+    total_cents: Mapped[cents]
+    schema: Mapped[code]
+    holder: Mapped[str] = mapped_column(String(70))
+    iban_sealed: Mapped[words]
+    iban_tail: Mapped[str] = mapped_column(String(4))
+    bic: Mapped[str] = mapped_column(String(11), default="")
+    execution_on: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[moment] = mapped_column(index=True)
+    by_name: Mapped[label]
+    file: Mapped[str] = mapped_column(
+        String(80), default=""
+    )  # the bytes, sealed, under services/files.py
+    sha256: Mapped[str] = mapped_column(String(64), default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+    vendor: Mapped["Vendor"] = relationship()
+    lines: Mapped[list["TransferLine"]] = relationship(
+        back_populates="batch", order_by="TransferLine.id"
+    )
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        Index("ix_transfer_batch_vendor_id_created_at", "vendor_id", "created_at"),
+        CheckConstraint(
+            "status IN ('preparing', 'cancelled') OR sha256 != ''", name="ready_has_a_file"
+        ),
+        CheckConstraint("count > 0 AND total_cents > 0", name="pays_something"),
+    )
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class TransferState(StrEnum):
+    sent = auto()
+    executed = auto()
+    sent_back = auto()
+
+
+class TransferLine(Model):
+    """One transfer of a file, with the account it went to, frozen. `end_to_end` is unique: a
+    payment is never in two files at once.
+    """
+
+    __tablename__ = "transfer_line"
+    id: Mapped[pk]
+    batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("seller_payment.id"), index=True)
+    end_to_end: Mapped[str] = mapped_column(String(35), unique=True)
+    status: Mapped[TransferState] = status(TransferState, TransferState.sent)
+    amount_cents: Mapped[cents]
+    holder: Mapped[str] = mapped_column(String(70))
+    iban_sealed: Mapped[words]
+    iban_tail: Mapped[str] = mapped_column(String(4))
+    bic: Mapped[str] = mapped_column(String(11), default="")
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    answered_at: Mapped[moment | None]
+    batch: Mapped["TransferBatch"] = relationship(back_populates="lines")
+    payment: Mapped["SellerPayment"] = relationship(back_populates="batch_lines")
+
+    @property
+    def vendor_id(self) -> int:
+        return self.batch.vendor_id
+
+    __table_args__ = (
+        CheckConstraint("amount_cents > 0", name="amount_positive"),
+        Index(
+            "uq_transfer_line_live_payment",
+            "payment_id",
+            unique=True,
+            sqlite_where=text("status != 'sent_back'"),
+            postgresql_where=text("status != 'sent_back'"),
+        ),
+    )
+
+
+class BankAnswer(Model):
+    """A file of the bank that was read, once."""
+
+    __tablename__ = "bank_answer"
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    file_name: Mapped[label]
+    executed: Mapped[int]
+    sent_back: Mapped[int]
+    by_name: Mapped[label]
+    at: Mapped[moment]
+
+
+# ── Shipping ────────────────────────────────────────────────────────────────────────────────────
+
+
+class CarrierService(StrEnum):
+    soap = auto()
+    rest = auto()
+
+
+class CarrierContract(Model):
+    """A vendor's contract with Mondial Relay: who he is there, where parcels go, how far they may
+    be insured.
+    """
+
+    __tablename__ = "carrier_contract"
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
+    service: Mapped[CarrierService] = choice(CarrierService, CarrierService.soap)
+    is_test: Mapped[yes_no] = mapped_column(default=False)
+    account: Mapped[str] = mapped_column(String(8), default="")  # « code enseigne »
+    brand: Mapped[str] = mapped_column(String(2), default="")  # « code marque »
+    key_sealed: Mapped[str] = mapped_column(Text, default="")  # « clé privée »
+    login: Mapped[str] = mapped_column(String(120), default="")
+    password_sealed: Mapped[str] = mapped_column(Text, default="")
+    relay_country: Mapped[str] = mapped_column(String(2), default="FR")
+    relay_number: Mapped[str] = mapped_column(String(6), default="")
+    recipient: Mapped[str] = mapped_column(String(100), default="")
+    street: Mapped[str] = mapped_column(String(100), default="")
+    postcode: Mapped[str] = mapped_column(String(5), default="")
+    city: Mapped[str] = mapped_column(String(60), default="")
+    phone: Mapped[str] = mapped_column(String(20), default="")
+    insurance_levels: Mapped[int] = mapped_column(default=3)
+    packaging_grams: Mapped[int] = mapped_column(default=200)
+    checked_at: Mapped[moment | None]
+    check_result: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+    vendor: Mapped["Vendor"] = relationship()
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        CheckConstraint("insurance_levels BETWEEN 0 AND 5", name="levels_in_bounds"),
+        CheckConstraint("packaging_grams >= 0", name="packaging_not_negative"),
+    )
+
+    @property
+    def id(self) -> int:
+        return self.vendor_id
+
+    def __str__(self) -> str:
+        return f"Mondial Relay · {self.vendor}"
+
+
+# ── Buy-back ────────────────────────────────────────────────────────────────────────────────────
 
 
 class RuleEffect(StrEnum):
@@ -1698,11 +2034,6 @@ class BuyingRule(Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class PaymentMeans(StrEnum):
-    transfer = auto()
-    store_credit = auto()
 
 
 class OfferState(StrEnum):
@@ -1873,52 +2204,6 @@ class Photo(Model):
     by_name: Mapped[label]
     at: Mapped[moment]
     line: Mapped["OfferLine"] = relationship(back_populates="photos")
-
-
-class CarrierService(StrEnum):
-    soap = auto()
-    rest = auto()
-
-
-class CarrierContract(Model):
-    """A vendor's contract with Mondial Relay: who he is there, where parcels go, how far they may
-    be insured.
-    """
-
-    __tablename__ = "carrier_contract"
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
-    service: Mapped[CarrierService] = choice(CarrierService, CarrierService.soap)
-    is_test: Mapped[yes_no] = mapped_column(default=False)
-    account: Mapped[str] = mapped_column(String(8), default="")  # « code enseigne »
-    brand: Mapped[str] = mapped_column(String(2), default="")  # « code marque »
-    key_sealed: Mapped[str] = mapped_column(Text, default="")  # « clé privée »
-    login: Mapped[str] = mapped_column(String(120), default="")
-    password_sealed: Mapped[str] = mapped_column(Text, default="")
-    relay_country: Mapped[str] = mapped_column(String(2), default="FR")
-    relay_number: Mapped[str] = mapped_column(String(6), default="")
-    recipient: Mapped[str] = mapped_column(String(100), default="")
-    street: Mapped[str] = mapped_column(String(100), default="")
-    postcode: Mapped[str] = mapped_column(String(5), default="")
-    city: Mapped[str] = mapped_column(String(60), default="")
-    phone: Mapped[str] = mapped_column(String(20), default="")
-    insurance_levels: Mapped[int] = mapped_column(default=3)
-    packaging_grams: Mapped[int] = mapped_column(default=200)
-    checked_at: Mapped[moment | None]
-    check_result: Mapped[str] = mapped_column(Text, default="")
-    version: Mapped[int] = mapped_column(default=1)
-    vendor: Mapped["Vendor"] = relationship()
-    __mapper_args__ = {"version_id_col": version}
-    __table_args__ = (
-        CheckConstraint("insurance_levels BETWEEN 0 AND 5", name="levels_in_bounds"),
-        CheckConstraint("packaging_grams >= 0", name="packaging_not_negative"),
-    )
-
-    @property
-    def id(self) -> int:
-        return self.vendor_id
-
-    def __str__(self) -> str:
-        return f"Mondial Relay · {self.vendor}"
 
 
 class ParcelState(StrEnum):
@@ -2097,284 +2382,3 @@ class Consultation(Model):
     since: Mapped[date | None] = mapped_column(Date)
     until: Mapped[date | None] = mapped_column(Date)
     at: Mapped[moment] = mapped_column(index=True)
-
-
-# ───────────────────────────────────────────── Payments
-# ──────────────────────────────────────────────
-
-
-class AccountKind(StrEnum):
-    """Accounts of the ledger; a positive balance is a debit (we own, we spent), a negative one a
-    credit (we owe).
-    """
-
-    purchases = auto()
-    seller = auto()
-    bonus = auto()
-    return_fees = auto()
-    store_credit = auto()
-    transfers = auto()
-    bank = auto()
-
-
-class Account(Model):
-    """One account of the ledger: a kind, a vendor, and the customer when it is his."""
-
-    __tablename__ = "account"
-    id: Mapped[pk]
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
-    kind: Mapped[AccountKind] = choice(AccountKind)
-    customer_id: Mapped[int] = mapped_column(
-        default=0
-    )  # 0: nobody's in particular (a NULL would escape the unique key)
-    __table_args__ = (
-        UniqueConstraint("vendor_id", "kind", "customer_id"),
-        Index("ix_account_customer_id", "customer_id"),
-    )
-
-
-class LedgerTransaction(Model):
-    """Something that moved money, once: the same business fact (kind and reference) cannot be
-    written twice. Only ever added.
-    """
-
-    __tablename__ = "ledger_transaction"
-    id: Mapped[pk]
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
-    kind: Mapped[code]
-    reference: Mapped[str] = mapped_column(String(80))
-    words: Mapped[label]
-    by_name: Mapped[label]
-    at: Mapped[moment] = mapped_column(index=True)
-    entries: Mapped[list["Entry"]] = relationship(back_populates="transaction")
-    __table_args__ = (UniqueConstraint("kind", "reference"),)
-
-
-class Entry(Model):
-    """One side of a transaction, in cents: positive is a debit, negative a credit; the sides sum to
-    zero. Only ever added.
-    """
-
-    __tablename__ = "entry"
-    id: Mapped[pk]
-    transaction_id: Mapped[int] = mapped_column(ForeignKey("ledger_transaction.id"), index=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
-    cents: Mapped[cents]
-    transaction: Mapped["LedgerTransaction"] = relationship(back_populates="entries")
-    account: Mapped["Account"] = relationship()
-    __table_args__ = (CheckConstraint("cents != 0", name="moves_something"),)
-
-
-class BankDetails(Model):
-    """Where a customer wants his money: sealed, shown by its last four digits only."""
-
-    __tablename__ = "bank_details"
-    customer_id: Mapped[int] = mapped_column(
-        ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True
-    )
-    holder: Mapped[str] = mapped_column(String(70))
-    iban_sealed: Mapped[words]
-    iban_tail: Mapped[str] = mapped_column(String(4), index=True)
-    country: Mapped[str] = mapped_column(String(2))
-    bic: Mapped[str] = mapped_column(String(11), default="")
-    changed_at: Mapped[moment]
-    held_until: Mapped[
-        moment | None
-        # an IBAN that replaced another one is not paid to before: the seller is told, and may
-        # protest
-    ]
-    refused_at: Mapped[moment | None]  # the bank sent a transfer back: it waits for another one
-
-
-class SepaSchema(StrEnum):
-    pain_09 = "pain.001.001.09"
-    pain_03 = "pain.001.001.03"
-
-
-class PayingAccount(Model):
-    """The account a vendor pays sellers from."""
-
-    __tablename__ = "paying_account"
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
-    holder: Mapped[str] = mapped_column(String(70), default="")
-    iban_sealed: Mapped[str] = mapped_column(Text, default="")
-    iban_tail: Mapped[str] = mapped_column(String(4), default="")
-    bic: Mapped[str] = mapped_column(String(11), default="")
-    schema: Mapped[SepaSchema] = mapped_column(
-        Enum(
-            SepaSchema,
-            native_enum=False,
-            length=24,
-            create_constraint=False,
-            values_callable=lambda e: [m.value for m in e],
-        ),
-        default=SepaSchema.pain_09,
-    )
-    version: Mapped[int] = mapped_column(default=1)
-    vendor: Mapped["Vendor"] = relationship()
-    __mapper_args__ = {"version_id_col": version}
-
-    @property
-    def id(self) -> int:
-        return self.vendor_id
-
-    def __str__(self) -> str:
-        return f"{self.holder} •••• {self.iban_tail}"
-
-
-class PaymentState(StrEnum):
-    held = auto()
-    awaiting_iban = auto()
-    to_pay = auto()
-    in_file = auto()
-    paid = auto()
-    rejected = auto()
-
-
-class SellerPayment(Model):
-    """What a vendor owes a seller for an offer, and how far it is on its way."""
-
-    __tablename__ = "seller_payment"
-    id: Mapped[pk]
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
-    offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), unique=True)
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
-    status: Mapped[PaymentState] = status(PaymentState, PaymentState.held)
-    amount_cents: Mapped[cents] = mapped_column(default=0)
-    means: Mapped[PaymentMeans] = choice(PaymentMeans, PaymentMeans.transfer)
-    held_reason: Mapped[str] = mapped_column(Text, default="")
-    held_by: Mapped[str] = mapped_column(
-        String(200), default=""
-    )  # a person keeps it back: neither the clock nor the seller lets it go on
-    iban_wait: Mapped[str] = mapped_column(
-        String(300), default=""
-    )  # the IBAN was replaced: why, and until when
-    attempts: Mapped[int] = mapped_column(default=0)
-    reject_reason: Mapped[str] = mapped_column(Text, default="")
-    received_at: Mapped[moment]
-    paid_at: Mapped[moment | None]
-    told_at: Mapped[moment | None]
-    version: Mapped[int] = mapped_column(default=1)
-    offer: Mapped["Offer"] = relationship(back_populates="payment")
-    customer: Mapped["Customer"] = relationship()
-    vendor: Mapped["Vendor"] = relationship()
-    batch_lines: Mapped[list["TransferLine"]] = relationship(
-        back_populates="payment", order_by="TransferLine.id"
-    )
-    __mapper_args__ = {"version_id_col": version}
-    __table_args__ = (
-        Index(
-            "ix_seller_payment_vendor_id_status_received_at", "vendor_id", "status", "received_at"
-        ),
-        CheckConstraint("amount_cents >= 0", name="amount_not_negative"),
-        CheckConstraint("status != 'paid' OR paid_at IS NOT NULL", name="paid_has_a_date"),
-    )
-
-    def __str__(self) -> str:
-        return self.offer.number or "—"
-
-
-class BatchState(StrEnum):
-    preparing = auto()
-    ready = auto()
-    answered = auto()
-    cancelled = auto()
-
-
-class TransferBatch(Model):
-    """One SEPA file: its number, its sums, and where its very bytes are."""
-
-    __tablename__ = "transfer_batch"
-    id: Mapped[pk]
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
-    number: Mapped[str] = mapped_column(String(20), unique=True)
-    status: Mapped[BatchState] = status(BatchState, BatchState.preparing)
-    count: Mapped[int]
-    total_cents: Mapped[cents]
-    schema: Mapped[code]
-    holder: Mapped[str] = mapped_column(String(70))
-    iban_sealed: Mapped[words]
-    iban_tail: Mapped[str] = mapped_column(String(4))
-    bic: Mapped[str] = mapped_column(String(11), default="")
-    execution_on: Mapped[date] = mapped_column(Date)
-    created_at: Mapped[moment] = mapped_column(index=True)
-    by_name: Mapped[label]
-    file: Mapped[str] = mapped_column(
-        String(80), default=""
-    )  # the bytes, sealed, under services/files.py
-    sha256: Mapped[str] = mapped_column(String(64), default="")
-    error: Mapped[str] = mapped_column(Text, default="")
-    version: Mapped[int] = mapped_column(default=1)
-    vendor: Mapped["Vendor"] = relationship()
-    lines: Mapped[list["TransferLine"]] = relationship(
-        back_populates="batch", order_by="TransferLine.id"
-    )
-    __mapper_args__ = {"version_id_col": version}
-    __table_args__ = (
-        Index("ix_transfer_batch_vendor_id_created_at", "vendor_id", "created_at"),
-        CheckConstraint(
-            "status IN ('preparing', 'cancelled') OR sha256 != ''", name="ready_has_a_file"
-        ),
-        CheckConstraint("count > 0 AND total_cents > 0", name="pays_something"),
-    )
-
-    def __str__(self) -> str:
-        return self.number
-
-
-class TransferState(StrEnum):
-    sent = auto()
-    executed = auto()
-    sent_back = auto()
-
-
-class TransferLine(Model):
-    """One transfer of a file, with the account it went to, frozen. `end_to_end` is unique: a
-    payment is never in two files at once.
-    """
-
-    __tablename__ = "transfer_line"
-    id: Mapped[pk]
-    batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
-    payment_id: Mapped[int] = mapped_column(ForeignKey("seller_payment.id"), index=True)
-    end_to_end: Mapped[str] = mapped_column(String(35), unique=True)
-    status: Mapped[TransferState] = status(TransferState, TransferState.sent)
-    amount_cents: Mapped[cents]
-    holder: Mapped[str] = mapped_column(String(70))
-    iban_sealed: Mapped[words]
-    iban_tail: Mapped[str] = mapped_column(String(4))
-    bic: Mapped[str] = mapped_column(String(11), default="")
-    reason: Mapped[str] = mapped_column(String(200), default="")
-    answered_at: Mapped[moment | None]
-    batch: Mapped["TransferBatch"] = relationship(back_populates="lines")
-    payment: Mapped["SellerPayment"] = relationship(back_populates="batch_lines")
-
-    @property
-    def vendor_id(self) -> int:
-        return self.batch.vendor_id
-
-    __table_args__ = (
-        CheckConstraint("amount_cents > 0", name="amount_positive"),
-        Index(
-            "uq_transfer_line_live_payment",
-            "payment_id",
-            unique=True,
-            sqlite_where=text("status != 'sent_back'"),
-            postgresql_where=text("status != 'sent_back'"),
-        ),
-    )
-
-
-class BankAnswer(Model):
-    """A file of the bank that was read, once."""
-
-    __tablename__ = "bank_answer"
-    id: Mapped[pk]
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
-    batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    file_name: Mapped[label]
-    executed: Mapped[int]
-    sent_back: Mapped[int]
-    by_name: Mapped[label]
-    at: Mapped[moment]

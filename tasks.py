@@ -15,25 +15,15 @@ from huey import RedisHuey, SqliteHuey, crontab
 
 import config
 from models import SellerPayment, Vendor
-from services import (
-    audit,
-    backups,
-    csp,
-    days,
-    files,
-    limits,
-    once,
-    outbox,
-    retention,
-    settings,
-    trace,
-    visits,
-)
+from services import audit, days, files, limits, once, outbox, retention, settings, trace, visits
 from services.buyback import offers, parcels, police_register, reception
-from services.finance import books, health
+from services.catalogue import search
+from services.finance import books
+from services.imports import folders
+from services.installation import backups, csp, health
 from services.payments import seller_payments
 from services.people import customers, machine_keys
-from services.stock import folders, levels, listings, search
+from services.stock import levels, listings
 from services.unit import db, retried, unit_of_work
 from services.workflow import CLOCK, Refused
 

@@ -39,8 +39,8 @@ from models import (
 )
 from services import clock, files, money, once, settings, workflow
 from services.buyback import offers, papers, parcels, reception
+from services.catalogue import products
 from services.people import identity
-from services.stock import catalogue
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -339,7 +339,7 @@ class BenchView(BaseView):
         if code and not trouble:
             try:
                 found = reception.look(offer, code)
-            except catalogue.BadEan as bad:
+            except products.BadEan as bad:
                 trouble = str(bad)
         lines = reception.articles(offer)
         line = (

@@ -38,11 +38,12 @@ from models import (
     Variant,
 )
 from services import clock, files
-from services.stock import argus, catalogue, levels, matching, referencer, search
+from services.catalogue import argus, matching, products, referencer, search
+from services.stock import levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
-MOVE = {move.verb: move for move in catalogue.PRODUCT.moves}
+MOVE = {move.verb: move for move in products.PRODUCT.moves}
 ASK = {move.verb: move for move in matching.UNMATCHED.moves}
 
 
@@ -170,10 +171,10 @@ class ProductView(ReferenceView):
     )
     empty_sentence = _l("The catalogue is empty: give a référencier or an argus.")
     show_partials = ("admin/_product.html",)
-    flow = catalogue.PRODUCT
+    flow = products.PRODUCT
 
-    validate_product = action_of(MOVE["validate"], catalogue.validate)
-    disable_product = action_of(MOVE["disable"], catalogue.disable)
+    validate_product = action_of(MOVE["validate"], products.validate)
+    disable_product = action_of(MOVE["disable"], products.disable)
 
     def ean_of(self, row: Product) -> str:
         return row.variants[0].ean if row.variants else row.title
@@ -188,7 +189,7 @@ class ProductView(ReferenceView):
         ids = [variant.id for variant in row.variants]
         return {
             "in_stores": levels.by_condition(None, ids),
-            "lowest": {id: catalogue.lowest_of_30_days(id) for id in ids[:60]},
+            "lowest": {id: products.lowest_of_30_days(id) for id in ids[:60]},
             "sites": db.session.scalars(db.select(Site).order_by(Site.name).limit(200)).all(),
             "said": {text.site_id: text for text in row.texts},
         }
@@ -227,29 +228,29 @@ class ProductView(ReferenceView):
 
     def kept(self, row: Product, form: Any, ready: str | None) -> None:
         row.brand = (
-            catalogue.brand_named(form.brand_name.data)
+            products.brand_named(form.brand_name.data)
             if (form.brand_name.data or "").strip()
             else None
         )
         row.attributes = _attributes(form.attributes_typed.data or "")
         if "ean" in form:
             code = (form.ean.data or "").strip() or (
-                catalogue.own_ean() if row.kind is ProductKind.service else ""
+                products.own_ean() if row.kind is ProductKind.service else ""
             )
-            catalogue.add_reference(row, code)
+            products.add_reference(row, code)
             if form.argus_cents.data is not None:
                 argus.change(row.variants[0], form.argus_cents.data, by=me())
         if ready:
-            catalogue.give_cover(row, ready, by=me())
+            products.give_cover(row, ready, by=me())
 
     def check_delete(self, row: Product) -> None:
-        if reason := catalogue.why_not_delete(row):
+        if reason := products.why_not_delete(row):
             raise Refused(reason)
 
 
 def _attributes(words: str) -> dict[str, str]:
     found = {}
-    for line in catalogue.visible_lines(words).splitlines():
+    for line in products.visible_lines(words).splitlines():
         name, _colon, value = line.partition(":")
         if name.strip() and value.strip():
             found[name.strip()[:60]] = value.strip()[:200]
@@ -276,7 +277,7 @@ class SheetView(BaseView):
             site = session.scalar(
                 db.select(Site).where(Site.id == whole(request.form.get("site"), 0))
             ) or abort(404)
-            catalogue.describe(
+            products.describe(
                 _product(id),
                 site,
                 request.form.get("title", ""),
@@ -293,7 +294,7 @@ class SheetView(BaseView):
         if kept is None:
             raise Refused(_("Choose a photo."))
         with unit_of_work():
-            catalogue.add_image(_product(id), kept, by=me())
+            products.add_image(_product(id), kept, by=me())
         flash(_("Saved."), "success")
         return redirect(url_for("ProductView.show", pk=id))
 
@@ -306,7 +307,7 @@ class SheetView(BaseView):
                     ProductImage.id == image_id, ProductImage.product_id == id
                 )
             ) or abort(404)
-            name = catalogue.drop_image(_product(id), image, by=me())
+            name = products.drop_image(_product(id), image, by=me())
         files.drop(name)
         return redirect(url_for("ProductView.show", pk=id))
 
@@ -314,7 +315,7 @@ class SheetView(BaseView):
     @has_access
     def reference(self, id: int) -> Any:
         with unit_of_work():
-            variant = catalogue.add_reference(_product(id), request.form.get("ean", ""))
+            variant = products.add_reference(_product(id), request.form.get("ean", ""))
             variant_id = variant.id
         return redirect(url_for("VariantView.edit", pk=variant_id))
 
@@ -350,7 +351,7 @@ class MergeView(BaseView):
             try:
                 with unit_of_work() as session:
                     into = session.get(Product, whole(request.form.get("into"), 0)) or abort(404)
-                    catalogue.merge(_product(id), into, by=me())
+                    products.merge(_product(id), into, by=me())
                     into_id, title = into.id, into.title
                 flash(
                     _(
@@ -458,7 +459,7 @@ class VariantView(ReferenceView):
         )
         return {
             "points": points.all(),
-            "lowest": catalogue.lowest_of_30_days(row.id),
+            "lowest": products.lowest_of_30_days(row.id),
             "in_stores": levels.by_condition(None, [row.id])[row.id],
         }
 
@@ -468,7 +469,7 @@ class VariantView(ReferenceView):
             setattr(row, name, (getattr(row, name) or "").strip())
         price = row.advised_cents
         db.session.refresh(row, ["advised_cents"])
-        catalogue.set_price(row, price, by=me())
+        products.set_price(row, price, by=me())
 
 
 class BrandView(ReferenceView):
@@ -623,8 +624,8 @@ class AttachView(BaseView):
             row = session.scalar(
                 db.select(UnmatchedReference).where(UnmatchedReference.id == id)
             ) or abort(404)
-            ean = catalogue.read_ean(request.form.get("ean", ""))
-            variant = catalogue.by_ean(ean)
+            ean = products.read_ean(request.form.get("ean", ""))
+            variant = products.by_ean(ean)
             if variant is None:
                 raise Refused(_("The catalogue does not know %(ean)s.", ean=ean))
             matching.attach(row, variant, by=me())

@@ -17,8 +17,8 @@ from flask_login import current_user
 from admin.base import ScopedView, me
 from models import ImportRun, Store, Vendor
 from services import access, clock, files, workflow
+from services.imports import runs, tables
 from services.people import staff
-from services.stock import imports, runs
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -213,8 +213,8 @@ class ImportView(BaseView):
         with tempfile.NamedTemporaryFile() as kept:
             given.save(kept)
             kept.flush()
-            imports.check_name(Path(kept.name), given.filename)
-            imports.open_table(
+            tables.check_name(Path(kept.name), given.filename)
+            tables.open_table(
                 Path(kept.name)
             )  # what is no table is refused before anything is kept
             stored = runs.keep(Path(kept.name), given.filename)

@@ -39,7 +39,8 @@ from models import (
     Vendor,
 )
 from services import access, clock, money, workflow
-from services.stock import catalogue, inventories, levels, listing_files, listings, search
+from services.catalogue import products, search
+from services.stock import inventories, levels, listing_files, listings
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -51,9 +52,9 @@ CONFLICT_MOVE = {move.verb: move for move in levels.CONFLICT.moves}
 
 def _of_products(column: Any, words: str) -> Any:
     try:  # a whole barcode means one size, not its model
-        if (variant := catalogue.by_ean(catalogue.read_ean(words))) is not None:
+        if (variant := products.by_ean(products.read_ean(words))) is not None:
             return column == variant.id
-    except catalogue.BadEan:
+    except products.BadEan:
         pass
     return column.in_(select(Variant.id).where(Variant.product_id.in_(search.product_ids(words))))
 
@@ -731,7 +732,7 @@ class ListingView(ScopedView):
         return {
             "stock": listings.stock_of(row),
             "why": listings.why_not_shown(row, clock.today()),
-            "lowest": catalogue.lowest_of_30_days(row.variant_id, row.id),
+            "lowest": products.lowest_of_30_days(row.variant_id, row.id),
             "today": listings.price_on(row, clock.today()),
         }
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import selectinload
 
 from services import clock, documents, money, workflow
 from services.documents import latin
-from services.stock import imports
+from services.imports import tables
 from services.unit import db
 from services.words import xml_safe
 
@@ -285,7 +285,7 @@ def as_xlsx(view: Any, rows: Select[Any]) -> bytes:
         written += 1
         sheet.append(
             [
-                imports.neutral(xml_safe(v)) if isinstance(v := _typed(row, c), str) else v
+                tables.neutral(xml_safe(v)) if isinstance(v := _typed(row, c), str) else v
                 for c in view.list_columns
             ]
         )
@@ -408,7 +408,7 @@ def _stream(rows: Select[Any], most: int) -> Iterator[Any]:
     numbers = list(
         db.session.scalars(rows.with_only_columns(key, maintain_column_froms=True).limit(most))
     )
-    for some in imports.chunks(numbers, 1000):
+    for some in tables.chunks(numbers, 1000):
         found = {
             getattr(row, key.key): row
             for row in db.session.scalars(rows.order_by(None).where(key.in_(some))).unique()
@@ -417,7 +417,7 @@ def _stream(rows: Select[Any], most: int) -> Iterator[Any]:
 
 
 def _safe(cell: Any) -> Any:
-    return imports.neutral(cell) if isinstance(cell, str) else cell
+    return tables.neutral(cell) if isinstance(cell, str) else cell
 
 
 def _typed(row: Any, name: str) -> Any:

@@ -15,9 +15,10 @@ from admin.base import me
 from models import Condition, Item, Offer, OfferState, Site, Store, Vendor
 from services import access, clock, money, settings, workflow
 from services.buyback import offers, parcels, pricing
+from services.catalogue import products
 from services.finance import dashboards
 from services.people import staff
-from services.stock import catalogue, items
+from services.stock import items
 from services.unit import db, unit_of_work
 from services.words import visible
 from services.workflow import Refused
@@ -201,7 +202,7 @@ class SimulateView(BaseView):
         if words.strip() and here:
             try:
                 answer, stock, trials = pricing.simulate(here.id, words)
-            except catalogue.BadEan as bad:
+            except products.BadEan as bad:
                 wrong = str(bad)
         return render_template(
             "admin/simulate.html",

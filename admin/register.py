@@ -17,7 +17,7 @@ from admin.bench import as_pdf
 from models import Consultation, PoliceRecord, RegisterSeal, Vendor
 from services import clock
 from services.buyback import papers, police_register
-from services.stock import imports
+from services.imports import tables
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -154,7 +154,7 @@ class RegisterView(BaseView):
         writer.writerow([*police_register.columns(), "SHA-256"])
         for entry in found:
             writer.writerow(
-                [imports.neutral(cell) for cell in (*police_register.as_row(entry), entry.hash)]
+                [tables.neutral(cell) for cell in (*police_register.as_row(entry), entry.hash)]
             )
         response = make_response("\ufeff" + out.getvalue())
         response.mimetype = "text/csv"

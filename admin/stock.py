@@ -11,7 +11,8 @@ from sqlalchemy import select
 from admin.base import ReferenceView, ScopedView, action_of, me
 from models import Condition, Item, Platform, Product, Store, UnknownDemand, Variant
 from services import access
-from services.stock import argus, items, search
+from services.catalogue import argus, search
+from services.stock import items
 from services.unit import db
 
 MOVE = {move.verb: move for move in items.ITEM.moves}

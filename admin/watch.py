@@ -17,7 +17,7 @@ from admin.base import ScopedView, me
 from admin.words import facts_words
 from models import AuditEntry, CspReport, Customer, Outbox
 from services import audit, clock, days, outbox, retention, sealing
-from services.finance import health
+from services.installation import health
 from services.people import customers
 from services.unit import db, unit_of_work
 

@@ -12,8 +12,9 @@ from api.door import Asked, iso, opens, store_of
 from models import MachineKey, Product, Variant
 from services import money
 from services.buyback import pricing
+from services.catalogue import products, referencer, search
 from services.people import places, sites
-from services.stock import catalogue, levels, referencer, search
+from services.stock import levels
 
 FILTERS = (
     "category",
@@ -37,16 +38,16 @@ def product(key: MachineKey, ean: str) -> Any:
     holds.
     """
     try:
-        code = catalogue.read_ean(ean)
-    except catalogue.BadEan as bad:
+        code = products.read_ean(ean)
+    except products.BadEan as bad:
         return problem(404, "bad_ean", str(bad))
-    variant = catalogue.by_ean(code)
+    variant = products.by_ean(code)
     if variant is None:
         return problem(404, "unknown_ean", _("The catalogue does not know %(ean)s.", ean=code))
     site = sites.of_vendor(key.vendor_id)
     quote = pricing.quote(site.id, code) if site is not None else None
     new, used = levels.by_condition(key.vendor_id, [variant.id])[variant.id]
-    lowest = catalogue.lowest_of_30_days(variant.id)
+    lowest = products.lowest_of_30_days(variant.id)
     return jsonify(
         **_product(variant.product),
         **_variant(variant),
@@ -60,9 +61,9 @@ def product(key: MachineKey, ean: str) -> Any:
     )
 
 
-@bp.get("/products")
+@bp.get("/products", endpoint="products")
 @opens("catalogue")
-def products(key: MachineKey) -> Any:
+def find_products(key: MachineKey) -> Any:
     """Products by words, barcode or reference, narrowed by facets, in pages; `facets=1` counts the
     values of each facet.
     """

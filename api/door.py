@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from api import problem
 from models import IdempotentRequest, MachineKey, Store
 from services import access, clock, limits, money, words
+from services.catalogue import products
 from services.people import machine_keys
-from services.stock import catalogue
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -241,8 +241,8 @@ class Given:
     def ean(self, name: str = "ean") -> str:
         value = self.text(name, 40, needed=True)
         try:
-            return catalogue.read_ean(value) if value else ""
-        except catalogue.BadEan as bad:
+            return products.read_ean(value) if value else ""
+        except products.BadEan as bad:
             self.wrong(name, "bad_ean", str(bad))
             return ""
 

@@ -12,8 +12,8 @@ from api import bp, problem
 from api.door import Invalid, iso, opens, read_moment, store_of
 from models import ImportRun, ImportState, MachineKey, Store, Vendor
 from services import files
+from services.imports import runs, tables
 from services.people import machine_keys
-from services.stock import imports, runs
 from services.unit import db, unit_of_work
 
 # What the marketplaces call the states of an import.
@@ -86,7 +86,7 @@ def give_file(key: MachineKey) -> Any:
     with tempfile.NamedTemporaryFile() as kept:
         given.save(kept)
         kept.flush()
-        imports.check_name(Path(kept.name), given.filename or "")
+        tables.check_name(Path(kept.name), given.filename or "")
         stored = runs.keep(Path(kept.name), given.filename or "")
     with unit_of_work() as session:
         store = session.get(Store, store_id) if store_id else None

@@ -9,8 +9,8 @@ from typing import Any
 from flask import Response, abort, current_app, jsonify, request
 
 from api import bp
-from services import csp, limits
-from services.finance import health
+from services import limits
+from services.installation import csp, health
 from services.unit import unit_of_work
 
 MOST_REPORT_BYTES = 16_000

@@ -92,7 +92,7 @@ def import_here(path: str, kind: str) -> None:
     from services.workflow import Actor
 
     with create_app(bell=None).app_context():
-        from services.stock import runs
+        from services.imports import runs
 
         start = time.perf_counter()
         run = runs.import_file(Path(path), kind, by=Actor("command", None, "bench"))

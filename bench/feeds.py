@@ -20,7 +20,7 @@ def prepare(app) -> tuple[int, list[int]]:
     """A catalogue and the shops of one vendor."""
     from models import Store, Vendor
     from services import clock
-    from services.stock import catalogue
+    from services.catalogue import products
     from services.unit import db, insert_many, raw, unit_of_work
 
     with app.app_context():
@@ -93,7 +93,7 @@ def prepare(app) -> tuple[int, list[int]]:
             ]
             session.add_all(stores)
             session.flush()
-            assert catalogue.by_ean(ean(5)) is not None
+            assert products.by_ean(ean(5)) is not None
             return vendor.id, [store.id for store in stores]
 
 
@@ -113,7 +113,7 @@ def files(folder: Path, shift: int) -> list[Path]:
 def ours(app, paths: list[Path], stores: list[int]) -> float:
     """Given and loaded as the worker does, the run and its report included."""
     from models import Store
-    from services.stock import runs
+    from services.imports import runs
     from services.unit import unit_of_work
     from services.workflow import Actor
 

@@ -35,7 +35,7 @@ def measure(references: int) -> tuple[float, float]:
         price_list(folder / "liste.csv", references)
         with app.app_context():
             from services import settings
-            from services.stock import runs
+            from services.imports import runs
             from services.unit import unit_of_work
             from services.workflow import Actor
 

@@ -32,7 +32,7 @@ def fill(app, dice: random.Random) -> list[list[str]]:
     product's own indexing makes them.
     """
     from services import clock
-    from services.stock import search
+    from services.catalogue import search
     from services.unit import insert_many, raw, unit_of_work
 
     words = vocabulary(dice)
@@ -155,7 +155,7 @@ def p(times: list[float], share: float) -> float:
 def measure(what: str) -> None:
     from sqlalchemy import text
 
-    from services.stock import search
+    from services.catalogue import search
     from services.unit import db, is_sqlite
 
     dice = random.Random(4)

@@ -12,8 +12,8 @@ from flask import Response, abort, make_response, send_file
 from models import Site
 from portal import bp
 from services import files
+from services.catalogue import products
 from services.people import sites
-from services.stock import catalogue
 from services.unit import db
 
 YEAR = "public, max-age=31536000, immutable"
@@ -24,14 +24,14 @@ def cover(ean: str) -> Any:
     """The cover of an article: the photo we have, else one drawn from title and platform; never a
     broken picture.
     """
-    found = catalogue.cover_of(ean)
+    found = products.cover_of(ean)
     stored, title, platform = found or (None, ean, "")
     if stored and files.path(stored).exists():
         response: Response = make_response(
             send_file(files.path(stored), mimetype=mimetypes.guess_type(stored)[0])
         )
     else:
-        response = make_response(catalogue.drawn_cover(title, platform))
+        response = make_response(products.drawn_cover(title, platform))
         response.mimetype = "image/svg+xml"
         # A picture of ours runs nothing, whatever a title holds.
         response.headers["Content-Security-Policy"] = (

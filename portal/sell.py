@@ -32,8 +32,8 @@ from portal.access import (
 from portal.follow import payment_facts
 from services import files, limits, once, settings, workflow
 from services.buyback import offers, parcels, pricing
+from services.catalogue import products
 from services.payments import seller_payments
-from services.stock import catalogue
 from services.unit import unit_of_work
 from services.workflow import CUSTOMER, Refused
 
@@ -70,7 +70,7 @@ def _quote(words: str) -> pricing.Quote:
 def _sell_page(quote: pricing.Quote | None = None, toast: dict[str, Any] | None = None) -> Response:
     template = "portal/sell/_vente.html" if wants_fragment() else "portal/sell/scan.html"
     page = make_response(
-        render_template(template, quote=quote, cart=cart(), toast=toast, grouped=catalogue.grouped)
+        render_template(template, quote=quote, cart=cart(), toast=toast, grouped=products.grouped)
     )
     page.headers["Vary"] = "X-Fragment, Cookie"
     return page
@@ -92,8 +92,8 @@ def scan() -> Any:
     if not found:
         return jsonify(ean=None)
     try:
-        return jsonify(ean=catalogue.read_ean(found))
-    except catalogue.BadEan:
+        return jsonify(ean=products.read_ean(found))
+    except products.BadEan:
         return jsonify(ean=None)
 
 
@@ -189,7 +189,7 @@ def _after_change(toast: dict[str, Any] | None, cart_token: str = "") -> Respons
                 quote=None,
                 cart=found or cart(),
                 toast=toast,
-                grouped=catalogue.grouped,
+                grouped=products.grouped,
             )
         )
     return _sell_page(None, toast)

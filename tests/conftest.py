@@ -25,8 +25,8 @@ from gateways import live
 from gateways.fakes import FakeCarrier, FakeMail, FakeSms, FakeWebhooks
 from models import Model
 from services import access, clock, limits, sealing, settings
+from services.catalogue import search
 from services.people import passwords, sessions, sites, staff
-from services.stock import search
 from services.unit import db
 
 POSTGRES = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "")

@@ -30,9 +30,11 @@ from models import (
 )  # fmt: skip
 from services import clock, outbox
 from services.buyback import offers, parcels, reception
+from services.catalogue import argus, products
+from services.imports import runs
 from services.payments import bank_details, seller_payments, transfers
 from services.people import customers, machine_keys, passwords, sites
-from services.stock import argus, catalogue, items, levels, runs, tills
+from services.stock import items, levels, tills
 from services.unit import db, unit_of_work
 from services.workflow import Actor
 
@@ -75,7 +77,7 @@ def a_game(
         product = Product(title=title, platform=console, category="", created_at=clock.now())
         session.add(product)
         session.flush()
-        variant = catalogue.add_reference(product, code or ean(next(_numbers)))
+        variant = products.add_reference(product, code or ean(next(_numbers)))
         if argus_cents is not None:
             argus.change(variant, argus_cents, by=COMMAND)
         id = variant.id
@@ -402,7 +404,7 @@ def a_shoe(
 ) -> Variant:
     """A reference of a model; the same title and brand make sizes of one product."""
     with unit_of_work() as session:
-        mark = catalogue.brand_named(brand) if brand else None
+        mark = products.brand_named(brand) if brand else None
         product = session.scalar(db.select(Product).where(Product.title == title)) or Product(
             title=title,
             brand=mark,
@@ -413,9 +415,9 @@ def a_shoe(
         )
         session.add(product)
         session.flush()
-        variant = catalogue.add_reference(product, ean(next(_numbers)))
+        variant = products.add_reference(product, ean(next(_numbers)))
         variant.shoe_size, variant.color = shoe_size, color
-        catalogue.set_price(variant, price_cents, by=COMMAND)
+        products.set_price(variant, price_cents, by=COMMAND)
         id = variant.id
     return db.session.get(Variant, id)
 

@@ -14,8 +14,7 @@ from flask_migrate import Migrate, upgrade
 
 import commands
 from models import BuyingRule, Site, Store, Vendor
-from services import backups
-from services.finance import restores
+from services.installation import backups, restores
 from services.unit import db, is_sqlite
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +61,7 @@ def test_an_index_of_a_few_rows_holds_those_only(app):
 
 def differences(found: list[Any]) -> list[Any]:
     """Without the tables of the search, which are derived and made by hand
-    (services/stock/search.py).
+    (services/catalogue/search.py).
     """
     return [
         one

@@ -540,7 +540,7 @@ def _forbid(table):
 
 
 def _make_search():
-    """The words of products, and the vocabulary; derived, so outside models.py (services/stock/search.py)."""
+    """The words of products, and the vocabulary; derived, so outside models.py (services/catalogue/search.py)."""
     op.execute('CREATE TABLE search_word (word VARCHAR(40) PRIMARY KEY)')
     op.execute('CREATE TABLE search_todo (product_id INTEGER PRIMARY KEY)')
     op.execute('INSERT INTO search_todo (product_id) SELECT id FROM product')

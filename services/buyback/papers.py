@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from models import Item, Offer, PoliceRecord, Vendor
 from services import clock, documents, money, workflow
 from services.buyback import letters, police_register, reception
-from services.stock import catalogue
+from services.catalogue import products
 
 # ── « bordereau de cession » ──
 
@@ -66,7 +66,7 @@ def slip(offer: Offer) -> bytes:
         (
             (
                 str(n),
-                catalogue.grouped(line.ean),
+                products.grouped(line.ean),
                 line.title,
                 line.platform,
                 money.text(line.price_cents),
@@ -196,7 +196,7 @@ def item_labels(items: Iterable[Item]) -> bytes:
         pdf.cell_line(
             58,
             3.8,
-            pdf.fit(f"{product.platform or ''} · {catalogue.grouped(item.variant.ean)}", 58),
+            pdf.fit(f"{product.platform or ''} · {products.grouped(item.variant.ean)}", 58),
         )
         grade = workflow.words_of(item.condition) if item.condition else ""
         pdf.cell_line(58, 3.8, pdf.fit(" · ".join(filter(None, (grade, item.comment))), 58))

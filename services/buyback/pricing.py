@@ -28,8 +28,8 @@ from models import (
     Variant,
 )
 from services import money, visits, workflow
+from services.catalogue import products
 from services.people import sites
-from services.stock import catalogue
 from services.unit import db
 from services.workflow import Refused
 
@@ -279,8 +279,8 @@ def quote(
     raises for what was typed.
     """
     try:
-        ean = catalogue.read_ean(words)
-    except catalogue.BadEan as bad:
+        ean = products.read_ean(words)
+    except products.BadEan as bad:
         return Quote(Status.bad_ean, words.strip()[:40], str(bad))
     found = _look_up(ean)
     if found is None:
@@ -418,7 +418,7 @@ def simulate(site_id: int, words: str) -> tuple[Quote, int, list[Trial]]:
     """A barcode against every rule of a site: the quote, the stock seen, and what each rule says.
     Raises BadEan.
     """
-    catalogue.read_ean(words)
+    products.read_ean(words)
     answer = quote(site_id, words)
     terms = terms_of(site_id)
     if answer.variant_id is None:
@@ -467,7 +467,7 @@ def check_rule(rule: BuyingRule) -> None:
     if rule.site is not None and rule.vendor is not None and rule.site.vendor_id != rule.vendor.id:
         raise Refused(_("This site belongs to another shop than the rule."))
     if rule.ean:
-        rule.ean = catalogue.read_ean(rule.ean)
+        rule.ean = products.read_ean(rule.ean)
 
 
 def first_rule(vendor_id: int) -> BuyingRule:

@@ -33,10 +33,11 @@ from models import (
 )
 from services import clock, files, messages, money, retention, settings, webhooks, workflow
 from services.buyback import letters, offers, parcels, police_register, pricing
+from services.catalogue import products
 from services.payments import ledger, seller_payments
 from services.payments.ledger import Side
 from services.people import identity
-from services.stock import catalogue, items
+from services.stock import items
 from services.unit import db, is_sqlite
 from services.workflow import CLOCK, CUSTOMER, TIME, Actor, Move, Refused, Workflow
 
@@ -169,7 +170,7 @@ def look(offer: Offer, code: str) -> Found:
     """What a barcode scanned at the bench is. Reads only. Raises catalogue.BadEan for what is no
     barcode.
     """
-    ean = catalogue.read_ean(code)
+    ean = products.read_ean(code)
     same = [line for line in articles(offer) if line.ean == ean]
     waiting = next((line for line in same if line.status is S.received), None)
     if waiting:
@@ -340,11 +341,11 @@ def add_surplus(offer: Offer, code: str, title: str = "", *, by: Actor) -> Offer
     if found.kind == "expected":
         raise Refused(_("This article is announced and still waits: grade it first."))
     quote = pricing.quote(offer.site_id, found.ean)
-    variant = catalogue.by_ean(found.ean)
+    variant = products.by_ean(found.ean)
     if variant is None:
         if not title.strip():
             raise Refused(_("Type the title of this article: its barcode is unknown."))
-        variant = catalogue.new_reference(title.strip()[:300], found.ean)
+        variant = products.new_reference(title.strip()[:300], found.ean)
     price = quote.price_cents or 0
     line = OfferLine(
         offer_id=offer.id,

@@ -23,9 +23,9 @@ from models import (
 )
 from services import clock, settings
 from services.buyback import parcels
+from services.catalogue import products
+from services.catalogue import search as catalogue_search
 from services.payments import seller_payments
-from services.stock import catalogue
-from services.stock import search as catalogue_search
 from services.unit import db
 
 DAYS = 60
@@ -229,9 +229,9 @@ def search(words: str, limit: int = 20) -> Found:
     ):
         return Found({"ParcelView": list(by_label)})
     try:
-        variant = catalogue.by_ean(catalogue.read_ean(words))
+        variant = products.by_ean(products.read_ean(words))
         return Found({"ProductView": [variant.product] if variant else []})
-    except catalogue.BadEan:
+    except products.BadEan:
         pass
     like = _like(words)
     digits = "".join(c for c in words if c.isdigit())

@@ -19,7 +19,9 @@ from sqlalchemy import bindparam, select, text
 
 from models import ImportRun, ImportState, StockLevel, Store
 from services import clock, settings
-from services.stock import catalogue, imports, levels, matching, runs
+from services.catalogue import matching, products
+from services.imports import runs, tables
+from services.stock import levels
 from services.unit import (
     db,
     insert_alike,
@@ -44,7 +46,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "supplier_ref": ("reference-fournisseur", "ref-fournisseur", "supplier-reference"),
     "delete": ("update-delete",),
 }
-FULL, DELTA = "full", "delta"
 FUTURE = timedelta(minutes=10)
 
 
@@ -128,16 +129,16 @@ class _Reader:
         ean, sku = cells[self.ean].strip(), cells[self.sku].strip()[:60]
         if ean:
             try:
-                ean = catalogue.read_ean(ean)
-            except catalogue.BadEan as bad:
+                ean = products.read_ean(ean)
+            except products.BadEan as bad:
                 if not sku:
                     raise runs.Ignored(str(bad)) from None
                 ean = ""
         elif not sku:
             raise Refused(_("This line names no reference."))
         elif sku.isdigit():  # tills that have no name of their own for an article give its barcode
-            with contextlib.suppress(catalogue.BadEan):
-                ean = catalogue.read_ean(sku)
+            with contextlib.suppress(products.BadEan):
+                ean = products.read_ean(sku)
         words = cells[self.quantity]
         quantity = self.plain.get(words)
         if quantity is None:
@@ -232,11 +233,11 @@ def _mode_of(header: list[str]) -> str:
     """STO01 tells changes, one line an offer and store (conventions of Mirakl); any other list of a
     shop's stock tells all there is.
     """
-    names = {imports.fold(title) for title in header}
+    names = {tables.fold(title) for title in header}
     return (
-        DELTA
+        runs.DELTA
         if {"offersku", "quantity"} <= names and names & {"warehousecode", "updatedelete"}
-        else FULL
+        else runs.FULL
     )
 
 
@@ -306,7 +307,7 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
     """
     stores = sorted(
         {line.store_id for line in lines}
-        | ({loading.store_id} if loading.store_id and loading.mode == FULL else set())
+        | ({loading.store_id} if loading.store_id and loading.mode == runs.FULL else set())
     )
     by = Actor("machine", loading.run_id, loading.by_name)
     matched = matching.match(loading.vendor_id or 0, lines)
@@ -455,7 +456,7 @@ def _apply_to(
                 last=clock.paris(last).strftime("%d/%m/%Y %H:%M"),
             )
         )
-    full = source.mode == FULL
+    full = source.mode == runs.FULL
     now, when = raw(clock.now()), raw(dated_at)
     known, by_till = _levels(connection, store_id, None if full else wanted)
     later = _moved_since(connection, store_id, dated_at)
@@ -644,7 +645,7 @@ def count(
     written, store_id, vendor_id = _Written(), store.id, store.vendor_id
     _apply_to(
         db.session.connection(),
-        _Source(DELTA, reference, by.name),
+        _Source(runs.DELTA, reference, by.name),
         store_id,
         lines,
         dated_at,
@@ -683,7 +684,7 @@ def publish(
     else:
         _apply_to(
             db.session.connection(),
-            _Source(DELTA, "api", by.name),
+            _Source(runs.DELTA, "api", by.name),
             store.id,
             lines,
             dated_at,
@@ -706,7 +707,7 @@ runs.kind(
     ("quantity",),
     _load,
     needs_store=True,
-    modes=(FULL, DELTA),
+    modes=(runs.FULL, runs.DELTA),
     mode_of=_mode_of,
     lack=lambda run, at: _lack(at, run.store_id),
     help=_l(

@@ -30,7 +30,9 @@ from models import (
     VendorReference,
 )
 from services import clock, money, words, workflow
-from services.stock import catalogue, feeds, imports, listings, matching, runs
+from services.catalogue import matching, products
+from services.imports import runs, tables
+from services.stock import feeds, listings
 from services.unit import db, one_at_a_time, retried, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -64,7 +66,7 @@ CODES = {
     Condition.good_unit: "3",
     Condition.acceptable_unit: "4",
 }
-_FOLDED = {imports.fold(name): condition for name, condition in CONDITIONS.items()}
+_FOLDED = {tables.fold(name): condition for name, condition in CONDITIONS.items()}
 
 OFFERS: dict[str, tuple[str, ...]] = {
     "sku": ("sku", "offer-sku", "reference"),
@@ -149,14 +151,14 @@ def _whole(words: str, low: int, high: int) -> int | None:
 
 
 def _condition(words: str) -> Condition | None:
-    if imports.fold(words) not in _FOLDED:
+    if tables.fold(words) not in _FOLDED:
         raise Refused(
             _(
                 "« %(state)s » is no condition we know: 11 is new, 1 to 4 like new to acceptable.",
                 state=words[:20],
             )
         )
-    return _FOLDED[imports.fold(words)]
+    return _FOLDED[tables.fold(words)]
 
 
 # Columns of OF01 that say something of an offer as they stand: what it is called here, and how it
@@ -168,7 +170,7 @@ _SAID: dict[str, tuple[str, Callable[[str], Any]]] = {
     "delay": ("delay_days", lambda words: _whole(words, 0, 90)),
     "alert": ("alert_under", lambda words: _whole(words, 1, 1_000_000)),
     "logistic": ("logistic_class", lambda words: words[:40]),
-    "description": ("description", lambda words: catalogue.visible_lines(words)[:5_000]),
+    "description": ("description", lambda words: products.visible_lines(words)[:5_000]),
 }
 
 
@@ -204,17 +206,17 @@ class Line:
             raise Refused(_("This line has no sku: your own name for this offer."))
         product, kind = cell("product_id"), cell("id_type").upper()
         if product and kind in ("", "EAN", "UPC", "GTIN"):
-            self.ean = catalogue.read_ean(product)
+            self.ean = products.read_ean(product)
         elif product:
             self.other_name = product[:60]
         self.is_deleted = cell("what").lower() == "delete"
-        self.price = imports.amount(cell("price"))
+        self.price = tables.amount(cell("price"))
         if self.price == 0:
             raise Refused(_("A price is above zero."))
         self.reduction = None
         if "discount" in at:
             self.reduction = (
-                imports.amount(cell("discount")),
+                tables.amount(cell("discount")),
                 read_day(cell("discount_from")),
                 read_day(cell("discount_to")),
             )
@@ -335,7 +337,7 @@ class _Change:
     def offers(self, lines: list[Line], matched: dict[int, int], named: set[str]) -> None:
         variants = {line.line: self._variant(line, matched) for line in lines}
         new = {variants[line.line] for line in lines if line.sku not in self.known} - {0}
-        closed = catalogue.why_not_sold(self.vendor.id, new)
+        closed = products.why_not_sold(self.vendor.id, new)
         unknown: list[Line] = []
         counted: dict[int, Line] = {}
         for line in lines:
@@ -562,7 +564,7 @@ class _Change:
 
     def _held(self, store: Store, variants: Iterable[int]) -> dict[int, int]:
         found: dict[int, int] = {}
-        for some in imports.chunks(variants, 500):
+        for some in tables.chunks(variants, 500):
             rows = select(StockLevel.variant_id, StockLevel.quantity).where(
                 StockLevel.store_id == store.id, StockLevel.variant_id.in_(some)
             )
@@ -639,10 +641,7 @@ def as_table(header: list[str], rows: Iterator[list[Any]]) -> Iterator[str]:
     yield "\ufeff"
     for number, row in enumerate(rows, 1):
         writer.writerow(
-            [
-                imports.neutral(words.visible(cell)) if isinstance(cell, str) else cell
-                for cell in row
-            ]
+            [tables.neutral(words.visible(cell)) if isinstance(cell, str) else cell for cell in row]
         )
         if number % 500 == 0:
             yield out.getvalue()

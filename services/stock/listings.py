@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 
 from models import Condition, Item, Listing, ListingState, PricePoint, StockLevel, Variant, Vendor
 from services import clock, webhooks, workflow
-from services.stock import catalogue, items
+from services.catalogue import products
+from services.stock import items
 from services.stock.items import LISTING
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -36,7 +37,7 @@ def offer(
     """Offer a reference, or one unit, for sale under the vendor's own name for it. Raises Refused
     with what stands against it.
     """
-    if reason := catalogue.why_not_sold_by(vendor.id, variant.product):
+    if reason := products.why_not_sold_by(vendor.id, variant.product):
         raise Refused(reason)
     if db.session.scalar(
         select(Listing.id).where(Listing.vendor_id == vendor.id, Listing.sku == sku)
@@ -286,7 +287,7 @@ def why_not_shown(row: Listing, day: date) -> str | None:
         return "WITHDRAWN"
     if row.variant.product.status.value != "validated" or not row.variant.active:
         return "PRODUCT_DISABLED"
-    if catalogue.why_not_sold_by(row.vendor_id, row.variant.product):
+    if products.why_not_sold_by(row.vendor_id, row.variant.product):
         return "BRAND_UNAUTHORIZED_TO_SELL"
     if (row.available_from and day < row.available_from) or (
         row.available_to and day > row.available_to

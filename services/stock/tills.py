@@ -31,8 +31,9 @@ from models import (
     Variant,
 )
 from services import clock, settings, workflow
+from services.catalogue import matching, products
 from services.people import machine_keys
-from services.stock import catalogue, items, levels, matching
+from services.stock import items, levels
 from services.stock.feeds import Line
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -137,7 +138,7 @@ def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Tak
     db.session.add(event)
     by = machine_keys.actor(key)
     item = _item(store, told)
-    variant = item.variant if item else catalogue.by_ean(told.ean)
+    variant = item.variant if item else products.by_ean(told.ean)
     if variant is None:
         matching.note_unknown(store.vendor_id, [Line(0, "", told.ean, told.quantity, store.id)])
         event.answer = {"status": "unknown_ean", "quantity": None}
@@ -201,7 +202,7 @@ def _item(store: Store, told: Told) -> Item | None:
     if not told.used or told.kind is E.trade_in:
         return None
     wanted = [ItemState.sold] if told.kind is E.return_ else list(items.ON_HAND)
-    variant = catalogue.by_ean(told.ean)
+    variant = products.by_ean(told.ean)
     rows = (
         select(Item)
         .where(

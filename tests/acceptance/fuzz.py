@@ -20,10 +20,13 @@ from api import tills as api_tills
 from gateways import CarrierAccount, GatewayError, mondial_relay, sepa
 from models import TillEventKind
 from portal.access import inside
-from services import csp, files, logs, money, webhooks, words
+from services import files, logs, money, webhooks, words
+from services.catalogue import products, referencer, search
+from services.imports import runs, tables
+from services.installation import csp
 from services.payments import bank_details
 from services.people import customers, passwords
-from services.stock import catalogue, feeds, imports, listing_files, referencer, runs, search
+from services.stock import feeds, listing_files
 from services.workflow import Refused
 from tests.gateways.test_mondial_relay import EMPTY, RELAY, soap
 
@@ -46,8 +49,8 @@ def _is_text(data: bytes) -> bool:
 
 def ean(data: bytes) -> None:
     try:
-        found = catalogue.read_ean(_text(data))
-    except catalogue.BadEan:
+        found = products.read_ean(_text(data))
+    except products.BadEan:
         return
     assert found.isascii() and found.isdigit() and len(found) in (8, 13, 14)
 
@@ -95,11 +98,11 @@ def table(data: bytes) -> None:
     path = FOLDER / "table"
     path.write_bytes(data)
     try:
-        opened = imports.open_table(path)
-        imports.columns(opened.header, {"ean": ("ean",), "title": ("titre",)}, ())
+        opened = tables.open_table(path)
+        tables.columns(opened.header, {"ean": ("ean",), "title": ("titre",)}, ())
         for number, (_line, cells) in enumerate(opened.rows):
             for cell in cells:
-                imports.neutral(cell)
+                tables.neutral(cell)
             if number > 200:
                 break
     except (Refused, UnicodeError):  # the two a run turns into its sentence
@@ -216,8 +219,8 @@ def feed_line(data: bytes) -> None:
     path = FOLDER / "feed"
     path.write_bytes(b"ean;sku;quantite;magasin\n" + data)
     try:
-        opened = imports.open_table(path)
-        at = imports.columns(opened.header, feeds.COLUMNS, ("quantity",)).at
+        opened = tables.open_table(path)
+        at = tables.columns(opened.header, feeds.COLUMNS, ("quantity",)).at
         reader = feeds._Reader(at, 1, {"m1": 1}, 9_999)
         for line, cells in opened.rows:
             try:

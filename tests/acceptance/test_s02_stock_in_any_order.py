@@ -37,7 +37,8 @@ from models import (
 )
 from services import clock, outbox
 from services.finance import books
-from services.stock import feeds, inventories, levels, runs
+from services.imports import runs
+from services.stock import feeds, inventories, levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories

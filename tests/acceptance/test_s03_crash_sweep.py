@@ -44,21 +44,14 @@ from models import (
     Variant,
     Vendor,
 )  # fmt: skip
-from services import clock, keys, outbox, sealing
+from services import clock, outbox, sealing
 from services.buyback import offers, parcels, reception
+from services.catalogue import products, referencer, search
+from services.imports import runs
+from services.installation import keys
 from services.payments import bank_details, seller_payments, transfers
 from services.people import customers, second_factor, staff
-from services.stock import (
-    catalogue,
-    inventories,
-    items,
-    levels,
-    listings,
-    referencer,
-    runs,
-    search,
-    tills,
-)
+from services.stock import inventories, items, levels, listings, tills
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.acceptance import killing
@@ -338,7 +331,7 @@ def two_sheets_are_merged():
     factories.stocked(double, 2)
     a, b = double.product_id, kept.product_id
     return (
-        lambda: catalogue.merge(one(Product, a), one(Product, b), by=LEA),
+        lambda: products.merge(one(Product, a), one(Product, b), by=LEA),
         lambda: one(Product, a).status.value == "merged",
     )
 

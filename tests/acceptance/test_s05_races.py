@@ -38,9 +38,10 @@ from models import (
 )
 from services import audit, clock, limits, numbering, outbox
 from services.buyback import offers, reception
+from services.imports import runs
 from services.payments import store_credit, transfers
 from services.people import customers, second_factor, staff
-from services.stock import inventories, items, levels, runs, tills
+from services.stock import inventories, items, levels, tills
 from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 from tests import factories

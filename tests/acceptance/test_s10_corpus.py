@@ -21,9 +21,10 @@ from gateways import sepa
 from models import Customer, ImportRun, Message, Product, Variant
 from services import files, money, outbox, words
 from services.buyback import offers
+from services.catalogue import products
+from services.imports import runs, tables
 from services.payments import bank_details
 from services.people import customers, passwords
-from services.stock import catalogue, imports, runs
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -63,7 +64,7 @@ READERS = {
     "email_bad": customers.clean_email,
     "phone_bad": lambda v: customers.clean_phone(v, "44000"),
     "postcode_bad": customers.clean_postcode,
-    "ean_bad": catalogue.read_ean,
+    "ean_bad": products.read_ean,
     "iban_bad": bank_details.check,
     "amount_bad": money.parse,
 }
@@ -495,7 +496,7 @@ def test_real_people_real_addresses_and_real_games_are_taken(app, figure):
             refused.append(f"phone {row['value']}: {refusal}")
     for kind, reader in (
         ("email", customers.clean_email),
-        ("ean", catalogue.read_ean),
+        ("ean", products.read_ean),
         ("amount", money.parse),
         ("iban", lambda v: str(bank_details.check(v))),
     ):
@@ -654,4 +655,4 @@ def test_the_legitimate_corpus_is_large_enough(figure):
         + len(list(hostile_files.good_tables()))
     )
     figure("legitimate strings and files", count, at_least=100, always=True)
-    assert imports
+    assert tables

@@ -31,7 +31,7 @@ EXPLAINED = {
         "B324",
     ): "MD5 is the carrier's own signature (usedforsecurity=False)",
     ("services/files.py", "B108"): "no temporary file: names of ours",
-    ("services/backups.py", "B608"): "our own table names, read from the schema",
+    ("services/installation/backups.py", "B608"): "our own table names, read from the schema",
     **{
         (f"services/{name}.py", "B608"): why
         for name, why in {
@@ -43,8 +43,14 @@ EXPLAINED = {
             "unit": "table and column names of our own code",
         }.items()
     },
-    ("services/backups.py", "B404"): "pg_dump and pg_restore, arguments as a list, no shell",
-    ("services/backups.py", "B603"): "pg_dump and pg_restore, arguments as a list, no shell",
+    (
+        "services/installation/backups.py",
+        "B404",
+    ): "pg_dump and pg_restore: a list, no shell",
+    (
+        "services/installation/backups.py",
+        "B603",
+    ): "pg_dump and pg_restore: a list, no shell",
     ("run.py", "B404"): "starts the product's own processes",
     ("run.py", "B603"): "starts the product's own processes",
     ("run.py", "B310"): "asks its own address on loopback",

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from services import backups
+from services.installation import backups
 from tests.acceptance.sizes import size
 
 ROOT = Path(__file__).parents[2]

@@ -24,9 +24,9 @@ from models import (
     Pulse,
     TransferBatch,
 )
-from services import backups, clock, files, outbox, sealing
+from services import clock, files, outbox, sealing
 from services.buyback import offers
-from services.finance import health, restores
+from services.installation import backups, health, restores
 from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -58,10 +58,10 @@ def a_shop_at_work() -> None:
     outbox.work()
     game = factories.a_game("Avec jaquette")
     with unit_of_work() as session:
-        from services.stock import catalogue
+        from services.catalogue import products
         from tests.acceptance.hostile_files import photo
 
-        catalogue.give_cover(session.merge(game).product, files.keep_picture(photo()), by=LEA)
+        products.give_cover(session.merge(game).product, files.keep_picture(photo()), by=LEA)
 
 
 @needs_pg_dump

@@ -339,7 +339,7 @@ def test_an_argus_edited_keeps_its_history(boss):
     game = factories.a_game(argus_cents=2000)
     boss.post(f"/gestion/argus/edit/{game.id}", data={"argus_cents": "12,50"})
     db.session.rollback()
-    from services.stock import argus
+    from services.catalogue import argus
 
     assert [v.value_cents for v in argus.history(db.session.get(type(game), game.id))] == [
         2000,

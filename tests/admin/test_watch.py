@@ -18,8 +18,8 @@ from models import (
     Parcel,
     ParcelState,
 )
-from services import audit, clock, csp, days, limits, outbox, retention
-from services.finance import health
+from services import audit, clock, days, limits, outbox, retention
+from services.installation import csp, health
 from services.unit import db, unit_of_work
 from services.workflow import CLOCK
 from tests import factories

@@ -25,8 +25,9 @@ from models import (
     RetentionRun,
     StaffSession,
 )
-from services import audit, clock, files, keys, logs, outbox, retention, sealing, trace, words
+from services import audit, clock, files, logs, outbox, retention, sealing, trace, words
 from services.buyback import police_register, reception
+from services.installation import keys
 from services.people import customers, identity, links
 from services.unit import db, unit_of_work
 from services.workflow import CLOCK, Refused
@@ -98,7 +99,7 @@ def test_a_sale_under_way_keeps_its_seller_whatever_his_age(app):
 
 def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_path):
     from services.buyback import parcels
-    from services.stock import runs
+    from services.imports import runs
     from tests.acceptance.hostile_files import photo
 
     factories.a_contract()

@@ -19,9 +19,10 @@ from models import (
     TransferBatch,
     User,
 )
-from services import audit, backups, clock, keys, limits, numbering, outbox, sealing, trace
+from services import audit, clock, limits, numbering, outbox, sealing, trace
 from services.buyback import police_register, reception
-from services.finance import books, health, restores
+from services.finance import books
+from services.installation import backups, health, keys, restores
 from services.payments import seller_payments, transfers
 from services.people import links, passwords, sessions
 from services.unit import db, unit_of_work
@@ -289,7 +290,7 @@ def test_a_lone_half_of_a_sign_in_a_report_of_a_browser_is_no_error(app, client)
 def test_a_spreadsheet_that_unpacks_a_hundred_times_its_size_is_refused_at_once(app, tmp_path):
     import zipfile
 
-    from services.stock import imports
+    from services.imports import tables
 
     path = tmp_path / "liste.xlsx"
     row = b'<row r="1"><c r="A1"><v>1</v></c></row>'
@@ -301,7 +302,7 @@ def test_a_spreadsheet_that_unpacks_a_hundred_times_its_size_is_refused_at_once(
         )
     assert path.stat().st_size < 200_000
     with pytest.raises(Refused, match=r"volumineu|trop"):
-        imports.open_table(path)
+        tables.open_table(path)
 
 
 @pytest.mark.parametrize(

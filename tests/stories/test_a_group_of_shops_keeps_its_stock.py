@@ -7,8 +7,10 @@ from datetime import timedelta
 
 from models import ImportState, Product, ProductState, StockConflict, Store, UnmatchedReference
 from services import clock, outbox
+from services.catalogue import matching, products, referencer, search
 from services.finance import books
-from services.stock import catalogue, levels, listings, matching, referencer, runs, search
+from services.imports import runs
+from services.stock import levels, listings
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import LEA, MARC, a_file, a_key, ean, given, quantity
@@ -59,7 +61,7 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
         row.title = "Sabot Concarneau"
         product_id = matching.propose_product(row, by=MARC).id
     with unit_of_work() as session:
-        catalogue.validate(session.get_one(Product, product_id), by=LEA)
+        products.validate(session.get_one(Product, product_id), by=LEA)
     assert db.session.get(Product, product_id).status is ProductState.validated
     assert search.find(search.Asked("sabots")).ids == [product_id]
 
@@ -67,15 +69,14 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
     # says no.
     cut = factories.a_feed(tmp_path, {ean(600): 2}, store=saint_malo, mode="full")
     assert (
-        cut.state is ImportState.to_confirm
-        and quantity(catalogue.by_ean(ean(610)), saint_malo) == 1
+        cut.state is ImportState.to_confirm and quantity(products.by_ean(ean(610)), saint_malo) == 1
     )
     with unit_of_work() as session:
         runs.cancel(session.get_one(runs.ImportRun, cut.id), by=MARC)
 
     # A buyer orders the last pair of Saint-Malo on line; the till sells it over the counter the
     # same minute.
-    boots = catalogue.by_ean(ean(610))
+    boots = products.by_ean(ean(610))
     level = db.session.scalars(
         db.select(levels.StockLevel).where(
             levels.StockLevel.store_id == saint_malo.id, levels.StockLevel.variant_id == boots.id
@@ -102,7 +103,7 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
         )
 
     # The line was cut at noon; in the evening the till tells its queue twice: nothing doubles.
-    shoe = catalogue.by_ean(ean(600))
+    shoe = products.by_ean(ean(600))
     queue = {
         "sent_at": clock.now().isoformat(),
         "events": [

@@ -6,7 +6,8 @@ from sqlalchemy import func, select
 
 from models import ArgusValue, ImportRun, ImportState, Product, Variant
 from services import files, money, outbox
-from services.stock import argus, runs
+from services.catalogue import argus
+from services.imports import runs
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.stock import catalogue
+from services.catalogue import products
 from tests import factories
 
 
@@ -19,7 +19,7 @@ from tests import factories
     ],
 )
 def test_one_article_has_one_key_however_its_barcode_is_written(words, key):
-    assert catalogue.read_ean(words) == key
+    assert products.read_ean(words) == key
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_one_article_has_one_key_however_its_barcode_is_written(words, key):
     ],
 )
 def test_a_wrong_barcode_is_told_in_a_sentence(words, says):
-    with pytest.raises(catalogue.BadEan, match=says):
-        catalogue.read_ean(words)
+    with pytest.raises(products.BadEan, match=says):
+        products.read_ean(words)
 
 
 @given(st.text(max_size=30))
 def test_anything_typed_is_a_key_or_a_sentence(words):
     try:
-        key = catalogue.read_ean(words)
-    except catalogue.BadEan as bad:
+        key = products.read_ean(words)
+    except products.BadEan as bad:
         assert str(bad)
     else:
         assert key.isdigit() and len(key) in (8, 13, 14)
@@ -69,7 +69,7 @@ def test_a_drawn_cover_is_well_formed(title, platform):
 
     # what XML can hold at all
     clean = lambda words: re.sub(r"[^\u0020-\ud7ff\ue000-\ufffd]", "", words)  # noqa: E731
-    ET.fromstring(catalogue.drawn_cover(clean(title), clean(platform)))
+    ET.fromstring(products.drawn_cover(clean(title), clean(platform)))
 
 
 @given(st.sampled_from([8, 13, 14]), st.integers(0, 10**13 - 1))
@@ -77,4 +77,4 @@ def test_the_check_digit_is_that_of_the_reference_library(length, number):
     from stdnum import ean as reference
 
     digits = str(number).zfill(14)[-length:]
-    assert catalogue._check_digit_fits(digits) == reference.is_valid(digits)
+    assert products._check_digit_fits(digits) == reference.is_valid(digits)

@@ -18,8 +18,9 @@ from models import (
     Variant,
 )
 from services import clock
+from services.catalogue import products, search
 from services.finance import books
-from services.stock import catalogue, listings, search
+from services.stock import listings
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -33,7 +34,7 @@ def find(words: str, **filters) -> list[str]:
 
 def test_a_proposed_product_is_sold_only_once_it_is_validated(hooks):
     with unit_of_work() as session:
-        product = catalogue.propose(
+        product = products.propose(
             session.merge(factories.the_vendor()),
             "Sabot Concarneau",
             ean(910),
@@ -41,14 +42,14 @@ def test_a_proposed_product_is_sold_only_once_it_is_validated(hooks):
             brand="Concarneau",
         )
         id = product.id
-    variant = catalogue.by_ean(ean(910))
+    variant = products.by_ean(ean(910))
     assert find("sabot") == []
     with pytest.raises(Refused, match="validé"), unit_of_work() as session:
         listings.offer(
             session.merge(factories.the_vendor()), "S-1", session.merge(variant), 4900, by=LEA
         )
     with unit_of_work() as session:
-        catalogue.validate(session.get_one(Product, id), by=LEA)
+        products.validate(session.get_one(Product, id), by=LEA)
     assert find("sabot") == ["Sabot Concarneau"]
     with unit_of_work() as session:
         listings.offer(
@@ -64,11 +65,11 @@ def test_merging_two_sheets_loses_no_barcode_stock_sale_text_nor_picture():
     site = factories.the_site()
     with unit_of_work() as session:
         product = session.get_one(Product, double.product_id)
-        catalogue.describe(product, session.merge(site), "Notre derby", "Cousu main.", by=LEA)
-        catalogue.add_image(product, "a.jpg", by=LEA), catalogue.add_image(product, "b.jpg", by=LEA)
+        products.describe(product, session.merge(site), "Notre derby", "Cousu main.", by=LEA)
+        products.add_image(product, "a.jpg", by=LEA), products.add_image(product, "b.jpg", by=LEA)
         product.description = "Cuir pleine fleur."
     with unit_of_work() as session:
-        catalogue.merge(
+        products.merge(
             session.get_one(Product, double.product_id),
             session.get_one(Product, kept.product_id),
             by=LEA,
@@ -80,33 +81,31 @@ def test_merging_two_sheets_loses_no_barcode_stock_sale_text_nor_picture():
         i.picture for i in into.images
     ] == ["b.jpg"]
     assert (
-        catalogue.words_for(into, site.id) == ("Notre derby", "Cousu main.")
-        and catalogue.words_for(into, None)[0] == "Derby Lormont"
+        products.words_for(into, site.id) == ("Notre derby", "Cousu main.")
+        and products.words_for(into, None)[0] == "Derby Lormont"
     )
     gone = (
         db.session.get(Product, double.product_id)
         if double.product_id != into.id
         else db.session.scalars(db.select(Product).where(Product.id != into.id)).one()
     )
-    assert gone.status is ProductState.merged and catalogue.sheet(gone.id).id == into.id
+    assert gone.status is ProductState.merged and products.sheet(gone.id).id == into.id
     assert find("derby") == ["Derby Lormont"] and find(double.ean) == ["Derby Lormont"]
     assert (
         db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 1
         and books.check() == []
     )
     with pytest.raises(Refused), unit_of_work() as session:
-        catalogue.merge(
-            session.get_one(Product, into.id), session.get_one(Product, gone.id), by=LEA
-        )
+        products.merge(session.get_one(Product, into.id), session.get_one(Product, gone.id), by=LEA)
 
 
 def test_a_sheet_is_not_merged_with_itself_nor_goods_with_a_service():
     shoe = a_shoe()
     with unit_of_work():
-        service = catalogue.new_service("Pose de plaque", by=LEA).id
+        service = products.new_service("Pose de plaque", by=LEA).id
     for other in (shoe.product_id, service):
         with pytest.raises(Refused), unit_of_work() as session:
-            catalogue.merge(
+            products.merge(
                 session.get_one(Product, shoe.product_id), session.get_one(Product, other), by=LEA
             )
 
@@ -114,12 +113,12 @@ def test_a_sheet_is_not_merged_with_itself_nor_goods_with_a_service():
 def test_a_service_is_a_product_with_a_barcode_of_our_own():
     with unit_of_work():
         first, second = (
-            catalogue.new_service("Ressemelage", by=LEA),
-            catalogue.new_service("Pose de plaque", by=LEA),
+            products.new_service("Ressemelage", by=LEA),
+            products.new_service("Pose de plaque", by=LEA),
         )
         eans = [first.variants[0].ean, second.variants[0].ean]
     assert len(set(eans)) == 2 and all(
-        e.startswith("29") and catalogue.read_ean(e) == e for e in eans
+        e.startswith("29") and products.read_ean(e) == e for e in eans
     )
 
 
@@ -128,7 +127,7 @@ def test_a_site_s_own_words_are_dropped_when_they_are_emptied():
     site_id = factories.the_site().id
     for words, count in (("À nous", 1), ("Autrement", 1), ("", 0)):
         with unit_of_work() as session:
-            catalogue.describe(
+            products.describe(
                 session.get_one(Product, shoe.product_id),
                 session.get_one(Site, site_id),
                 words,
@@ -143,20 +142,20 @@ def test_a_product_has_at_most_eight_pictures_besides_its_cover():
     with unit_of_work() as session:
         product = session.get_one(Product, shoe.product_id)
         for n in range(9):
-            catalogue.add_image(product, f"{n}.jpg", by=LEA)
+            products.add_image(product, f"{n}.jpg", by=LEA)
             session.flush()
         with pytest.raises(Refused, match="8"):
-            catalogue.add_image(product, "x.jpg", by=LEA)
+            products.add_image(product, "x.jpg", by=LEA)
     assert db.session.scalar(db.select(db.func.count(ProductImage.id))) == 8
 
 
 def test_a_brand_that_asks_for_its_agreement_or_excludes_a_vendor_is_obeyed():
     shoe = a_shoe()
     vendor = factories.the_vendor().id
-    assert catalogue.why_not_sold_by(vendor, shoe.product) is None
+    assert products.why_not_sold_by(vendor, shoe.product) is None
     with unit_of_work() as session:
         session.scalars(db.select(Brand)).one().needs_agreement = True
-    assert "accord" in catalogue.why_not_sold_by(vendor, db.session.get(Product, shoe.product_id))
+    assert "accord" in products.why_not_sold_by(vendor, db.session.get(Product, shoe.product_id))
     for allowed in (True, False):
         with unit_of_work() as session:
             session.execute(db.delete(BrandAgreement))
@@ -165,10 +164,10 @@ def test_a_brand_that_asks_for_its_agreement_or_excludes_a_vendor_is_obeyed():
                     brand_id=shoe.product.brand_id, vendor_id=vendor, allowed=allowed, note=""
                 )
             )
-        reason = catalogue.why_not_sold_by(vendor, db.session.get(Product, shoe.product_id))
+        reason = products.why_not_sold_by(vendor, db.session.get(Product, shoe.product_id))
         assert (reason is None) is allowed
         assert (
-            shoe.product.brand_id in db.session.scalars(catalogue.closed_brands(vendor)).all()
+            shoe.product.brand_id in db.session.scalars(products.closed_brands(vendor)).all()
         ) is not allowed
 
 
@@ -187,5 +186,5 @@ def test_the_lowest_price_of_the_last_thirty_days_before_a_reduction(story, lowe
     shoe, now = a_shoe(price_cents=None), clock.now()
     for days, price in story:
         with clock.at(now - timedelta(days=days)), unit_of_work() as session:
-            catalogue.set_price(session.get_one(Variant, shoe.id), price, by=LEA)
-    assert catalogue.lowest_of_30_days(shoe.id) == lowest
+            products.set_price(session.get_one(Variant, shoe.id), price, by=LEA)
+    assert products.lowest_of_30_days(shoe.id) == lowest

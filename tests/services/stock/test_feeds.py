@@ -18,8 +18,10 @@ from models import (
     VendorReference,
 )
 from services import clock, files, outbox, settings
+from services.catalogue import matching, products
 from services.finance import books
-from services.stock import catalogue, feeds, matching, runs
+from services.imports import runs
+from services.stock import feeds
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import (
@@ -384,7 +386,7 @@ def test_one_click_proposes_an_unknown_reference_to_the_catalogue(tmp_path):
             "Aubrac",
             "proposed",
         )
-    assert catalogue.by_ean(ean(902)) is not None and matching.waiting_count() == 0
+    assert products.by_ean(ean(902)) is not None and matching.waiting_count() == 0
 
 
 def test_published_stock_says_what_became_of_each_barcode():
@@ -486,7 +488,7 @@ def test_a_supplier_reference_of_a_merged_sheet_is_still_known(tmp_path):
         a_shoe("Derby Ploumanach bis", supplier_ref="OLD-1"),
     )
     with unit_of_work() as session:
-        catalogue.merge(session.merge(double).product, session.merge(kept).product, by=LEA)
+        products.merge(session.merge(double).product, session.merge(kept).product, by=LEA)
     run = given(
         a_file(
             tmp_path,
@@ -495,7 +497,7 @@ def test_a_supplier_reference_of_a_merged_sheet_is_still_known(tmp_path):
         ),
         "catalogue",
     )
-    assert run.created == 1 and catalogue.by_ean(ean(977)).product_id == kept.product_id
+    assert run.created == 1 and products.by_ean(ean(977)).product_id == kept.product_id
 
 
 def test_a_sheet_without_a_barcode_merged_into_its_twin_leaves_the_supplier_reference_known(
@@ -513,7 +515,7 @@ def test_a_sheet_without_a_barcode_merged_into_its_twin_leaves_the_supplier_refe
         )
         session.add(double)
         session.flush()
-        catalogue.merge(double, kept, by=LEA)
+        products.merge(double, kept, by=LEA)
     given(
         a_file(tmp_path, "sku;reference-fournisseur;marque;quantite\nC-7;P-1;Lormont;3\n"),
         mode="delta",

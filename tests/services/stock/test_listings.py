@@ -8,8 +8,9 @@ import pytest
 
 from models import Condition, Item, Listing, ListingState, PricePoint, StockLevel
 from services import clock, workflow
+from services.catalogue import products
 from services.finance import books
-from services.stock import catalogue, items, listing_files, listings
+from services.stock import items, listing_files, listings
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -147,7 +148,7 @@ def test_prices_alone_change_what_is_offered_and_say_what_is_not(tmp_path):
         a_file(tmp_path, "offer-sku;price;discount-price\nS1;79.90;\nS7;5;\n", "p.csv"), "prices"
     )
     assert (run.updated, run.ignored) == (1, 1) and rows()["S1"].price_cents == 7990
-    assert catalogue.lowest_of_30_days(shoe.id, rows()["S1"].id) == 8900
+    assert products.lowest_of_30_days(shoe.id, rows()["S1"].id) == 8900
 
 
 def test_what_goes_out_comes_back_in_unchanged(tmp_path):
@@ -228,7 +229,7 @@ def test_a_price_is_above_zero_and_the_past_keeps_its_prices():
     with clock.at(clock.now() + timedelta(days=2)), unit_of_work() as session:
         listings.price(session.get_one(Listing, id), 7900, by=LEA)
     with clock.at(clock.now() + timedelta(days=3)):
-        assert catalogue.lowest_of_30_days(shoe.id, id) == 8900
+        assert products.lowest_of_30_days(shoe.id, id) == 8900
 
 
 # ── what a file does not say stays ──
@@ -426,7 +427,7 @@ def test_a_reduction_counts_in_the_history_from_the_day_it_begins_until_the_day_
             listings.turn_prices()
     assert asked()[-2:] == [(5000, "10 00:00"), (8900, "13 00:00")]
     with clock.at(noon + timedelta(days=20)):
-        assert catalogue.lowest_of_30_days(shoe.id, id) == 5000
+        assert products.lowest_of_30_days(shoe.id, id) == 5000
 
 
 def test_a_unit_without_a_condition_is_not_offered_before_somebody_says_it(as_staff):

@@ -11,7 +11,7 @@ import pytest
 
 from models import Brand, PricePoint, Product, ProductState, Variant
 from services import clock
-from services.stock import referencer, search
+from services.catalogue import referencer, search
 from services.unit import db
 from tests import factories
 from tests.factories import a_file, ean, given

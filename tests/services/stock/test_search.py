@@ -6,7 +6,8 @@ import pytest
 
 from models import Brand, Product, ProductState
 from services import clock
-from services.stock import levels, search
+from services.catalogue import search
+from services.stock import levels
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import LEA, a_shoe, stocked

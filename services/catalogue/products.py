@@ -29,7 +29,7 @@ from models import (
     Vendor,
 )
 from services import clock, files, numbering, webhooks, workflow
-from services.stock import imports
+from services.imports import tables
 from services.unit import db
 from services.words import visible, xml_safe
 from services.workflow import Actor, Move, Refused, Workflow
@@ -568,7 +568,7 @@ def why_not_sold(vendor_id: int, variant_ids: set[int]) -> dict[int, str]:
         )
     )
     found: dict[int, str] = {}
-    for some in imports.chunks(sorted(variant_ids), 500):
+    for some in tables.chunks(sorted(variant_ids), 500):
         rows = select(Variant.id, Product.title, Product.status, Product.brand_id, Brand.name).join(
             Product, Product.id == Variant.product_id
         )

@@ -22,7 +22,8 @@ from sqlalchemy import Connection, select, text
 
 from models import Brand, Platform
 from services import clock, money, words
-from services.stock import catalogue, imports, runs, search
+from services.catalogue import products, search
+from services.imports import runs, tables
 from services.unit import bulk, db, insert_many, is_sqlite, merging, one_at_a_time, raw, read_moment
 from services.workflow import Refused
 
@@ -124,7 +125,7 @@ def _load(loading: runs.Loading) -> None:
     db.session.rollback()
     with bulk() as connection:
         _make_stage(connection)
-        for chunk in imports.chunks(loading.rows(reader.row), 2000):
+        for chunk in tables.chunks(loading.rows(reader.row), 2000):
             insert_many(connection, "stage", reader.staged, chunk)
         _settle_repeats(connection, loading)
         loading.progress()
@@ -232,8 +233,8 @@ class _Reader:
         if name in _TEXTS:
             return _Known(_TEXTS[name]).__getitem__
         reads: dict[str, Callable[..., Any]] = {
-            "buy": imports.amount,
-            "advised": imports.amount,
+            "buy": tables.amount,
+            "advised": tables.amount,
             "vat": read_vat,
             "active": read_yes,
             "weight": _grams,
@@ -244,7 +245,7 @@ class _Reader:
     def row(self, line: int, cells: list[str]) -> tuple[Any, ...]:
         if len(cells) < self.width:
             cells = cells + [""] * (self.width - len(cells))
-        ean = catalogue.read_ean(cells[self.ean])
+        ean = products.read_ean(cells[self.ean])
         values = tuple([read(cells[place]) for place, read in self.columns])
         if self.title is not None and not values[self.title]:
             raise Refused(_("The title is missing."))
@@ -264,7 +265,7 @@ def _grams(text: str) -> int | None:
 
 
 def _description(text: str) -> str:
-    return catalogue.visible_lines(text)[:10_000]
+    return products.visible_lines(text)[:10_000]
 
 
 class _Spelled(_Known):
@@ -272,11 +273,11 @@ class _Spelled(_Known):
 
     def __init__(self, most: int, names: Iterable[str]) -> None:
         super().__init__(most)
-        self.ours = {imports.fold(name): name for name in names}
+        self.ours = {tables.fold(name): name for name in names}
 
     def __missing__(self, text: str) -> str:
         name = _tidy(text, self.most)
-        kept = self[text] = self.ours.setdefault(imports.fold(name) or name, name) if name else ""
+        kept = self[text] = self.ours.setdefault(tables.fold(name) or name, name) if name else ""
         return kept
 
 
@@ -632,10 +633,10 @@ def lines(since: datetime | None = None, buying_prices: bool = True) -> Iterator
         after = rows[-1].id
         for row in rows:
             yield [
-                imports.neutral(row.supplier_ref),
+                tables.neutral(row.supplier_ref),
                 row.ean,
                 *(
-                    imports.neutral(cell)
+                    tables.neutral(cell)
                     for cell in (
                         row.title,
                         row.brand or "",
@@ -652,7 +653,7 @@ def lines(since: datetime | None = None, buying_prices: bool = True) -> Iterator
                 _price(row.buy_cents) if buying_prices else "",
                 _price(row.advised_cents),
                 money.percent(row.vat_bp).removesuffix(f"{money.NBSP}%"),
-                imports.neutral(row.season),
+                tables.neutral(row.season),
                 "oui" if row.active and row.status == "validated" else "non",
                 clock.paris(changed_at(row)).isoformat(timespec="seconds"),
             ]

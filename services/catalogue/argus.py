@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select, text
 
 from models import ArgusValue, Platform, Variant
 from services import clock, words, workflow
-from services.stock import catalogue, imports, runs, search
+from services.catalogue import products, search
+from services.imports import runs, tables
 from services.unit import bulk, db, insert_many, is_sqlite, merging, raw
 from services.workflow import Actor, Refused
 
@@ -70,12 +71,12 @@ def history(variant: Variant, limit: int = 60) -> list[ArgusValue]:
 
 def _load(loading: runs.Loading) -> None:
     at = loading.open()
-    platforms = {imports.fold(name): name for name in db.session.scalars(select(Platform.name))}
+    platforms = {tables.fold(name): name for name in db.session.scalars(select(Platform.name))}
     db.session.rollback()
     reader = _Reader(loading, platforms)
     with bulk() as connection:
         _make_stage(connection)
-        for chunk in imports.chunks(loading.rows(reader.row), 1000):
+        for chunk in tables.chunks(loading.rows(reader.row), 1000):
             insert_many(
                 connection,
                 "stage",
@@ -96,7 +97,7 @@ class _Reader:
 
     def row(self, line: int, cells: list[str]) -> tuple[Any, ...]:
         at, width = self.at, len(cells)
-        ean = catalogue.read_ean(cells[at["ean"]] if at["ean"] < width else "")
+        ean = products.read_ean(cells[at["ean"]] if at["ean"] < width else "")
         title = cells[at["title"]].strip() if at["title"] < width else ""
         if not title.isascii() or not title.isprintable() or "  " in title or len(title) > 300:
             title = " ".join(words.visible(title).split())[:300]
@@ -114,7 +115,7 @@ class _Reader:
             known = self.spelled.get(platform)
             if known is None:
                 known = self.spelled[platform] = self.platforms.setdefault(
-                    imports.fold(platform), platform
+                    tables.fold(platform), platform
                 )
             platform = known
         key = int(ean) * 100 + len(ean)
@@ -135,7 +136,7 @@ class _Reader:
     def _amount(self, cells: list[str], name: str) -> int | None:
         position = self.at.get(name)
         return (
-            imports.amount(cells[position])
+            tables.amount(cells[position])
             if position is not None and position < len(cells)
             else None
         )
@@ -203,16 +204,16 @@ def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> 
             " OR (stage.platform <> '' AND pf.name IS DISTINCT FROM stage.platform))"
         )
         created = run(
-            f"INSERT INTO product (id, title, platform_id, {catalogue.PLAIN_PRODUCT}, created_at,"
-            f" updated_at) SELECT s.product_id, s.title, p.id, {catalogue.PLAIN_PRODUCT_VALUES},"
+            f"INSERT INTO product (id, title, platform_id, {products.PLAIN_PRODUCT}, created_at,"
+            f" updated_at) SELECT s.product_id, s.title, p.id, {products.PLAIN_PRODUCT_VALUES},"
             " :now, :now FROM stage s LEFT JOIN platform p ON p.name = s.platform WHERE"
             " s.variant_id IS NULL",
             now=now,
         )
         run(
             "INSERT INTO variant (product_id, ean, argus_cents, argus_on, voucher_cents,"
-            f" cash_cents, {catalogue.PLAIN_VARIANT}, updated_at) SELECT product_id, ean, argus,"
-            f" :today, voucher, cash, {catalogue.PLAIN_VARIANT_VALUES}, :now FROM stage WHERE"
+            f" cash_cents, {products.PLAIN_VARIANT}, updated_at) SELECT product_id, ean, argus,"
+            f" :today, voucher, cash, {products.PLAIN_VARIANT_VALUES}, :now FROM stage WHERE"
             " variant_id IS NULL",
             today=today,
             now=now,

@@ -25,7 +25,8 @@ from models import (
     VendorReference,
 )
 from services import clock, workflow
-from services.stock import catalogue, imports, search
+from services.catalogue import products, search
+from services.imports import tables
 from services.unit import db, is_sqlite, listed, one_of, unit_of_work
 from services.workflow import Actor, Move, Workflow
 
@@ -136,7 +137,7 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
         )
         if id is None:
             id = (
-                by_ref.get((line.supplier_ref or line.sku, imports.fold(line.brand)))
+                by_ref.get((line.supplier_ref or line.sku, tables.fold(line.brand)))
                 if line.brand
                 else None
             )
@@ -176,7 +177,7 @@ def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], int]:
         " count(DISTINCT v.id) = 1"
     )
     found = db.session.connection().execute(text(sql), {"keys": listed(sorted(refs))})
-    return {(ref, imports.fold(brand)): id for ref, brand, id in found}
+    return {(ref, tables.fold(brand)): id for ref, brand, id in found}
 
 
 def _remember(vendor_id: int, pairs: list[tuple[str, int]], how: str) -> None:
@@ -329,10 +330,10 @@ def propose_product(row: UnmatchedReference, *, by: Actor) -> Product:
     little.
     """
     UNMATCHED.fire(row, "propose_product", by=by)
-    known = catalogue.by_ean(row.ean)
+    known = products.by_ean(row.ean)
     if known is None:
         vendor = db.session.get_one(Vendor, row.vendor_id)
-        known = catalogue.propose(
+        known = products.propose(
             vendor, row.title, row.ean, by=by, brand=row.brand, supplier_ref=row.supplier_ref
         ).variants[0]
     _learn(row, known.id, "ean")

@@ -15,8 +15,7 @@ from sqlalchemy import select
 
 from models import Store
 from services import clock
-from services.stock import imports, runs
-from services.stock.feeds import DELTA, FULL
+from services.imports import runs, tables
 from services.unit import db, unit_of_work
 from services.workflow import Actor
 
@@ -56,13 +55,13 @@ def take_in(folder: Path) -> int:
 def _waiting(folder: Path) -> list[tuple[Path, str, str]]:
     found = []
     for place in sorted(p for p in folder.iterdir() if p.is_dir()):
-        for inside, mode in ((place, FULL), (place / "partiel", DELTA)):
+        for inside, mode in ((place, runs.FULL), (place / "partiel", runs.DELTA)):
             if inside.is_dir():
                 for path in inside.iterdir():
                     if (
                         path.is_file()
                         and not path.is_symlink()
-                        and path.suffix.lower() in imports.NAMES
+                        and path.suffix.lower() in tables.NAMES
                         and time.time() - path.stat().st_mtime > STILL_SECONDS
                     ):
                         found.append((path, place.name, mode))

@@ -16,7 +16,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models import Message, MessageState, Outbox, OutboxState, StaffAccount, User
-from services import clock, csp, days, limits, outbox
+from services import clock, days, limits, outbox
+from services.installation import csp
 from services.people import staff
 from services.unit import db
 

@@ -17,9 +17,10 @@ from flask_babel import gettext as _
 from flask_migrate import upgrade
 from sqlalchemy import create_engine
 
-from services import audit, backups, clock, files, keys, numbering, outbox, unit
-from services.backups import Restored
-from services.finance import books, health
+from services import audit, clock, files, numbering, outbox, unit
+from services.finance import books
+from services.installation import backups, health, keys
+from services.installation.backups import Restored
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 

@@ -23,7 +23,7 @@ from sqlalchemy import bindparam, select, update
 
 from models import ColumnMapping, ImportRun, ImportState, Store, Vendor
 from services import clock, files, outbox, retention, webhooks, words, workflow
-from services.stock import imports
+from services.imports import tables
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -45,6 +45,8 @@ workflow.VERBS.update(
     confirm_import=_l("Confirmed"),
 )
 
+# A file says everything a store holds, or only what changed (domain 2.20).
+FULL, DELTA = "full", "delta"
 UNDER_WAY = (S.waiting, S.running)
 OPEN = (S.draft, S.waiting, S.running, S.to_confirm)
 PROGRESS_EVERY, PROGRESS_SECONDS = 10_000, 0.5  # lines, then looked at whether it is time
@@ -263,8 +265,8 @@ def preview(run: ImportRun) -> Preview:
     """
     what = KINDS[run.kind]
     try:
-        imports.check_name(files.path(run.file_path), run.file_name)
-        table = imports.open_table(files.path(run.file_path))
+        tables.check_name(files.path(run.file_path), run.file_name)
+        table = tables.open_table(files.path(run.file_path))
         rows = list(islice(table.rows, PREVIEW_LINES))
     except Refused as refusal:
         return Preview("", "", [], [], {}, list(what.required), sentence=str(refusal))
@@ -279,7 +281,7 @@ def preview(run: ImportRun) -> Preview:
             sentence=_("This file's letters cannot be read: save it as « CSV UTF-8 »."),
         )
     mapping = run.mapping or remembered(run)
-    found = imports.columns(table.header, what.columns, (), mapping)
+    found = tables.columns(table.header, what.columns, (), mapping)
     named = {name: table.header[position] for name, position in found.at.items()}
     missing = [c for c in what.required if c not in named]
     lack = "" if missing else what.lack(run, found.at)
@@ -309,8 +311,8 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
         raise Refused(_("This file was already started."))
     what = KINDS[run.kind]
     try:
-        found = imports.columns(
-            imports.open_table(files.path(run.file_path)).header,
+        found = tables.columns(
+            tables.open_table(files.path(run.file_path)).header,
             what.columns,
             what.required,
             mapping,
@@ -383,7 +385,7 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
     try:
         if loading.is_long:
             loading.begin()
-        imports.check_name(loading.source, loading.name)
+        tables.check_name(loading.source, loading.name)
         what.load(loading)
     except Cancelled:
         loading.forget_errors()
@@ -446,8 +448,8 @@ class Loading:
         """Open the file; where each of our columns stands in it. Raises Refused when it is no table
         or lacks one.
         """
-        self.table = imports.open_table(self.source)
-        found = imports.columns(
+        self.table = tables.open_table(self.source)
+        found = tables.columns(
             self.table.header, self.kind.columns, self.kind.required, self.mapping
         )
         self.at, self.unknown = (
@@ -510,7 +512,7 @@ class Loading:
             self.ignored += len(reasons)
         else:
             self.refused += len(reasons)
-        for line, cells in imports.open_table(self.source).rows:
+        for line, cells in tables.open_table(self.source).rows:
             if line in reasons:
                 self._put_aside(line, cells, reasons[line])
 
@@ -521,7 +523,7 @@ class Loading:
             self._open_errors()
         width = len(_without_errors(self.table.header))
         cells = [*cells[:width], *[""] * (width - len(cells))]
-        self._writer.writerow([*(imports.neutral(c) for c in cells), line, reason])
+        self._writer.writerow([*(tables.neutral(c) for c in cells), line, reason])
 
     def _open_errors(self) -> None:
         """The file of refused lines, made when the first one comes."""
