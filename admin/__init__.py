@@ -25,29 +25,24 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
 from sqlalchemy.exc import DBAPIError
 
-from admin import (
-    account,
-    bench,
-    buyback,
-    carriers,
-    catalogue,
-    imports,
-    levels,
-    listing,
-    machines,
-    pages,
-    parcels,
-    payments,
-    register,
-    stock,
-    system,
-    watch,
-)
+from admin import listing
+from admin.buyback import bench, register, rules, validation
+from admin.buyback import offers as offer_pages
+from admin.buyback import parcels as parcel_pages
+from admin.catalogue import argus, brands, matching, products, referencer
+from admin.finance import dashboard, search
+from admin.imports import imports
+from admin.installation import audit, events, health, messages, personal
+from admin.installation import settings as setting_pages
+from admin.payments import payments
+from admin.people import account, machines, sites, vendors
+from admin.people import staff as staff_pages
 from admin.roles import FAB_ROLES
+from admin.shipping import carriers
+from admin.stock import conflicts, counts, items, levels, listings, movements, tills, transfers
 from admin.words import facts_words
 from services import access, clock, outbox, settings, workflow
-from services.buyback import offers
-from services.buyback import parcels as parcel_counts
+from services.buyback import offers, parcels
 from services.payments import seller_payments
 from services.people import sessions, staff
 from services.stock import todo
@@ -74,8 +69,8 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry("DashboardView.index", _l("Dashboard"), "home"),
             Entry("ValidateView.first", _l("Purchase to validate"), "tag", offers.waiting_count),
-            Entry("ParcelView.list", _l("Purchases under way"), "truck", parcel_counts.troubles),
-            Entry("BenchView.scan", _l("Goods reception"), "scan", parcel_counts.to_receive_count),
+            Entry("ParcelView.list", _l("Purchases under way"), "truck", parcels.troubles),
+            Entry("BenchView.scan", _l("Goods reception"), "scan", parcels.to_receive_count),
             Entry(
                 "PaymentsView.payments", _l("Pay the sellers"), "bank", seller_payments.to_pay_count
             ),
@@ -166,39 +161,86 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 )
 
 VIEWS = (
-    buyback.OfferView,
-    buyback.SellerView,
-    buyback.RuleView,
-    parcels.ParcelView,
-    parcels.ParcelActionsView,
-    bench.BenchView,
-    register.RegisterView,
+    # people
+    account.MyPasswordView,
+    account.MyAccountView,
+    machines.MachineKeyView,
+    machines.NewKeyView,
+    machines.WebhookView,
+    machines.NewHookView,
+    machines.DeliveryView,
+    machines.ApiManualView,
+    sites.SiteView,
+    staff_pages.StaffView,
+    staff_pages.MembershipView,
+    staff_pages.AddStaffView,
+    vendors.VendorView,
+    vendors.StoreView,
+    vendors.MyVendorView,
+    vendors.ShippingRateView,
+    # imports
+    imports.ImportRunView,
+    imports.ImportView,
+    # catalogue
+    argus.ArgusView,
+    argus.PlatformView,
+    brands.BrandView,
+    brands.BrandAgreementView,
+    matching.UnmatchedView,
+    matching.AttachView,
+    matching.UnknownDemandView,
+    products.ProductView,
+    products.SheetView,
+    products.PictureView,
+    products.MergeView,
+    products.VariantView,
+    referencer.ReferencerView,
+    # stock
+    conflicts.ConflictView,
+    conflicts.TwinView,
+    counts.StockCountView,
+    counts.CountView,
+    items.ItemView,
+    items.SellItemView,
+    levels.StockLevelView,
+    levels.AdjustView,
+    levels.StockAtView,
+    listings.ListingView,
+    listings.ListingFileView,
+    listings.PriceView,
+    movements.MovementView,
+    tills.TillEventView,
+    transfers.StockTransferView,
+    transfers.TransferView,
+    # payments
     payments.PaymentsView,
     payments.SellerPaymentView,
     payments.PayingAccountView,
+    # shipping
     carriers.CarrierView,
     carriers.CarrierTestView,
-    stock.ItemView,
-    system.MyVendorView,
-    stock.ArgusView,
-    *catalogue.VIEWS,
-    *levels.VIEWS,
-    *machines.VIEWS,
-    stock.PlatformView,
-    stock.UnknownDemandView,
-    imports.ImportRunView,
-    imports.ImportView,
-    system.SiteView,
-    system.VendorView,
-    system.StoreView,
-    system.StaffView,
-    system.MembershipView,
-    system.MessageView,
-    system.EventView,
-    account.MyPasswordView,
-    account.MyAccountView,
-    *watch.VIEWS,
-    *pages.PAGES,
+    # buyback
+    bench.BenchView,
+    offer_pages.OfferView,
+    offer_pages.SellerView,
+    parcel_pages.ParcelView,
+    parcel_pages.ParcelActionsView,
+    register.RegisterView,
+    rules.RuleView,
+    rules.SimulateView,
+    validation.ValidateView,
+    # finance
+    search.SearchView,
+    # installation
+    audit.AuditView,
+    audit.CspView,
+    events.EventView,
+    health.HealthView,
+    health.TaskView,
+    messages.MessageView,
+    personal.RetentionView,
+    personal.SellerDataView,
+    setting_pages.SettingsView,
 )
 
 
@@ -238,7 +280,10 @@ def build(app: Flask, database_session: Any) -> BackOffice:
         APP_NAME="Comptoir",
     )
     office = BackOffice(
-        app, database_session, indexview=pages.DashboardView, security_manager_class=StaffSecurity
+        app,
+        database_session,
+        indexview=dashboard.DashboardView,
+        security_manager_class=StaffSecurity,
     )
     # The generator's own selector writes the language into everybody's session, visitors of the API
     # included.

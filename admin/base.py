@@ -411,3 +411,10 @@ def action_of(move: workflow.Move, verb: Any, confirm: Any = "") -> Any:
 
 
 __all__ = ["ReferenceView", "ScopedView", "action_of", "has_access", "me", "uploaded"]
+
+
+def as_pdf(data: bytes, name: str) -> Response:
+    response = make_response(data)
+    response.mimetype = "application/pdf"
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response

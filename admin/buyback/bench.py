@@ -1,0 +1,425 @@
+"""« Réception mses »: the bench. A scanner alone is enough; without scripts it is a page of forms.
+
+Every answer to a click is the same partial (admin/buyback/_bench.html), alone for bench.js or inside its
+page.
+"""
+
+from typing import Any
+
+from flask import (
+    Response,
+    abort,
+    flash,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    session,
+    url_for,
+)
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import has_access
+from flask_babel import gettext as _
+from sqlalchemy.orm import joinedload
+
+from admin.base import as_pdf, me
+from models import (
+    DocumentKind,
+    Grade,
+    IdentityDocument,
+    LineState,
+    Offer,
+    OfferLine,
+    OfferState,
+    Parcel,
+    ParcelState,
+    Photo,
+    Store,
+)
+from services import clock, files, money, once, settings, workflow
+from services.buyback import offers, papers, parcels, reception
+from services.catalogue import products
+from services.people import identity
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+
+
+class BenchView(BaseView):
+    route_base = "/gestion/reception"
+    default_view = "scan"
+
+    @expose("/")
+    @has_access
+    def scan(self) -> Any:
+        """Where one scans the bordereau; the parcels one may expect are listed beside."""
+        waiting = db.session.scalars(
+            db.select(Parcel)
+            .where(
+                Parcel.is_return.is_(False),
+                Parcel.status.in_(
+                    [ParcelState.inspecting, ParcelState.delivered, ParcelState.at_relay]
+                ),
+            )
+            .order_by(Parcel.status.desc(), Parcel.delivered_at, Parcel.id)
+            .limit(100)
+            .options(joinedload(Parcel.offer).joinedload(Offer.customer))
+        ).all()
+        return render_template("admin/buyback/reception.html", waiting=waiting, sentence="", code="")
+
+    @expose("/ouvrir", methods=["POST"])
+    @has_access
+    def open(self) -> Any:
+        code = request.form.get("code", "").strip()[:40]
+        with unit_of_work():
+            offer = reception.find(code)
+            if offer is None:
+                raise Refused(
+                    _(
+                        "« %(code)s » is no slip of ours: scan the barcode that begins with CDE.",
+                        code=code[:20],
+                    )
+                )
+            if offer.status in (OfferState.received, OfferState.settled):
+                return redirect(url_for("BenchView.done", number=offer.number))
+            reception.open_parcel(offer, by=me())
+            number = offer.number
+        return redirect(url_for("BenchView.bench", number=number))
+
+    @expose("/<number>")
+    @has_access
+    def bench(self, number: str) -> Any:
+        offer = self._offer(number)
+        if offer.status in (OfferState.received, OfferState.settled):
+            return redirect(url_for("BenchView.done", number=number))
+        return self._page(offer, code=request.args.get("code", "").strip()[:40])
+
+    @expose(
+        "/<number>/article/<int:line_id>/<any(send,counter,refuse,miss,undo):verb>",
+        methods=["POST"],
+    )
+    @has_access
+    def control(self, number: str, line_id: int, verb: str) -> Any:
+        form = request.form
+        grades = {name: form.get(name, "") for name in ("article", "box", "manual")}
+        comment, motive = (
+            form.get("comment", ""),
+            form.get("counter_motive" if verb == "counter" else "motive", ""),
+        )
+        token = form.get("form_token", "")
+        if once.seen(token):
+            return self._after(self._offer(number))
+        try:
+            with unit_of_work():
+                line = self._line(number, line_id)
+                if verb == "send":
+                    store = self._store(line.offer)
+                    reception.send(line, grades, comment, store, form.get("place", ""), by=me())
+                    session["bench_store"], session["bench_place"] = (
+                        store.id,
+                        form.get("place", "").strip()[:60],
+                    )
+                elif verb == "counter":
+                    try:
+                        cents = money.parse(form.get("price", ""))
+                    except ValueError:
+                        raise Refused(_("Type the new price, such as 5,60.")) from None
+                    reception.counter(line, grades, comment, cents, motive, by=me())
+                elif verb == "refuse":
+                    reception.refuse(line, grades, comment, motive, by=me())
+                elif verb == "miss":
+                    reception.miss(line, by=me())
+                else:
+                    reception.undo(line, by=me())
+                once.done(token, url_for("BenchView.bench", number=number))
+        except Refused as refusal:
+            db.session.rollback()
+            return (
+                self._page(self._offer(number), line_id=line_id, trouble=str(refusal), opened=verb),
+                422,
+            )
+        return self._after(self._offer(number), None if verb == "undo" else line_id)
+
+    @expose("/<number>/en-plus", methods=["POST"])
+    @has_access
+    def surplus(self, number: str) -> Any:
+        code, token = request.form.get("code", ""), request.form.get("form_token", "")
+        if once.seen(token):
+            return self._after(self._offer(number))
+        try:
+            with unit_of_work():
+                line_id = reception.add_surplus(
+                    self._offer(number), code, request.form.get("title", ""), by=me()
+                ).id
+                once.done(token, url_for("BenchView.bench", number=number))
+        except Refused as refusal:
+            db.session.rollback()
+            return self._page(self._offer(number), code=code, trouble=str(refusal)), 422
+        return self._page(self._offer(number), line_id=line_id)
+
+    @expose("/<number>/manquants", methods=["POST"])
+    @has_access
+    def missing(self, number: str) -> Any:
+        with unit_of_work():
+            count = reception.miss_all(self._offer(number), by=me())
+        flash(_("%(count)s articles are declared missing.", count=count), "warning")
+        return redirect(url_for("BenchView.bench", number=number))
+
+    @expose("/<number>/identite", methods=["POST"])
+    @has_access
+    def identity(self, number: str) -> Any:
+        """« Pièce d'identité »: what it says, or that it is missing."""
+        if request.form.get("absent"):
+            with unit_of_work():
+                reception.identity_missing(self._offer(number), by=me())
+            flash(
+                _("The seller is reminded; the control goes on, the payment will wait."), "success"
+            )
+            return redirect(url_for("BenchView.bench", number=number))
+        try:
+            with unit_of_work():
+                reception.record_identity(self._offer(number), dict(request.form), by=me())
+        except Refused as refusal:
+            db.session.rollback()
+            offer = self._offer(number)
+            page = self._end_page if offer.received_at else self._page
+            return page(offer, trouble=str(refusal), field=getattr(refusal, "field", "")), 422
+        flash(_("Identity document recorded."), "success")
+        return redirect(url_for("BenchView.bench", number=number))
+
+    # ── photos ──
+
+    @expose("/<number>/photo/<int:line_id>", methods=["POST"])
+    @has_access
+    def photograph(self, number: str, line_id: int) -> Any:
+        given = request.files.get("photo")
+        self._line(number, line_id)
+        if given is None or not given.filename:
+            raise Refused(_("Choose a photo."))
+        kept = files.keep_picture(given.read(), most_side=1600)
+        with unit_of_work():
+            reception.photograph(self._line(number, line_id), kept, by=me())
+        return self._shots(number, line_id)
+
+    @expose("/<number>/photo/<int:line_id>/<int:photo_id>/supprimer", methods=["POST"])
+    @has_access
+    def drop_photo(self, number: str, line_id: int, photo_id: int) -> Any:
+        with unit_of_work():
+            line = self._line(number, line_id)
+            photo = next((p for p in line.photos if p.id == photo_id), None) or abort(404)
+            reception.drop_photo(photo, by=me())
+        return self._shots(number, line_id)
+
+    def _shots(self, number: str, line_id: int) -> Any:
+        db.session.expire_all()
+        if "X-Fragment" in request.headers:
+            return render_template(
+                "admin/buyback/_shots.html",
+                offer=self._offer(number),
+                line=self._line(number, line_id),
+                most=reception.MOST_PHOTOS,
+            )
+        return redirect(
+            url_for("BenchView.bench", number=number, code=self._line(number, line_id).ean)
+        )
+
+    @expose("/photo/<int:id>")
+    @has_access
+    def photo(self, id: int) -> Any:
+        found = db.session.scalar(db.select(Photo).where(Photo.id == id)) or abort(404)
+        response = send_file(files.path(found.file), mimetype="image/jpeg")
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    # ── the end ──
+
+    @expose("/<number>/fin", methods=["POST"])
+    @has_access
+    def end(self, number: str) -> Any:
+        try:
+            with unit_of_work():
+                reception.end(self._offer(number), by=me())
+        except Refused as refusal:
+            db.session.rollback()
+            return self._page(self._offer(number), trouble=str(refusal)), 422
+        return redirect(url_for("BenchView.done", number=number))
+
+    @expose("/<number>/termine")
+    @has_access
+    def done(self, number: str) -> Any:
+        offer = self._offer(number)
+        if offer.received_at is None:
+            return redirect(url_for("BenchView.bench", number=number))
+        return self._end_page(offer)
+
+    def _end_page(self, offer: Offer, trouble: str = "", field: str = "") -> str:
+        return render_template(
+            "admin/buyback/reception_end.html",
+            offer=offer,
+            accepted_cents=reception.accepted_cents(offer),
+            lines=reception.articles(offer),
+            S=LineState,
+            parcel=next((p for p in offer.parcels if not p.is_return), None),
+            back=parcels.return_parcel(offer),
+            payment=offer.payment,
+            needs_identity=parcels.needs_identity(offer),
+            document=identity.of(offer.vendor_id, offer.customer_id or 0),
+            kinds=list(DocumentKind),
+            trouble=trouble,
+            field=field,
+            typed=request.form,
+            known_document=_as_typed(identity.of(offer.vendor_id, offer.customer_id or 0)),
+        )
+
+    @expose("/<number>/prevenir", methods=["POST"])
+    @has_access
+    def tell(self, number: str) -> Any:
+        with unit_of_work():
+            reception.tell(self._offer(number), by=me())
+        flash(_("The reception e-mail is on its way."), "success")
+        return redirect(url_for("BenchView.done", number=number))
+
+    @expose("/retour/<int:id>/expedie", methods=["POST"])
+    @has_access
+    def sent_back(self, id: int) -> Any:
+        with unit_of_work():
+            parcel = db.session.scalar(db.select(Parcel).where(Parcel.id == id)) or abort(404)
+            reception.sent_back(parcel, by=me())
+            number = parcel.offer.number
+        flash(_("Sent back; the seller is told."), "success")
+        return redirect(url_for("BenchView.done", number=number))
+
+    # ── paper ──
+
+    @expose("/<number>/etiquette-reception.pdf")
+    @has_access
+    def reception_label(self, number: str) -> Response:
+        return as_pdf(papers.reception_label(self._offer(number)), f"reception-{number}.pdf")
+
+    @expose("/<number>/etiquettes.pdf")
+    @has_access
+    def item_labels(self, number: str) -> Response:
+        """The labels of every article of a parcel that is in stock, or of one."""
+        offer = self._offer(number)
+        asked = request.args.get("article", "")
+        lines = [line for line in reception.articles(offer) if not asked or str(line.id) == asked]
+        found = [item for line in lines if (item := reception.item_of(line)) is not None]
+        if not found:
+            raise Refused(_("No article of this parcel is in stock: there is no label to print."))
+        return as_pdf(papers.item_labels(found), f"etiquettes-{number}.pdf")
+
+    @expose("/<number>/bordereau.pdf")
+    @has_access
+    def slip(self, number: str) -> Response:
+        return as_pdf(papers.slip(self._offer(number)), f"bordereau-{number}.pdf")
+
+    @expose("/commandes.pdf")
+    @has_access
+    def commands(self) -> Response:
+        return as_pdf(papers.command_sheet(), "commandes-reception.pdf")
+
+    # ── private ──
+
+    def _after(self, offer: Offer, done_id: int | None = None) -> Any:
+        if "X-Fragment" not in request.headers:
+            return redirect(url_for("BenchView.bench", number=offer.number))
+        return self._page(offer, done_id=done_id)
+
+    def _page(
+        self,
+        offer: Offer,
+        code: str = "",
+        line_id: int | None = None,
+        done_id: int | None = None,
+        trouble: str = "",
+        opened: str = "",
+        field: str = "",
+    ) -> str:
+        found = None
+        if code and not trouble:
+            try:
+                found = reception.look(offer, code)
+            except products.BadEan as bad:
+                trouble = str(bad)
+        lines = reception.articles(offer)
+        line = (
+            found.line
+            if found and found.kind == "expected"
+            else next((one for one in lines if one.id == line_id), None)
+        )
+        if line is not None and line.status is not LineState.received:
+            line = None
+        parcel = parcels.live_parcel(offer)
+        stores = list(
+            db.session.scalars(
+                db.select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)
+            )
+        )
+        typed = request.form if trouble and request.method == "POST" else {}
+        facts = {
+            "offer": offer,
+            "parcel": parcel,
+            "found": found,
+            "line": line,
+            "lines": lines,
+            "S": LineState,
+            "trouble": trouble,
+            "opened": opened,
+            "waiting": [one for one in lines if one.status is LineState.received],
+            "handled": [one for one in lines if one.status in reception.CONTROLLED],
+            "done": next((one for one in lines if one.id == done_id), None),
+            "grades": list(Grade),
+            "stores": stores,
+            "store_id": session.get("bench_store"),
+            "place": session.get("bench_place", ""),
+            "typed": typed,
+            "most": reception.MOST_PHOTOS,
+            "needs_identity": parcels.needs_identity(offer),
+            "reminded": any(e.verb == "identity_missing" for e in workflow.history(offer, 20)),
+            "kinds": list(DocumentKind),
+            "field": field,
+            "good": settings.value("good_percent"),
+            "acceptable": settings.value("acceptable_percent"),
+            "code": code,
+            "today": clock.today(),
+            "first_time": offers.of_customer_count(offer) <= 1,
+        }
+        return render_template(
+            "admin/buyback/_bench.html" if "X-Fragment" in request.headers else "admin/buyback/bench.html", **facts
+        )
+
+    def _offer(self, number: str) -> Offer:
+        found = db.session.scalar(db.select(Offer).where(Offer.number == number.upper()[:12]))
+        if found is None or found.status in (OfferState.draft, OfferState.deleted):
+            abort(404)
+        return found
+
+    def _line(self, number: str, line_id: int) -> OfferLine:
+        line = next((one for one in self._offer(number).lines if one.id == line_id), None)
+        return line or abort(404)
+
+    def _store(self, offer: Offer) -> Store:
+        asked = request.form.get("store", "")
+        rows = db.select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)
+        stores = list(db.session.scalars(rows))
+        found = next((s for s in stores if str(s.id) == asked), stores[0] if stores else None)
+        if found is None:
+            raise Refused(
+                _("This vendor has no store to put articles in: an administrator adds one.")
+            )
+        return found
+
+
+def _as_typed(document: IdentityDocument | None) -> dict[str, str]:
+    """A document as its form shows it again; its number stays sealed, and empty keeps it."""
+    if document is None:
+        return {}
+    names = ("issued_by", "first_names", "profession", "consent_by")
+    days = {
+        "issued_on": document.issued_on.isoformat(),
+        "birth_date": document.birth_date.isoformat(),
+    }
+    return {
+        "kind": document.kind.value,
+        **{name: getattr(document, name) for name in names},
+        **days,
+    }

@@ -1,0 +1,157 @@
+"""Offers and the sellers who made them."""
+
+from typing import Any
+
+from flask import flash
+from flask_appbuilder.actions import action
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import lazy_gettext as _l
+
+from admin.base import ScopedView, action_of, me
+from models import Customer, Offer, OfferState
+from services.buyback import offers
+from services.people import customers
+
+MOVE = {move.verb: move for move in offers.OFFER.moves}
+
+
+class OfferView(ScopedView):
+    datamodel = SQLAInterface(Offer)
+    route_base = "/gestion/offres"
+    base_permissions = [*ScopedView.base_permissions, "delete", "abandon"]
+    list_title = _l("Offers")
+    list_columns = [
+        "number",
+        "customer.name",
+        "finalised_at",
+        "articles",
+        "total_cents",
+        "site",
+        "status",
+    ]
+    show_columns = [
+        "number",
+        "status",
+        "customer.name",
+        "customer.email",
+        "site",
+        "articles",
+        "proposed_cents",
+        "total_cents",
+        "finalised_at",
+        "decided_at",
+        "answer_by",
+        "drop_off_by",
+        "motive",
+        "remark",
+    ]
+    label_columns = {
+        "number": _l("Number"),
+        "customer.name": _l("Seller"),
+        "customer.email": _l("E-mail"),
+        "finalised_at": _l("Offered"),
+        "articles": _l("Articles"),
+        "total_cents": _l("Amount"),
+        "proposed_cents": _l("Amount offered"),
+        "site": _l("Site"),
+        "status": _l("Status"),
+        "decided_at": _l("Decided"),
+        "answer_by": _l("Answer before"),
+        "drop_off_by": _l("Drop off before"),
+        "motive": _l("Reason given"),
+        "remark": _l("Internal remark"),
+    }
+    order_columns = ["number", "finalised_at", "articles", "total_cents"]
+    search_columns = ["status"]
+    filter_columns = ("status", "site", "finalised_at")
+    find_columns = (Offer.number, Customer.email, Customer.last_name)
+    find_through = (Offer.customer,)
+    find_hint = _l("CDE, e-mail, name")
+    first_order = "-finalised_at"
+    hidden_states = ("draft", "deleted")
+    tabs = (
+        (_l("To check"), "?status=to_check"),
+        (_l("Second chance"), "?status=second_chance"),
+        (_l("Accepted"), "?status=accepted"),
+        (_l("Over"), "?status=refused%2Cdeclined%2Cabandoned"),
+    )
+    show_partials = ("admin/buyback/_offer_lines.html",)
+    row_links = ((_l("Open the validation screen"), "ValidateView.offer", "tag"),)
+    flow = offers.OFFER
+    empty_sentence = _l("No offer yet: they arrive from the site.")
+
+    def base_conditions(self) -> list[Any]:
+        return [Offer.status.not_in([OfferState.draft, OfferState.deleted])]
+
+    def show_more(self, row: Offer) -> dict[str, Any]:
+        return {"offer": row}
+
+    delete_offer = action_of(
+        MOVE["delete"],
+        offers.delete,
+        _l("They leave every list for good; the seller is not written to."),
+    )
+    abandon_offer = action_of(
+        MOVE["abandon"], offers.abandon, _l("The parcel will not come: the sale ends here.")
+    )
+
+
+class SellerView(ScopedView):
+    datamodel = SQLAInterface(Customer)
+    route_base = "/gestion/vendeurs-particuliers"
+    list_title = _l("Sellers")
+    list_columns = ["name", "email", "phone", "postcode", "city", "created_at"]
+    show_columns = [
+        "name",
+        "email",
+        "email_confirmed_at",
+        "phone",
+        "address",
+        "address_more",
+        "postcode",
+        "city",
+        "created_at",
+    ]
+    label_columns = {
+        "name": _l("Name"),
+        "email": _l("E-mail"),
+        "phone": _l("Phone"),
+        "postcode": _l("Postcode"),
+        "city": _l("Town"),
+        "created_at": _l("Since"),
+        "email_confirmed_at": _l("E-mail confirmed"),
+        "address": _l("Address"),
+        "address_more": _l("Further details"),
+        "offers": _l("Offers"),
+        "last_name": _l("Last name"),
+    }
+    formatters_columns = {"phone": customers.shown_phone}
+    order_columns = ["email", "city", "created_at"]
+    search_columns = ["email"]
+    filter_columns = ("created_at",)
+    find_columns = (Customer.email, Customer.last_name, Customer.first_name, Customer.city)
+    find_hint = _l("Name, e-mail, town")
+    first_order = "-created_at"
+    empty_sentence = _l("Nobody has opened an account yet.")
+    show_partials = ("admin/buyback/_seller_offers.html",)
+    base_permissions = [*ScopedView.base_permissions, "erase"]
+    row_links = ((_l("All his data"), "SellerDataView.export", "download"),)
+
+    def action_open(self, name: str, row: Customer) -> bool:
+        return row.erased_at is None
+
+    @action(
+        "erase",
+        _l("Erase at his request"),
+        _l(
+            "For good: his name, his addresses, his IBAN and his identity document. Finished sales"
+            " stay without a name."
+        ),
+        "",
+        multiple=False,
+    )
+    def erase(self, row: Customer) -> None:
+        flash(customers.erase(row, by=me()), "success")
+
+    def show_more(self, row: Customer) -> dict[str, Any]:
+        return {"sales": offers.of_customer(row)}

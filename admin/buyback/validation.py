@@ -1,0 +1,167 @@
+"""« Achat à valider »: one offer at a time, with the keyboard."""
+
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import has_access
+from flask_babel import gettext as _
+
+from admin.base import me
+from models import Offer, OfferState
+from services import clock, money, workflow
+from services.buyback import offers, parcels
+from services.finance import dashboards
+from services.stock import items
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+
+
+class ValidateView(BaseView):
+    """« Achat à valider »: one offer a screen, the oldest first; after a decision, the next one by
+    itself.
+    """
+
+    route_base = "/gestion/offres/valider"
+    default_view = "first"
+
+    @expose("/")
+    @has_access
+    def first(self) -> Any:
+        waiting = offers.waiting()
+        if waiting:
+            return redirect(url_for("ValidateView.offer", id=waiting[0].id))
+        return render_template("admin/buyback/nothing_to_check.html")
+
+    @expose("/<int:id>")
+    @has_access
+    def offer(self, id: int) -> Any:
+        return self._page(id)
+
+    def _page(self, id: int, opened: str = "", sentence: str = "") -> str:
+        """The screen; after a refusal also what was typed, in the part it was typed in, with the
+        reason.
+        """
+        offer = self._offer(id)
+        before, after, place, count = offers.neighbours(offer)
+        ids = [line.variant_id for line in offer.lines]
+        contract = parcels.contract_of(offer.vendor_id)
+        return render_template(
+            "admin/buyback/validate.html",
+            offer=offer,
+            before=before,
+            after=after,
+            place=place,
+            count=count,
+            stock=items.stock_of(offer.vendor_id, ids),
+            sold=items.sold_of(offer.vendor_id, ids),
+            flow=offers.OFFER,
+            kept=offers.kept(offer),
+            taken_out=offers.taken_out(offer),
+            history=workflow.history(offer, 20),
+            past=dashboards.past_sales(offer.customer_id),
+            opened=opened,
+            sentence=sentence,
+            typed=request.form,
+            levels=parcels.levels(contract),
+            why_no_label=parcels.why_no_label(contract),
+        )
+
+    @expose("/<int:id>/<any(accept,counter,refuse,delete):verb>", methods=["POST"])
+    @has_access
+    def decide(self, id: int, verb: str) -> Any:
+        try:
+            with unit_of_work():
+                offer = self._offer(id)
+                _met(offer)
+                _before, after, _place, _count = offers.neighbours(offer)
+                after_id = after.id if after else None
+                if verb == "counter":
+                    offers.counter(offer, _prices(offer), request.form.get("motive", ""), by=me())
+                elif verb == "refuse":
+                    offers.refuse(offer, request.form.get("motive", ""), by=me())
+                elif verb == "accept":
+                    offers.accept(offer, _level(request.form.get("insurance", "0")), by=me())
+                else:
+                    offers.delete(offer, by=me())
+                number, state = offer.number, workflow.words_of(offer.status)
+        except Refused as refusal:
+            return self._page(id, verb, str(refusal)), 422
+        flash(_("%(number)s: %(state)s.", number=number, state=state), "success")
+        return redirect(
+            url_for("ValidateView.offer", id=after_id)
+            if after_id
+            else url_for("ValidateView.first")
+        )
+
+    @expose("/<int:id>/ligne/<int:line_id>/<any(remove,restore):verb>", methods=["POST"])
+    @has_access
+    def line(self, id: int, line_id: int, verb: str) -> Any:
+        with unit_of_work():
+            offer = self._offer(id)
+            line = next((line for line in offer.lines if line.id == line_id), None)
+            if line is None:
+                abort(404)
+            if verb == "remove":
+                offers.remove_line(
+                    offer,
+                    line,
+                    request.form.get("reason", "").strip() or _("does not suit"),
+                    by=me(),
+                )
+            else:
+                offers.restore_line(offer, line, by=me())
+        return redirect(url_for("ValidateView.offer", id=id) + f"#l{line_id}")
+
+    @expose("/<int:id>/remarque", methods=["POST"])
+    @has_access
+    def remark(self, id: int) -> Any:
+        with unit_of_work():
+            offers.remark(self._offer(id), request.form.get("remark", ""), by=me())
+        flash(_("Remark kept."), "success")
+        return redirect(url_for("ValidateView.offer", id=id))
+
+    @staticmethod
+    def _offer(id: int) -> Offer:
+        offer = db.session.scalar(
+            db.select(Offer).where(
+                Offer.id == id, Offer.status.not_in([OfferState.draft, OfferState.deleted])
+            )
+        )
+        if offer is None:
+            abort(404)
+        return offer
+
+
+def _level(words: str) -> int:
+    if words not in ("", "0", "1", "2", "3", "4", "5"):
+        raise Refused(_("This insurance level is not in the contract."))
+    return int(words or 0)
+
+
+def _met(offer: Offer) -> None:
+    """Two people on one offer: the second is told what the first did, and decides again with open
+    eyes.
+    """
+    if request.form.get("version", str(offer.version)) != str(offer.version):
+        last = offers.last_decision(offer)
+        raise Refused(
+            _(
+                "%(who)s was faster: « %(what)s » at %(time)s. Look at the offer again before you"
+                " decide.",
+                who=last.actor_name if last else "—",
+                what=str(workflow.VERBS.get(last.verb, last.verb)) if last else "—",
+                time=clock.paris(last.at).strftime("%H:%M") if last else "—",
+            )
+        )
+
+
+def _prices(offer: Offer) -> dict[int, int]:
+    prices = {}
+    for line in offers.kept(offer):
+        words = request.form.get(f"price-{line.id}", "")
+        try:
+            prices[line.id] = money.parse(words) if words.strip() else line.price_cents
+        except ValueError:
+            raise Refused(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
+    return prices

@@ -1,0 +1,83 @@
+"""The log of events."""
+
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import lazy_gettext as _l
+
+from admin.base import ScopedView
+from admin.words import facts_words
+from models import Event
+from services import workflow
+
+SUBJECTS = {
+    "offer": _l("Offer"),
+    "customer": _l("Customer"),
+    "item": _l("Item"),
+    "variant": _l("Argus"),
+    "product": _l("Product"),
+    "site": _l("Site"),
+    "vendor": _l("Vendor"),
+    "store": _l("Store"),
+    "buying_rule": _l("Buying rule"),
+    "message": _l("Message"),
+    "import_run": _l("Import"),
+    "ab_user": _l("Staff"),
+    "parcel": _l("Parcel"),
+    "offer_line": _l("Article"),
+    "seller_payment": _l("Payment"),
+    "transfer_batch": _l("Transfer file"),
+    "transfer_line": _l("Transfer"),
+    "carrier_contract": _l("Carrier contract"),
+    "paying_account": _l("Account that pays"),
+    "membership": _l("Right"),
+    "platform": _l("Platform"),
+}
+
+
+ACTORS = {
+    "staff": _l("Staff"),
+    "customer": _l("Customer"),
+    "clock": _l("The clock"),
+    "command": _l("Command line"),
+}
+
+
+class EventView(ScopedView):
+    datamodel = SQLAInterface(Event)
+    route_base = "/gestion/journal"
+    list_title = _l("Events")
+    list_columns = ["verb", "subject", "subject_id", "actor_name", "at"]
+    show_columns = [
+        "verb",
+        "subject",
+        "subject_id",
+        "from_state",
+        "to_state",
+        "actor_kind",
+        "actor_name",
+        "facts",
+        "at",
+    ]
+    label_columns = {
+        "verb": _l("What"),
+        "subject": _l("About"),
+        "subject_id": _l("ID"),
+        "actor_name": _l("By"),
+        "at": _l("When"),
+        "from_state": _l("From"),
+        "to_state": _l("To"),
+        "actor_kind": _l("Who"),
+        "facts": _l("Facts"),
+    }
+    formatters_columns = {
+        "verb": lambda verb: str(workflow.VERBS.get(verb, verb)),
+        "subject": lambda subject: str(SUBJECTS.get(subject, subject)),
+        "from_state": workflow.words_of_code,
+        "to_state": workflow.words_of_code,
+        "actor_kind": lambda kind: str(ACTORS.get(kind, kind)),
+        "facts": lambda facts: facts_words(facts) or "–",
+    }
+    order_columns = ["at"]
+    search_columns = ["subject"]
+    filter_columns = ("subject", "verb", "at")
+    find_columns = (Event.actor_name, Event.verb)
+    first_order = "-at"

@@ -1,0 +1,195 @@
+"""« Paramétrages divers → Transporteurs »: the vendor's contract with Mondial Relay."""
+
+import re
+from typing import Any
+
+from flask import abort, flash, redirect, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_appbuilder.security.decorators import has_access
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import PasswordField
+from wtforms.validators import Optional
+
+from admin.base import ReferenceView, me
+from models import CarrierContract
+from services import clock, workflow
+from services.buyback import parcels
+from services.people import customers
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+
+
+class CarrierView(ReferenceView):
+    datamodel = SQLAInterface(CarrierContract)
+    route_base = "/gestion/parametrages/transporteurs"
+    list_title, noun = _l("Carriers"), _l("New Mondial Relay contract")
+    _codes = [
+        "service",
+        "is_test",
+        "account",
+        "brand",
+        "private_key",
+        "login",
+        "password",
+        "relay_country",
+        "relay_number",
+        "recipient",
+        "street",
+        "postcode",
+        "city",
+        "phone",
+        "insurance_levels",
+        "packaging_grams",
+    ]
+    list_columns = [
+        "vendor",
+        "service",
+        "account",
+        "relay_number",
+        "is_test",
+        "checked_at",
+        "check_result",
+    ]
+    show_columns = [
+        "vendor",
+        "service",
+        "is_test",
+        "account",
+        "brand",
+        "login",
+        "relay_country",
+        "relay_number",
+        "recipient",
+        "street",
+        "postcode",
+        "city",
+        "phone",
+        "insurance_levels",
+        "packaging_grams",
+        "checked_at",
+        "check_result",
+    ]
+    add_columns = ["vendor", *_codes]
+    edit_columns = _codes
+    label_columns = {
+        "vendor": _l("Vendor"),
+        "service": _l("Service that makes labels"),
+        "is_test": _l("Trial contract"),
+        "account": _l("Code enseigne"),
+        "brand": _l("Code marque"),
+        "private_key": _l("Private key"),
+        "login": _l("API 2 login"),
+        "password": _l("API 2 password"),
+        "relay_country": _l("Country of the relay"),
+        "relay_number": _l("Destination relay point"),
+        "recipient": _l("Recipient's name"),
+        "street": _l("Street"),
+        "postcode": _l("Postcode"),
+        "city": _l("Town"),
+        "phone": _l("Phone"),
+        "insurance_levels": _l("Insurance levels"),
+        "packaging_grams": _l("Packaging (g)"),
+        "checked_at": _l("Connection tested"),
+        "check_result": _l("Answer"),
+    }
+    description_columns = {
+        "service": _l(
+            "Mondial Relay moves label creation from SOAP to REST: ask which one your contract has."
+        ),
+        "is_test": _l("Labels are marked as trials; use the carrier's test account."),
+        "account": _l("8 characters, on your contract (« Offre Start » is enough)."),
+        "brand": _l("2 digits."),
+        "relay_number": _l("6 digits: where parcels to your shop arrive."),
+        "insurance_levels": _l("How many levels your contract opens, 0 to 5."),
+        "packaging_grams": _l("Added to the weight of the games."),
+    }
+    add_form_extra_fields = edit_form_extra_fields = {
+        "private_key": PasswordField(
+            _l("Private key"),
+            [Optional()],
+            description=_l("Kept sealed; empty keeps the one we have."),
+            render_kw={"autocomplete": "off"},
+        ),
+        "password": PasswordField(
+            _l("API 2 password"),
+            [Optional()],
+            description=_l("Kept sealed; empty keeps the one we have."),
+            render_kw={"autocomplete": "off"},
+        ),
+    }
+    order_columns = ["account"]
+    search_columns = ["account"]
+    find_columns = (CarrierContract.account,)
+    first_order = "account"
+    show_partials = ("admin/shipping/_carrier.html",)
+    empty_sentence = _l("No contract: labels cannot be ordered. « Offre Start » is enough.")
+
+    def show_more(self, row: CarrierContract) -> dict[str, Any]:
+        return {"why_no_label": parcels.why_no_label(row)}
+
+    def check(self, row: CarrierContract) -> None:
+        row.account, row.brand = (
+            ((row.account or "").upper().ljust(8)[:8] if (row.account or "").strip() else ""),
+            (row.brand or "").strip(),
+        )
+        row.relay_number = "".join((row.relay_number or "").split())
+        row.relay_country = (row.relay_country or "FR").upper()[:2]
+        for words, rule, sentence in (
+            (
+                row.account,
+                r"[0-9A-Z]{2}[0-9A-Z ]{6}",
+                _("The code enseigne has 8 capital letters and digits, such as BDTEST13."),
+            ),
+            (row.brand, r"\d{2}", _("The code marque has 2 digits.")),
+            (row.relay_number, r"\d{6}", _("A relay number has 6 digits.")),
+        ):
+            if words and not re.fullmatch(rule, words):
+                raise Refused(sentence)
+        if not 0 <= (row.insurance_levels or 0) <= 5:
+            raise Refused(_("Insurance levels go from 0 to 5."))
+        if row.postcode:
+            row.postcode = customers.clean_postcode(row.postcode)
+        if row.phone:
+            row.phone = customers.clean_phone(row.phone, row.postcode or "")
+        row.checked_at, row.check_result = None, ""
+        for name in (
+            "key_sealed",
+            "password_sealed",
+            "login",
+            "recipient",
+            "street",
+            "city",
+            "postcode",
+            "phone",
+        ):
+            if getattr(row, name) is None:
+                setattr(row, name, "")
+
+    def kept(self, row: CarrierContract, form: Any, ready: Any) -> None:
+        db.session.flush()
+        parcels.keep_secrets(row, form.private_key.data or "", form.password.data or "")
+
+
+class CarrierTestView(BaseView):
+    """« Tester la connexion »: a call outside, with no unit open."""
+
+    route_base = "/gestion/parametrages/transporteurs"
+    class_permission_name = "CarrierView"
+    method_permission_name = {"test": "edit"}
+    base_permissions = ["can_edit"]
+
+    @expose("/<int:id>/tester", methods=["POST"])
+    @has_access
+    def test(self, id: int) -> Any:
+        contract = db.session.scalar(
+            db.select(CarrierContract).where(CarrierContract.vendor_id == id)
+        ) or abort(404)
+        worked, sentence = parcels.test_connection(contract)
+        with unit_of_work() as session:
+            contract = session.get_one(CarrierContract, id)
+            contract.checked_at, contract.check_result = clock.now(), sentence
+            workflow.record(contract, "check_contract", by=me(), answer=sentence)
+        flash(sentence, "success" if worked else "danger")
+        return redirect(url_for("CarrierView.show", pk=id))

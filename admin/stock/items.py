@@ -1,0 +1,171 @@
+"""Second-hand units: one by one, sold at the counter, moved to another store."""
+
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_appbuilder.security.decorators import has_access
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from admin.base import ScopedView, action_of, me
+from models import (
+    Condition,
+    Item,
+    Product,
+    Store,
+    Variant,
+)
+from services import access, money
+from services.catalogue import search
+from services.stock import items
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+
+MOVE = {move.verb: move for move in items.ITEM.moves}
+
+
+class ItemView(ScopedView):
+    datamodel = SQLAInterface(Item)
+    route_base = "/gestion/stock"
+    base_permissions = [*ScopedView.base_permissions, "withdraw", "lose", "give_back", "can_sell"]
+    list_title = _l("Second-hand stock")
+    list_columns = [
+        "variant.product.title",
+        "variant.product.platform",
+        "condition",
+        "status",
+        "store",
+        "place",
+        "cost_cents",
+        "entered_at",
+        "variant.ean",
+    ]
+    show_columns = [
+        "variant.product.title",
+        "variant.ean",
+        "store",
+        "place",
+        "cost_cents",
+        "vat_regime",
+        "condition",
+        "grade_article",
+        "grade_box",
+        "grade_manual",
+        "register_number",
+        "entered_at",
+        "status",
+        "comment",
+    ]
+    label_columns = {
+        "variant.product.title": _l("Title"),
+        "variant.product.platform": _l("Platform"),
+        "variant.ean": _l("EAN"),
+        "store": _l("Store"),
+        "cost_cents": _l("Purchase price"),
+        "entered_at": _l("Entered"),
+        "status": _l("Status"),
+        "place": _l("Place"),
+        "comment": _l("Comment"),
+        "id": _l("ID"),
+        "vat_regime": _l("VAT"),
+        "condition": _l("Sold as"),
+        "grade_article": _l("Article"),
+        "grade_box": _l("Box"),
+        "grade_manual": _l("Manual"),
+        "register_number": _l("Register no."),
+    }
+    order_columns = ["cost_cents", "entered_at"]
+    search_columns = ["status"]
+    filter_columns = ("status", "condition", "store", "entered_at")
+    find_columns = (Variant.ean, Product.title)
+    find_through = (Item.variant, Variant.product)
+    find_hint = _l("Title, EAN")
+    first_order = "-entered_at"
+    tabs = (
+        (_l("In stock"), "?status=in_stock"),
+        (_l("On sale"), "?status=listed"),
+        (_l("Sold"), "?status=sold"),
+    )
+    flow = items.ITEM
+    show_partials = ("admin/stock/_item_photos.html", "admin/stock/_sell_item.html")
+    empty_sentence = _l("No second-hand unit in stock.")
+
+    def find_condition(self, words: str) -> Any:
+        return Item.variant_id.in_(
+            select(Variant.id).where(Variant.product_id.in_(search.product_ids(words)))
+        )
+
+    def show_more(self, row: Item) -> dict[str, Any]:
+        with access.limited_to(None):
+            others = db.session.scalars(
+                select(Store)
+                .where(Store.vendor_id == row.vendor_id, Store.id != row.store_id)
+                .order_by(Store.name)
+                .limit(2000)
+            )
+            return {"conditions": list(Condition), "others": others.all()}
+
+    withdraw_item = action_of(MOVE["withdraw"], items.withdraw)
+    lose_item = action_of(MOVE["lose"], items.lose)
+    give_back_item = action_of(MOVE["give_back"], items.give_back)
+
+
+class SellItemView(BaseView):
+    """« Vendu »: one unit, one price."""
+
+    route_base = "/gestion/stock/vendre"
+    class_permission_name = "ItemView"
+    method_permission_name = {"sell": "sell", "shelve": "sell", "send_to": "sell"}
+    base_permissions = ["can_sell"]
+
+    @expose("/<int:id>/magasin", methods=["POST"])
+    @has_access
+    def send_to(self, id: int) -> Any:
+        """It goes to another store of the same vendor, which need not be one this person works
+        in.
+        """
+        words = request.form.get("store", "")
+        number = int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
+        with unit_of_work() as session:
+            item = session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
+            with access.limited_to(None):
+                store = session.scalar(
+                    db.select(Store).where(Store.id == number, Store.vendor_id == item.vendor_id)
+                ) or abort(404)
+                items.send_to(item, store, by=me())
+        flash(_("Sent to %(store)s.", store=store.name), "success")
+        return redirect(url_for("ItemView.list"))
+
+    @expose("/<int:id>/rayon", methods=["POST"])
+    @has_access
+    def shelve(self, id: int) -> Any:
+        """In which condition it is sold, and where it lies."""
+        said = request.form.get("condition", "")
+        if said not in {"", *(one.value for one in Condition)}:
+            raise Refused(_("Choose a condition of the list."))
+        with unit_of_work():
+            item = db.session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
+            items.shelve(
+                item,
+                condition=Condition(said) if said else None,
+                place=request.form.get("place", ""),
+                by=me(),
+            )
+        flash(_("Saved."), "success")
+        return redirect(url_for("ItemView.show", pk=id))
+
+    @expose("/<int:id>", methods=["POST"])
+    @has_access
+    def sell(self, id: int) -> Any:
+        with unit_of_work():
+            item = db.session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
+            try:
+                price = money.parse(request.form.get("price", ""))
+            except ValueError:
+                raise Refused(_("Type the price it was sold for.")) from None
+            items.sell(item, price, channel=request.form.get("channel", "boutique")[:60], by=me())
+        flash(_("Sold."), "success")
+        return redirect(url_for("ItemView.show", pk=id))
