@@ -36,7 +36,7 @@ accept: .venv/ready ## the long suites at their figures, on both engines, with a
 	@$(PY) -m tests.accept $(SUITES)
 
 bench: .venv/ready ## what we promise about speed, each figure against its limit
-	@for b in bench/[a-z]*.py; do $(PY) $$b || exit 1; done
+	@for b in benchmarks/[a-z]*.py; do $(PY) $$b || exit 1; done
 
 fmt: .venv/ready ## format the code
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix -q .

@@ -187,7 +187,8 @@ class Page(TestResponse):
         if self.mimetype != "text/html":
             return words
         tags = re.sub(r"</?[a-z][^<>]*>", lambda tag: re.sub(r"\s+", " ", tag[0]), words)
-        tags = re.sub(r" ?/?>", ">", tags)
+        tags = re.sub(r"(<(?:br|hr|img|input|link|meta)\b[^<>]*?) ?/>", r"\1>", tags)
+        tags = re.sub(r" >", ">", tags)
         return re.sub(r"(?<=>)\s*\n\s*|\s*\n\s*(?=</?[a-z])", "", tags)
 
 

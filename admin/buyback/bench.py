@@ -64,7 +64,9 @@ class BenchView(BaseView):
             .limit(100)
             .options(joinedload(Parcel.offer).joinedload(Offer.customer))
         ).all()
-        return render_template("admin/buyback/reception.html", waiting=waiting, sentence="", code="")
+        return render_template(
+            "admin/buyback/reception.html", waiting=waiting, sentence="", code=""
+        )
 
     @expose("/ouvrir", methods=["POST"])
     @has_access
@@ -384,7 +386,10 @@ class BenchView(BaseView):
             "first_time": offers.of_customer_count(offer) <= 1,
         }
         return render_template(
-            "admin/buyback/_bench.html" if "X-Fragment" in request.headers else "admin/buyback/bench.html", **facts
+            "admin/buyback/_bench.html"
+            if "X-Fragment" in request.headers
+            else "admin/buyback/bench.html",
+            **facts,
         )
 
     def _offer(self, number: str) -> Offer:

@@ -34,7 +34,9 @@ class ReferencerView(BaseView):
     @has_access
     def out(self) -> Any:
         count = db.session.scalar(db.select(db.func.count(Variant.id))) or 0
-        return render_template("admin/catalogue/referencer.html", count=count, header=referencer.HEADER)
+        return render_template(
+            "admin/catalogue/referencer.html", count=count, header=referencer.HEADER
+        )
 
     @expose("/referencier.<any(csv,xlsx):kind>")
     @has_access

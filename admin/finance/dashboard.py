@@ -17,4 +17,6 @@ class DashboardView(IndexView):
     @expose("/")
     @has_access
     def index(self) -> Any:
-        return render_template("admin/finance/dashboard.html", board=dashboards.buyback(), now=clock.now())
+        return render_template(
+            "admin/finance/dashboard.html", board=dashboards.buyback(), now=clock.now()
+        )

@@ -56,6 +56,6 @@ class SettingsView(BaseView):
             chapters.setdefault(str(option.chapter), []).append(
                 (option, typed or shown, settings.history(option.key))
             )
-        return render_template("admin/installation/settings.html", chapters=chapters, wrong=wrong), (
-            422 if wrong else 200
-        )
+        return render_template(
+            "admin/installation/settings.html", chapters=chapters, wrong=wrong
+        ), (422 if wrong else 200)

@@ -175,4 +175,6 @@ class AddStaffView(BaseView):
                 return redirect(url_for("StaffView.show", pk=id))
             except Refused as refusal:
                 form.form_errors.append(str(refusal))
-        return render_template("admin/people/add_staff.html", form=form), 422 if form.errors else 200
+        return render_template(
+            "admin/people/add_staff.html", form=form
+        ), 422 if form.errors else 200

@@ -9,6 +9,7 @@ test holds.
 import json
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -102,7 +103,7 @@ FAULTS = (
         "services/payments/bank_details.py",
         "details.held_until <= clock.now():",
         "True:",
-        A + "test_s03_crash_sweep.py " + "tests/admin/test_sign_in.py",
+        A + "test_s03_crash_sweep.py " + "tests/admin/people",
     ),
     Fault(
         "a kept file is not compared with what was made",
@@ -124,7 +125,12 @@ FAULTS = (
         "services/unit.py",
         "    except BaseException:\n        session.rollback()\n        raise",
         "    except BaseException:\n        session.commit()\n        raise",
-        S + "test_house.py " + S + "buyback/test_offers.py " + A + "test_s02_any_order.py",
+        S
+        + "test_outbox.py tests/services/test_messages.py "
+        + S
+        + "buyback/test_offers.py "
+        + A
+        + "test_s02_any_order.py",
     ),
     Fault(
         "numbers skip one",
@@ -162,7 +168,7 @@ FAULTS = (
         "return"
         " db.session.scalar(select(OutboxHold).where(OutboxHold.lifted_at.is_(None)).limit(1))",
         "return None",
-        A + "test_s15_restore.py tests/admin/test_watch.py",
+        A + "test_s15_restore.py tests/admin/installation",
     ),
     Fault(
         "a form counts each time it is sent",
@@ -227,7 +233,7 @@ FAULTS = (
         "services/access.py",
         '    (Parcel, "vendor_id"),\n',
         "",
-        "tests/admin/test_second_half_scope.py",
+        "tests/admin/test_scope.py",
     ),
     Fault(
         "nothing is narrowed",
@@ -255,7 +261,7 @@ FAULTS = (
         "portal/access.py",
         "found.customer_id != customer.id or found.status",
         "found.status",
-        "tests/admin/test_second_half_scope.py tests/portal/test_sell.py",
+        "tests/admin/test_scope.py tests/portal/test_sell.py",
     ),
     Fault("forms need no token", "app.py", "    csrf.init_app(app)\n", "", "tests/test_routes.py"),
     Fault(
@@ -275,9 +281,11 @@ FAULTS = (
     Fault(
         "one goes on to any address",
         "portal/access.py",
-        'if address and address.startswith("/") and address[1:2] != "/" and not any(c <= " " or c'
-        ' == "\\\\" for c in address):',
-        "if address:",
+        """address
+        and address.startswith("/")
+        and address[1:2] != "/"
+        and not any(c <= " " or c == "\\\\" for c in address)""",
+        "address",
         A + "test_s10_corpus.py",
     ),
     # signing in
@@ -294,7 +302,7 @@ FAULTS = (
         "services/limits.py",
         "    if failures >= free:",
         "    if False:",
-        S + "people tests/admin/test_office.py",
+        S + "people tests/admin/people tests/admin/buyback",
     ),
     Fault(
         "one more than the limit",
@@ -308,42 +316,43 @@ FAULTS = (
         "services/people/second_factor.py",
         "StaffAccount.totp_step < step",
         "StaffAccount.totp_step >= 0",
-        A + "test_s05_races.py tests/admin/test_sign_in.py",
+        A + "test_s05_races.py tests/admin/people",
     ),
     Fault(
         "a recovery code opens again and again",
         "services/people/second_factor.py",
         "== _fingerprint(user.id, code), RecoveryCode.used_at.is_(None))",
         "== _fingerprint(user.id, code))",
-        A + "test_s05_races.py tests/admin/test_sign_in.py",
+        A + "test_s05_races.py tests/admin/people",
     ),
     Fault(
         "the second step is forgotten",
-        "admin/account.py",
+        "admin/people/account.py",
         "if second_factor.is_on(user.id):",
         "if False:",
-        "tests/admin/test_sign_in.py",
+        "tests/admin/people",
     ),
     Fault(
         "an ended session goes on",
         "services/people/sessions.py",
         "    if session.ended_at is not None:",
         "    if False:",
-        "tests/admin/test_sign_in.py",
+        "tests/admin/people",
     ),
     Fault(
         "a proof lasts for ever",
-        "admin/account.py",
+        "admin/people/account.py",
         "PROOF_SECONDS = 600",
         "PROOF_SECONDS = 10**9",
-        "tests/admin/test_sign_in.py",
+        "tests/admin/people",
     ),
     Fault(
         "a link never dies",
         "services/people/links.py",
         "loads(token, max_age=seconds)",
         "loads(token)",
-        S + "test_holding.py",
+        S
+        + "test_retention.py tests/services/installation tests/services/people/test_links.py tests/services/test_logs.py tests/services/test_limits.py",
     ),
     # secrets and traces
     Fault(
@@ -366,14 +375,15 @@ FAULTS = (
         "services/audit.py",
         " or entry.hash != _hash(entry):",
         ":",
-        "tests/admin/test_watch.py",
+        "tests/admin/installation",
     ),
     Fault(
         "logs say everything",
         "services/logs.py",
         "        words = pattern.sub(instead, words)\n",
         "        pass\n",
-        S + "test_holding.py",
+        S
+        + "test_retention.py tests/services/installation tests/services/people/test_links.py tests/services/test_logs.py tests/services/test_limits.py",
     ),
     Fault(
         "what waited leaves after a restore",
@@ -407,8 +417,8 @@ FAULTS = (
     Fault(
         "a cell may be a formula",
         "services/imports/tables.py",
-        '    return "\'" + words if start and',
-        "    return words if start and",
+        '"\'" + words if start',
+        "words if start",
         A + "test_s10_corpus.py",
     ),
     Fault(
@@ -416,7 +426,8 @@ FAULTS = (
         "services/messages.py",
         'Message.created_at < now - retention.months(settings.value("letter_months"))',
         "Message.created_at < now",
-        S + "test_holding.py",
+        S
+        + "test_retention.py tests/services/installation tests/services/people/test_links.py tests/services/test_logs.py tests/services/test_limits.py",
     ),
     # catalogue, stock and tills
     Fault(
@@ -431,14 +442,14 @@ FAULTS = (
         "services/stock/levels.py",
         ".order_by((Reservation.status == R.promised), Reservation.id.desc())",
         ".order_by(Reservation.id.desc())",
-        S + "stock/test_levels.py",
+        S + "stock/test_levels.py tests/services/stock/test_inventories.py",
     ),
     Fault(
         "a promise given back stays counted",
         "services/stock/levels.py",
         ".values(reserved=StockLevel.reserved - row.quantity)",
         ".values(reserved=StockLevel.reserved)",
-        S + "stock/test_levels.py",
+        S + "stock/test_levels.py tests/services/stock/test_inventories.py",
     ),
     Fault(
         "an event told twice counts twice",
@@ -473,84 +484,84 @@ FAULTS = (
         "services/stock/feeds.py",
         "if written.would_empty and not loading.confirmed:",
         "if False:",
-        S + "stock/test_feeds.py",
+        S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),
     Fault(
         "an old file is loaded over a new one",
         "services/stock/feeds.py",
         "    if last is not None and dated_at < last:\n",
         "    if False:\n",
-        S + "stock/test_feeds.py",
+        S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),
     Fault(
         "stock below zero is taken for what it says",
         "services/stock/feeds.py",
         'if whole.startswith("-") and quantity:',
         "if False:",
-        S + "stock/test_feeds.py",
+        S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),
     Fault(
         "what was sold since the file comes back",
         "services/stock/feeds.py",
         "    later = _moved_since(connection, store_id, dated_at)\n",
         "    later: dict[int, int] = {}\n",
-        S + "stock/test_feeds.py",
+        S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),
     Fault(
         "a file cancelled at the last moment is applied",
         "services/imports/runs.py",
         "        if done.rowcount != 1:\n",
         "        if False:\n",
-        S + "stock/test_feeds.py",
+        S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),
     Fault(
         "a file brings no movement",
         "services/stock/feeds.py",
         '("variant_id", "quantity"), movements)',
         '("variant_id", "quantity"), [])',
-        S + "stock/test_feeds.py",
+        S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),
     Fault(
         "lines that contradict each other are believed",
         "services/catalogue/referencer.py",
         "    loading.put_aside(reasons)\n\n\ndef _merge",
         "    pass\n\n\ndef _merge",
-        S + "stock/test_referencer.py",
+        S + "catalogue/test_referencer.py",
     ),
     Fault(
         "a column left out empties what was there",
         "services/catalogue/referencer.py",
         "for name, column in _OF_VARIANT.items() if name in said}",
         "for name, column in _OF_VARIANT.items()}",
-        S + "stock/test_referencer.py",
+        S + "catalogue/test_referencer.py",
     ),
     Fault(
         "a vendor's file changes the catalogue",
         "services/catalogue/referencer.py",
         "        if not vendor:\n            _update",
         "        if True:\n            _update",
-        S + "stock/test_referencer.py",
+        S + "catalogue/test_referencer.py",
     ),
     Fault(
         "a proposal is sold before it is validated",
         "services/catalogue/products.py",
         "    if product.status is not S.validated:\n",
         "    if False:\n",
-        S + "stock/test_catalogue_life.py",
+        S + "catalogue/test_products.py",
     ),
     Fault(
         "a merged sheet keeps its barcodes",
         "services/catalogue/products.py",
         "        variant.product = into\n",
         "        pass\n",
-        S + "stock/test_catalogue_life.py",
+        S + "catalogue/test_products.py",
     ),
     Fault(
         "a reduction hides the lowest price",
         "services/catalogue/products.py",
         "    earlier = points[:-1]\n",
         "    earlier = points\n",
-        S + "stock/test_catalogue_life.py",
+        S + "catalogue/test_products.py",
     ),
     Fault(
         "a sold unit stays on sale",
@@ -569,8 +580,8 @@ FAULTS = (
     Fault(
         "used units are counted with the new ones",
         "services/stock/listing_files.py",
-        "line.quantity is not None and self._is_new(line):",
-        "line.quantity is not None:",
+        "and line.quantity is not None and self._is_new(line)",
+        "and line.quantity is not None",
         S + "stock/test_listings.py",
     ),
     Fault(
@@ -606,35 +617,35 @@ FAULTS = (
         "services/imports/runs.py",
         'if set(ERROR_COLUMNS) <= set(header) and "delta" in kind.modes:',
         "if False:",
-        S + "stock/test_feeds.py",
+        S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),
     Fault(
         "an inventory empties a store without a word",
         "services/stock/inventories.py",
         "if not sure and forecast(count).is_most:",
         "if False:",
-        "tests/admin/test_stock_pages.py",
+        "tests/admin/stock",
     ),
     Fault(
         "more arrives than was sent",
         "services/stock/inventories.py",
         "if not 0 <= came <= line.quantity:",
         "if not 0 <= came:",
-        "tests/admin/test_stock_pages.py",
+        "tests/admin/people",
     ),
     Fault(
         "an old page undoes a colleague's correction",
-        "admin/levels.py",
+        "admin/typed.py",
         "if was is not None and was.strip() != shown:",
         "if False:",
-        "tests/admin/test_stock_pages.py",
+        "tests/admin/stock tests/admin/people",
     ),
     Fault(
         "a page of a secret loaded again makes another",
-        "admin/machines.py",
+        "admin/people/machines.py",
         '    if not once or once != browser.get("made_once"):\n',
         "    if True:\n",
-        "tests/admin/test_stock_pages.py",
+        "tests/admin/stock tests/admin/people",
     ),
     Fault(
         "a unit goes to another merchant's store",
@@ -681,8 +692,8 @@ FAULTS = (
     Fault(
         "webhooks call into our own network",
         "gateways/webhooks.py",
-        "return address.is_global and",
-        "return True or",
+        "address.is_global and",
+        "True or",
         S + "test_webhooks.py",
     ),
     Fault(
@@ -697,14 +708,14 @@ FAULTS = (
         "services/catalogue/search.py",
         "            if others:\n                self.where",
         "            if others and 0:\n                self.where",
-        S + "stock/test_search.py",
+        S + "catalogue/test_search.py",
     ),
     Fault(
         "a page after the counted ones begins again",
         "services/catalogue/search.py",
         "] if after else self.where\n",
         "] if 0 else self.where\n",
-        S + "stock/test_search.py",
+        S + "catalogue/test_search.py",
     ),
     Fault(
         "webhooks are signed by a constant",
@@ -716,12 +727,28 @@ FAULTS = (
 )
 
 
+def broken_by(fault: Fault, whole: str) -> str | None:
+    """The file with the fault in it; None when its code is not there. Spaces, line breaks and
+    trailing commas do not count, so that formatting a file does not disarm its faults.
+    """
+    if fault.old in whole:
+        return whole.replace(fault.old, fault.new, 1)
+    words = re.findall(r"\w+|\S", fault.old)
+    parts = []
+    for word in words:
+        before = r"\s*,?\s*" if word in ")]}" else r"\s*"
+        parts.append(before + re.escape(word))
+    found = re.search("".join(parts).removeprefix(r"\s*"), whole)
+    return whole[: found.start()] + fault.new + whole[found.end() :] if found else None
+
+
 def try_one(fault: Fault, copy: Path) -> dict[str, str]:
     path = copy / fault.file
     whole = path.read_text()
-    if whole.count(fault.old) < 1:
+    broken = broken_by(fault, whole)
+    if broken is None:
         return {"name": fault.name, "verdict": "does not apply", "by": ""}
-    path.write_text(whole.replace(fault.old, fault.new, 1))
+    path.write_text(broken)
     env = {
         k: v
         for k, v in os.environ.items()

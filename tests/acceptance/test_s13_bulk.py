@@ -122,7 +122,7 @@ def test_a_long_file_killed_at_random_moments_is_loaded_whole_once(place, tmp_pa
     seconds = time.monotonic() - began
     assert first.returncode == 0 and count(engine, "SELECT count(*) FROM variant") == LINES, said
     # Told, not held: what else the machine does moves both. 60 s and 5 times are the aim on a quiet
-    # one; bench/catalogue_import.py holds the share.
+    # one; benchmarks/catalogue_import.py holds the share.
     figure("seconds for the whole file", round(seconds, 1))
     figure("times a short script's load of it", round(seconds / plain(path), 1))
     again = load(env, path)

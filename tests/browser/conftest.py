@@ -55,7 +55,7 @@ def camera(tmp_path_factory) -> Path:
     """
     from PIL import Image
 
-    from tests.services.test_house import barcode
+    from tests.services.test_files import barcode
 
     path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
     out = io.BytesIO()

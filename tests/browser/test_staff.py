@@ -133,7 +133,7 @@ def test_the_menu_opens_on_a_phone(visit, signed_in):
 
 def test_a_page_is_light(visit, signed_in):
     """Public page: at most 25 kB compressed beside pictures and 12 requests; checked for real with
-    gzip in bench/page_weight.py.
+    gzip in benchmarks/page_weight.py.
     """
     page = visit(PHONE)
     page.goto("/")

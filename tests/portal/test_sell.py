@@ -13,7 +13,7 @@ from models import Offer, OfferLine, OfferState, VisitDay
 from services import clock, visits
 from services.unit import db, unit_of_work
 from tests import factories
-from tests.services.test_house import barcode
+from tests.services.test_files import barcode
 
 
 def add(client, game, **more):

@@ -23,7 +23,7 @@ from services import clock, retention
 from services.buyback import offers, police_register, reception
 from services.people import customers
 from services.unit import db, is_sqlite, unit_of_work
-from services.workflow import Refused
+from services.workflow import CLOCK, Refused
 from tests import factories
 from tests.factories import LEA, MARC
 
@@ -308,3 +308,33 @@ def test_a_register_written_by_many_at_once_has_no_hole(register, app):
         and police_register.verify(register).count == len(line_ids)
         and police_register.verify(register).broken is None
     )
+
+
+# ── chains ──
+
+
+def test_a_register_emptied_by_its_ten_years_verifies_and_goes_on(app):
+    from services import retention
+
+    factories.a_register()
+    long_ago = clock.now() - timedelta(days=3700)
+    with clock.at(long_ago):
+        factories.a_received_offer()
+    with clock.at(long_ago + timedelta(days=1)):
+        for day in police_register.unsealed_days(1):
+            with unit_of_work():
+                police_register.seal_day(factories.the_vendor(), day)
+    retention.run(by=CLOCK)
+    db.session.expire_all()
+    assert (
+        db.session.scalars(select(PoliceRecord)).all() == []
+        and police_register.verify(1).broken is None
+    )
+    db.session.rollback()
+    factories.a_received_offer()
+    db.session.expire_all()
+    assert police_register.verify(1).broken is None
+    assert list(db.session.scalars(select(PoliceRecord.number).order_by(PoliceRecord.number))) == [
+        3,
+        4,
+    ]

@@ -25,12 +25,13 @@ from models import (
     TransferLine,
     TransferState,
 )
-from services import clock, files, outbox
+from services import clock, files, outbox, sealing
+from services.buyback import police_register, reception
 from services.finance import books
 from services.payments import bank_details, ledger, seller_payments, transfers
 from services.payments.ledger import Side
 from services.unit import db, unit_of_work
-from services.workflow import Refused
+from services.workflow import CLOCK, Refused
 from tests import factories
 from tests.factories import IBANS, LEA
 from tests.gateways.test_sepa import reply
@@ -207,7 +208,6 @@ def test_a_file_made_again_after_a_crash_is_the_same_bytes(app):
 
 
 def test_a_kept_file_that_was_changed_is_not_given_to_the_bank(app):
-    from services import sealing
 
     batch = factories.a_batch(1)
     files.path(batch.file).write_bytes(
@@ -429,7 +429,6 @@ def test_an_iban_wrong_by_one_digit_or_too_far_is_refused_in_a_sentence(app, iba
 
 
 def test_an_iban_moved_to_another_customer_in_the_database_does_not_open(app):
-    from services import sealing
 
     one, two = factories.a_customer(), factories.a_customer()
     factories.an_iban(one), factories.an_iban(two, IBANS[0])
@@ -507,6 +506,62 @@ def test_erasing_an_account_forgets_iban_and_document_and_waits_for_credit(app):
         bank_details.of(customer.id) is None
         and not db.session.scalars(select(IdentityDocument)).all()
     )
-    from services.buyback import police_register
 
     assert police_register.verify(1).broken is None and police_register.verify(1).count >= 2
+
+
+def the_payment() -> SellerPayment:
+    db.session.expire_all()
+    return db.session.scalars(select(SellerPayment)).one()
+
+
+# ── money that waits ──
+
+
+def test_a_cancelled_file_does_not_pay_an_iban_replaced_meanwhile(app):
+    batch = factories.a_batch(1)
+    factories.an_iban(the_payment().customer, factories.IBANS[0])
+    with unit_of_work() as session:
+        row = session.get_one(TransferBatch, batch.id)
+        row.status, row.error, row.sha256, row.file = "preparing", "disque plein", "", ""
+    with unit_of_work() as session:
+        transfers.cancel(session.get_one(TransferBatch, batch.id), by=LEA)
+    assert (
+        the_payment().status.value == "held"
+        and the_payment().iban_wait
+        and transfers.totals(1) == (0, 0)
+    )
+    with clock.at(clock.now() + timedelta(hours=73)):
+        for id in seller_payments.iban_wait_over():
+            with unit_of_work() as session:
+                reception.review(session.get_one(Offer, id), by=CLOCK)
+        assert the_payment().status.value == "to_pay" and transfers.totals(1)[0] == 1
+
+
+def test_the_clock_never_lifts_what_a_person_held(app):
+    factories.a_paying_account()
+    payment = factories.a_payment()
+    with unit_of_work() as session:
+        seller_payments.hold(session.get_one(SellerPayment, payment.id), "Carte périmée", by=LEA)
+    factories.an_iban(payment.customer, factories.IBANS[0])
+    with clock.at(clock.now() + timedelta(hours=80)):
+        for id in seller_payments.iban_wait_over():
+            with unit_of_work() as session:
+                reception.review(session.get_one(Offer, id), by=CLOCK)
+        assert the_payment().status.value == "held" and "Carte périmée" in seller_payments.why_held(
+            the_payment()
+        )
+
+
+def test_no_file_is_made_while_sendings_are_held(app):
+    factories.a_paying_account()
+    factories.a_payment()
+    with unit_of_work():
+        outbox.hold("essai", by=LEA)
+    seen = transfers.totals(1)
+    with pytest.raises(Refused, match="retenus"), unit_of_work():
+        transfers.validate(factories.the_vendor(), transfers.WORD, seen, by=LEA)
+    with unit_of_work():
+        outbox.lift(by=LEA)
+    with unit_of_work():
+        assert transfers.validate(factories.the_vendor(), transfers.WORD, seen, by=LEA).count == 1

@@ -1,11 +1,16 @@
 """Accounts: what may be typed, how they are confirmed, recovered, corrected, exported, erased."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
-from models import Message, Outbox
-from services import limits, outbox
+from models import (
+    Customer,
+    Message,
+    Outbox,
+)
+from services import clock, limits, outbox
 from services.people import customers, links, passwords
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -244,3 +249,37 @@ def test_erasing_leaves_the_sale_without_the_person(app):
         and "camille@exemple.fr" not in everything
         and "Tanneurs" not in everything
     )
+
+
+def test_signing_in_by_the_link_of_a_forgotten_password_counts_as_a_visit(app, client):
+    person = factories.a_customer_with_password()
+    with unit_of_work() as session:
+        session.get_one(Customer, person.id).seen_at = clock.now() - timedelta(days=900)
+    link = links.reset(db.session.get_one(Customer, person.id))
+    db.session.rollback()
+    form = {"password": "un tout autre secret", "confirm": "un tout autre secret"}
+    assert (
+        client.post(
+            link,
+            data={
+                f"{prefix}{name}": word for prefix in ("", "new-") for name, word in form.items()
+            },
+        ).status_code
+        == 302
+    )
+    db.session.expire_all()
+    assert clock.now() - db.session.get_one(Customer, person.id).seen_at < timedelta(minutes=1)
+
+
+def test_who_proves_himself_again_goes_on_alone(app, as_customer):
+    person = factories.a_customer_with_password()
+    client = as_customer(person)
+    stolen = client.get_cookie("comptoir_client").value
+    answer = client.post(
+        "/compte/email",
+        data={"new-email": "nouvelle@exemple.fr", "new-password": factories.PASSWORD},
+    )
+    assert answer.status_code == 302 and client.get("/compte").status_code == 200
+    thief = app.test_client()
+    thief.set_cookie("comptoir_client", stolen, domain="localhost")
+    assert thief.get("/compte").status_code == 302

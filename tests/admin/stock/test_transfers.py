@@ -1,16 +1,15 @@
-"""Somebody who works in one store gives that store's stock, and does his end of a transfer; the
-rest of the vendor is not his.
-"""
-
-import io
+"""Transfers between stores."""
 
 import pytest
 
-from models import ImportRun, Membership, StockTransfer
+from models import (
+    Membership,
+    StockTransfer,
+)
 from services.stock import inventories
 from services.unit import db, unit_of_work
 from tests import factories
-from tests.factories import MARC, a_key, a_shoe, quantity, stocked
+from tests.factories import MARC, a_shoe, quantity, stocked
 
 
 @pytest.fixture
@@ -23,46 +22,6 @@ def clerk(app, as_staff):
             db.select(Membership).where(Membership.user_id == client.user_id)
         ).one().store_id = store_id
     return client
-
-
-def given(clerk, **data):
-    return clerk.post(
-        "/gestion/imports/fichier/",
-        data={"file": (io.BytesIO(b"ean;quantite;magasin\n"), "x.csv"), **data},
-    )
-
-
-def test_a_clerk_gives_the_stock_of_his_store_only(clerk):
-    assert given(clerk, kind="stock", mode="full").status_code == 302
-    run = db.session.scalars(db.select(ImportRun)).one()
-    assert run.store_id == factories.the_store().id
-    refused = given(clerk, kind="prices")
-    assert refused.status_code == 422 and "travaillez dans un magasin" in refused.text
-
-
-def test_a_key_of_a_store_gives_no_prices(client):
-    _key, secret = a_key("imports", store=factories.the_store())
-    data = {"kind": "prices", "file": (io.BytesIO(b"offer-sku;price\n"), "x.csv")}
-    answer = client.post(
-        "/api/v1/imports", data=data, headers={"Authorization": f"Bearer {secret}"}
-    )
-    assert answer.status_code == 422 and answer.json["errors"][0]["code"] == "store"
-
-
-def test_a_file_told_again_under_its_key_gets_the_first_answer(client):
-    _key, secret = a_key("imports", store=factories.the_store())
-
-    def tell(words: bytes):
-        data = {"kind": "stock", "mode": "delta", "file": (io.BytesIO(words), "x.csv")}
-        return client.post(
-            "/api/v1/imports",
-            data=data,
-            headers={"Authorization": f"Bearer {secret}", "Idempotency-Key": "1"},
-        )
-
-    first = tell(b"ean;quantite\n")
-    assert first.status_code == 202 and tell(b"ean;quantite\n").json == first.json
-    assert tell(b"ean;quantite;x\n").status_code == 422
 
 
 def test_each_does_his_end_of_a_transfer(clerk):
@@ -118,13 +77,30 @@ def test_what_is_missing_on_arrival_is_said_by_the_store_it_was_for(clerk):
     assert db.session.scalar(db.select(StockTransfer.status)) == "arrived"
 
 
-@pytest.mark.parametrize(
-    "address", ["stock-a-une-date/?le=9999-12-31", "referencier/referencier.csv?depuis=0001-01-01"]
-)
-def test_a_day_beyond_the_calendar_is_no_date(app, as_staff, address):
-    assert as_staff("Administrateur").get(f"/gestion/{address}").status_code < 500
+@pytest.fixture
+def seller(as_staff):
+    """Somebody of the vendor."""
+    return as_staff("Vendeur", factories.the_vendor())
 
 
-def test_what_must_be_ordered_again_stays_chosen_on_the_next_page(app, as_staff):
-    page = as_staff("Administrateur").get("/gestion/stock-neuf/list/?niveau=bas&taille=50").text
-    assert "niveau=bas" in page.split("<main")[1]
+# ── transfers ──
+
+
+def test_a_barcode_scanned_twice_travels_twice_and_more_than_was_sent_never_arrives(seller):
+    shoe, there = a_shoe(), factories.a_store()
+    stocked(shoe, 5)
+    seller.post(
+        "/gestion/transferts/preparer/", data={"here": factories.the_store().id, "there": there.id}
+    )
+    transfer = db.session.scalars(db.select(StockTransfer)).one()
+    address = f"/gestion/transferts/preparer/{transfer.id}"
+    for _scan in range(3):
+        seller.post(f"{address}/article", data={"ean": shoe.ean, "quantity": ""})
+    db.session.expire_all()
+    (line,) = transfer.lines
+    assert line.quantity == 3
+    seller.post(f"{address}/send")
+    refused = seller.post(f"{address}/arrive", data={f"arrived-{line.id}": "99"})
+    assert refused.status_code == 422 and "Au plus 3" in refused.text.replace("\u00a0", " ")
+    seller.post(f"{address}/arrive", data={f"arrived-{line.id}": "1"})
+    assert quantity(shoe, there) == 1 and "2 manquant" in seller.get(address).text

@@ -1,0 +1,35 @@
+"""« Rechercher partout »."""
+
+import pytest
+
+from tests import factories
+
+
+@pytest.fixture
+def boss(as_staff):
+    return as_staff("Administrateur")
+
+
+def test_one_search_opens_the_one_it_finds(boss):
+    offer = factories.an_offer()
+    game = factories.a_game("Unique au monde")
+    assert (
+        f"/offres/show/{offer.id}"
+        in boss.get(f"/gestion/recherche/?q={offer.number.lower()}").location
+    )
+    assert (
+        f"/produits/show/{game.product_id}"
+        in boss.get(f"/gestion/recherche/?q={game.ean}").location
+    )
+    assert (
+        "/vendeurs-particuliers/show/"
+        in boss.get(f"/gestion/recherche/?q={offer.customer.email}").location
+    )
+    assert (
+        f"/produits/show/{game.product_id}"
+        in boss.get("/gestion/recherche/?q=mondes+uniques").location
+    )
+    close = boss.get("/gestion/recherche/?q=unniques").text
+    assert "Rien ne correspond" in close and "Unique au monde" in close
+    for words in ("", "xyzzy", "%", "CDE999", "'", "\\"):
+        assert boss.get("/gestion/recherche/", query_string={"q": words}).status_code == 200

@@ -1,0 +1,24 @@
+"""« Paramétrages divers »."""
+
+import pytest
+
+
+@pytest.fixture
+def boss(as_staff):
+    return as_staff("Administrateur")
+
+
+def test_settings_are_changed_all_or_none(boss):
+    assert (
+        "Enregistré"
+        in boss.post(
+            "/gestion/parametrages/",
+            data={"drop_off_days": "12", "cart_days": "3"},
+            follow_redirects=True,
+        ).text
+    )
+    wrong = boss.post("/gestion/parametrages/", data={"drop_off_days": "15", "cart_days": "abc"})
+    assert wrong.status_code == 422 and "nombre entier" in wrong.text and 'value="15"' in wrong.text
+    from services import settings
+
+    assert settings.value("drop_off_days") == 12

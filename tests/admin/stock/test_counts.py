@@ -1,0 +1,59 @@
+"""Inventories in the back office."""
+
+import pytest
+
+from models import (
+    StockCount,
+)
+from services.finance import books
+from services.unit import db
+from tests import factories
+from tests.factories import a_game, quantity, stocked
+
+
+@pytest.fixture
+def seller(as_staff):
+    """Somebody of the vendor."""
+    return as_staff("Vendeur", factories.the_vendor())
+
+
+# ── inventories ──
+
+
+def counted_store(seller, *counted) -> int:
+    seller.post(
+        "/gestion/inventaires/compter/",
+        data={"store": factories.the_store().id, "name": "Novembre", "whole": "1"},
+    )
+    id = db.session.scalars(db.select(StockCount.id)).one()
+    for game, number in counted:
+        seller.post(
+            f"/gestion/inventaires/compter/{id}/scan", data={"ean": game.ean, "quantity": number}
+        )
+    return id
+
+
+def test_an_inventory_says_what_it_would_take_away_and_asks_when_that_is_most_of_it(
+    seller,
+):
+    games = [a_game(f"Jeu {n}") for n in range(5)]
+    for game in games:
+        stocked(game, 4)
+    id = counted_store(seller, (games[0], 3), (games[1], 4))
+    page = seller.get(f"/gestion/inventaires/compter/{id}").text
+    assert (
+        "4 références seraient corrigées" in page
+        and "3 que personne n’a comptées passeraient à zéro (12 unités)" in page
+    )
+    refused = seller.post(f"/gestion/inventaires/compter/{id}/validate", follow_redirects=True)
+    assert "plus grande partie" in refused.text and quantity(games[4]) == 4
+    seller.post(f"/gestion/inventaires/compter/{id}/validate", data={"sure": "1"})
+    assert [quantity(game) for game in games] == [3, 4, 0, 0, 0] and books.check() == []
+    after = seller.get(f"/gestion/inventaires/compter/{id}?ecarts=1").text
+    assert after.count('data-l="Pensé"') == 4 or after.count('class="r bad"') == 4
+
+
+def test_a_code_that_is_refused_is_said_and_the_next_scan_takes_its_place(seller):
+    id = counted_store(seller)
+    page = seller.post(f"/gestion/inventaires/compter/{id}/scan", data={"ean": "9999999999999"})
+    assert page.status_code == 422 and "9999999999999" in page.text and "data-scan" in page.text

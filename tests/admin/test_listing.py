@@ -1,0 +1,99 @@
+"""Generated lists: filters, order, pages, saved views, statements."""
+
+import pytest
+from sqlalchemy import select
+
+from models import SavedView
+from services.unit import db
+from tests import factories
+
+
+@pytest.fixture
+def boss(as_staff):
+    return as_staff("Administrateur")
+
+
+def test_a_list_is_filtered_sorted_paged_and_kept_as_a_view(boss):
+    for _n in range(3):
+        factories.an_offer()
+    accepted = factories.an_accepted_offer()
+    page = boss.get("/gestion/offres/list/?status=accepted").text
+    assert accepted.number in page and "CDE000000001" not in page and "Retirer le filtre" in page
+    boss.post(
+        "/gestion/offres/save-view", data={"name": "Mes acceptées", "query": "?status=accepted"}
+    )
+    assert "Mes acceptées" in boss.get("/gestion/offres/list/").text
+    boss.post(
+        "/gestion/offres/save-view",
+        data={"name": "Mes acceptées", "query": "?status=accepted", "forget": "1"},
+    )
+    db.session.rollback()
+    assert db.session.scalar(select(SavedView.id)) is None
+
+
+def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss):
+    from sqlalchemy import event
+
+    counted = []
+
+    def count(_connection, _cursor, statement, *_rest):
+        if "alembic_version" not in statement:  # asked every few seconds, whatever the page
+            counted.append(statement)
+
+    def statements(address):
+        counted.clear()
+        event.listen(db.engine, "before_cursor_execute", count)
+        boss.get(address)
+        event.remove(db.engine, "before_cursor_execute", count)
+        return len(counted)
+
+    for address in (
+        "/gestion/offres/list/",
+        "/gestion/stock/list/",
+        "/gestion/argus/list/",
+        "/gestion/regles/list/",
+    ):
+        factories.an_offer(), factories.an_item(factories.a_game())
+        statements(address)
+        few = statements(address)
+        for _n in range(6):
+            factories.an_offer(), factories.an_item(factories.a_game())
+        assert statements(address) == few, address
+        assert few <= 20, (address, counted)  # six of them are the menu's counters
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/gestion/colis/list/?status=checked",
+        "/gestion/versements-vendeurs/list/",
+        "/gestion/paiements/?etat=awaiting_iban",
+        "/gestion/reception/",
+    ],
+)
+def test_a_page_costs_the_same_statements_whatever_its_rows(app, as_staff, address):
+    from sqlalchemy import event
+
+    boss = as_staff("Administrateur")
+    counted: list[str] = []
+
+    def count() -> int:
+        counted.clear()
+        db.session.remove()
+        assert boss.get(address).status_code == 200
+        return len(counted)
+
+    def note(_connection, _cursor, statement, *_rest):
+        if "alembic_version" not in statement:  # asked every few seconds, whatever the page
+            counted.append(statement)
+
+    factories.a_received_offer(), factories.a_parcel("delivered")
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        count()
+        few = count()
+        for _n in range(4):
+            factories.a_received_offer(), factories.a_parcel("delivered")
+        assert count() == few, counted
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)

@@ -1,0 +1,136 @@
+"""References of vendors are matched with the catalogue, or wait for a person."""
+
+from models import (
+    Product,
+    UnmatchedReference,
+    UnmatchedState,
+    VendorReference,
+)
+from services import clock
+from services.catalogue import matching, products
+from services.unit import db, unit_of_work
+from tests.factories import (
+    LEA,
+    a_file,
+    a_shoe,
+    ean,
+    given,
+    quantity,
+)
+
+
+def test_unknown_references_are_ignored_counted_and_wait_in_a_queue(tmp_path):
+    text = (
+        f"ean;designation;marque;quantite\n{ean(901)};Mocassin"
+        f" Pouldu;Pouldu;3\n{a_shoe().ean};;;2\n"
+    )
+    run = given(a_file(tmp_path, text), mode="delta")
+    assert (run.ignored, run.created) == (1, 1)
+    row = db.session.scalars(db.select(UnmatchedReference)).one()
+    assert (row.ean, row.title, row.brand, row.times, row.status) == (
+        ean(901),
+        "Mocassin Pouldu",
+        "Pouldu",
+        1,
+        UnmatchedState.unmatched,
+    )
+    given(a_file(tmp_path, text + "\n", "encore.csv"), mode="delta")
+    db.session.expire_all()
+    assert db.session.get(UnmatchedReference, row.id).times == 2
+
+
+# ── mapping ──
+
+
+def test_a_reference_is_found_by_barcode_then_vendor_name_then_supplier_reference_and_brand(
+    tmp_path,
+):
+    shoe = a_shoe(supplier_ref="LOR-100")
+    run = given(
+        a_file(tmp_path, "sku;reference-fournisseur;marque;quantite\nCAISSE-7;LOR-100;lormont;3\n"),
+        mode="delta",
+    )
+    assert (run.ignored, quantity(shoe)) == (0, 3)
+    assert [(r.sku, r.how) for r in db.session.scalars(db.select(VendorReference))] == [
+        ("CAISSE-7", "supplier_ref")
+    ]
+    given(a_file(tmp_path, "sku;quantite\nCAISSE-7;5\n", "b.csv"), mode="delta")
+    assert quantity(shoe) == 5
+
+
+def test_a_close_title_is_a_proposal_with_its_score_that_somebody_accepts(tmp_path):
+    shoe = a_shoe("Mocassin Pouldu cuir")
+    given(
+        a_file(
+            tmp_path,
+            "sku;designation;quantite\nM-1;MOCASSIN POULDU CUIRS;3\nM-2;Perceuse à colonne;1\n",
+        ),
+        mode="delta",
+    )
+    rows = {r.sku: r for r in db.session.scalars(db.select(UnmatchedReference))}
+    assert (
+        rows["M-1"].proposal_id == shoe.id
+        and rows["M-1"].score >= 90
+        and rows["M-2"].proposal_id is None
+    )
+    with unit_of_work() as session:
+        matching.accept_proposal(session.get_one(UnmatchedReference, rows["M-1"].id), by=LEA)
+    given(a_file(tmp_path, "sku;quantite\nM-1;4\n", "b.csv"), mode="delta")
+    assert quantity(shoe) == 4
+
+
+def test_one_click_proposes_an_unknown_reference_to_the_catalogue(tmp_path):
+    given(
+        a_file(tmp_path, f"ean;designation;marque;quantite\n{ean(902)};Botte Aubrac;Aubrac;3\n"),
+        mode="delta",
+    )
+    row = db.session.scalars(db.select(UnmatchedReference)).one()
+    with unit_of_work() as session:
+        product = matching.propose_product(session.get_one(UnmatchedReference, row.id), by=LEA)
+        assert (product.title, product.brand.name, product.status.value) == (
+            "Botte Aubrac",
+            "Aubrac",
+            "proposed",
+        )
+    assert products.by_ean(ean(902)) is not None and matching.waiting_count() == 0
+
+
+def test_a_supplier_reference_of_a_merged_sheet_is_still_known(tmp_path):
+    kept, double = (
+        a_shoe("Derby Ploumanach", supplier_ref="NEW-1"),
+        a_shoe("Derby Ploumanach bis", supplier_ref="OLD-1"),
+    )
+    with unit_of_work() as session:
+        products.merge(session.merge(double).product, session.merge(kept).product, by=LEA)
+    run = given(
+        a_file(
+            tmp_path,
+            "reference-fournisseur;designation;marque;ean\nOLD-1;Derby;Lormont;" + ean(977) + "\n",
+            "ref.csv",
+        ),
+        "catalogue",
+    )
+    assert run.created == 1 and products.by_ean(ean(977)).product_id == kept.product_id
+
+
+def test_a_sheet_without_a_barcode_merged_into_its_twin_leaves_the_supplier_reference_known(
+    tmp_path,
+):
+    shoe = a_shoe("Derby Ploumanach", supplier_ref="P-1")
+    with unit_of_work() as session:
+        kept = session.merge(shoe).product
+        double = Product(
+            title="Derby Ploumanac’h",
+            supplier_ref="P-1",
+            brand_id=kept.brand_id,
+            category="",
+            created_at=clock.now(),
+        )
+        session.add(double)
+        session.flush()
+        products.merge(double, kept, by=LEA)
+    given(
+        a_file(tmp_path, "sku;reference-fournisseur;marque;quantite\nC-7;P-1;Lormont;3\n"),
+        mode="delta",
+    )
+    assert quantity(shoe) == 3

@@ -1,0 +1,143 @@
+"""A file that is given: looked at, cancelled, loaded, told."""
+
+from models import (
+    ImportRun,
+    ImportState,
+)
+from services import clock, files, outbox
+from services.catalogue import matching
+from services.finance import books
+from services.imports import runs
+from services.unit import db, unit_of_work
+from tests import factories
+from tests.factories import (
+    LEA,
+    a_feed,
+    a_file,
+    a_game,
+    a_shoe,
+    ean,
+    given,
+    quantity,
+    stocked,
+)
+
+
+def test_a_file_s_own_name_dates_it():
+    for name, said in (
+        ("stock_20261120.csv", "20/11/2026 00:00"),
+        ("N1-2026-11-20-183000.csv", "20/11/2026 18:30"),
+        ("stock 12.csv", None),
+    ):
+        found = runs.date_in_name(name)
+        assert (clock.paris(found).strftime("%d/%m/%Y %H:%M") if found else None) == said
+
+
+def test_the_refused_lines_are_a_file_that_can_be_corrected_and_sent_back(tmp_path):
+    shoe, boot = a_shoe(), a_shoe("Botte Aubrac")
+    run = a_feed(tmp_path, {shoe: -1, boot: 2}, mode="delta")
+    text = files.read(run.errors_path).decode("utf-8-sig")
+    assert text.splitlines()[0] == "ean;quantite;error-line;error-message"
+    run = given(a_file(tmp_path, text.replace(";-1;", ";4;"), "corrige.csv"), mode="delta")
+    assert run.error == "" and quantity(shoe) == 4
+
+
+def test_a_run_can_be_cancelled_while_it_is_read_and_nothing_of_it_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "PROGRESS_EVERY", 2)
+    monkeypatch.setattr(runs, "PROGRESS_SECONDS", 0)
+    games = [a_game(f"Jeu {n}") for n in range(6)]
+    path = a_file(tmp_path, "ean;quantite\n" + "".join(f"{g.ean};1\n" for g in games))
+    with unit_of_work() as session:
+        id = runs.receive(
+            runs.keep(path, "stock.csv"),
+            "stock",
+            by=LEA,
+            store=session.merge(factories.the_store()),
+            mode="full",
+        ).id
+
+    def stop() -> None:
+        with unit_of_work() as session:
+            run = session.get_one(ImportRun, id)
+            if not run.cancel_asked:
+                runs.cancel(run, by=LEA)
+
+    runs.load(id, alive=stop)
+    db.session.expire_all()
+    assert db.session.get(ImportRun, id).state is ImportState.cancelled and all(
+        quantity(g) == 0 for g in games
+    )
+
+
+def test_a_file_cancelled_after_it_was_read_is_not_applied(tmp_path, monkeypatch):
+    shoe = a_shoe()
+    stocked(shoe, 2)
+    with unit_of_work() as session:
+        path = a_file(tmp_path, f"ean;quantite\n{shoe.ean};7\n")
+        id = runs.receive(
+            runs.keep(path, "stock.csv"),
+            "stock",
+            by=LEA,
+            store=session.merge(factories.the_store()),
+            mode="full",
+        ).id
+    match = matching.match
+
+    def cancelled_meanwhile(*said):
+        with unit_of_work() as session:
+            runs.cancel(session.get_one(ImportRun, id), by=LEA)
+        return match(*said)
+
+    monkeypatch.setattr(matching, "match", cancelled_meanwhile)
+    runs.load(id)
+    db.session.expire_all()
+    run = db.session.get(ImportRun, id)
+    assert (run.state, run.updated, quantity(shoe)) == (
+        ImportState.cancelled,
+        0,
+        2,
+    ) and books.check() == []
+
+
+def test_a_draft_is_looked_at_its_columns_are_said_and_remembered_for_the_next_file(tmp_path):
+    shoe = a_shoe()
+    path = a_file(tmp_path, f"CODE;LIB;DISPO MAG\n{shoe.ean};Derby;4\n")
+    with unit_of_work() as session:
+        id = runs.receive(
+            runs.keep(path, "caisse.csv"),
+            "stock",
+            by=LEA,
+            store=session.merge(factories.the_store()),
+            mode="delta",
+            draft=True,
+        ).id
+    seen = runs.preview(db.session.get(ImportRun, id))
+    assert (seen.encoding, seen.separator, seen.header, seen.missing) == (
+        "utf-8",
+        ";",
+        ["CODE", "LIB", "DISPO MAG"],
+        ["quantity"],
+    )
+    with unit_of_work() as session:
+        runs.start(session.get_one(ImportRun, id), {"ean": "CODE", "quantity": "DISPO MAG"}, by=LEA)
+    outbox.work()
+    assert quantity(shoe) == 4
+    run = given(
+        a_file(tmp_path, f"CODE;LIB;DISPO MAG\n{shoe.ean};Derby;6\n", "demain.csv"), mode="delta"
+    )
+    assert run.error == "" and quantity(shoe) == 6
+
+
+def test_the_lines_put_aside_are_told_in_their_order_and_filtered(tmp_path, as_staff):
+    games = [a_game(f"Jeu {n}") for n in range(4)]
+    rows = "".join(
+        f"{g.ean};{q}\n" for g, q in zip(games, ("-1", "2", "beaucoup", "-3"), strict=True)
+    )
+    run = given(a_file(tmp_path, "ean;quantite\n" + rows + f"{ean(988)};4\n"), mode="delta")
+    assert [line for line, _words, _why in runs.refusals(run).rows] == [2, 4, 5, 6]
+    assert [line for line, _words, _why in runs.refusals(run, "dessous").rows] == [
+        2,
+        5,
+    ] and runs.refusals(run, "dessous", 1).count == 2
+    page = as_staff("Administrateur").get(f"/gestion/imports/fichier/{run.id}?q=beaucoup").text
+    assert "1 ligne mise de côté" in page and games[2].ean in page and games[0].ean not in page

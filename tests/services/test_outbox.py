@@ -1,0 +1,108 @@
+"""What is told to the outside: retried, leased, told once."""
+
+import threading
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from gateways import GatewayError, live
+from models import Message, MessageState, Outbox, OutboxState
+from services import clock, messages, outbox
+from services.unit import db, unit_of_work
+from tests import factories
+
+# ── outbox and messages ──
+
+
+def a_letter() -> Message:
+    customer = factories.a_customer(email="camille@exemple.fr")
+    with unit_of_work():
+        message = messages.tell(customer, "password_changed", site=factories.the_site())
+        id = message.id
+    return db.session.get(Message, id)
+
+
+def test_a_server_that_is_down_is_tried_again_later(app, mail):
+    message = a_letter()
+    mail.is_down()
+    outbox.work()
+    assert outbox.work() == 0
+    row = db.session.scalars(select(Outbox)).one()
+    db.session.refresh(row)
+    assert row.state is OutboxState.todo and row.attempts == 1 and "refused" in row.last_error
+    mail.works_again()
+    with clock.at(clock.now() + timedelta(minutes=1)):
+        assert outbox.work() == 1
+    db.session.expire_all()
+    assert message.state is MessageState.sent
+
+
+def test_a_worker_killed_in_the_middle_leaves_the_row_to_another_after_its_lease(app, mail):
+    a_letter()
+    id = outbox.due()[0]
+    assert outbox._claim(id, "dead worker")
+    assert outbox.work() == 0
+    with clock.at(clock.now() + outbox.LEASE + timedelta(seconds=1)):
+        assert outbox.work() == 1
+    assert len(mail.letters) == 1
+
+
+def test_a_worker_whose_lease_ran_out_does_not_mark_what_another_has(app):
+    a_letter()
+    id = outbox.due()[0]
+    kind, _key, payload, _n, _since, _was_running = outbox._claim(id, "slow")
+    with clock.at(clock.now() + timedelta(minutes=5)):
+        assert outbox._claim(id, "fast")
+        outbox._finish(id, "slow", outbox.KINDS[kind], payload, "late answer", None, False, 1)
+    db.session.expire_all()
+    assert db.session.get(Outbox, id).state is OutboxState.running
+
+
+def test_two_workers_send_a_message_once(app, mail):
+    a_letter()
+    db.session.remove()
+    ids = outbox.due()
+
+    def go():
+        with app.app_context():
+            outbox.work_one(ids[0])
+
+    threads = [threading.Thread(target=go) for _n in range(6)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    assert len(mail.letters) == 1
+
+
+def test_a_bug_in_one_row_does_not_stop_the_others(app, mail, monkeypatch):
+    first, second = a_letter().id, None
+    with unit_of_work():
+        second = messages.tell(
+            factories.Customer(id=None, email="b@exemple.fr", first_name="B"),
+            "password_changed",
+            site=factories.the_site(),
+        ).id
+    real = live.mail.send
+    monkeypatch.setattr(
+        live.mail, "send", lambda letter: real(letter) if letter.to == "b@exemple.fr" else 1 / 0
+    )
+    assert outbox.work() == 2
+    db.session.expire_all()
+    assert (
+        db.session.get(Message, second).state is MessageState.sent
+        and db.session.get(Message, first).state is MessageState.waiting
+    )
+    assert GatewayError
+
+
+def test_a_bug_of_ours_soon_becomes_a_failure_that_a_person_sees(app, mail, monkeypatch):
+    message = a_letter()
+    monkeypatch.setattr(live.mail, "send", lambda letter: 1 / 0)
+    at = clock.now()
+    for n in range(outbox.TRIES_OF_A_BUG):
+        with clock.at(at + timedelta(hours=2 * n)):
+            assert outbox.work() == 1
+    db.session.expire_all()
+    assert (
+        message.state is MessageState.failed
+        and message.error == "internal error"
+        and outbox.waiting() == 0
+    )

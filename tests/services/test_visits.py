@@ -1,0 +1,42 @@
+"""Visitors are counted without being known."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from models import VisitDay
+from services import clock, visits
+from services.unit import db, unit_of_work
+from tests import factories
+
+# ── visitors ──
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140"
+
+
+def test_a_visitor_counts_once_a_day_and_bots_never(app):
+    site = factories.the_site().id
+    for address, agent in (
+        ("1.1.1.1", AGENT),
+        ("1.1.1.1", AGENT),
+        ("2.2.2.2", AGENT),
+        ("3.3.3.3", "Googlebot/2.1"),
+        ("4.4.4.4", ""),
+    ):
+        visits.came(site, address, agent)
+    for _twice in range(2):
+        with unit_of_work():
+            visits.count()
+        visits.counted()
+    assert [(v.visitors, v.day) for v in db.session.scalars(select(VisitDay))] == [
+        (2, clock.today())
+    ]
+
+
+def test_nothing_that_names_a_visitor_is_kept_and_the_salt_goes_each_night(app):
+    visits.came(factories.the_site().id, "203.0.113.9", AGENT)
+    kept = b"".join(path.read_bytes() for path in visits._dir.iterdir())
+    assert b"203.0.113.9" not in kept and b"Firefox" not in kept
+    with clock.at(clock.now() + timedelta(days=2)), unit_of_work():
+        visits.count()
+    assert list(visits._dir.iterdir()) == []
