@@ -65,14 +65,14 @@ def main() -> int:
     ]
     try:
         _wait_until_it_answers(parts)
-        import demo
+        from demo import cast
 
         print(
             f"\n  Vendre ses jeux     http://127.0.0.1:{PORT}/\n  Back-office        "
             f" http://127.0.0.1:{PORT}/gestion/\n  Deuxième site      "
             f" http://pixelcave.localhost:{PORT}/\n  Boîte de réception  http://127.0.0.1:8026/\n "
             " Mondial Relay       http://127.0.0.1:8027/ (essai : avancer le temps, créer un"
-            f" incident)\n\n{demo.accounts()}\n\n  Ctrl-C arrête tout.\n",
+            f" incident)\n\n{cast.accounts()}\n\n  Ctrl-C arrête tout.\n",
             flush=True,
         )
         while all(part.poll() is None for part in parts):

@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def shoot() -> None:
-    import demo
+    from demo import cast, catalogue
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -66,16 +66,16 @@ def shoot() -> None:
         )
         phone = browser.new_page(viewport={"width": 390, "height": 844}, locale="fr-FR")
         for number in (0, 10, 14):
-            phone.goto(f"{BASE}/?ean={demo.ean_of(number)}")
+            phone.goto(f"{BASE}/?ean={catalogue.ean_of(number)}")
             phone.get_by_role("button", name="OUI, je le vends !").click()
             phone.locator("#toast .toast").first.wait_for()
-        phone.goto(f"{BASE}/?ean={demo.ean_of(1)}")
+        phone.goto(f"{BASE}/?ean={catalogue.ean_of(1)}")
         phone.screenshot(path=OUT / "scan.png")
         phone.goto(BASE + "/recapitulatif")
         phone.screenshot(path=OUT / "recap.png")
         phone.goto(BASE + "/compte/connexion")
         phone.get_by_label("E-mail").fill("camille@demo.comptoir.test")
-        phone.get_by_label("Mot de passe").fill(demo.PASSWORD)
+        phone.get_by_label("Mot de passe").fill(cast.PASSWORD)
         phone.keyboard.press("Enter")
         phone.wait_for_url("**/ventes")
         phone.screenshot(path=OUT / "sales.png")
@@ -83,8 +83,8 @@ def shoot() -> None:
         phone.screenshot(path=OUT / "sale.png")
         desk = browser.new_page(viewport={"width": 1280, "height": 800}, locale="fr-FR")
         desk.goto(BASE + "/gestion/login/")
-        desk.get_by_label("E-mail").fill(demo.ACCOUNTS[0][0])
-        desk.get_by_label("Mot de passe").fill(demo.PASSWORD)
+        desk.get_by_label("E-mail").fill(cast.ACCOUNTS[0][0])
+        desk.get_by_label("Mot de passe").fill(cast.PASSWORD)
         desk.keyboard.press("Enter")
         desk.wait_for_url("**/gestion/")
         for name, place in (

@@ -48,7 +48,7 @@ MAY = {
     "portal": {"portal", "services", "models"},
     "api": {"api", "services", "models"},
     "tasks": {"services", "models", "config"},
-    "demo": {"services", "models"},
+    "demo": {"demo", "services", "models"},
     "commands": {"services", "models", "demo"},
     "app": OURS,
 }

@@ -1,7 +1,6 @@
-"""« Réception mses »: the bench. A scanner alone is enough; without scripts it is a page of forms.
+"""« Réception mses »: parcels and articles are scanned, graded, photographed, answered.
 
-Every answer to a click is the same partial (admin/buyback/_bench.html), alone for bench.js or inside its
-page.
+The page works without scripts; `static/js/bench.js` adds keys and the camera.
 """
 
 from typing import Any

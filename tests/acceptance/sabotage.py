@@ -351,8 +351,9 @@ FAULTS = (
         "services/people/links.py",
         "loads(token, max_age=seconds)",
         "loads(token)",
-        S
-        + "test_retention.py tests/services/installation tests/services/people/test_links.py tests/services/test_logs.py tests/services/test_limits.py",
+        S + "test_retention.py tests/services/installation"
+        " tests/services/people/test_links.py"
+        " tests/services/test_logs.py tests/services/test_limits.py",
     ),
     # secrets and traces
     Fault(
@@ -382,8 +383,9 @@ FAULTS = (
         "services/logs.py",
         "        words = pattern.sub(instead, words)\n",
         "        pass\n",
-        S
-        + "test_retention.py tests/services/installation tests/services/people/test_links.py tests/services/test_logs.py tests/services/test_limits.py",
+        S + "test_retention.py tests/services/installation"
+        " tests/services/people/test_links.py"
+        " tests/services/test_logs.py tests/services/test_limits.py",
     ),
     Fault(
         "what waited leaves after a restore",
@@ -426,8 +428,9 @@ FAULTS = (
         "services/messages.py",
         'Message.created_at < now - retention.months(settings.value("letter_months"))',
         "Message.created_at < now",
-        S
-        + "test_retention.py tests/services/installation tests/services/people/test_links.py tests/services/test_logs.py tests/services/test_limits.py",
+        S + "test_retention.py tests/services/installation"
+        " tests/services/people/test_links.py"
+        " tests/services/test_logs.py tests/services/test_limits.py",
     ),
     # catalogue, stock and tills
     Fault(

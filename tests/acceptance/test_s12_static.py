@@ -14,7 +14,7 @@ OURS = [
     "app.py",
     "commands.py",
     "config.py",
-    "demo.py",
+    "demo",
     "models.py",
     "run.py",
     "tasks.py",
@@ -35,11 +35,11 @@ EXPLAINED = {
     **{
         (f"services/{name}.py", "B608"): why
         for name, why in {
-            "stock/argus": "our own column names",
-            "stock/referencer": "our own column names",
-            "stock/search": "conditions of our own; what people typed is bound",
+            "catalogue/argus": "our own column names",
+            "catalogue/referencer": "our own column names",
+            "catalogue/search": "conditions of our own; what people typed is bound",
             "stock/feeds": "as many placeholders as there are numbers",
-            "stock/matching": "our own table names",
+            "catalogue/matching": "our own table names",
             "unit": "table and column names of our own code",
         }.items()
     },

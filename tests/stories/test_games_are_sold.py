@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 import demo
+from demo import cast
 from models import BuyingRule, Customer, Event, Message, Offer, OfferState, Site, Vendor
 from services import clock, outbox, visits
 from services.buyback import offers
@@ -161,7 +162,7 @@ def test_the_demonstration_tells_a_month_by_the_same_verbs(app):
     assert len(board.visitors.values) == len(board.conversion.values) == 60
     vendor = db.session.scalars(select(Vendor).where(Vendor.name == "RétroShop")).one()
     assert items.sold_of(vendor.id, [1, 2, 3])
-    assert db.session.scalar(select(db.func.count(Customer.id))) == len(demo.SELLERS)
+    assert db.session.scalar(select(db.func.count(Customer.id))) == len(cast.SELLERS)
     assert (
         db.session.scalar(select(db.func.count(Site.id))) == 2
         and db.session.scalar(select(db.func.count(BuyingRule.id))) == 6
