@@ -21,7 +21,7 @@ from services.catalogue import referencer
 from services.finance import books
 from services.imports import runs
 from services.installation import backups, keys, restores
-from services.people import sites, staff
+from services.people import rights, sites, staff
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -306,6 +306,13 @@ def register(app: Flask) -> None:
         """Write docs/workflows.md, one diagram per table of moves."""
         path = Path(app.root_path) / "docs" / "workflows.md"
         path.write_text(workflow.diagrams(workflow.all_flows()))
+        click.echo(path)
+
+    @app.cli.command("rights")
+    def write_rights() -> None:
+        """Write the tables of docs/rules/rights.md: whose each row is, what each role opens."""
+        path = Path(app.root_path) / "docs" / "rules" / "rights.md"
+        path.write_text(rights.written(path.read_text(), app.extensions["appbuilder"]))
         click.echo(path)
 
     app.cli.add_command(staff_group)

@@ -17,6 +17,7 @@ Buy-back    BuyingRule  Offer  OfferLine  Photo  Parcel  ParcelEvent  PoliceReco
             Consultation
 """
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum, auto
 from typing import Annotated, Any, Optional
@@ -99,6 +100,50 @@ def choice(enum: type[StrEnum], default: StrEnum | None = None) -> Mapped[Any]:
     )
 
 
+# Whose a row is. Every table says it (`__owner__`), or the program does not start: the scope of
+# SELECT, UPDATE and DELETE, the rights page and the tests are made from it (services/access.py).
+@dataclass(frozen=True)
+class Owner:
+    """Whose a row is: of the vendor in `column`; of who owns the row that `through` points at; of
+    every vendor an offer with it was made to (`sold_by`); or of nobody, with the reason.
+    """
+
+    column: str = ""
+    through: str = ""
+    or_none: bool = False
+    sold_by: str = ""
+    why: str = ""
+
+
+def owned_by(column: str) -> Owner:
+    """The row belongs to the vendor this column names."""
+    return Owner(column=column)
+
+
+def through(column: str, or_none: bool = False) -> Owner:
+    """The row belongs to whoever owns the row this foreign key names; `or_none`: without one it is
+    everybody's.
+    """
+    return Owner(through=column, or_none=or_none)
+
+
+def of_sellers(column: str) -> Owner:
+    """The row belongs to a customer: each vendor sees those who made him an offer."""
+    return Owner(sold_by=column)
+
+
+def nobody(why: str) -> Owner:
+    """The row is no vendor's; `why` says who may read it."""
+    return Owner(why=why)
+
+
+def of_store(*columns: str) -> tuple[str, ...]:
+    """A staff member tied to stores sees the row when one of these columns names one of them, or
+    when all are empty.
+    """
+    return columns
+
+
 # ── The house ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -108,6 +153,7 @@ class Event(Model):
     """
 
     __tablename__ = "event"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     subject: Mapped[code]
     subject_id: Mapped[int]
@@ -132,6 +178,7 @@ class AuditEntry(Model):
     """
 
     __tablename__ = "audit_entry"
+    __owner__ = nobody("the operator's log of accesses")
     id: Mapped[pk]
     number: Mapped[int] = mapped_column(unique=True)
     what: Mapped[code] = mapped_column(index=True)
@@ -166,6 +213,7 @@ class Message(Model):
     """A mail or an SMS we decided to send: its words are frozen here before it leaves."""
 
     __tablename__ = "message"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     public_id: Mapped[str] = mapped_column(String(32), unique=True)
     kind: Mapped[MessageKind] = status(MessageKind)
@@ -206,6 +254,7 @@ class Outbox(Model):
     """
 
     __tablename__ = "outbox"
+    __owner__ = nobody("the queue of the installation")
     id: Mapped[pk]
     kind: Mapped[code]
     key: Mapped[str] = mapped_column(String(120), unique=True)
@@ -234,6 +283,7 @@ class OutboxHold(Model):
     """
 
     __tablename__ = "outbox_hold"
+    __owner__ = nobody("the installation's")
     id: Mapped[pk]
     reason: Mapped[words]
     by_name: Mapped[label]
@@ -248,6 +298,7 @@ class DayRun(Model):
     """
 
     __tablename__ = "day_run"
+    __owner__ = nobody("the installation's")
     id: Mapped[pk]
     job: Mapped[code]
     day: Mapped[date] = mapped_column(Date)
@@ -266,6 +317,7 @@ class Pulse(Model):
     """
 
     __tablename__ = "pulse"
+    __owner__ = nobody("the installation's")
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     at: Mapped[moment]
     is_well: Mapped[yes_no] = mapped_column(default=True)
@@ -276,6 +328,7 @@ class RetentionRun(Model):
     """What was forgotten one night because its time was over: how much of each kind."""
 
     __tablename__ = "retention_run"
+    __owner__ = nobody("the installation's")
     id: Mapped[pk]
     by_name: Mapped[label]
     counts: Mapped[facts]
@@ -288,6 +341,7 @@ class CspReport(Model):
     """
 
     __tablename__ = "csp_report"
+    __owner__ = nobody("the installation's")
     id: Mapped[pk]
     directive: Mapped[code]
     blocked: Mapped[label]
@@ -307,6 +361,7 @@ class Setting(Model):
     """
 
     __tablename__ = "setting"
+    __owner__ = nobody("decided by the operator, read by all")
     id: Mapped[pk]
     key: Mapped[code]
     value: Mapped[Any] = mapped_column(JSON)
@@ -319,6 +374,7 @@ class Counter(Model):
     """The last number given in a gap-free series (CDE…)."""
 
     __tablename__ = "counter"
+    __owner__ = nobody("the installation's")
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
     value: Mapped[int] = mapped_column(default=0)
 
@@ -327,6 +383,7 @@ class FormUse(Model):
     """A form that was already sent once: the second sending is answered with the same page."""
 
     __tablename__ = "form_use"
+    __owner__ = nobody("known by its token")
     token: Mapped[str] = mapped_column(String(64), primary_key=True)
     location: Mapped[words]
     at: Mapped[moment] = mapped_column(index=True)
@@ -338,6 +395,7 @@ class SavedView(Model):
     """
 
     __tablename__ = "saved_view"
+    __owner__ = nobody("of one staff member, read by their own id")
     id: Mapped[pk]
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
     view: Mapped[code]
@@ -352,6 +410,7 @@ class VisitDay(Model):
     """
 
     __tablename__ = "visit_day"
+    __owner__ = through("site_id")
     id: Mapped[pk]
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
     day: Mapped[date] = mapped_column(Date)
@@ -364,6 +423,7 @@ class UnknownDemand(Model):
     """A barcode people asked us to buy and our catalogue does not know."""
 
     __tablename__ = "unknown_demand"
+    __owner__ = nobody("what visitors asked for, on every site")
     id: Mapped[pk]
     ean: Mapped[str] = mapped_column(String(14), unique=True)
     times: Mapped[int] = mapped_column(default=0, index=True)
@@ -383,6 +443,7 @@ class Vendor(Model):
     """
 
     __tablename__ = "vendor"
+    __owner__ = owned_by("id")
     id: Mapped[pk]
     name: Mapped[str] = mapped_column(String(200), unique=True)
     legal_name: Mapped[str] = mapped_column(String(200), default="")
@@ -407,6 +468,8 @@ class Store(Model):
     """A place of a vendor that holds stock (« point de vente »)."""
 
     __tablename__ = "store"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     # What its files, its till and the command line call it.
@@ -435,6 +498,7 @@ class ShippingRate(Model):
     """
 
     __tablename__ = "shipping_rate"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     name: Mapped[label]
@@ -470,6 +534,7 @@ class Site(Model):
     """A branded front of a vendor: its look, its words and its buying conditions."""
 
     __tablename__ = "site"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     name: Mapped[label]
@@ -526,6 +591,7 @@ class SiteHost(Model):
     """A host name that a site answers; the first one is written in its mails."""
 
     __tablename__ = "site_host"
+    __owner__ = through("site_id")
     id: Mapped[pk]
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
     host: Mapped[str] = mapped_column(String(253), unique=True)
@@ -539,6 +605,7 @@ class Membership(Model):
     """A member of staff works for a vendor, possibly in one store of it only."""
 
     __tablename__ = "membership"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
@@ -558,6 +625,7 @@ class StaffAccount(Model):
     """
 
     __tablename__ = "staff_account"
+    __owner__ = nobody("of one staff member")
     user_id: Mapped[int] = mapped_column(
         ForeignKey("ab_user.id", ondelete="CASCADE"), primary_key=True
     )
@@ -576,6 +644,7 @@ class RecoveryCode(Model):
     """
 
     __tablename__ = "recovery_code"
+    __owner__ = nobody("of one staff member")
     id: Mapped[pk]
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
@@ -588,6 +657,7 @@ class StaffSession(Model):
     """
 
     __tablename__ = "staff_session"
+    __owner__ = nobody("of one staff member")
     id: Mapped[pk]
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     # The key before the last proof, for the answers of other tabs that were on their way.
@@ -605,6 +675,7 @@ class Customer(Model):
     """A person with an account: sells to us, buys from us, or both; never a member of staff."""
 
     __tablename__ = "customer"
+    __owner__ = of_sellers("id")
     id: Mapped[pk]
     email: Mapped[str] = mapped_column(String(320), unique=True)
     password_hash: Mapped[str] = mapped_column(String(256))
@@ -649,6 +720,7 @@ class IdentityDocument(Model):
     """
 
     __tablename__ = "identity_document"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     customer_id: Mapped[int] = mapped_column(
@@ -675,6 +747,8 @@ class MachineKey(Model):
     """
 
     __tablename__ = "machine_key"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     store_id: Mapped[int | None] = mapped_column(
@@ -713,6 +787,7 @@ class IdempotentRequest(Model):
     """
 
     __tablename__ = "idempotent_request"
+    __owner__ = through("key_id")
     id: Mapped[pk]
     key_id: Mapped[int] = mapped_column(ForeignKey("machine_key.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(120))
@@ -733,6 +808,7 @@ class Webhook(Model):
     """An address of a vendor's software that wants to be told what happens (Standard Webhooks)."""
 
     __tablename__ = "webhook"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     url: Mapped[str] = mapped_column(String(500))
@@ -761,6 +837,7 @@ class WebhookDelivery(Model):
     """
 
     __tablename__ = "webhook_delivery"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     webhook_id: Mapped[int] = mapped_column(
@@ -802,6 +879,8 @@ class ImportRun(Model):
     """
 
     __tablename__ = "import_run"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     kind: Mapped[code]
     vendor_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"), index=True)
@@ -850,6 +929,7 @@ class ColumnMapping(Model):
     """How a vendor's files of one kind name our columns: said once on the screen, remembered."""
 
     __tablename__ = "column_mapping"
+    __owner__ = nobody("remembered by owner in words, read by imports alone")
     id: Mapped[pk]
     owner: Mapped[code]  # « operator » or « vendor 12 »
     kind: Mapped[code]
@@ -864,6 +944,7 @@ class Platform(Model):
     """What a game runs on; also what a box of it weighs when nobody weighed the game itself."""
 
     __tablename__ = "platform"
+    __owner__ = nobody("the catalogue is everybody's")
     id: Mapped[pk]
     name: Mapped[str] = mapped_column(String(100), unique=True)
     weight_grams: Mapped[int] = mapped_column(default=150)
@@ -879,6 +960,7 @@ class Brand(Model):
     """
 
     __tablename__ = "brand"
+    __owner__ = nobody("the catalogue is everybody's")
     id: Mapped[pk]
     name: Mapped[str] = mapped_column(String(100), unique=True)
     needs_agreement: Mapped[yes_no] = mapped_column(default=False)
@@ -891,6 +973,7 @@ class BrandAgreement(Model):
     """What a brand says of a vendor: he may sell it, or he may not."""
 
     __tablename__ = "brand_agreement"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     brand_id: Mapped[int] = mapped_column(ForeignKey("brand.id"))
@@ -920,6 +1003,7 @@ class Product(Model):
     """A model (« fiche »): what one talks about, whatever its size, colour or barcode."""
 
     __tablename__ = "product"
+    __owner__ = nobody("the catalogue is everybody's")
     id: Mapped[pk]
     title: Mapped[str] = mapped_column(String(300), index=True)
     kind: Mapped[ProductKind] = choice(ProductKind, ProductKind.goods)
@@ -984,6 +1068,7 @@ class ProductText(Model):
     """How one site describes a product: two sites with the same words harm each other (AN-011)."""
 
     __tablename__ = "product_text"
+    __owner__ = nobody("the catalogue is everybody's")
     id: Mapped[pk]
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
@@ -998,6 +1083,7 @@ class ProductImage(Model):
     """A further picture of a product, after its cover."""
 
     __tablename__ = "product_image"
+    __owner__ = nobody("the catalogue is everybody's")
     id: Mapped[pk]
     product_id: Mapped[int] = mapped_column(
         ForeignKey("product.id", ondelete="CASCADE"), index=True
@@ -1012,6 +1098,7 @@ class Variant(Model):
     """
 
     __tablename__ = "variant"
+    __owner__ = nobody("the catalogue is everybody's")
     id: Mapped[pk]
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
     ean: Mapped[str] = mapped_column(String(14), unique=True)
@@ -1053,6 +1140,7 @@ class ArgusValue(Model):
     """What a variant was worth on the market from a day on, and who says so. Only ever added."""
 
     __tablename__ = "argus_value"
+    __owner__ = nobody("the operator's prices, read by all")
     id: Mapped[pk]
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
     value_cents: Mapped[cents]
@@ -1076,6 +1164,7 @@ class PricePoint(Model):
     """
 
     __tablename__ = "price_point"
+    __owner__ = through("listing_id", or_none=True)
     id: Mapped[pk]
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
     listing_id: Mapped[int | None] = mapped_column(ForeignKey("listing.id"), index=True)
@@ -1091,6 +1180,7 @@ class VendorReference(Model):
     """What a vendor calls one of our references in his own files."""
 
     __tablename__ = "vendor_reference"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     sku: Mapped[str] = mapped_column(String(60))
@@ -1112,6 +1202,8 @@ class UnmatchedReference(Model):
     """
 
     __tablename__ = "unmatched_reference"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"))
@@ -1177,6 +1269,8 @@ class Item(Model):
     """One physical second-hand unit in a store."""
 
     __tablename__ = "item"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"), index=True)
@@ -1222,6 +1316,8 @@ class StockLevel(Model):
     """
 
     __tablename__ = "stock_level"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
@@ -1278,6 +1374,8 @@ class Reservation(Model):
     """Units kept for a cart (« held », until a moment) or for an order (« promised »)."""
 
     __tablename__ = "reservation"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
@@ -1327,6 +1425,8 @@ class Movement(Model):
     """
 
     __tablename__ = "movement"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
@@ -1393,6 +1493,8 @@ class StockCount(Model):
     """An inventory of a store, or of a part of it: what people counted beside what we thought."""
 
     __tablename__ = "stock_count"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"), index=True)
@@ -1414,6 +1516,7 @@ class StockCountLine(Model):
     """
 
     __tablename__ = "stock_count_line"
+    __owner__ = through("count_id")
     id: Mapped[pk]
     count_id: Mapped[int] = mapped_column(ForeignKey("stock_count.id", ondelete="CASCADE"))
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
@@ -1437,6 +1540,8 @@ class StockTransfer(Model):
     """New units sent from one store of a vendor to another."""
 
     __tablename__ = "stock_transfer"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("from_store_id", "to_store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     from_store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
@@ -1471,6 +1576,7 @@ class StockTransferLine(Model):
     """So many units of one reference in a transfer, and how many of them arrived."""
 
     __tablename__ = "stock_transfer_line"
+    __owner__ = through("transfer_id")
     id: Mapped[pk]
     transfer_id: Mapped[int] = mapped_column(ForeignKey("stock_transfer.id", ondelete="CASCADE"))
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
@@ -1500,6 +1606,8 @@ class TillEvent(Model):
     """
 
     __tablename__ = "till_event"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
@@ -1555,6 +1663,8 @@ class StockConflict(Model):
     """
 
     __tablename__ = "stock_conflict"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
@@ -1586,6 +1696,7 @@ class Listing(Model):
     """
 
     __tablename__ = "listing"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     sku: Mapped[str] = mapped_column(String(60))
@@ -1665,6 +1776,7 @@ class Account(Model):
     """One account of the ledger: a kind, a vendor, and the customer when it is his."""
 
     __tablename__ = "account"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     kind: Mapped[AccountKind] = choice(AccountKind)
@@ -1683,6 +1795,7 @@ class LedgerTransaction(Model):
     """
 
     __tablename__ = "ledger_transaction"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     kind: Mapped[code]
@@ -1700,6 +1813,7 @@ class Entry(Model):
     """
 
     __tablename__ = "entry"
+    __owner__ = through("transaction_id")
     id: Mapped[pk]
     transaction_id: Mapped[int] = mapped_column(ForeignKey("ledger_transaction.id"), index=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
@@ -1713,6 +1827,7 @@ class BankDetails(Model):
     """Where a customer wants his money: sealed, shown by its last four digits only."""
 
     __tablename__ = "bank_details"
+    __owner__ = of_sellers("customer_id")
     customer_id: Mapped[int] = mapped_column(
         ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True
     )
@@ -1739,6 +1854,7 @@ class PayingAccount(Model):
     """The account a vendor pays sellers from."""
 
     __tablename__ = "paying_account"
+    __owner__ = owned_by("vendor_id")
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
     holder: Mapped[str] = mapped_column(String(70), default="")
     iban_sealed: Mapped[str] = mapped_column(Text, default="")
@@ -1784,6 +1900,7 @@ class SellerPayment(Model):
     """What a vendor owes a seller for an offer, and how far it is on its way."""
 
     __tablename__ = "seller_payment"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), unique=True)
@@ -1834,6 +1951,7 @@ class TransferBatch(Model):
     """One SEPA file: its number, its sums, and where its very bytes are."""
 
     __tablename__ = "transfer_batch"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     number: Mapped[str] = mapped_column(String(20), unique=True)
@@ -1883,6 +2001,7 @@ class TransferLine(Model):
     """
 
     __tablename__ = "transfer_line"
+    __owner__ = through("batch_id")
     id: Mapped[pk]
     batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
     payment_id: Mapped[int] = mapped_column(ForeignKey("seller_payment.id"), index=True)
@@ -1918,6 +2037,7 @@ class BankAnswer(Model):
     """A file of the bank that was read, once."""
 
     __tablename__ = "bank_answer"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
@@ -1943,6 +2063,7 @@ class CarrierContract(Model):
     """
 
     __tablename__ = "carrier_contract"
+    __owner__ = owned_by("vendor_id")
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
     service: Mapped[CarrierService] = choice(CarrierService, CarrierService.soap)
     is_test: Mapped[yes_no] = mapped_column(default=False)
@@ -1993,6 +2114,7 @@ class BuyingRule(Model):
     """
 
     __tablename__ = "buying_rule"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))
@@ -2053,6 +2175,7 @@ class Offer(Model):
     """What a person proposes to sell us: a cart first, a numbered proposal once finalised."""
 
     __tablename__ = "offer"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     token: Mapped[str] = mapped_column(String(32), unique=True)
     number: Mapped[str | None] = mapped_column(String(12), unique=True)
@@ -2134,6 +2257,7 @@ class OfferLine(Model):
     """
 
     __tablename__ = "offer_line"
+    __owner__ = through("offer_id")
     id: Mapped[pk]
     offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), index=True)
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
@@ -2196,6 +2320,7 @@ class Photo(Model):
     """A picture taken at the bench, of an article as it arrived."""
 
     __tablename__ = "photo"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     line_id: Mapped[int] = mapped_column(ForeignKey("offer_line.id"), index=True)
@@ -2228,6 +2353,7 @@ class Parcel(Model):
     """
 
     __tablename__ = "parcel"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), index=True)
@@ -2302,6 +2428,7 @@ class ParcelEvent(Model):
     """What the carrier said of a parcel, in his own words. Only ever added."""
 
     __tablename__ = "parcel_event"
+    __owner__ = through("parcel_id")
     id: Mapped[pk]
     parcel_id: Mapped[int] = mapped_column(ForeignKey("parcel.id"))
     at: Mapped[moment]
@@ -2323,6 +2450,7 @@ class PoliceRecord(Model):
     """
 
     __tablename__ = "police_record"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     number: Mapped[int]
@@ -2355,6 +2483,7 @@ class RegisterSeal(Model):
     """
 
     __tablename__ = "register_seal"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     day: Mapped[date] = mapped_column(Date)
@@ -2372,6 +2501,7 @@ class Consultation(Model):
     """
 
     __tablename__ = "consultation"
+    __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     user_id: Mapped[int | None]
@@ -2382,3 +2512,12 @@ class Consultation(Model):
     since: Mapped[date | None] = mapped_column(Date)
     until: Mapped[date | None] = mapped_column(Date)
     at: Mapped[moment] = mapped_column(index=True)
+
+
+def _refuse_tables_without_an_owner() -> None:
+    for mapper in Model.registry.mappers:
+        if mapper.class_.__module__ == __name__ and "__owner__" not in vars(mapper.class_):
+            raise TypeError(f"models.{mapper.class_.__name__} does not say whose its rows are")
+
+
+_refuse_tables_without_an_owner()

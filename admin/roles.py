@@ -1,82 +1,120 @@
-"""Who may do what: role -> (views, permissions) as regular expressions, read by the generator
-(FAB_ROLES). A test prints the whole table.
+"""Who may do what: for each role the views it opens and the permissions it has there.
+
+A test writes the whole table out (tests/roles.txt); `flask --app app rights` writes the pages of
+each role into docs/rules/rights.md. A view is named by its class, in full.
 """
+
+import re
 
 from services.people.staff import ACCOUNTANT, ADMINISTRATOR, ANIMATOR, OPERATOR, STORE, VENDOR
 
-READ = "can_(list|show|export|save_view)$"
-REFERENCE = "can_(list|show|export|save_view|add|edit|delete)$"
+Rights = dict[str, tuple[str, ...]]
+
+EVERYTHING = ("*",)
+READ = ("can_list", "can_show", "can_export", "can_save_view")
+REFERENCE = (*READ, "can_add", "can_edit", "can_delete")
+MATCHING = (*READ, "accept_proposal", "propose_product", "put_aside", "can_attach")
+CONFLICTS = (*READ, "give_up", "can_replace")
+
+
+def each(views: str, permissions: tuple[str, ...]) -> Rights:
+    """The same permissions on several views, named without their ending « View »."""
+    return {f"{name}View": permissions for name in views.split()}
+
+
+def together(*tables: Rights) -> Rights:
+    """Several tables as one; what two of them say of a view adds up."""
+    rights: Rights = {}
+    for table in tables:
+        for view, permissions in table.items():
+            rights[view] = (*rights.get(view, ()), *permissions)
+    return rights
+
+
+OWN_PAGES = each("Dashboard Search MyPassword MyAccount", EVERYTHING)
 
 # What every shop does with its own new stock, whoever stands behind the counter.
-SHOP = [
-    ["StockLevelView$", READ + "|can_adjust$"],
-    ["ConflictView$", READ + "|give_up$|can_replace$"],
-    ["(Movement|StockCount|StockTransfer|TillEvent|Listing|ImportRun|Variant)View$", READ],
-    ["(Count|Transfer|StockAt|Import|Referencer|ListingFile)View$", ".*"],
-]
+SHOP = together(
+    {"StockLevelView": (*READ, "can_adjust")},
+    {"ConflictView": CONFLICTS},
+    each("Movement StockCount StockTransfer TillEvent Listing ImportRun Variant", READ),
+    each("Count Transfer StockAt Import Referencer ListingFile", EVERYTHING),
+)
 
+RIGHTS: dict[str, Rights] = {
+    ANIMATOR: together(
+        OWN_PAGES,
+        each("Variant Brand StockLevel Movement StockCount StockTransfer Listing", READ),
+        each("MachineKey Webhook Delivery TillEvent ShippingRate", READ),
+        {"ProductView": ("validate", "disable")},
+        {"UnmatchedView": MATCHING, "ConflictView": CONFLICTS},
+        each("Import StockAt Referencer ApiManual ListingFile", EVERYTHING),
+        {"BrandAgreementView": REFERENCE},
+        each("Offer Seller Product Argus Item Vendor Store Site Message Event", READ),
+        each("UnknownDemand ImportRun Rule Parcel SellerPayment", READ),
+    ),
+    ACCOUNTANT: together(
+        OWN_PAGES,
+        each("StockLevel Movement Listing StockCount", READ),
+        each("StockAt ListingFile", EVERYTHING),
+        each("Offer Seller Vendor Store Message Event Item Parcel", READ),
+        each("SellerPayment PayingAccount", READ),
+        each("Payments Register", EVERYTHING),
+    ),
+    OPERATOR: together(
+        OWN_PAGES,
+        SHOP,
+        {"UnmatchedView": MATCHING},
+        {"ListingView": ("withdraw", "offer_again", "can_price")},
+        each("Validate Simulate Bench Register", EVERYTHING),
+        {
+            "ParcelView": (
+                *READ,
+                *("remind", "text", "abandon", "follow_now"),
+                *("drop", "arrive", "deliver", "trouble", "can_relabel"),
+            )
+        },
+        each("SellerPayment Carrier", READ),
+        each("Offer Seller Site Store Product Argus UnknownDemand Event", READ),
+        {"RuleView": REFERENCE},
+        {"MessageView": (*READ, "resend", "can_open")},
+        {"OfferView": ("delete", "abandon")},
+        {"ItemView": (*READ, "withdraw", "lose", "give_back", "can_sell")},
+    ),
+    VENDOR: together(
+        OWN_PAGES,
+        SHOP,
+        {"UnmatchedView": MATCHING},
+        {"ListingView": ("withdraw", "offer_again", "can_price")},
+        {"MachineKeyView": (*READ, "revoke", "believe_counts")},
+        {"WebhookView": (*READ, "pause", "resume")},
+        {"DeliveryView": (*READ, "replay")},
+        each("NewKey NewHook ApiManual", EVERYTHING),
+        {"ShippingRateView": REFERENCE},
+        {"BrandAgreementView": READ},
+        {"MyVendorView": EVERYTHING},
+        each("Offer Store Product", READ),
+        {"ItemView": (*READ, "withdraw", "lose", "give_back", "can_sell")},
+    ),
+    STORE: together(
+        OWN_PAGES,
+        SHOP,
+        {"MyVendorView": ("can_open", "can_store")},
+        {"ProductView": READ},
+        {"ItemView": (*READ, "can_sell")},
+    ),
+}
+
+
+def _exactly(names: tuple[str, ...]) -> str:
+    return ".*" if "*" in names else f"({'|'.join(re.escape(name) for name in names)})$"
+
+
+# The generator reads patterns; ours match the names above and nothing else.
 FAB_ROLES = {
     ADMINISTRATOR: [[".*", ".*"]],
-    ANIMATOR: [
-        [
-            "(Variant|Brand|BrandAgreement|StockLevel|Movement|StockCount|StockTransfer|Listing|MachineKey|Webhook|Delivery|TillEvent|ShippingRate)View$",
-            READ,
-        ],
-        ["ProductView$", "(validate|disable)$"],
-        ["UnmatchedView$", READ + "|(accept_proposal|propose_product|put_aside)$|can_attach$"],
-        ["ConflictView$", READ + "|give_up$|can_replace$"],
-        ["(Import|StockAt|Referencer|ApiManual|ListingFile)View$", ".*"],
-        ["BrandAgreementView$", REFERENCE],
-        [
-            "(Offer|Seller|Product|Argus|Item|Vendor|Store|Site|Message|Event|UnknownDemand|ImportRun|Rule|Parcel|SellerPayment)View$",
-            READ,
-        ],
-        ["(Dashboard|Search|MyPassword|MyAccount)View$", ".*"],
-    ],
-    ACCOUNTANT: [
-        ["(StockLevel|Movement|Listing|StockCount)View$", READ],
-        ["(StockAt|ListingFile)View$", ".*"],
-        [
-            "(Offer|Seller|Vendor|Store|Message|Event|Item|Parcel|SellerPayment|PayingAccount)View$",
-            READ,
-        ],
-        ["(Dashboard|Search|MyPassword|MyAccount|Payments|Register)View$", ".*"],
-    ],
-    OPERATOR: [
-        *SHOP,
-        ["UnmatchedView$", READ + "|(accept_proposal|propose_product|put_aside)$|can_attach$"],
-        ["ListingView$", "(withdraw|offer_again)$|can_price$"],
-        ["(Dashboard|Search|Validate|Simulate|MyPassword|MyAccount|Bench|Register)View$", ".*"],
-        [
-            "ParcelView$",
-            READ + "|(remind|text|abandon|follow_now|drop|arrive|deliver|trouble)$|can_relabel$",
-        ],
-        ["(SellerPayment|Carrier)View$", READ],
-        ["(Offer|Seller|Site|Store|Product|Argus|UnknownDemand|Event)View$", READ],
-        ["RuleView$", REFERENCE],
-        ["MessageView$", READ + "|resend$|can_open$"],
-        ["OfferView$", "(delete|abandon)$"],
-        ["ItemView$", READ + "|(withdraw|lose|give_back)$|can_sell$"],
-    ],
-    VENDOR: [
-        *SHOP,
-        ["UnmatchedView$", READ + "|(accept_proposal|propose_product|put_aside)$|can_attach$"],
-        ["ListingView$", "(withdraw|offer_again)$|can_price$"],
-        ["MachineKeyView$", READ + "|(revoke|believe_counts)$"],
-        ["WebhookView$", READ + "|(pause|resume)$"],
-        ["DeliveryView$", READ + "|replay$"],
-        ["(NewKey|NewHook|ApiManual)View$", ".*"],
-        ["ShippingRateView$", REFERENCE],
-        ["BrandAgreementView$", READ],
-        ["(Dashboard|Search|MyPassword|MyAccount|MyVendor)View$", ".*"],
-        ["(Offer|Store|Product)View$", READ],
-        ["ItemView$", READ + "|(withdraw|lose|give_back)$|can_sell$"],
-    ],
-    STORE: [
-        *SHOP,
-        ["MyVendorView$", "can_(open|store)$"],
-        ["(Dashboard|Search|MyPassword|MyAccount)View$", ".*"],
-        ["(Product)View$", READ],
-        ["ItemView$", READ + "|can_sell$"],
-    ],
+    **{
+        role: [[f"{view}$", _exactly(permissions)] for view, permissions in rights.items()]
+        for role, rights in RIGHTS.items()
+    },
 }

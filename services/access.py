@@ -1,148 +1,27 @@
-"""Which rows a person may see: one rule for lists, pages, actions, drop-downs, exports and what he
-writes.
+"""Which rows a person may see, for lists, pages, actions, drop-downs, exports and writes.
 
-The first of two layers: every ORM query of a limited session is narrowed here, whatever view makes
-it.
-The second is admin/base.py, which re-reads each row it was asked for through the same session.
+Each table of models.py says whose its rows are; this module turns that into conditions. It is the
+first of two layers: every SELECT, UPDATE and DELETE of a limited session is narrowed here, whatever
+view makes it. The second is admin/base.py, which reads each row it was asked for again through the
+same session.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import event, false, inspect
+from sqlalchemy import Table, and_, event, false, inspect, or_, select
 from sqlalchemy.orm import Session, with_loader_criteria
+from sqlalchemy.sql import visitors
 
-from models import (
-    Account,
-    BankAnswer,
-    BankDetails,
-    BrandAgreement,
-    BuyingRule,
-    CarrierContract,
-    Consultation,
-    Customer,
-    Entry,
-    Event,
-    IdempotentRequest,
-    IdentityDocument,
-    ImportRun,
-    Item,
-    LedgerTransaction,
-    Listing,
-    MachineKey,
-    Membership,
-    Message,
-    Movement,
-    Offer,
-    OfferLine,
-    Parcel,
-    ParcelEvent,
-    PayingAccount,
-    Photo,
-    PoliceRecord,
-    PricePoint,
-    RegisterSeal,
-    Reservation,
-    SellerPayment,
-    ShippingRate,
-    Site,
-    SiteHost,
-    StockConflict,
-    StockCount,
-    StockCountLine,
-    StockLevel,
-    StockTransfer,
-    StockTransferLine,
-    Store,
-    TillEvent,
-    TransferBatch,
-    TransferLine,
-    UnmatchedReference,
-    Vendor,
-    VendorReference,
-    VisitDay,
-    Webhook,
-    WebhookDelivery,
-)
+import models
+from models import Model, Owner
 from services.unit import db
 from services.workflow import Refused
-
-# Rows that carry their vendor, and rows that are reached through one that does.
-OWNED: tuple[tuple[Any, str], ...] = (
-    (Vendor, "id"),
-    (Store, "vendor_id"),
-    (Site, "vendor_id"),
-    (Membership, "vendor_id"),
-    (Offer, "vendor_id"),
-    (Item, "vendor_id"),
-    (Movement, "vendor_id"),
-    (BuyingRule, "vendor_id"),
-    (Message, "vendor_id"),
-    (Event, "vendor_id"),
-    (IdentityDocument, "vendor_id"),
-    (Photo, "vendor_id"),
-    (CarrierContract, "vendor_id"),
-    (Parcel, "vendor_id"),
-    (PoliceRecord, "vendor_id"),
-    (RegisterSeal, "vendor_id"),
-    (Consultation, "vendor_id"),
-    (Account, "vendor_id"),
-    (LedgerTransaction, "vendor_id"),
-    (PayingAccount, "vendor_id"),
-    (SellerPayment, "vendor_id"),
-    (TransferBatch, "vendor_id"),
-    (BankAnswer, "vendor_id"),
-    (ShippingRate, "vendor_id"),
-    (MachineKey, "vendor_id"),
-    (Webhook, "vendor_id"),
-    (WebhookDelivery, "vendor_id"),
-    (BrandAgreement, "vendor_id"),
-    (ImportRun, "vendor_id"),
-    (VendorReference, "vendor_id"),
-    (UnmatchedReference, "vendor_id"),
-    (StockLevel, "vendor_id"),
-    (Reservation, "vendor_id"),
-    (StockCount, "vendor_id"),
-    (StockTransfer, "vendor_id"),
-    (TillEvent, "vendor_id"),
-    (StockConflict, "vendor_id"),
-    (Listing, "vendor_id"),
-)
-# Rows of one store: who is tied to stores sees those of his alone. A row of no store is the whole
-# vendor's.
-OF_A_STORE: tuple[Any, ...] = (
-    Item,
-    Movement,
-    StockLevel,
-    Reservation,
-    StockCount,
-    TillEvent,
-    StockConflict,
-    ImportRun,
-    UnmatchedReference,
-    MachineKey,
-)
-# What a row may point at that belongs to a vendor: column -> what it names.
-POINTS_AT: dict[str, Any] = {
-    "store_id": Store,
-    "site_id": Site,
-    "offer_id": Offer,
-    "from_store_id": Store,
-    "to_store_id": Store,
-    "key_id": MachineKey,
-    "counted_key_id": MachineKey,
-    "webhook_id": Webhook,
-    "item_id": Item,
-    "listing_id": Listing,
-    "count_id": StockCount,
-    "transfer_id": StockTransfer,
-    "reservation_id": Reservation,
-}
 
 
 @dataclass(frozen=True)
@@ -193,118 +72,128 @@ def scope_of(user_id: int) -> Scope:
     """
     with limited_to(None):
         rows = db.session.execute(
-            db.select(Membership.vendor_id, Membership.store_id).where(
-                Membership.user_id == user_id
+            db.select(models.Membership.vendor_id, models.Membership.store_id).where(
+                models.Membership.user_id == user_id
             )
         ).all()
         vendors = frozenset(vendor for vendor, _store in rows)
         if all(store is None for _vendor, store in rows):
             return Scope(vendors)
         whole = {vendor for vendor, store in rows if store is None}
-        theirs = db.session.scalars(db.select(Store.id).where(Store.vendor_id.in_(whole)))
+        theirs = db.session.scalars(
+            db.select(models.Store.id).where(models.Store.vendor_id.in_(whole))
+        )
         return Scope(
             vendors, frozenset({*theirs, *(store for _vendor, store in rows if store is not None)})
         )
 
 
-@lru_cache(maxsize=500)
-def _criteria(scope: Scope) -> tuple[Any, ...]:
-    ids = tuple(scope.vendors)
-    options = [
-        with_loader_criteria(
-            model, getattr(model, column).in_(ids) if ids else false(), include_aliases=True
+# ── the condition of each table ──
+
+
+def owner_of(model: Any) -> Owner:
+    """Whose the rows of a table are, as the table says. The generator's own tables (users, roles)
+    are nobody's.
+    """
+    return vars(model).get("__owner__", Owner(why="the generator's own"))
+
+
+@lru_cache(maxsize=4000)
+def condition(model: Any, scope: Scope) -> Any:
+    """The WHERE that narrows a table to a scope, made from what the table says of its owner; None
+    when its rows are nobody's.
+    """
+    owner, vendors = owner_of(model), tuple(scope.vendors)
+    found: Any = None
+    if owner.column:
+        found = getattr(model, owner.column).in_(vendors) if vendors else false()
+    elif owner.sold_by:
+        sellers = select(models.Offer.customer_id).where(
+            models.Offer.vendor_id.in_(vendors), models.Offer.customer_id.is_not(None)
         )
-        for model, column in OWNED
-    ]
-    offers = db.select(Offer.id).where(Offer.vendor_id.in_(ids))
-    sites = db.select(Site.id).where(Site.vendor_id.in_(ids))
-    sellers = db.select(Offer.customer_id).where(
-        Offer.vendor_id.in_(ids), Offer.customer_id.is_not(None)
-    )
-    options += [
-        with_loader_criteria(OfferLine, OfferLine.offer_id.in_(offers), include_aliases=True),
-        with_loader_criteria(Customer, Customer.id.in_(sellers), include_aliases=True),
-        with_loader_criteria(
-            BankDetails, BankDetails.customer_id.in_(sellers), include_aliases=True
-        ),
-        with_loader_criteria(
-            ParcelEvent,
-            ParcelEvent.parcel_id.in_(db.select(Parcel.id).where(Parcel.vendor_id.in_(ids))),
-            include_aliases=True,
-        ),
-        with_loader_criteria(
-            TransferLine,
-            TransferLine.batch_id.in_(
-                db.select(TransferBatch.id).where(TransferBatch.vendor_id.in_(ids))
-            ),
-            include_aliases=True,
-        ),
-        with_loader_criteria(
-            Entry,
-            Entry.transaction_id.in_(
-                db.select(LedgerTransaction.id).where(LedgerTransaction.vendor_id.in_(ids))
-            ),
-            include_aliases=True,
-        ),
-        with_loader_criteria(SiteHost, SiteHost.site_id.in_(sites), include_aliases=True),
-        with_loader_criteria(VisitDay, VisitDay.site_id.in_(sites), include_aliases=True),
-    ]
-    counts, transfers = (
-        db.select(StockCount.id).where(StockCount.vendor_id.in_(ids)),
-        db.select(StockTransfer.id).where(StockTransfer.vendor_id.in_(ids)),
-    )
-    keys, own = (
-        db.select(MachineKey.id).where(MachineKey.vendor_id.in_(ids)),
-        db.select(Listing.id).where(Listing.vendor_id.in_(ids)),
-    )
-    options += [
-        with_loader_criteria(
-            StockCountLine, StockCountLine.count_id.in_(counts), include_aliases=True
-        ),
-        with_loader_criteria(
-            StockTransferLine, StockTransferLine.transfer_id.in_(transfers), include_aliases=True
-        ),
-        with_loader_criteria(
-            IdempotentRequest, IdempotentRequest.key_id.in_(keys), include_aliases=True
-        ),
-        with_loader_criteria(
-            PricePoint,
-            PricePoint.listing_id.is_(None) | PricePoint.listing_id.in_(own),
-            include_aliases=True,
-        ),
-    ]
-    if scope.stores is not None:
-        stores = tuple(scope.stores)
-        options += [
-            with_loader_criteria(Store, Store.id.in_(stores), include_aliases=True),
-            with_loader_criteria(
-                StockTransfer,
-                StockTransfer.from_store_id.in_(stores) | StockTransfer.to_store_id.in_(stores),
-                include_aliases=True,
-            ),
-        ]
-        for model in OF_A_STORE:
-            mine = model.store_id.in_(stores)
-            options.append(
-                with_loader_criteria(
-                    model,
-                    (
-                        mine | model.store_id.is_(None)
-                        if model.__table__.c.store_id.nullable
-                        else mine
-                    ),
-                    include_aliases=True,
-                )
-            )
-    return tuple(options)
+        found = getattr(model, owner.sold_by).in_(sellers)
+    elif owner.through:
+        column = getattr(model, owner.through)
+        target = target_of(model, owner.through)
+        theirs = condition(target, Scope(scope.vendors))
+        found = column.in_(select(target.id).where(theirs))
+        if owner.or_none:
+            found = column.is_(None) | found
+    if found is not None and scope.stores is not None and hasattr(model, "__stores__"):
+        found = found & _of_stores(model, tuple(scope.stores))
+    return found
+
+
+def _of_stores(model: Any, stores: tuple[int, ...]) -> Any:
+    columns = [getattr(model, name) for name in model.__stores__]
+    mine = or_(*(column.in_(stores) for column in columns))
+    if all(column.nullable for column in columns_of(model, model.__stores__)):
+        mine = mine | and_(*(column.is_(None) for column in columns))
+    return mine
+
+
+def columns_of(model: Any, names: tuple[str, ...]) -> list[Any]:
+    return [model.__table__.c[name] for name in names]
+
+
+@cache
+def target_of(model: Any, column: str) -> Any:
+    """The class a foreign key points at."""
+    key = next(iter(model.__table__.c[column].foreign_keys))
+    return _by_table()[key.column.table.name]
+
+
+@cache
+def _by_table() -> dict[str, Any]:
+    """Our own classes by the name of their table."""
+    return {
+        mapper.local_table.name: mapper.class_
+        for mapper in Model.registry.mappers
+        if mapper.class_.__module__ == models.__name__
+    }
+
+
+# ── reading and writing in bulk ──
+
+
+@lru_cache(maxsize=4000)
+def _criterion(model: Any, scope: Scope) -> Any:
+    found = condition(model, scope)
+    return None if found is None else with_loader_criteria(model, found, include_aliases=True)
+
+
+def _models_of(statement: Any) -> set[Any]:
+    """The classes of the tables a statement names, in its joins and subqueries as well."""
+    names = set()
+    for part in visitors.iterate(statement):
+        if isinstance(part, Table):
+            names.add(part.name)
+        elif (table := getattr(part, "table", None)) is not None and isinstance(table, Table):
+            names.add(table.name)
+    classes = _by_table()
+    return {classes[name] for name in names if name in classes}
 
 
 @event.listens_for(Session, "do_orm_execute")
 def _narrow(state: Any) -> None:
+    """Add the condition of each table the statement names: to a SELECT as criteria of its
+    entities, to an UPDATE or DELETE as a WHERE of its own table.
+    """
     scope = _scope.get()
-    if scope is None or state.is_column_load or not state.is_select:
+    if scope is None or state.is_column_load:
         return
-    state.statement = state.statement.options(*_criteria(scope))
+    if state.is_select:
+        found = [_criterion(model, scope) for model in _models_of(state.statement)]
+        if options := [criterion for criterion in found if criterion is not None]:
+            state.statement = state.statement.options(*options)
+    elif state.is_update or state.is_delete:
+        model = _by_table().get(state.statement.table.name)
+        limit = condition(model, scope) if model is not None else None
+        if limit is not None:
+            state.statement = state.statement.where(limit)
+
+
+# ── writing one row ──
 
 
 @event.listens_for(Session, "before_flush")
@@ -320,29 +209,37 @@ def _refuse_foreign_rows(session: Session, _context: Any, _instances: Any) -> No
             for owner in _owners(row):
                 if owner is not None and owner not in scope.vendors:
                     raise Refused(_("This belongs to another shop: nothing was changed."))
-            store = getattr(row, "store_id", None)
-            if (
-                scope.stores is not None
-                and isinstance(row, OF_A_STORE)
-                and store is not None
-                and store not in scope.stores
-            ):
-                raise Refused(_("This belongs to another shop: nothing was changed."))
+            if scope.stores is not None and hasattr(type(row), "__stores__"):
+                store = getattr(row, "store_id", None)
+                if store is not None and store not in scope.stores:
+                    raise Refused(_("This belongs to another shop: nothing was changed."))
 
 
 def _owners(row: Any) -> list[int | None]:
     """Every vendor a row belongs to, belonged to, or points at."""
     owners: list[int | None] = []
-    state = inspect(row)
-    for model, column in OWNED:
-        if isinstance(row, model):
-            history = state.attrs[column].history
-            owners += [*history.added, *history.unchanged, *history.deleted]
-    for name, model in POINTS_AT.items():
-        if name in state.attrs:
-            for key in (*state.attrs[name].history.added, *state.attrs[name].history.unchanged):
-                if key is not None:
-                    owners.append(
-                        db.session.scalar(db.select(model.vendor_id).where(model.id == key))
-                    )
+    state, owner = inspect(row), owner_of(type(row))
+    if owner.column:
+        history = state.attrs[owner.column].history
+        owners += [*history.added, *history.unchanged, *history.deleted]
+    for name, target in pointers_of(row.__class__):
+        history = state.attrs[name].history
+        for key in (*history.added, *history.unchanged):
+            if key is not None:
+                vendor = getattr(target, owner_of(target).column)
+                owners.append(db.session.scalar(db.select(vendor).where(target.id == key)))
     return owners
+
+
+@cache
+def pointers_of(model: Any) -> tuple[tuple[str, Any], ...]:
+    """The foreign keys of a table that name a row of a vendor: (column, class)."""
+    if model.__module__ != models.__name__ or owner_of(model).why:
+        return ()
+    found = []
+    for column in model.__table__.columns:
+        for key in column.foreign_keys:
+            target = _by_table().get(key.column.table.name)
+            if target is not None and target is not models.Vendor and owner_of(target).column:
+                found.append((column.name, target))
+    return tuple(found)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from admin.roles import RIGHTS
 from models import Model
 from services import audit
-from services.people import staff
+from services.people import rights
 from services.unit import db
 from tests import factories
 
@@ -354,25 +355,38 @@ def test_the_table_of_rights_is_the_one_we_agreed_on(app):
     """role x view x permission, as FAB decides it; a change of rights shows in the diff of
     tests/roles.txt.
     """
-    manager = app.appbuilder.sm
-    lines = []
-    for role in staff.ROLES:
-        holder = type("R", (), {"name": role})()
-        for view in sorted(app.appbuilder.baseviews, key=lambda v: v.__class__.__name__):
-            wanted = sorted({*(view.base_permissions or []), *getattr(view, "actions", {})})
-            open_ = [
-                p
-                for p in wanted
-                if manager._has_access_builtin_roles(holder, p, view.class_permission_name)
-            ]
-            if open_:
-                lines.append(f"{role} | {view.__class__.__name__} | {' '.join(open_)}")
+    lines = [
+        f"{role} | {view} | {' '.join(allowed)}"
+        for role, views in rights.opens(app.appbuilder).items()
+        for view, allowed in views.items()
+    ]
     current = "\n".join(lines) + "\n"
     if not TABLE.exists():
         TABLE.write_text(current)
     assert current == TABLE.read_text(), (
         "rights changed: read the difference, then delete tests/roles.txt and run again to agree"
     )
+
+
+def test_the_page_about_rights_is_made_from_the_code(app):
+    page = (Path(__file__).parents[1] / "docs/rules/rights.md").read_text()
+    assert rights.written(page, app.appbuilder) == page, "run: flask --app app rights"
+
+
+def test_every_role_names_views_and_permissions_that_exist(app):
+    existing: dict[str, set[str]] = {}
+    for view in app.appbuilder.baseviews:
+        names = {*(view.base_permissions or []), *getattr(view, "actions", {}), "*"}
+        existing.setdefault(view.class_permission_name, set()).update(names)
+    for role, table in RIGHTS.items():
+        for name, permissions in table.items():
+            assert set(permissions) <= existing[name], (role, name)
+
+
+def test_every_action_that_asks_for_proof_exists(app):
+    for view in app.appbuilder.baseviews:
+        for name in (*getattr(view, "asks_proof", ()), *getattr(view, "asks_proof_to_read", ())):
+            assert callable(getattr(view, name, None)), (view, name)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from flask import (
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from admin.base import as_pdf, me
 from models import (
@@ -61,7 +61,7 @@ class BenchView(BaseView):
             )
             .order_by(Parcel.status.desc(), Parcel.delivered_at, Parcel.id)
             .limit(100)
-            .options(joinedload(Parcel.offer).joinedload(Offer.customer))
+            .options(selectinload(Parcel.offer).selectinload(Offer.customer))
         ).all()
         return render_template(
             "admin/buyback/reception.html", waiting=waiting, sentence="", code=""

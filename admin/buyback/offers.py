@@ -97,6 +97,7 @@ class OfferView(ScopedView):
 
 
 class SellerView(ScopedView):
+    asks_proof = {"action", "action_post"}
     datamodel = SQLAInterface(Customer)
     route_base = "/gestion/vendeurs-particuliers"
     list_title = _l("Sellers")

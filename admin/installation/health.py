@@ -60,6 +60,7 @@ class TaskView(ScopedView):
     with a reason.
     """
 
+    asks_proof = {"resume"}
     datamodel = SQLAInterface(Outbox)
     route_base = "/gestion/taches"
     base_permissions = [

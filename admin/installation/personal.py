@@ -36,6 +36,7 @@ class SellerDataView(BaseView):
     (RGPD art. 15 and 20).
     """
 
+    asks_proof_to_read = {"export"}
     route_base = "/gestion/donnees-vendeur"
     default_view = "export"
 

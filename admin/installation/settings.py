@@ -16,6 +16,7 @@ from services.workflow import Refused
 class SettingsView(BaseView):
     """« Paramétrages divers »."""
 
+    asks_proof = {"settings"}
     route_base = "/gestion/parametrages"
     default_view = "settings"
 

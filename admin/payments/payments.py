@@ -33,6 +33,8 @@ SHOWN = (S.to_pay, S.awaiting_iban, S.held, S.in_file, S.paid)
 
 
 class PaymentsView(BaseView):
+    asks_proof = {"all_went_through", "answer", "cancel", "try_again", "validate"}
+    asks_proof_to_read = {"download", "iban"}
     route_base = "/gestion/paiements"
     default_view = "payments"
 
@@ -292,6 +294,7 @@ class SellerPaymentView(ScopedView):
 
 
 class PayingAccountView(ReferenceView):
+    asks_proof = {"add", "delete", "edit"}
     datamodel = SQLAInterface(PayingAccount)
     route_base = "/gestion/parametrages/comptes"
     list_title, noun = _l("Accounts that pay"), _l("New account")

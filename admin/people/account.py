@@ -4,7 +4,17 @@ sessions), and proof before what costs.
 
 from typing import Any
 
-from flask import flash, g, make_response, redirect, render_template, request, session, url_for
+from flask import (
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_appbuilder.security.sqla.models import User
@@ -23,40 +33,6 @@ from services.workflow import Refused
 
 HALF_SECONDS = 600  # between the password and the code
 PROOF_SECONDS = 600  # a confirmation counts that long
-
-# What asks who one is, again: IBANs, payments, rights, keys (endpoint, or endpoint and action). On
-# POST; the last ones on GET too.
-PROVED = {
-    "PaymentsView.validate",
-    "PaymentsView.all_went_through",
-    "PaymentsView.cancel",
-    "PaymentsView.answer",
-    "PaymentsView.try_again",
-    "PayingAccountView.add",
-    "PayingAccountView.edit",
-    "PayingAccountView.delete",
-    "AddStaffView.add",
-    "MembershipView.add",
-    "MembershipView.edit",
-    "MembershipView.delete",
-    "StaffView.action",
-    "StaffView.action_post",
-    "CarrierView.add",
-    "CarrierView.edit",
-    "CarrierView.delete",
-    "SettingsView.settings",
-    "MyAccountView.enrol",
-    "MyAccountView.codes",
-    "MyAccountView.turn_off",
-    "SellerView.action",
-    "SellerView.action_post",
-    "TaskView.resume",
-    "VendorView.edit",
-    "NewKeyView.make",
-    "NewHookView.renew",
-    "NewHookView.open",
-}
-PROVED_TO_READ = {"PaymentsView.download", "PaymentsView.iban", "SellerDataView.export"}
 
 
 class SignInForm(FlaskForm):
@@ -210,17 +186,20 @@ def _half() -> int | None:
 
 
 def ask_for_proof() -> Any:
-    """Before what costs: the password again, unless it was given minutes ago. What was typed comes
-    back and is sent on. None: go on.
+    """Re-authenticate before an action its view lists in `asks_proof` (money, IBANs, rights, keys):
+    return the page that asks for the password, or None when the request may go on. What was typed
+    is kept in that page and sent on with the password.
     """
-    endpoint = request.endpoint or ""
-    if not (endpoint in PROVED_TO_READ or (request.method == "POST" and endpoint in PROVED)):
+    name, _dot, method = (request.endpoint or "").partition(".")
+    view = next((v for v in current_app.appbuilder.baseviews if type(v).__name__ == name), None)
+    reads = method in getattr(view, "asks_proof_to_read", ())
+    if not (reads or (request.method == "POST" and method in getattr(view, "asks_proof", ()))):
         return None
     trouble = ""
     if request.method == "POST" and "proof_password" in request.form:
         if staff.proves(current_user, request.form["proof_password"]):
             _renew_key()
-            return redirect(request.full_path.rstrip("?")) if endpoint in PROVED_TO_READ else None
+            return redirect(request.full_path.rstrip("?")) if reads else None
         trouble = _("This is not your password.")
     elif clock.now().timestamp() - session.get("proved", 0) < PROOF_SECONDS:
         return None
@@ -288,6 +267,7 @@ class MyPasswordView(BaseView):
 class MyAccountView(BaseView):
     """« Mon compte »: second factor and sessions of whoever is signed in."""
 
+    asks_proof = {"codes", "enrol", "turn_off"}
     route_base = "/gestion/mon-compte"
     default_view = "account"
 

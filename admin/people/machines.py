@@ -87,6 +87,7 @@ class MachineKeyView(ScopedView):
 class NewKeyView(BaseView):
     """A key is shown once, here, and never again."""
 
+    asks_proof = {"make"}
     route_base = "/gestion/cles/nouvelle"
     default_view = "make"
     base_permissions = ["can_make"]
@@ -210,6 +211,7 @@ class WebhookView(ScopedView):
 
 
 class NewHookView(BaseView):
+    asks_proof = {"open", "renew"}
     route_base = "/gestion/webhooks/nouveau"
     default_view = "open"
     base_permissions = ["can_open"]

@@ -26,6 +26,7 @@ from services.workflow import Refused
 
 
 class StaffView(ScopedView):
+    asks_proof = {"action", "action_post"}
     datamodel = SQLAInterface(User)
     route_base = "/gestion/utilisateurs"
     base_permissions = [
@@ -100,6 +101,7 @@ class StaffView(ScopedView):
 
 
 class MembershipView(ReferenceView):
+    asks_proof = {"add", "delete", "edit"}
     datamodel = SQLAInterface(Membership)
     route_base = "/gestion/droits"
     list_title, noun = _l("Who works where"), _l("New right")
@@ -139,6 +141,7 @@ class AddStaffForm(FlaskForm):
 
 
 class AddStaffView(BaseView):
+    asks_proof = {"add"}
     route_base = "/gestion/utilisateurs/ajouter"
     default_view = "add"
     class_permission_name = "StaffView"

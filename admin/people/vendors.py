@@ -29,6 +29,7 @@ from services.workflow import Refused
 
 
 class VendorView(ReferenceView):
+    asks_proof = {"edit"}
     datamodel = SQLAInterface(Vendor)
     route_base = "/gestion/enseignes"
     list_title, noun = _l("Vendors"), _l("New vendor")

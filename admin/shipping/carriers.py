@@ -22,6 +22,7 @@ from services.workflow import Refused
 
 
 class CarrierView(ReferenceView):
+    asks_proof = {"add", "delete", "edit"}
     datamodel = SQLAInterface(CarrierContract)
     route_base = "/gestion/parametrages/transporteurs"
     list_title, noun = _l("Carriers"), _l("New Mondial Relay contract")

@@ -11,7 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from models import (
     BankDetails,
@@ -395,7 +395,7 @@ def page(
             .order_by(SellerPayment.received_at, SellerPayment.id)
             .limit(size)
             .offset((number - 1) * size)
-            .options(joinedload(SellerPayment.offer), joinedload(SellerPayment.customer))
+            .options(selectinload(SellerPayment.offer), selectinload(SellerPayment.customer))
         )
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from gateways import GatewayError, sepa
 from models import (
@@ -421,7 +421,7 @@ def _apply(
     rows = (
         select(SellerPayment)
         .where(SellerPayment.batch_lines.any(TransferLine.batch_id == batch.id))
-        .options(joinedload(SellerPayment.offer))
+        .options(selectinload(SellerPayment.offer))
     )
     payments = {p.id: p for p in db.session.scalars(rows)}
     if executed:
