@@ -168,6 +168,11 @@ class Event(Model):
     at: Mapped[moment] = mapped_column(index=True)
     __table_args__ = (Index("ix_event_subject_subject_id", "subject", "subject_id"),)
 
+    @property
+    def happened(self) -> tuple[str, str]:
+        """What the log calls it depends on both (services/workflow.py)."""
+        return (self.subject, self.verb)
+
     def __str__(self) -> str:
         return f"{self.subject} {self.subject_id} · {self.verb}"
 

@@ -425,7 +425,7 @@ def _teach_templates(app: Flask) -> None:
         facts_words=lambda event: facts_words(event.facts),
         held=outbox.held,
         idle_minutes=lambda: settings.value("staff_idle_minutes"),
-        verb_words=lambda verb: str(workflow.VERBS.get(verb, verb)),
+        event_words=lambda event: workflow.words_of_event(event.happened),
     )
     app.jinja_env.tests.update(
         moment_value=lambda v: isinstance(v, datetime),

@@ -251,6 +251,8 @@ def plain(row: Any, name: str) -> Any:
         return _("Yes") if found else _("No")
     if isinstance(found, StrEnum):
         return workflow.words_of(found)
+    if isinstance(found, tuple):  # Event.happened
+        return workflow.words_of_event(found)
     if isinstance(found, int):
         return found
     return str(found)

@@ -23,14 +23,50 @@ from gateways import GatewayError, Letter, live
 from models import Customer, Message, MessageKind, MessageState, Offer, Site
 from services import clock, outbox, retention, settings, workflow
 from services.unit import db
-from services.workflow import Actor, Refused
+from services.workflow import CLOCK, TIME, Actor, Move, Refused, Workflow
 
 workflow.name_states(
-    (MessageKind.mail, workflow._l("E-mail"), "info"),
-    (MessageKind.sms, workflow._l("SMS"), "info"),
-    (MessageState.waiting, workflow._l("Waiting"), "warn"),
-    (MessageState.sent, workflow._l("Sent"), "ok"),
-    (MessageState.failed, workflow._l("Failed"), "bad"),
+    (MessageKind.mail, _l("E-mail"), "info"),
+    (MessageKind.sms, _l("SMS"), "info"),
+    (MessageState.waiting, _l("Waiting"), "warn"),
+    (MessageState.sent, _l("Sent"), "ok"),
+    (MessageState.failed, _l("Failed"), "bad"),
+)
+
+
+def _has_no_secret(message: Message) -> str | None:
+    if SECRET in message.body:
+        return _(
+            "This message held a personal link that works once: the person asks for a new one."
+        )
+    return None
+
+
+MESSAGE = Workflow(
+    "message",
+    Move(
+        "send",
+        _l("Sent"),
+        {MessageState.waiting, MessageState.failed},
+        MessageState.sent,
+        by=(TIME,),
+    ),
+    Move(
+        "fail",
+        _l("Failed"),
+        {MessageState.waiting, MessageState.failed},
+        MessageState.failed,
+        by=(TIME,),
+    ),
+    Move(
+        "resend",
+        _l("Send again"),
+        {MessageState.sent, MessageState.failed},
+        MessageState.waiting,
+        _has_no_secret,
+        done=_l("Sent again"),
+    ),
+    field="state",
 )
 
 # Stands in the kept words where a link that opens an account would be: the link itself is only in
@@ -105,16 +141,10 @@ def forget(message: Message) -> None:
 
 def resend(message: Message, *, by: Actor) -> None:
     """Send the very same words again. Refused while the first sending is still on its way."""
-    if message.state == MessageState.waiting:
+    if message.state is MessageState.waiting:
         raise Refused(_("This message has not left yet: it will leave by itself."))
-    if SECRET in message.body:
-        raise Refused(
-            _("This message held a personal link that works once: the person asks for a new one.")
-        )
-    message.state = MessageState.waiting
-    message.error = ""
+    MESSAGE.fire(message, "resend", by=by, set={"error": ""})
     _enqueue(message, "")
-    workflow.record(message, "resend", by=by)
 
 
 def to_send() -> int:
@@ -264,9 +294,10 @@ def _send(payload: dict[str, Any], key: str) -> str:
 def _sent(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
     message = db.session.get_one(Message, payload["message"])
     if answer is not None:
-        message.state, message.sent_at, message.error = MessageState.sent, clock.now(), ""
+        sent = {"sent_at": clock.now(), "error": ""}
+        MESSAGE.fire(message, "send", by=CLOCK, set=sent, log=False)
     elif error is not None:
-        message.state, message.error = MessageState.failed, error
+        MESSAGE.fire(message, "fail", by=CLOCK, set={"error": error}, log=False)
 
 
 def _why_not_again(payload: dict[str, Any]) -> str | None:

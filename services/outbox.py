@@ -21,7 +21,7 @@ from gateways import GatewayError
 from models import Outbox, OutboxHold, OutboxState
 from services import audit, clock, workflow
 from services.unit import db, retried, unit_of_work
-from services.workflow import Actor, Refused
+from services.workflow import TIME, Actor, Move, Refused, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,17 @@ workflow.name_states(
     (S.dead, _l("Given up: to look at"), "bad"),
     (S.abandoned, _l("Abandoned"), "off"),
 )
-workflow.VERBS.update(retry_task=_l("Tried again"), abandon_task=_l("Abandoned"))
+OUTBOX = Workflow(
+    "outbox",
+    Move("claim", _l("Being done"), {S.todo, S.running}, S.running, by=(TIME,)),
+    Move("do", _l("Done"), {S.running}, S.done, by=(TIME,)),
+    Move("put_off", _l("To be tried later"), {S.running}, S.todo, by=(TIME,)),
+    Move("give_up", _l("Given up"), {S.running}, S.dead, by=(TIME,)),
+    Move("doubt", _l("May have left already"), {S.todo}, S.running, by=(TIME,)),
+    Move("retry_task", _l("Try again"), {S.dead}, S.todo, done=_l("Tried again")),
+    Move("abandon_task", _l("Abandon"), {S.dead, S.todo}, S.abandoned, done=_l("Abandoned")),
+    field="state",
+)
 
 
 @dataclass(frozen=True)
@@ -189,8 +199,8 @@ def doubt_what_may_have_left() -> int:
     kinds = [name for name, kind in KINDS.items() if kind.once]
     doubted = (
         update(Outbox)
-        .where(Outbox.kind.in_(kinds), Outbox.state == S.todo)
-        .values(state=S.running, lease_until=clock.now() - LEASE)
+        .where(Outbox.kind.in_(kinds), Outbox.state.in_(OUTBOX.sources("doubt")))
+        .values(**OUTBOX.values("doubt"), lease_until=clock.now() - LEASE)
     )
     return db.session.execute(doubted).rowcount  # type: ignore[attr-defined]
 
@@ -226,14 +236,9 @@ def retry(row: Outbox, *, by: Actor) -> None:
     """
     if reason := why_not_retry(row):
         raise Refused(reason)
-    workflow.record(row, "retry_task", by=by, kind=row.kind, error=row.last_error)
-    row.state, row.attempts, row.next_at, row.created_at, row.lease_token = (
-        S.todo,
-        0,
-        clock.now(),
-        clock.now(),
-        None,
-    )
+    now, error = clock.now(), row.last_error
+    fresh = {"attempts": 0, "next_at": now, "created_at": now, "lease_token": None}
+    OUTBOX.fire(row, "retry_task", by=by, set=fresh, kind=row.kind, error=error)
     db.session().info["rings"] = True
 
 
@@ -242,13 +247,13 @@ def abandon(row: Outbox, reason: str, *, by: Actor) -> None:
     reason = reason.strip()
     if not reason:
         raise Refused(_("Write why it is given up: somebody will ask."))
-    if row.state not in (S.dead, S.todo):
+    if not OUTBOX.allows(row, "abandon_task"):
         raise Refused(_("It is being done just now, or is over."))
     was_waiting, kind = row.state is S.todo, KINDS.get(row.kind)
-    workflow.record(row, "abandon_task", by=by, kind=row.kind, reason=reason[:300])
     payload = dict(row.payload)
-    row.payload = {name: value for name, value in payload.items() if not name.startswith("secret")}
-    row.state, row.last_error = S.abandoned, reason[:500]
+    bare = {name: value for name, value in payload.items() if not name.startswith("secret")}
+    given_up = {"payload": bare, "last_error": reason[:500]}
+    OUTBOX.fire(row, "abandon_task", by=by, set=given_up, kind=row.kind, reason=reason[:300])
     db.session.flush()
     if was_waiting and kind is not None:
         kind.record(payload, None, reason[:200])
@@ -302,7 +307,7 @@ def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime
             update(Outbox)
             .where(Outbox.id == id, _is_due())
             .values(
-                state=S.running,
+                **OUTBOX.values("claim"),
                 lease_until=clock.now() + LEASE,
                 lease_token=token,
                 attempts=Outbox.attempts + 1,
@@ -328,18 +333,18 @@ def _finish(
         kept = {name: value for name, value in payload.items() if not name.startswith("secret")}
         if error is None:
             end = {
-                "state": S.done,
+                **OUTBOX.values("do"),
                 "done_at": now,
                 "provider_ref": (answer or "")[:200],
                 "last_error": "",
                 "payload": kept,
             }
         elif last:
-            end = {"state": S.dead, "last_error": error, "payload": kept}
+            end = {**OUTBOX.values("give_up"), "last_error": error, "payload": kept}
         else:
             # 30 s, 1 min, 2 min … at most 1 h, so that a partner who is down is not hammered.
             pause = timedelta(seconds=min(30 * 2 ** min(attempts - 1, 10), 3600))
-            end = {"state": S.todo, "next_at": now + pause, "last_error": error}
+            end = {**OUTBOX.values("put_off"), "next_at": now + pause, "last_error": error}
         mine = session.execute(
             update(Outbox)
             .where(Outbox.id == id, Outbox.lease_token == token, Outbox.state == S.running)

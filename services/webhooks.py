@@ -38,23 +38,24 @@ workflow.name_states(
 CLOCK = workflow.TIME
 WEBHOOK = Workflow(
     "webhook",
-    Move("pause", _l("Pause"), {S.active}, S.paused),
-    Move("resume", _l("Start again"), {S.paused, S.gone}, S.active),
+    Move("pause", _l("Pause"), {S.active}, S.paused, done=_l("Paused")),
+    Move("resume", _l("Start again"), {S.paused, S.gone}, S.active, done=_l("Started again")),
     Move("close", _l("Gone"), {S.active, S.paused}, S.gone, by=(CLOCK,)),
 )
 DELIVERY = Workflow(
     "webhook_delivery",
     Move("tell", _l("Delivered"), {D.to_deliver}, D.delivered, by=(CLOCK,)),
     Move("give_up", _l("Given up"), {D.to_deliver}, D.not_delivered, by=(CLOCK,)),
-    Move("replay", _l("Send again"), {D.delivered, D.not_delivered}, D.to_deliver),
+    Move(
+        "replay",
+        _l("Send again"),
+        {D.delivered, D.not_delivered},
+        D.to_deliver,
+        done=_l("Sent again"),
+    ),
 )
-workflow.VERBS.update(
-    pause=_l("Paused"),
-    resume=_l("Started again"),
-    close=_l("Gone"),
-    tell=_l("Delivered"),
-    give_up=_l("Given up"),
-    replay=_l("Sent again"),
+workflow.says(
+    "webhook",
     open_webhook=_l("Webhook opened"),
     renew_secret=_l("Secret changed"),
 )

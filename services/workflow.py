@@ -21,10 +21,6 @@ class Refused(Exception):
     """The business says no; the message is the sentence for the person at the screen."""
 
 
-class OutsideError(Exception):
-    """The outside world failed; the message says what to do."""
-
-
 @dataclass(frozen=True)
 class Actor:
     """Who does it: a member of staff, a customer, the clock or a command."""
@@ -38,6 +34,29 @@ CLOCK = Actor("clock", None, "Comptoir")
 STAFF, CUSTOMER, TIME = "staff", "customer", "clock"
 # Whoever types commands on the machine, and a shop's till, may do what staff may.
 COMMAND, MACHINE = "command", "machine"
+
+# What a verb of the event log is called on screen, by the noun (the table's name) and the verb.
+VERBS: dict[tuple[str, str], Any] = {}
+
+
+def says(noun: str, **words: Any) -> None:
+    """Name verbs of the log for one noun, in the past: what is recorded without a move. Two words
+    for one verb of one noun are a mistake.
+    """
+    for verb, label in words.items():
+        if VERBS.setdefault((noun, verb), label) != label:
+            raise ValueError(f"{noun}.{verb} has two words")
+
+
+# Of any noun whose sheet is edited.
+EDITED = {"create": _l("Creation"), "edit": _l("Changed"), "delete": _l("Deletion")}
+
+
+def words_of_event(happened: tuple[str, str]) -> str:
+    """What an entry of the log says happened, from its noun and its verb (`Event.happened`)."""
+    label = VERBS.get(happened) or EDITED.get(happened[1])
+    return str(label or happened[1])
+
 
 Guard = Callable[[Any], str | None]
 _flows: dict[str, "Workflow"] = {}
@@ -58,7 +77,8 @@ def flow_of(row: Any) -> "Workflow":
 @dataclass(frozen=True)
 class Move:
     """One line of a table of moves. `to` None keeps the state; a guard answers None or the sentence
-    that says why not.
+    that says why not. `label` is the button; `done` is the log's word for it, in the past, where
+    the button's own would not do.
     """
 
     verb: str
@@ -67,40 +87,56 @@ class Move:
     to: StrEnum | None
     only_if: Guard | None = None
     by: tuple[str, ...] = (STAFF,)
+    done: Any = None
 
 
 class Workflow:
-    """The life of one kind of row."""
+    """The life of one kind of row: its moves, and the only code that writes its state. `field` is
+    the column of the state.
+    """
 
-    def __init__(self, name: str, *moves: Move) -> None:
+    def __init__(self, name: str, *moves: Move, field: str = "status") -> None:
         self.name = name
         self.moves = moves
+        self.field = field
         _flows[name] = self
+        says(name, **{move.verb: move.done or move.label for move in moves})
+
+    def state_of(self, row: Any) -> Any:
+        return getattr(row, self.field)
 
     def move(self, verb: str, state: StrEnum) -> Move | None:
         return next((m for m in self.moves if m.verb == verb and state in m.sources), None)
 
     def why_not(self, row: Any, verb: str, by_kind: str | None = None) -> str | None:
         """None when the move is open, else the sentence that says why it is not."""
-        move = self.move(verb, row.status)
+        state = self.state_of(row)
+        move = self.move(verb, state)
         kind = STAFF if by_kind in (COMMAND, MACHINE) else by_kind
         if move is None or (kind is not None and kind not in move.by):
             return _(
                 "This is no longer possible: it is now « %(state)s ». Reload the page to see it.",
-                state=words_of(row.status),
+                state=words_of(state),
             )
         return move.only_if(row) if move.only_if else None
 
     def open_to(self, row: Any, by_kind: str = STAFF) -> list[Move]:
         """The moves this kind of person can make now: buttons are drawn from it."""
         return [
-            m
-            for m in self.moves
-            if row.status in m.sources and by_kind in m.by and not (m.only_if and m.only_if(row))
+            move
+            for move in self.moves
+            if self.state_of(row) in move.sources
+            and by_kind in move.by
+            and not (move.only_if and move.only_if(row))
         ]
 
     def allows(self, row: Any, verb: str, by_kind: str = STAFF) -> bool:
         return self.why_not(row, verb, by_kind) is None
+
+    def require(self, row: Any, verb: str, *, by: Actor) -> None:
+        """Raise Refused with the sentence when the move is not open, before anything is written."""
+        if reason := self.why_not(row, verb, by.kind):
+            raise Refused(reason)
 
     def fire_all(self, rows: Iterable[Any], verb: str, *, by: Actor, **facts: Any) -> None:
         """The same move of many rows that are all in the database: refused for one, refused for
@@ -108,39 +144,61 @@ class Workflow:
         """
         events = []
         for row in rows:
-            if reason := self.why_not(row, verb, by.kind):
-                raise Refused(reason)
-            before = row.status
-            row.status = getattr(self.move(verb, before), "to", None) or before
-            events.append(_event(row, verb, by, before, row.status, facts))
+            self.require(row, verb, by=by)
+            before = self.state_of(row)
+            setattr(row, self.field, getattr(self.move(verb, before), "to", None) or before)
+            events.append(_event(row, verb, by, before, self.state_of(row), facts))
         db.session.add_all(events)
 
-    def fire(self, row: Any, verb: str, *, by: Actor, **facts: Any) -> None:
-        """Check, change the status, add the event. Raises Refused with the sentence when the move
-        is not open.
+    def fire(
+        self,
+        row: Any,
+        verb: str,
+        *,
+        by: Actor,
+        set: dict[str, Any] | None = None,
+        log: bool = True,
+        **facts: Any,
+    ) -> None:
+        """Check, then write the columns of `set` and the new state, then add the event (unless
+        `log` is False). Raises Refused with the sentence when the move is not open; then nothing
+        is written.
         """
-        _read_again(row)
-        if reason := self.why_not(row, verb, by.kind):
-            raise Refused(reason)
-        move = self.move(verb, row.status)
+        self._read_again(row)
+        self.require(row, verb, by=by)
+        before = self.state_of(row)
+        move = self.move(verb, before)
         assert move is not None
-        before = row.status
-        row.status = move.to or before
+        for name, value in (set or {}).items():
+            setattr(row, name, value)
+        setattr(row, self.field, move.to or before)
         if move.to is None and row in db.session:
-            flag_modified(
-                row, "status"
-            )  # the state stays, yet the version moves: a second hand must still meet it
-        record(row, verb, by=by, before=before, after=row.status, **facts)
+            # The state stays but version_id must increment, so that concurrent moves conflict.
+            flag_modified(row, self.field)
+        if log:
+            record(row, verb, by=by, before=before, after=self.state_of(row), **facts)
 
+    def _read_again(self, row: Any) -> None:
+        """Re-read the state FOR UPDATE on tables without a version column, so that concurrent moves
+        conflict.
+        """
+        state = inspect(row, raiseerr=False)
+        if state is not None and state.persistent and state.mapper.version_id_col is None:
+            with db.session.no_autoflush:
+                db.session.refresh(row, [self.field], with_for_update=True)
 
-def _read_again(row: Any) -> None:
-    """Rows without a version of their own: their state once more, locked, so that of two hands one
-    meets what the other did.
-    """
-    known = inspect(row, raiseerr=False)
-    if known is not None and known.persistent and known.mapper.version_id_col is None:
-        with db.session.no_autoflush:
-            db.session.refresh(row, ["status"], with_for_update=True)
+    # For statements that move rows without loading them: a claim of the worker, a file of rows.
+
+    def sources(self, *verbs: str) -> tuple[StrEnum, ...]:
+        """The states from which these moves are open."""
+        found = [state for m in self.moves if m.verb in verbs for state in m.sources]
+        return tuple(dict.fromkeys(found))
+
+    def values(self, verb: str) -> dict[str, StrEnum]:
+        """What a statement must SET to make a move: {"state": …}. Its WHERE names `sources`."""
+        (to,) = {move.to for move in self.moves if move.verb == verb}
+        assert to is not None
+        return {self.field: to}
 
 
 def record(
@@ -261,14 +319,6 @@ def has_word(state: StrEnum) -> bool:
 def states(enum: Iterable[StrEnum]) -> list[tuple[str, str]]:
     """Choices of a filter: code and word."""
     return [(s.value, words_of(s)) for s in enum]
-
-
-VERBS: dict[str, Any] = {
-    "create": _l("Creation"),
-    "edit": _l("Changed"),
-    "delete": _l("Deletion"),
-}
-"""What a verb of the event log is called on screen; each noun adds its own."""
 
 
 def diagrams(flows: Iterable[Workflow]) -> str:

@@ -15,7 +15,8 @@ import pytest
 from flask import globals as flask_globals
 from flask.testing import FlaskClient
 from flask_babel import force_locale
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 import commands
@@ -23,8 +24,8 @@ import config
 from app import create_app
 from gateways import live
 from gateways.fakes import FakeCarrier, FakeMail, FakeSms, FakeWebhooks
-from models import Model
-from services import access, clock, limits, sealing, settings
+from models import Event, Model
+from services import access, clock, limits, sealing, settings, workflow
 from services.catalogue import search
 from services.people import passwords, sessions, sites, staff
 from services.unit import db
@@ -167,6 +168,14 @@ def app(application, machine, request) -> Iterator:
         with force_locale("fr"):
             yield application
         db.session.remove()
+
+
+@event.listens_for(Session, "after_flush")
+def _refuse_events_without_a_word(session: Session, _context) -> None:
+    """Whatever a test records, the log must be able to say it."""
+    for row in session.new:
+        if isinstance(row, Event) and row.verb not in workflow.EDITED:
+            assert row.happened in workflow.VERBS, f"workflow.says has no word for {row.happened}"
 
 
 def _forget_limits() -> None:

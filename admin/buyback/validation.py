@@ -150,7 +150,7 @@ def _met(offer: Offer) -> None:
                 "%(who)s was faster: « %(what)s » at %(time)s. Look at the offer again before you"
                 " decide.",
                 who=last.actor_name if last else "—",
-                what=str(workflow.VERBS.get(last.verb, last.verb)) if last else "—",
+                what=workflow.words_of_event(last.happened) if last else "—",
                 time=clock.paris(last.at).strftime("%H:%M") if last else "—",
             )
         )

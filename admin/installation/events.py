@@ -45,9 +45,9 @@ class EventView(ScopedView):
     datamodel = SQLAInterface(Event)
     route_base = "/gestion/journal"
     list_title = _l("Events")
-    list_columns = ["verb", "subject", "subject_id", "actor_name", "at"]
+    list_columns = ["happened", "subject", "subject_id", "actor_name", "at"]
     show_columns = [
-        "verb",
+        "happened",
         "subject",
         "subject_id",
         "from_state",
@@ -58,6 +58,7 @@ class EventView(ScopedView):
         "at",
     ]
     label_columns = {
+        "happened": _l("What"),
         "verb": _l("What"),
         "subject": _l("About"),
         "subject_id": _l("ID"),
@@ -69,7 +70,7 @@ class EventView(ScopedView):
         "facts": _l("Facts"),
     }
     formatters_columns = {
-        "verb": lambda verb: str(workflow.VERBS.get(verb, verb)),
+        "happened": workflow.words_of_event,
         "subject": lambda subject: str(SUBJECTS.get(subject, subject)),
         "from_state": workflow.words_of_code,
         "to_state": workflow.words_of_code,

@@ -86,33 +86,27 @@ OFFER = Workflow(
     "offer",
     # verb                label                            from                               to
     # only if         by
-    Move("finalise",         _l("Finalise the sale"),         {S.draft},                         S.to_check,       _reached,       (CUSTOMER,)),
-    Move("finalise_at_once", _l("Finalise the sale"),         {S.draft},                         S.accepted,       _reached,       (CUSTOMER,)),
-    Move("accept",           _l("Accept this offer"),         {S.to_check},                      S.accepted,       _has_articles),
-    Move("counter",          _l("Second chance"),             {S.to_check},                      S.second_chance,  _has_articles),
-    Move("agree",            _l("I agree"),                   {S.second_chance},                 S.accepted,       _in_time,       (CUSTOMER,)),
-    Move("disagree",         _l("I decline"),                 {S.second_chance},                 S.declined,       None,           (CUSTOMER,)),
+    Move("finalise",         _l("Finalise the sale"),         {S.draft},                         S.to_check,       _reached,       (CUSTOMER,), done=_l("Offer sent")),
+    Move("finalise_at_once", _l("Finalise the sale"),         {S.draft},                         S.accepted,       _reached,       (CUSTOMER,), done=_l("Offer sent, validated at once")),
+    Move("accept",           _l("Accept this offer"),         {S.to_check},                      S.accepted,       _has_articles, done=_l("Offer accepted")),
+    Move("counter",          _l("Second chance"),             {S.to_check},                      S.second_chance,  _has_articles, done=_l("Second chance offered")),
+    Move("agree",            _l("I agree"),                   {S.second_chance},                 S.accepted,       _in_time,       (CUSTOMER,), done=_l("Second chance accepted by the seller")),
+    Move("disagree",         _l("I decline"),                 {S.second_chance},                 S.declined,       None,           (CUSTOMER,), done=_l("Second chance declined by the seller")),
     Move("lapse",            _l("No answer in time"),         {S.second_chance},                 S.declined,       None,           (TIME,)),
-    Move("refuse",           _l("Refuse this offer"),         {S.to_check, S.second_chance},     S.refused),
-    Move("delete",           _l("Delete this offer"),         {S.to_check, S.refused, S.declined}, S.deleted),
-    Move("complete",         _l("Add games"),                 {S.to_check, S.accepted},          None,             _before_drop_off, (CUSTOMER,)),
-    Move("check_again",      _l("To be checked again"),       {S.accepted},                      S.to_check,       None,           (CUSTOMER,)),
+    Move("refuse",           _l("Refuse this offer"),         {S.to_check, S.second_chance},     S.refused, done=_l("Offer refused")),
+    Move("delete",           _l("Delete this offer"),         {S.to_check, S.refused, S.declined}, S.deleted, done=_l("Offer deleted")),
+    Move("complete",         _l("Add games"),                 {S.to_check, S.accepted},          None,             _before_drop_off, (CUSTOMER,), done=_l("Games added")),
+    Move("check_again",      _l("To be checked again"),       {S.accepted},                      S.to_check,       None,           (CUSTOMER,), done=_l("To be checked again")),
     Move("abandon",          _l("Abandoned"),                 {S.accepted},                      S.abandoned,      None,           (STAFF, TIME)),
     Move("revive",           _l("The parcel came after all"), {S.abandoned},                     S.accepted),
     Move("receive",          _l("Reception ended"),           {S.accepted},                      S.received),
     Move("reopen",           _l("The transfer came back"),    {S.settled},                       S.received),
     Move("settle",           _l("Settled"),                   {S.received},                      S.settled,        None,           (STAFF, CUSTOMER, TIME)),
-    Move("remove_line",      _l("Take out"),                  {S.to_check},                      None),
-    Move("restore_line",     _l("Put back"),                  {S.to_check},                      None),
-    Move("remark",           _l("Internal remark"),           set(S) - {S.draft},                None),
+    Move("remove_line",      _l("Take out"),                  {S.to_check},                      None, done=_l("Article taken out")),
+    Move("restore_line",     _l("Put back"),                  {S.to_check},                      None, done=_l("Article put back")),
+    Move("remark",           _l("Internal remark"),           set(S) - {S.draft},                None, done=_l("Internal remark changed")),
 )  # fmt: skip
 # ruff: enable[E501]
-workflow.VERBS.update({move.verb: move.label for move in OFFER.moves})
-workflow.VERBS.update(
-    finalise=_l("Offer sent"),
-    finalise_at_once=_l("Offer sent, validated at once"),
-    complete=_l("Games added"),
-)
 
 
 # ── the cart ──
@@ -264,8 +258,7 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
     cart.customer = customer
     at_once = cart.site.validation is ValidationMode.automatic
     now = clock.now()
-    if reason := OFFER.why_not(cart, "finalise_at_once" if at_once else "finalise", by.kind):
-        raise Refused(reason)
+    OFFER.require(cart, "finalise_at_once" if at_once else "finalise", by=by)
     for line in [line for line in cart.lines if line.removed_at]:
         cart.lines.remove(line)
         db.session.delete(line)
@@ -299,8 +292,7 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
 
 def agree(offer: Offer, *, by: Actor) -> None:
     """The seller takes the second chance: its prices become the offer's."""
-    if reason := OFFER.why_not(offer, "agree", by.kind):
-        raise Refused(reason)
+    OFFER.require(offer, "agree", by=by)
     for line in kept(offer):
         if line.counter_cents == 0:
             _strike(line, _("not taken at the second chance"), by.name)
@@ -310,8 +302,8 @@ def agree(offer: Offer, *, by: Actor) -> None:
             )
             line.price_cents = line.counter_cents
     _add_up(offer)
-    offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
-    OFFER.fire(offer, "agree", by=by, total_cents=offer.total_cents)
+    decided = {"decided_at": clock.now(), "drop_off_by": _drop_off_deadline()}
+    OFFER.fire(offer, "agree", by=by, set=decided, total_cents=offer.total_cents)
     assert offer.customer is not None
     parcels.request(offer, by=by)
     messages.tell_shop(
@@ -361,8 +353,7 @@ def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
         raise Refused(_("Your cart is empty: scan a first game."))
     added_cents = sum(line.price_cents for line in added)
     count = len(added)
-    if reason := OFFER.why_not(offer, "complete", by.kind):
-        raise Refused(reason)
+    OFFER.require(offer, "complete", by=by)
     for line in added:
         line.offer = offer
     db.session.flush()
@@ -420,18 +411,15 @@ def remark(offer: Offer, words: str, *, by: Actor) -> None:
     words = words.strip()[:4000]
     if words == offer.remark:
         return
-    offer.remark = words
-    OFFER.fire(offer, "remark", by=by)
+    OFFER.fire(offer, "remark", by=by, set={"remark": words})
 
 
 def accept(offer: Offer, insurance: int = 0, *, by: Actor) -> None:
     """« Accepter cette proposition »: its label is ordered at this insurance level; the seller is
     told, with all he needs to send it.
     """
-    if reason := OFFER.why_not(offer, "accept", by.kind):
-        raise Refused(reason)
-    offer.decided_at, offer.drop_off_by = clock.now(), _drop_off_deadline()
-    OFFER.fire(offer, "accept", by=by, total_cents=offer.total_cents)
+    decided = {"decided_at": clock.now(), "drop_off_by": _drop_off_deadline()}
+    OFFER.fire(offer, "accept", by=by, set=decided, total_cents=offer.total_cents)
     webhooks.tell(offer.vendor_id, "buyback.validated", {"number": offer.number})
     parcels.request(offer, insurance, by=by)
 

@@ -85,13 +85,13 @@ PARCEL = Workflow(
     Move("label_made", _l("Label made"),                     LABELLESS,                              S.not_sent,         None,    (TIME, STAFF)),
     Move("lose_label", _l("Answer of the carrier lost"),     {S.label_requested},                    S.label_unknown,    None,    (TIME,)),
     Move("no_label",   _l("Label refused by the carrier"),   {S.label_requested},                    S.label_refused,    None,    (TIME,)),
-    Move("ask_label",  _l("Ask for a label again"),          {S.label_refused, S.label_unknown, S.not_sent}, S.label_requested),
-    Move("do_without", _l("Do without a label"),             {S.label_refused, S.label_unknown},     S.not_sent),
+    Move("ask_label",  _l("Ask for a label again"),          {S.label_refused, S.label_unknown, S.not_sent}, S.label_requested, done=_l("Label asked for again")),
+    Move("do_without", _l("Do without a label"),             {S.label_refused, S.label_unknown},     S.not_sent, done=_l("Done without a label")),
     Move("drop",       _l("Handed over to the carrier"),     {S.not_sent, S.incident},               S.in_transit,       None,    (TIME, STAFF)),
     Move("arrive",     _l("Arrived at the relay"),           {S.not_sent, S.in_transit, S.incident}, S.at_relay,         None,    (TIME, STAFF)),
     Move("deliver",    _l("Collected"),                      COMING,                                 S.delivered,        None,    (TIME, STAFF)),
     Move("trouble",    _l("Incident"),                       {S.not_sent, S.in_transit, S.at_relay}, S.incident,         None,    (TIME, STAFF)),
-    Move("open",       _l("Open the parcel"),                LABELLESS | COMING | {S.delivered, S.abandoned}, S.inspecting),
+    Move("open",       _l("Open the parcel"),                LABELLESS | COMING | {S.delivered, S.abandoned}, S.inspecting, done=_l("Parcel opened")),
     Move("check",      _l("Received and checked"),           {S.inspecting},                         S.checked),
     Move("abandon",    _l("Abandoned"),                      LABELLESS | {S.not_sent, S.incident},   S.abandoned,        None,    (STAFF, TIME)),
     Move("send_back",  _l("Sent back to the seller"),        {S.to_return},                          S.returned),
@@ -102,15 +102,16 @@ sealing.keeps(
     CarrierContract, "password_sealed", lambda row: f"carrier_contract.password:{row.vendor_id}"
 )
 files.named_by(Parcel, "label_files")
-workflow.VERBS.update({move.verb: move.label for move in PARCEL.moves})
-workflow.VERBS.update(
+
+workflow.says(
+    "parcel",
     request=_l("Parcel expected"),
     remind=_l("Reminder by e-mail"),
     text=_l("Reminder by SMS"),
     return_asked=_l("Return asked for"),
     look=_l("Label looked up"),
-    check_contract=_l("Connection tested"),
 )
+workflow.says("carrier_contract", check_contract=_l("Connection tested"))
 # Only forward: where each state stands on the way to us.
 _RANK = {S.not_sent: 0, S.in_transit: 1, S.at_relay: 2, S.delivered: 3}
 _VERB = {S.in_transit: "drop", S.at_relay: "arrive", S.delivered: "deliver", S.incident: "trouble"}

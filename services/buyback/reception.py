@@ -72,26 +72,28 @@ LINE = Workflow(
     # verb        label                               from
     # to            only if      by
     Move("take_in",  _l("Received"),                     {S.expected},                                    S.received),
-    Move("accept",   _l("Send to stock"),                {S.received},                                    S.accepted,   _announced),
-    Move("counter",  _l("Counter-offer"),                {S.received},                                    S.countered),
-    Move("refuse",   _l("Refuse the article"),           {S.received},                                    S.refused),
+    Move("accept",   _l("Send to stock"),                {S.received},                                    S.accepted,   _announced, done=_l("Article put in stock")),
+    Move("counter",  _l("Counter-offer"),                {S.received},                                    S.countered, done=_l("Counter-offer made")),
+    Move("refuse",   _l("Refuse the article"),           {S.received},                                    S.refused, done=_l("Article refused")),
     Move("miss",     _l("Missing"),                      {S.received},                                    S.missing),
-    Move("undo",     _l("Undo"),                         {S.accepted, S.countered, S.refused, S.missing}, S.received),
-    Move("agree",    _l("I accept the new price"),       {S.countered},                                   S.accepted,   None,        (CUSTOMER,)),
-    Move("to_return", _l("I take it back"),              {S.countered, S.refused},                        S.to_return,  None,        (CUSTOMER, TIME)),
-    Move("given",    _l("I give it"),                    {S.countered, S.refused},                        S.given,      None,        (CUSTOMER, TIME)),
-    Move("recycled", _l("You recycle it"),               {S.countered, S.refused},                        S.recycled,   None,        (CUSTOMER, TIME)),
+    Move("undo",     _l("Undo"),                         {S.accepted, S.countered, S.refused, S.missing}, S.received, done=_l("Decision undone")),
+    Move("agree",    _l("I accept the new price"),       {S.countered},                                   S.accepted,   None,        (CUSTOMER,), done=_l("New price accepted by the seller")),
+    Move("to_return", _l("I take it back"),              {S.countered, S.refused},                        S.to_return,  None,        (CUSTOMER, TIME), done=_l("Taken back by the seller")),
+    Move("given",    _l("I give it"),                    {S.countered, S.refused},                        S.given,      None,        (CUSTOMER, TIME), done=_l("Given to the shop")),
+    Move("recycled", _l("You recycle it"),               {S.countered, S.refused},                        S.recycled,   None,        (CUSTOMER, TIME), done=_l("Left to be recycled")),
     Move("send_back", _l("Sent back to the seller"),     {S.to_return},                                   S.sent_back),
 )  # fmt: skip
 # ruff: enable[E501]
-workflow.VERBS.update({f"line_{move.verb}": move.label for move in LINE.moves})
-workflow.VERBS.update(
-    {move.verb: move.label for move in LINE.moves if move.verb not in workflow.VERBS}
-)
-workflow.VERBS.update(
+
+
+workflow.says(
+    "offer",
     open_parcel=_l("Reception opened"),
     tell_reception=_l("Reception e-mail sent"),
     answer_reception=_l("Seller's answer"),
+)
+workflow.says(
+    "offer_line",
     surplus=_l("Article not announced"),
     photograph=_l("Photo taken"),
 )
@@ -594,7 +596,10 @@ def identity_missing(offer: Offer, *, by: Actor) -> None:
 
 
 files.named_by(Photo, "file")
-workflow.VERBS.update(identity_missing=_l("Identity document missing: seller reminded"))
+workflow.says(
+    "offer",
+    identity_missing=_l("Identity document missing: seller reminded"),
+)
 
 
 def choose_means(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:

@@ -18,7 +18,14 @@ from services.imports import runs, tables
 from services.unit import bulk, db, insert_many, is_sqlite, merging, raw
 from services.workflow import Actor, Refused
 
-workflow.VERBS.update(argus=_l("Argus changed"), cover=_l("Cover changed"))
+workflow.says(
+    "variant",
+    argus=_l("Argus changed"),
+)
+workflow.says(
+    "product",
+    cover=_l("Cover changed"),
+)
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "ean": ("ean", "code-barres", "code barre", "gtin", "barcode", "ean13", "upc"),

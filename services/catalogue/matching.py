@@ -58,6 +58,7 @@ UNMATCHED = Workflow(
         {S.unmatched, S.set_aside},
         S.matched,
         _has_proposal,
+        done=_l("Matched"),
     ),
     Move(
         "propose_product",
@@ -65,16 +66,12 @@ UNMATCHED = Workflow(
         {S.unmatched, S.set_aside},
         S.matched,
         _has_barcode,
+        done=_l("Proposed to the catalogue"),
     ),
-    Move("attach", _l("Attached"), {S.unmatched, S.set_aside}, S.matched),
+    Move("attach", _l("Attached"), {S.unmatched, S.set_aside}, S.matched, done=_l("Matched")),
     Move("put_aside", _l("Set aside"), {S.unmatched}, S.set_aside),
 )
-workflow.VERBS.update(
-    accept_proposal=_l("Matched"),
-    propose_product=_l("Proposed to the catalogue"),
-    attach=_l("Matched"),
-    put_aside=_l("Set aside"),
-)
+
 CLOSE_ENOUGH = 70
 
 

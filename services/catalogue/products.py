@@ -58,21 +58,38 @@ def _can_be_sold(product: Product) -> str | None:
 
 PRODUCT = Workflow(
     "product",
-    Move("validate", _l("Validate"), {S.proposed, S.disabled}, S.validated, _can_be_sold),
-    Move("disable", _l("Take off sale"), {S.proposed, S.validated}, S.disabled),
+    Move(
+        "validate",
+        _l("Validate"),
+        {S.proposed, S.disabled},
+        S.validated,
+        _can_be_sold,
+        done=_l("Validated"),
+    ),
+    Move(
+        "disable",
+        _l("Take off sale"),
+        {S.proposed, S.validated},
+        S.disabled,
+        done=_l("Taken off sale"),
+    ),
     # Two sheets of one product become one. Asked by `merge`, which moves everything first.
     Move("merge_into", _l("Merged into another"), {S.proposed, S.validated, S.disabled}, S.merged),
 )
-workflow.VERBS.update(
-    validate=_l("Validated"),
-    disable=_l("Taken off sale"),
-    merge_into=_l("Merged into another"),
+workflow.says(
+    "product",
     absorb=_l("Took in another sheet"),
     propose=_l("Proposed"),
     describe=_l("Description of a site"),
     add_image=_l("Picture added"),
     drop_image=_l("Picture taken off"),
+)
+workflow.says(
+    "variant",
     price=_l("Catalogue price"),
+)
+workflow.says(
+    "brand_agreement",
     agree_brand=_l("Brand agreement"),
 )
 

@@ -25,7 +25,7 @@ from models import ColumnMapping, ImportRun, ImportState, Store, Vendor
 from services import clock, files, outbox, retention, webhooks, words, workflow
 from services.imports import tables
 from services.unit import db, unit_of_work
-from services.workflow import Actor, Refused
+from services.workflow import CLOCK, TIME, Actor, Move, Refused, Workflow
 
 S = ImportState
 workflow.name_states(
@@ -38,12 +38,22 @@ workflow.name_states(
     (S.cancelled, _l("Cancelled"), "off"),
 )
 files.named_by(ImportRun, "file_path", "errors_path")
-workflow.VERBS.update(
-    import_file=_l("File given"),
-    start_import=_l("Started"),
-    cancel_import=_l("Cancelled"),
-    confirm_import=_l("Confirmed"),
-)
+# ruff: disable[E501]
+IMPORT = Workflow(
+    "import_run",
+    Move("start_import",   _l("Load this file"),                {S.draft},                               S.waiting,    done=_l("Started")),
+    Move("begin",          _l("Reading begun"),                 {S.waiting, S.running},                  S.running,    by=(TIME,)),
+    Move("ask",            _l("Waits for a confirmation"),      {S.waiting, S.running},                  S.to_confirm, by=(TIME,)),
+    Move("confirm_import", _l("Yes, load it"),                  {S.to_confirm},                          S.waiting,    done=_l("Confirmed")),
+    Move("complete",       _l("Loaded"),                        {S.waiting, S.running},                  S.complete,   by=(TIME,)),
+    Move("fail",           _l("Failed"),                        {S.waiting, S.running},                  S.failed,     by=(TIME,)),
+    Move("cancel_import",  _l("Cancel"),                        {S.draft, S.waiting, S.to_confirm},      S.cancelled,  done=_l("Cancelled")),
+    Move("cancel_import",  _l("Cancel"),                        {S.running},                             None,         done=_l("Cancelled")),
+    Move("stop",           _l("Stopped, as was asked"),         {S.waiting, S.running},                  S.cancelled,  by=(TIME,)),
+    field="state",
+)  # fmt: skip
+# ruff: enable[E501]
+workflow.says("import_run", import_file=_l("File given"))
 
 # A file says everything a store holds, or only what changed (domain 2.20).
 FULL, DELTA = "full", "delta"
@@ -331,8 +341,7 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
         known.columns = run.mapping
     elif run.mapping:
         db.session.add(ColumnMapping(owner=_owner(run), kind=run.kind, columns=run.mapping))
-    run.state, run.started_at = S.waiting, clock.now()
-    workflow.record(run, "start_import", by=by)
+    IMPORT.fire(run, "start_import", by=by, set={"started_at": clock.now()})
     _queue(run)
 
 
@@ -340,25 +349,22 @@ def cancel(run: ImportRun, *, by: Actor) -> None:
     """Stop a run before it is applied: at once when it waits, at its next step while it is read.
     Raises Refused when it is over.
     """
-    if run.state in (S.draft, S.waiting, S.to_confirm):
-        run.state, run.ended_at = S.cancelled, clock.now()
-    elif run.state is S.running:
-        run.cancel_asked = True
-    else:
+    if not IMPORT.allows(run, "cancel_import"):
         raise Refused(
             _("This file was already loaded or refused: there is nothing left to cancel.")
         )
-    workflow.record(run, "cancel_import", by=by)
+    read = run.state is S.running
+    stopped = {"cancel_asked": True} if read else {"ended_at": clock.now()}
+    IMPORT.fire(run, "cancel_import", by=by, set=stopped)
 
 
 def confirm(run: ImportRun, *, by: Actor) -> None:
     """« Oui, ce magasin est bien vide »: apply what waited for a click. Raises Refused when nothing
     waits.
     """
-    if run.state is not S.to_confirm:
+    if not IMPORT.allows(run, "confirm_import"):
         raise Refused(_("Nothing waits for a confirmation here."))
-    run.state, run.confirmed, run.ended_at = S.waiting, True, None
-    workflow.record(run, "confirm_import", by=by)
+    IMPORT.fire(run, "confirm_import", by=by, set={"confirmed": True, "ended_at": None})
     outbox.add("import", f"import:{run.id}:confirmed", run=run.id)
 
 
@@ -389,11 +395,11 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
         what.load(loading)
     except Cancelled:
         loading.forget_errors()
-        _end(loading, S.cancelled, "")
+        _end(loading, "stop", "")
     except Refused as refusal:
-        _end(loading, S.failed, str(refusal))
+        _end(loading, "fail", str(refusal))
     except UnicodeError:
-        _end(loading, S.failed, _("This file's letters cannot be read: save it as « CSV UTF-8 »."))
+        _end(loading, "fail", _("This file's letters cannot be read: save it as « CSV UTF-8 »."))
     except BaseException:
         loading.forget_errors()
         raise
@@ -470,7 +476,7 @@ class Loading:
         total = _count_lines(self.source)
         with unit_of_work() as session:
             begun = {
-                "state": S.running,
+                **IMPORT.values("begin"),
                 "started_at": self.started_at,
                 "lines_read": 0,
                 "lines_total": total,
@@ -565,7 +571,7 @@ class Loading:
         unit.
         """
         with unit_of_work() as session:
-            so_far = {"run": self.run_id, "state": S.running, "lines_read": self.read}
+            so_far = {"run": self.run_id, **IMPORT.values("begin"), "lines_read": self.read}
             asked = session.execute(
                 _STILL_UNDER_WAY.returning(ImportRun.__table__.c.cancel_asked), so_far
             ).scalar_one_or_none()
@@ -582,7 +588,7 @@ class Loading:
         updated: int = 0,
         unchanged: int = 0,
         removed: int = 0,
-        state: ImportState = S.complete,
+        verb: str = "complete",
         dated_at: datetime | None = None,
     ) -> None:
         """Write the report into the unit that applies the file: both or neither. `dated_at`: the
@@ -597,7 +603,7 @@ class Loading:
             _STILL_UNDER_WAY,
             {
                 "run": self.run_id,
-                "state": state,
+                **IMPORT.values(verb),
                 "mode": self.mode,
                 "errors_path": self.errors_name,
                 "encoding": self.table.encoding,
@@ -656,10 +662,10 @@ _STILL_UNDER_WAY = update(ImportRun.__table__).where(
 )  # type: ignore[arg-type]
 
 
-def _end(loading: Loading, state: ImportState, sentence: str) -> None:
+def _end(loading: Loading, verb: str, sentence: str) -> None:
     with unit_of_work() as session:
         ended = {
-            "state": state,
+            **IMPORT.values(verb),
             "error": sentence,
             "started_at": loading.started_at,
             "ended_at": clock.now(),
@@ -763,11 +769,9 @@ def _work(payload: dict[str, Any], key: str) -> str:
 def _worked(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
     run = db.session.get_one(ImportRun, payload["run"])
     if error is not None and run.state in UNDER_WAY:
-        run.state, run.error, run.ended_at = (
-            S.failed,
-            _("The import stopped on an error of ours: it was written down."),
-            clock.now(),
-        )
+        sentence = _("The import stopped on an error of ours: it was written down.")
+        failed = {"error": sentence, "ended_at": clock.now()}
+        IMPORT.fire(run, "fail", by=CLOCK, set=failed, log=False)
     if run.vendor_id and run.ended_at:
         webhooks.tell(
             run.vendor_id,

@@ -27,7 +27,11 @@ from services.workflow import Refused
 
 sealing.keeps(BankDetails, "iban_sealed", lambda row: f"bank_details.iban:{row.customer_id}")
 sealing.keeps(PayingAccount, "iban_sealed", lambda row: f"paying_account.iban:{row.vendor_id}")
-workflow.VERBS.update(give_iban=_l("IBAN given"), change_iban=_l("IBAN changed"))
+workflow.says(
+    "customer",
+    give_iban=_l("IBAN given"),
+    change_iban=_l("IBAN changed"),
+)
 
 
 # An IBAN overseas begins with FR; these codes of places are no country of an IBAN.

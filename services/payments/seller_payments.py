@@ -64,9 +64,9 @@ PAYMENT = Workflow(
     "seller_payment",
     # verb        label                              from
     # to                only if       by
-    Move("hold",     _l("Held"),                        {S.awaiting_iban, S.to_pay},                  S.held,           None,         _ANYONE),
+    Move("hold",     _l("Held"),                        {S.awaiting_iban, S.to_pay},                  S.held,           None,         _ANYONE, done=_l("Payment held")),
     Move("await",    _l("Waiting for an IBAN"),         {S.held, S.to_pay, S.rejected},               S.awaiting_iban,  _has_amount,  _ANYONE),
-    Move("release",  _l("To pay"),                      {S.held, S.awaiting_iban},                    S.to_pay,         _has_amount,  _ANYONE),
+    Move("release",  _l("To pay"),                      {S.held, S.awaiting_iban},                    S.to_pay,         _has_amount,  _ANYONE, done=_l("Payment released")),
     Move("batch",    _l("Put in a transfer file"),      {S.to_pay},                                   S.in_file,        _has_amount),
     Move("execute",  _l("Executed by the bank"),        {S.in_file},                                  S.paid),
     Move("unbatch",  _l("Taken out of a cancelled file"), {S.in_file},                                S.to_pay),
@@ -75,8 +75,11 @@ PAYMENT = Workflow(
     Move("nothing",  _l("Nothing to pay"),              {S.held, S.awaiting_iban, S.to_pay},          S.paid,           None,         _ANYONE),
 )  # fmt: skip
 # ruff: enable[E501]
-workflow.VERBS.update({move.verb: move.label for move in PAYMENT.moves})
-workflow.VERBS.update(choose_means=_l("Means of payment chosen"))
+
+workflow.says(
+    "offer",
+    choose_means=_l("Means of payment chosen"),
+)
 ON_ITS_WAY = (S.in_file, S.paid)
 
 

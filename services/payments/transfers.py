@@ -73,8 +73,12 @@ TRANSFER = Workflow(
     # A bank may take back tomorrow what it executed today.
     Move("sent_back", _l("Sent back"), {T.sent, T.executed}, T.sent_back),
 )
-workflow.VERBS.update({move.verb: move.label for flow in (BATCH, TRANSFER) for move in flow.moves})
-workflow.VERBS.update(validate=_l("Transfer file asked for"), download=_l("File downloaded"))
+
+workflow.says(
+    "transfer_batch",
+    validate=_l("Transfer file asked for"),
+    download=_l("File downloaded"),
+)
 
 
 def totals(vendor_id: int) -> tuple[int, int]:

@@ -34,7 +34,8 @@ from services.people import passwords, sites
 from services.unit import db
 from services.workflow import Actor, Refused
 
-workflow.VERBS.update(
+workflow.says(
+    "customer",
     open_account=_l("Account opened"),
     confirm_email=_l("E-mail confirmed"),
     change_email=_l("E-mail changed"),

@@ -26,7 +26,10 @@ workflow.name_states(
     (D.residence_permit, _l("Residence permit"), "info"),
 )
 sealing.keeps(IdentityDocument, "number_sealed", lambda row: _place(row.vendor_id, row.customer_id))
-workflow.VERBS.update(record_identity=_l("Identity document recorded"))
+workflow.says(
+    "customer",
+    record_identity=_l("Identity document recorded"),
+)
 ADULT = 18
 
 

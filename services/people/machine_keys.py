@@ -15,7 +15,8 @@ from services import clock, workflow
 from services.unit import db
 from services.workflow import Actor, Refused
 
-workflow.VERBS.update(
+workflow.says(
+    "machine_key",
     make_key=_l("Key made"),
     revoke_key=_l("Key revoked"),
     believe_counts=_l("Its counts are believed"),

@@ -18,7 +18,8 @@ from services.people.customers import clean_email, masked
 from services.unit import db
 from services.workflow import Actor, Refused
 
-workflow.VERBS.update(
+workflow.says(
+    "ab_user",
     add_staff=_l("Staff added"),
     reset_password=_l("One-time password given"),
     change_own_password=_l("Password changed"),

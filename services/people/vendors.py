@@ -15,7 +15,14 @@ from services.people import customers
 from services.unit import db
 from services.workflow import Actor, Refused
 
-workflow.VERBS.update(keep_contact=_l("Contact changed"), keep_store=_l("Store sheet changed"))
+workflow.says(
+    "vendor",
+    keep_contact=_l("Contact changed"),
+)
+workflow.says(
+    "store",
+    keep_store=_l("Store sheet changed"),
+)
 
 
 def check(row: Vendor) -> None:

@@ -412,7 +412,7 @@ class _Waits(Exception):
 def _wait_for_a_click(loading: runs.Loading, counts: list[list[Any]]) -> None:
     loading.facts["would_empty"] = counts
     with unit_of_work() as session:
-        loading.ended(session, state=ImportState.to_confirm)
+        loading.ended(session, verb="ask")
 
 
 class _Source(NamedTuple):

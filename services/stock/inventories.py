@@ -42,21 +42,22 @@ workflow.name_states(
 )
 COUNT = Workflow(
     "stock_count",
-    Move("validate_count", _l("Validate the count"), {C.counting}, C.counted),
-    Move("drop_count", _l("Abandon the count"), {C.counting}, C.dropped),
+    Move(
+        "validate_count",
+        _l("Validate the count"),
+        {C.counting},
+        C.counted,
+        done=_l("Count validated"),
+    ),
+    Move(
+        "drop_count", _l("Abandon the count"), {C.counting}, C.dropped, done=_l("Count abandoned")
+    ),
 )
 TRANSFER = Workflow(
     "stock_transfer",
-    Move("send", _l("Send"), {T.preparing}, T.on_its_way),
-    Move("arrive", _l("Arrived"), {T.on_its_way}, T.arrived),
-    Move("drop_transfer", _l("Abandon"), {T.preparing}, T.dropped),
-)
-workflow.VERBS.update(
-    validate_count=_l("Validated"),
-    drop_count=_l("Abandoned"),
-    send=_l("Sent"),
-    arrive=_l("Arrived"),
-    drop_transfer=_l("Abandoned"),
+    Move("send", _l("Send"), {T.preparing}, T.on_its_way, done=_l("Transfer sent")),
+    Move("arrive", _l("Arrived"), {T.on_its_way}, T.arrived, done=_l("Transfer arrived")),
+    Move("drop_transfer", _l("Abandon"), {T.preparing}, T.dropped, done=_l("Transfer abandoned")),
 )
 
 

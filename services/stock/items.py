@@ -65,27 +65,40 @@ _ANYBODY = (workflow.STAFF, workflow.CUSTOMER, workflow.TIME)
 ITEM = Workflow(
     "item",
     Move("sell", _l("Sold"), set(FREE), S.sold),
-    Move("withdraw", _l("Withdraw"), set(FREE), S.withdrawn),
-    Move("lose", _l("Declare lost"), set(FREE), S.lost),
+    Move("withdraw", _l("Withdraw"), set(FREE), S.withdrawn, done=_l("Withdrawn")),
+    Move("lose", _l("Declare lost"), set(FREE), S.lost, done=_l("Lost")),
     # Asked by its listing, and by carts, orders and the till; never from the list.
     Move("put_on_sale", _l("Put on sale"), {S.in_stock}, S.listed, by=_ANYBODY),
-    Move("take_off_sale", _l("Take off sale"), {S.listed}, S.in_stock, by=_ANYBODY),
+    Move(
+        "take_off_sale",
+        _l("Take off sale"),
+        {S.listed},
+        S.in_stock,
+        by=_ANYBODY,
+        done=_l("Taken off sale"),
+    ),
     Move("reserve", _l("Reserved"), set(FREE), S.reserved, by=_ANYBODY),
-    Move("release", _l("Free again"), {S.reserved}, S.in_stock, by=_ANYBODY),
-    Move("give_back", _l("Put back in stock"), {S.sold, S.withdrawn, S.lost}, S.in_stock),
+    Move(
+        "release",
+        _l("Free again"),
+        {S.reserved},
+        S.in_stock,
+        by=_ANYBODY,
+        done=_l("Unit free again"),
+    ),
+    Move(
+        "give_back",
+        _l("Put back in stock"),
+        {S.sold, S.withdrawn, S.lost},
+        S.in_stock,
+        done=_l("Back in stock"),
+    ),
     # A purchase undone: the unit is the seller's again. Asked by the bench, never from the list.
     Move("undo_entry", _l("Given back to its seller"), {S.in_stock}, S.returned),
 )
-workflow.VERBS.update(
+workflow.says(
+    "item",
     enter=_l("Entered the stock"),
-    sell=_l("Sold"),
-    withdraw=_l("Withdrawn"),
-    lose=_l("Lost"),
-    give_back=_l("Back in stock"),
-    undo_entry=_l("Given back to its seller"),
-    put_on_sale=_l("Put on sale"),
-    take_off_sale=_l("Taken off sale"),
-    reserve=_l("Reserved"),
     shelve=_l("Condition and place"),
     send_to=_l("Sent to another store"),
 )
@@ -94,15 +107,25 @@ workflow.VERBS.update(
 LISTING = Workflow(
     "listing",
     Move(
-        "withdraw", _l("Take off sale"), {ListingState.active}, ListingState.withdrawn, by=_ANYBODY
+        "withdraw",
+        _l("Take off sale"),
+        {ListingState.active},
+        ListingState.withdrawn,
+        by=_ANYBODY,
+        done=_l("Taken off sale"),
     ),
-    Move("offer_again", _l("Offer again"), {ListingState.withdrawn}, ListingState.active),
+    Move(
+        "offer_again",
+        _l("Offer again"),
+        {ListingState.withdrawn},
+        ListingState.active,
+        done=_l("Offered again"),
+    ),
 )
 workflow.name_states(
     (ListingState.active, _l("On sale"), "ok"),
     (ListingState.withdrawn, _l("Taken off sale"), "off"),
 )
-workflow.VERBS.update(offer_again=_l("Offered again"))
 
 
 def enter(

@@ -51,21 +51,24 @@ _ANYBODY = (workflow.STAFF, workflow.CUSTOMER, workflow.TIME)
 RESERVATION = Workflow(
     "reservation",
     Move("promise", _l("Sold on line"), {R.held}, R.promised, by=_ANYBODY),
-    Move("release", _l("Free again"), {R.held, R.promised}, R.released, by=_ANYBODY),
+    Move(
+        "release",
+        _l("Free again"),
+        {R.held, R.promised},
+        R.released,
+        by=_ANYBODY,
+        done=_l("Reservation freed"),
+    ),
     Move("hand_over", _l("Handed over"), {R.promised}, R.handed, by=_ANYBODY),
     Move("beat", _l("Sold by the shop first"), {R.held, R.promised}, R.beaten, by=_ANYBODY),
 )
 CONFLICT = Workflow(
     "stock_conflict",
-    Move("replace", _l("Take the twin"), {C.open}, C.moved),
-    Move("give_up", _l("There is none"), {C.open}, C.given_up),
+    Move("replace", _l("Take the twin"), {C.open}, C.moved, done=_l("Found elsewhere")),
+    Move("give_up", _l("There is none"), {C.open}, C.given_up, done=_l("Nowhere to be found")),
 )
-workflow.VERBS.update(
-    promise=_l("Sold on line"),
-    release=_l("Free again"),
-    hand_over=_l("Handed over"),
-    beat=_l("Sold by the shop first"),
-    replace=_l("Found elsewhere"),
+workflow.says(
+    "stock_level",
     adjust=_l("Stock corrected"),
     alert=_l("Alert threshold"),
     place=_l("Place"),

@@ -21,7 +21,11 @@ from services.unit import db
 from services.workflow import Actor, Refused
 
 L = ListingState
-workflow.VERBS.update(price_listing=_l("Price changed"), set_terms=_l("Dates and delay"))
+workflow.says(
+    "listing",
+    price_listing=_l("Price changed"),
+    set_terms=_l("Dates and delay"),
+)
 
 
 def offer(
