@@ -4,7 +4,6 @@ signed in without hashing.
 
 import contextvars
 import os
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -29,6 +28,7 @@ from services import access, clock, limits, sealing, settings, workflow
 from services.catalogue import search
 from services.people import passwords, sessions, sites, staff
 from services.unit import db
+from tests.pages import without_layout
 
 POSTGRES = os.environ.get("COMPTOIR_TEST_DATABASE_URL", "")
 REDIS = os.environ.get("COMPTOIR_TEST_REDIS_URL", "")
@@ -192,13 +192,8 @@ class Page(TestResponse):
 
     @property
     def text(self) -> str:
-        words = super().text
-        if self.mimetype != "text/html":
-            return words
-        tags = re.sub(r"</?[a-z][^<>]*>", lambda tag: re.sub(r"\s+", " ", tag[0]), words)
-        tags = re.sub(r"(<(?:br|hr|img|input|link|meta)\b[^<>]*?) ?/>", r"\1>", tags)
-        tags = re.sub(r" >", ">", tags)
-        return re.sub(r"(?<=>)\s*\n\s*|\s*\n\s*(?=</?[a-z])", "", tags)
+        text = super().text
+        return without_layout(text) if self.mimetype == "text/html" else text
 
 
 class Browser(FlaskClient):

@@ -30,6 +30,7 @@ from services import clock, outbox
 from simulators import inbox as inbox_simulator
 from simulators import mondial_relay as carrier_simulator
 from tests.gateways.test_mail_and_sms import free_port
+from tests.pages import without_layout
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -276,7 +277,8 @@ class Person:
         return f"http://127.0.0.1:{self.stack.dice.choice(self.stack.ports)}"
 
     def see(self, path: str, most: int = 60) -> str:
-        return self._until(lambda base: self.session.get(base + path, timeout=20), most).text
+        answer = self._until(lambda base: self.session.get(base + path, timeout=20), most)
+        return without_layout(answer.text)
 
     def send(self, page: str, path: str, most: int = 60, **data: object) -> requests.Response:
         """Send a form of a page seen before, with its tokens; again and again until somebody

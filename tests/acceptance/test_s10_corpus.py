@@ -438,10 +438,10 @@ def test_a_bomb_costs_little_memory(figure):
     """The largest of them, alone in a process of its own."""
     code = (
         "import sys, pathlib; sys.path.insert(0, '.');from tests.acceptance import hostile_files;"
-        " from services import files; from services.stock import imports; from services.workflow"
+        " from services import files; from services.imports import tables; from services.workflow"
         " import Refused;\npath = pathlib.Path(sys.argv[1])\nfor read in (lambda:"
         " files.open_picture(path.read_bytes()).load(), lambda:"
-        " list(imports.open_table(path).rows)):\n    try: read()\n    except (Refused,"
+        " list(tables.open_table(path).rows)):\n    try: read()\n    except (Refused,"
         " UnicodeError): pass\nprint(int(next(line for line in open('/proc/self/status') if"
         " line.startswith('VmHWM')).split()[1]) // 1024)"
     )
