@@ -80,9 +80,7 @@ def changes(key: MachineKey) -> Any:
     eans = dict(
         db.session.execute(
             select(Variant.id, Variant.ean).where(Variant.id.in_({row.variant_id for row in rows}))
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return jsonify(
         store=store.code or "",

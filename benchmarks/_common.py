@@ -96,7 +96,8 @@ def import_here(path: str, kind: str) -> None:
 
         start = time.perf_counter()
         run = runs.import_file(Path(path), kind, by=Actor("command", None, "bench"))
-        assert not run.error and not run.refused, run.error
+        assert not run.error, run.error
+        assert not run.refused, run.error
         print(time.perf_counter() - start, peak_mb())
 
 

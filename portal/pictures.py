@@ -76,5 +76,6 @@ def qr(address: str) -> tuple[int, str]:
     """The squares of a QR code for a page to draw: side with its quiet zone, path of an SVG."""
     drawn = zxingcpp.create_barcode(address, zxingcpp.BarcodeFormat.QRCode).to_svg()
     side, squares = re.search(r'width="(\d+)"', drawn), re.search(r' d="([^"]+)"', drawn)
-    assert side and squares, "the barcode library draws its squares otherwise than it did"
+    assert side, "the barcode library draws its squares otherwise than it did"
+    assert squares, "the barcode library draws its squares otherwise than it did"
     return int(side[1]), squares[1]

@@ -23,8 +23,10 @@ def read(tmp_path, **env):
 
 def test_a_trial_needs_nothing_and_keeps_one_secret(tmp_path):
     first, second = read(tmp_path), read(tmp_path)
-    assert first.secret_key == second.secret_key and len(first.secret_key) > 40
-    assert first.database_url == f"sqlite:///{tmp_path / 'comptoir.db'}" and not first.is_production
+    assert first.secret_key == second.secret_key
+    assert len(first.secret_key) > 40
+    assert first.database_url == f"sqlite:///{tmp_path / 'comptoir.db'}"
+    assert not first.is_production
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
 
 
@@ -34,7 +36,8 @@ def test_processes_that_start_together_share_one_secret(tmp_path):
         threading.Thread(target=lambda: found.append(read(tmp_path).secret_key)) for _n in range(16)
     ]
     [t.start() for t in threads], [t.join() for t in threads]
-    assert len(set(found)) == 1 and found[0]
+    assert len(set(found)) == 1
+    assert found[0]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,8 @@ def test_the_demonstration_is_closed_in_production(app):
         result = app.test_cli_runner().invoke(args=["demo"])
     finally:
         app.extensions["comptoir"] = machine
-    assert result.exit_code != 0 and "closed in production" in result.output
+    assert result.exit_code != 0
+    assert "closed in production" in result.output
 
 
 def test_postgresql_is_spoken_to_by_its_driver(tmp_path):

@@ -23,11 +23,9 @@ ROOT = Path(__file__).parents[1]
 def test_the_history_is_one_numbered_line(app):
     scripts = ScriptDirectory(str(Path(app.root_path) / "migrations"))
     revisions = [s.revision for s in scripts.walk_revisions()]
-    assert (
-        len(scripts.get_heads()) == 1
-        and sorted(revisions, reverse=True) == revisions
-        and all(r.isdigit() for r in revisions)
-    )
+    assert len(scripts.get_heads()) == 1
+    assert sorted(revisions, reverse=True) == revisions
+    assert all(r.isdigit() for r in revisions)
 
 
 def test_models_and_migrations_say_the_same(app):
@@ -56,7 +54,8 @@ def test_an_index_of_a_few_rows_holds_those_only(app):
         for table in db.metadata.sorted_tables
         for i in table.indexes
     }
-    assert len(wanted) > 50 and {name: kept[name] for name in wanted} == wanted
+    assert len(wanted) > 50
+    assert {name: kept[name] for name in wanted} == wanted
 
 
 def differences(found: list[Any]) -> list[Any]:
@@ -86,7 +85,8 @@ def test_a_new_installation_has_one_of_each_and_a_second_init_adds_nothing(app):
         4000,
         None,
         None,
-    ) and rule.name.replace("\u00a0", " ") == "40 % de l’argus"
+    )
+    assert rule.name.replace("\u00a0", " ") == "40 % de l’argus"
 
 
 def _git(*words: str) -> str:
@@ -208,5 +208,6 @@ def test_a_database_of_every_earlier_commit_comes_to_today_with_its_rows(app, ma
                     c["sqltext"]
                     for c in sa.inspect(connection).get_check_constraints("transfer_batch")
                 )
-            assert after == before and len(before) > 15, (commit, before, after)
+            assert after == before, (commit, before, after)
+            assert len(before) > 15, (commit, before, after)
             assert "cancelled" in checks, commit

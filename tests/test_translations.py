@@ -54,7 +54,8 @@ def test_no_translation_is_empty_fuzzy_or_loses_a_name():
             continue
         ids = message.id if isinstance(message.id, tuple) else (message.id,)
         strings = message.string if isinstance(message.string, tuple) else (message.string,)
-        assert all(strings) and not message.fuzzy, message.id
+        assert all(strings), message.id
+        assert not message.fuzzy, message.id
         for string in strings:
             assert names(string) in [names(i) for i in ids], message.id
 

@@ -17,7 +17,8 @@ def slip(offer: Offer) -> bytes:
     declaration, CDE in Code 128.
     """
     customer, vendor, site = offer.customer, offer.vendor, offer.site
-    assert customer is not None and offer.number is not None
+    assert customer is not None
+    assert offer.number is not None
     pdf = documents.Page(margin=14)
     pdf.foot = f"{site.name} · {offer.number}"
     pdf.add_page()

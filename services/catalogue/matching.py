@@ -158,7 +158,6 @@ def _pairs(sql: str, keys: set[str], **values: Any) -> Iterable[tuple[str, int]]
     return (
         db.session.connection()
         .execute(text(f"{sql} {one_of('keys')}"), {"keys": listed(sorted(keys)), **values})
-        .tuples()
         .all()
     )
 

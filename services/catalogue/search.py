@@ -559,9 +559,9 @@ def facets(
         )
         found["store"].update(
             dict(
-                db.session.execute(text(sql), {"hits": listed(ids[:200]), "vendor": of_vendor})
-                .tuples()
-                .all()
+                db.session.execute(
+                    text(sql), {"hits": listed(ids[:200]), "vendor": of_vendor}
+                ).all()
             )
         )
     return {name: counts.most_common(20) for name, counts in found.items() if counts}
@@ -638,9 +638,7 @@ def suggest(words: str, limit: int = 8) -> list[tuple[int, str]]:
         return []
     found = _find(Asked(words, size=limit))
     titles = dict(
-        db.session.execute(select(Product.id, Product.title).where(Product.id.in_(found.ids)))
-        .tuples()
-        .all()
+        db.session.execute(select(Product.id, Product.title).where(Product.id.in_(found.ids))).all()
     )
     return [(id, titles[id]) for id in found.ids if id in titles]
 

@@ -568,7 +568,7 @@ class _Change:
             rows = select(StockLevel.variant_id, StockLevel.quantity).where(
                 StockLevel.store_id == store.id, StockLevel.variant_id.in_(some)
             )
-            found.update(self.session.execute(rows).tuples().all())
+            found.update(self.session.execute(rows).all())
         return found
 
     def _end(self, read: int, also_changed: int = 0) -> None:
@@ -592,7 +592,7 @@ class _Change:
             skus = select(Listing.sku, Listing.id).where(
                 Listing.vendor_id == self.vendor.id, Listing.created_at == self.now
             )
-            made = dict(session.execute(skus).tuples().all())
+            made = dict(session.execute(skus).all())
             for sku, row in self.new.items():
                 self._happened(made[sku], "create", None, None)
                 self.asked[made[sku]] = self._point(
@@ -652,17 +652,13 @@ def as_table(header: list[str], rows: Iterator[list[Any]]) -> Iterator[str]:
 
 def _pages(vendor_id: int) -> Iterator[list[tuple[Listing, Variant]]]:
     after = 0
-    while (
-        rows := db.session.execute(
-            select(Listing, Variant)
-            .join(Variant, Variant.id == Listing.variant_id)
-            .where(Listing.vendor_id == vendor_id, Listing.id > after)
-            .order_by(Listing.id)
-            .limit(500)
-        )
-        .tuples()
-        .all()
-    ):
+    while rows := db.session.execute(
+        select(Listing, Variant)
+        .join(Variant, Variant.id == Listing.variant_id)
+        .where(Listing.vendor_id == vendor_id, Listing.id > after)
+        .order_by(Listing.id)
+        .limit(500)
+    ).all():
         after = rows[-1][0].id
         yield list(rows)
 
@@ -686,9 +682,7 @@ def as_of01(vendor_id: int) -> Iterator[str]:
                         StockLevel.variant_id.in_({variant.id for _row, variant in page}),
                     )
                     .group_by(StockLevel.variant_id)
-                )
-                .tuples()
-                .all()
+                ).all()
             )
             for row, variant in page:
                 there = (

@@ -153,15 +153,11 @@ def turn_prices() -> int:
         .correlate(Listing)
         .scalar_subquery()
     )
-    rows = (
-        db.session.execute(
-            select(Listing, PricePoint)
-            .join(PricePoint, PricePoint.id == last)
-            .where(Listing.discount_cents.is_not(None), turned)
-        )
-        .tuples()
-        .all()
-    )
+    rows = db.session.execute(
+        select(Listing, PricePoint)
+        .join(PricePoint, PricePoint.id == last)
+        .where(Listing.discount_cents.is_not(None), turned)
+    ).all()
     done = 0
     for row, point in rows:
         asked, ended = point.price_cents, row.discount_to and row.discount_to + timedelta(days=1)

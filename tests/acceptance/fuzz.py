@@ -52,7 +52,9 @@ def ean(data: bytes) -> None:
         found = products.read_ean(_text(data))
     except products.BadEan:
         return
-    assert found.isascii() and found.isdigit() and len(found) in (8, 13, 14)
+    assert found.isascii()
+    assert found.isdigit()
+    assert len(found) in (8, 13, 14)
 
 
 def amount(data: bytes) -> None:
@@ -78,12 +80,10 @@ def email(data: bytes) -> None:
         found = customers.clean_email(_text(data))
     except Refused:
         return
-    assert (
-        found.isascii()
-        and found.count("@") >= 1
-        and "=?" not in found
-        and not any(c <= " " for c in found)
-    )
+    assert found.isascii()
+    assert found.count("@") >= 1
+    assert "=?" not in found
+    assert not any(c <= " " for c in found)
 
 
 def iban(data: bytes) -> None:
@@ -91,7 +91,8 @@ def iban(data: bytes) -> None:
         found = str(bank_details.check(_text(data)))
     except Refused:
         return
-    assert found.isalnum() and 15 <= len(found) <= 34
+    assert found.isalnum()
+    assert 15 <= len(found) <= 34
 
 
 def table(data: bytes) -> None:
@@ -119,7 +120,8 @@ def bank_answer(data: bytes) -> None:
 
 def bank_words(data: bytes) -> None:
     cleaned = sepa.clean(_text(data), 70)
-    assert len(cleaned) <= 70 and cleaned.isascii()
+    assert len(cleaned) <= 70
+    assert cleaned.isascii()
 
 
 class _Canned(mondial_relay._Transport):
@@ -188,17 +190,16 @@ def browser_report(data: bytes) -> None:
     except (ValueError, RecursionError):
         return
     for directive, blocked, page in csp.reports(body):
-        assert (
-            len(directive) <= 40
-            and len(blocked) <= 200
-            and len(page) <= 200
-            and "?" not in page[1:]
-        )
+        assert len(directive) <= 40
+        assert len(blocked) <= 200
+        assert len(page) <= 200
+        assert "?" not in page[1:]
 
 
 def way_back(data: bytes) -> None:
     found = inside(_text(data), "/")
-    assert found.startswith("/") and not found.startswith(("//", "/\\"))
+    assert found.startswith("/")
+    assert not found.startswith(("//", "/\\"))
 
 
 def log_line(data: bytes) -> None:
@@ -227,7 +228,8 @@ def feed_line(data: bytes) -> None:
                 found = reader.row(line, cells)
             except Refused:  # Ignored is one
                 continue
-            assert 0 <= found.quantity <= 9_999 and (found.ean or found.sku)
+            assert 0 <= found.quantity <= 9_999
+            assert found.ean or found.sku
     except (Refused, UnicodeError):
         return
 
@@ -239,11 +241,9 @@ def offer_line(data: bytes) -> None:
         row = listing_files.Line(1, cells, at)
     except Refused:
         return
-    assert (
-        row.sku
-        and (row.price is None or row.price > 0)
-        and (row.says["delay_days"] is None or row.says["delay_days"] <= 90)
-    )
+    assert row.sku
+    assert row.price is None or row.price > 0
+    assert row.says["delay_days"] is None or row.says["delay_days"] <= 90
 
 
 def vat_and_yes(data: bytes) -> None:
@@ -277,7 +277,9 @@ def api_body(data: bytes) -> None:
 def search_words(data: bytes) -> None:
     words = _text(data)
     for word in search.words_of(words):
-        assert word.isascii() and word.isalnum() and len(word) <= 40
+        assert word.isascii()
+        assert word.isalnum()
+        assert len(word) <= 40
     match = search._match(words)
     assert match is None or "\0" not in match
 
@@ -287,7 +289,9 @@ def hook_address(data: bytes) -> None:
         url = webhooks.check_url(_text(data))
     except Refused:
         return
-    assert url.startswith(("http://", "https://")) and url.isascii() and " " not in url
+    assert url.startswith(("http://", "https://"))
+    assert url.isascii()
+    assert " " not in url
 
 
 def file_date(data: bytes) -> None:

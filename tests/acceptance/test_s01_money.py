@@ -51,11 +51,9 @@ def test_a_share_is_the_exact_one_rounded_half_up(cents, rate):
 def test_a_step_is_the_nearest_multiple_half_up(cents, step):
     tick()
     found = money.to_step(cents, step)
-    assert (
-        found % step == 0
-        and abs(found - cents) * 2 <= step
-        and (abs(found - cents) * 2 < step or found > cents)
-    )
+    assert found % step == 0
+    assert abs(found - cents) * 2 <= step
+    assert abs(found - cents) * 2 < step or found > cents
 
 
 @quick
@@ -74,11 +72,9 @@ def test_words_are_an_amount_or_refused_and_nothing_else(words):
         cents = money.parse(words)
     except ValueError:
         return
-    assert (
-        isinstance(cents, int)
-        and abs(cents) <= money.MOST_CENTS
-        and any(c.isdigit() for c in words)
-    )
+    assert isinstance(cents, int)
+    assert abs(cents) <= money.MOST_CENTS
+    assert any(c.isdigit() for c in words)
 
 
 @quick
@@ -128,13 +124,11 @@ def test_words_for_a_bank_are_always_in_its_alphabet(words, most):
     tick()
     cleaned = sepa.clean(words, most)
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-?:().,'+ ")
-    assert (
-        len(cleaned) <= most
-        and set(cleaned) <= allowed
-        and "//" not in cleaned
-        and not cleaned.startswith("/")
-        and not cleaned.endswith("/")
-    )
+    assert len(cleaned) <= most
+    assert set(cleaned) <= allowed
+    assert "//" not in cleaned
+    assert not cleaned.startswith("/")
+    assert not cleaned.endswith("/")
 
 
 @quick
@@ -142,11 +136,9 @@ def test_words_for_a_bank_are_always_in_its_alphabet(words, most):
 def test_a_transfer_is_executed_on_a_day_the_banks_are_open(day):
     tick()
     found = sepa.banking_day(day)
-    assert (
-        found.weekday() < 5
-        and timedelta(0) <= found - day <= timedelta(5)
-        and (found.month, found.day) not in {(1, 1), (5, 1), (12, 25), (12, 26)}
-    )
+    assert found.weekday() < 5
+    assert timedelta(0) <= found - day <= timedelta(5)
+    assert (found.month, found.day) not in {(1, 1), (5, 1), (12, 25), (12, 26)}
 
 
 @quick
@@ -156,9 +148,8 @@ def test_a_deadline_is_the_last_second_of_its_day_in_paris(moment, days):
     tick()
     start = moment.replace(tzinfo=UTC)
     end = clock.paris(clock.days_later(days, start))
-    assert (end.hour, end.minute, end.second) == (23, 59, 59) and end.date() == clock.paris(
-        start
-    ).date() + timedelta(days=days)
+    assert (end.hour, end.minute, end.second) == (23, 59, 59)
+    assert end.date() == clock.paris(start).date() + timedelta(days=days)
 
 
 def test_a_transaction_sums_to_zero_or_is_not_written(app, figure):
@@ -187,10 +178,8 @@ def test_a_transaction_sums_to_zero_or_is_not_written(app, figure):
             assert balanced
         except ValueError:
             assert not balanced
-    assert (
-        ledger.unbalanced() == []
-        and db.session.scalar(db.select(db.func.count(LedgerTransaction.id))) == written
-    )
+    assert ledger.unbalanced() == []
+    assert db.session.scalar(db.select(db.func.count(LedgerTransaction.id))) == written
     figure("ledger transactions", written, at_least=1_000)
 
 

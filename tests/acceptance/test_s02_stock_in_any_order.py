@@ -166,7 +166,8 @@ class Shops(RuleBasedStateMachine):
             path = factories.a_file(self.folder, text)
             run = factories.given(path, store=self.store(store), mode="full" if full else "delta")
             if self.picture.last_file.get(store) == text:  # sent twice, it changes nothing
-                assert run.state is ImportState.complete and run.report["same_file"]
+                assert run.state is ImportState.complete
+                assert run.report["same_file"]
                 return
             said = {(store, r): n for r, n in counts.items()}
             if full:

@@ -485,10 +485,9 @@ def test_a_worker_killed_anywhere_loses_no_letter(app, mail, figure):
     with clock.at(clock.now() + timedelta(hours=2)):
         outbox.work()
     db.session.expire_all()
+    assert outbox.waiting() == 0
     assert (
-        outbox.waiting() == 0
-        and db.session.scalar(select(func.count(Message.id)).where(Message.state == "sent"))
-        == waiting
+        db.session.scalar(select(func.count(Message.id)).where(Message.state == "sent")) == waiting
     )
     invariants()
     figure("points: letters", deaths, at_least=6)
@@ -647,14 +646,13 @@ def test_a_payment_run_killed_anywhere_makes_one_file_and_tells_each_seller_once
         go_on()
     db.session.expire_all()
     batch = db.session.scalars(select(TransferBatch)).one()
-    assert (
-        batch.status is BatchState.ready
-        and db.session.scalar(select(func.count(TransferLine.id))) == 2
-    )
+    assert batch.status is BatchState.ready
+    assert db.session.scalar(select(func.count(TransferLine.id))) == 2
     told = db.session.scalars(
         select(Message.recipient).where(Message.event == "payment_sent")
     ).all()
-    assert len(told) == 2 and all(db.session.scalars(select(SellerPayment.told_at)))
+    assert len(told) == 2
+    assert all(db.session.scalars(select(SellerPayment.told_at)))
     invariants()
     figure("points: payment run", deaths, at_least=20)
 
@@ -674,7 +672,8 @@ def test_keys_changed_and_killed_anywhere_leave_nothing_unreadable(app, machine,
             db.session.rollback()
             deaths += 1
             point += EVERY
-        assert keys.left() == 0 and keys.unreadable() == []
+        assert keys.left() == 0
+        assert keys.unreadable() == []
         sealing.plug("new:" + "A" * 43 + "=")
         assert keys.unreadable() == []  # the old key is needed for nothing any more
         assert all(
@@ -709,9 +708,7 @@ def test_parcels_followed_by_a_worker_that_dies_are_where_the_carrier_says(app, 
             deaths += 1
             point += EVERY
     moved = one(Parcel, id)
-    assert (
-        moved.status is ParcelState.delivered
-        and len(moved.events) == len({(e.at, e.words) for e in moved.events}) == 3
-    )
+    assert moved.status is ParcelState.delivered
+    assert len(moved.events) == len({(e.at, e.words) for e in moved.events}) == 3
     assert one(Offer, offer.id).status is OfferState.accepted
     figure("points: follow", deaths, at_least=5)

@@ -464,7 +464,11 @@ def test_the_key_of_another_merchant_meets_nothing_of_ours(app, client, figure):
     ):
         answer = client.get("/api/v1" + path, headers=headers)
         tried += 1
-        assert b"Aanotresecret" not in answer.data and answer.status_code in (200, 404, 422), (
+        assert b"Aanotresecret" not in answer.data, (
+            path,
+            answer.status_code,
+        )
+        assert answer.status_code in (200, 404, 422), (
             path,
             answer.status_code,
         )
@@ -579,8 +583,6 @@ def test_ten_thousand_tampered_links_open_nothing(app, client, figure):
             pass
     assert opened == 0
     for place, link in good.items():
-        assert (
-            client.get(link + "x").status_code == 410
-            and client.get(place + "x.y.z").status_code == 410
-        )
+        assert client.get(link + "x").status_code == 410
+        assert client.get(place + "x.y.z").status_code == 410
     figure("tampered links refused", count, at_least=10_000)

@@ -238,7 +238,9 @@ def test_every_package_has_one_pinned_version_and_none_contradicts_another(figur
 
 
 def test_the_code_runs_without_debug_and_shows_no_trace(app, client):
-    assert not app.debug and not app.config.get("DEBUG")
+    assert not app.debug
+    assert not app.config.get("DEBUG")
     page = client.get("/api/v1/quote")
-    assert page.status_code == 400 and "Traceback" not in page.text
+    assert page.status_code == 400
+    assert "Traceback" not in page.text
     assert "Server" not in page.headers or "Werkzeug" not in page.headers["Server"]

@@ -105,7 +105,8 @@ def test_twenty_backups_made_under_load_all_come_back(app, machine, place, figur
     finally:
         over.set()
         [t.join() for t in threads]
-    assert failed == [] and worked
+    assert failed == []
+    assert worked
     good, rows = 0, []
     for one in made:
         report = restores.verify(app, one.path)
@@ -163,10 +164,11 @@ def test_a_backup_holds_no_name_in_clear_and_no_key(app, machine, place):
     factories.a_customer(email="camille.secrete@exemple.fr", last_name="Introuvable")
     data = backups.make(machine.database_url, machine.data_dir, place).path.read_bytes()
     key = (machine.data_dir / "sealing_key").read_text()
-    assert (
-        b"camille.secrete" not in data and b"Introuvable" not in data and key.encode() not in data
-    )
-    assert b"SQLite format" not in data and b"PGDMP" not in data
+    assert b"camille.secrete" not in data
+    assert b"Introuvable" not in data
+    assert key.encode() not in data
+    assert b"SQLite format" not in data
+    assert b"PGDMP" not in data
 
 
 @needs_pg_dump
@@ -184,8 +186,10 @@ def test_what_waits_in_a_restored_database_does_not_leave_by_itself(
     letters = len(mail.letters)
 
     with tmp_installation(app, machine, made):
-        assert outbox.held() is not None and outbox.work() == 0
-        assert len(mail.letters) == letters and len(carrier.shipments) == 1
+        assert outbox.held() is not None
+        assert outbox.work() == 0
+        assert len(mail.letters) == letters
+        assert len(carrier.shipments) == 1
         state = {check.name: check.state for check in health.checks()}
         assert state["held"] == "bad"
         with unit_of_work():
@@ -237,9 +241,11 @@ def test_a_restore_into_a_place_that_is_not_empty_changes_nothing(app, machine, 
     made = backups.make(machine.database_url, machine.data_dir, place).path
     before = db.session.scalar(select(func.count(Event.id)))
     said = app.test_cli_runner().invoke(args=["restore", str(made)])
-    assert said.exit_code == 1 and "n’est pas vide" in said.output
+    assert said.exit_code == 1
+    assert "n’est pas vide" in said.output
     db.session.rollback()
-    assert db.session.scalar(select(func.count(Event.id))) == before and outbox.held() is None
+    assert db.session.scalar(select(func.count(Event.id))) == before
+    assert outbox.held() is None
 
 
 @needs_pg_dump
@@ -249,10 +255,12 @@ def test_the_command_verifies_and_says_so_in_words(app, machine, place):
     assert said.exit_code == 0, said.output
     (path,) = place.glob("*.comptoir")
     said = app.test_cli_runner().invoke(args=["restore", "--verify", str(path)])
-    assert said.exit_code == 0 and "Tout concorde" in said.output
+    assert said.exit_code == 0
+    assert "Tout concorde" in said.output
     path.write_bytes(path.read_bytes()[:-40])
     said = app.test_cli_runner().invoke(args=["restore", "--verify", str(path)])
-    assert said.exit_code == 1 and "abîmée" in said.output
+    assert said.exit_code == 1
+    assert "abîmée" in said.output
     assert db.session.get(Pulse, "backup").is_well
 
 
@@ -263,7 +271,8 @@ def test_the_nights_backup_keeps_the_newest_and_a_failure_is_told(app, machine, 
         (place / f"comptoir-2026010{n % 10}-0000{n:02d}-aaaa.comptoir").write_bytes(b"x")
     made = tasks.back_up_into(machine.database_url, machine.data_dir, place)
     kept = sorted(place.glob("*.comptoir"))
-    assert len(kept) == tasks.KEEP_BACKUPS and made.path in kept
+    assert len(kept) == tasks.KEEP_BACKUPS
+    assert made.path in kept
     # whatever it is, it is told and goes on to the log
     with pytest.raises(Exception):  # noqa: B017
         tasks.back_up_into("sqlite:////nulle/part/x.db", machine.data_dir, place)
@@ -284,7 +293,8 @@ def test_held_sendings_can_be_abandoned_one_by_one_with_a_reason(app, mail):
     factories.an_offer()
     with unit_of_work():
         outbox.hold("essai", by=LEA)
-    assert outbox.work() == 0 and not mail.letters
+    assert outbox.work() == 0
+    assert not mail.letters
     id = db.session.scalars(select(Outbox.id).order_by(Outbox.id)).first()
     with unit_of_work() as session, pytest.raises(Refused):
         outbox.abandon(session.get_one(Outbox, id), "  ", by=LEA)

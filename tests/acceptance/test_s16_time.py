@@ -59,9 +59,10 @@ def test_a_second_chance_lapses_with_its_day_and_not_an_hour_before(app):
             offer = factories.a_second_chance()
         id, until = offer.id, offer.answer_by
         local = clock.paris(until)
-        assert (local.hour, local.minute) == (23, 59) and (
-            local.date() - clock.paris(start).date()
-        ).days == settings.value("second_chance_days")
+        assert (local.hour, local.minute) == (23, 59)
+        assert (local.date() - clock.paris(start).date()).days == settings.value(
+            "second_chance_days"
+        )
         with clock.at(until - timedelta(minutes=1)):
             assert id not in offers.late()
         with clock.at(until + timedelta(minutes=2)):
@@ -141,9 +142,10 @@ def test_a_row_leased_before_a_jump_is_worked_on_again_and_none_twice_at_once(ap
     with clock.at(now + timedelta(days=1, minutes=2)):
         outbox.work()
     row = db.session.get(Outbox, id)
-    assert row.state is OutboxState.done and db.session.scalar(
-        select(func.count(Message.id)).where(Message.state == "sent")
-    ) == len(mail.letters)
+    assert row.state is OutboxState.done
+    assert db.session.scalar(select(func.count(Message.id)).where(Message.state == "sent")) == len(
+        mail.letters
+    )
 
 
 def test_a_session_ends_after_twelve_hours_even_over_the_night_of_25(app, as_staff):

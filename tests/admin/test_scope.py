@@ -106,12 +106,14 @@ def test_a_list_and_its_files_show_nothing_of_another_vendor(two, name):
         assert not any(secret in table for secret in SECRETS), (name, query)
         assert two.number not in page.text
     export = two.client.get(f"/gestion/{name}/export/csv").text
-    assert not any(secret in export for secret in SECRETS) and two.number not in export
+    assert not any(secret in export for secret in SECRETS)
+    assert two.number not in export
 
 
 def test_the_boss_sees_both(two):
     page = two.boss.get("/gestion/offres/list/").text
-    assert two.number in page and two.our_number in page
+    assert two.number in page
+    assert two.our_number in page
 
 
 def test_anothers_row_does_not_exist_whatever_is_asked_of_it(two):
@@ -260,16 +262,16 @@ def test_files_hold_no_formula(two):
         customer=factories.a_customer(first_name='=HYPERLINK("http://evil")', last_name="@SUM(A1)")
     )
     csv = two.client.get("/gestion/offres/export/csv").text
-    assert "'=HYPERLINK" in csv and not re.search(r'(^|;)"?[=@]', csv, re.M)
+    assert "'=HYPERLINK" in csv
+    assert not re.search(r'(^|;)"?[=@]', csv, re.M)
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "pdf"])
 @pytest.mark.parametrize("name", LISTS)
 def test_every_list_is_a_file_too(two, name, kind):
     answer = two.boss.get(f"/gestion/{name}/export/{kind}")
-    assert answer.status_code == 200 and answer.data.startswith(
-        {"csv": b"\xef\xbb\xbf", "xlsx": b"PK", "pdf": b"%PDF"}[kind]
-    )
+    assert answer.status_code == 200
+    assert answer.data.startswith({"csv": b"\xef\xbb\xbf", "xlsx": b"PK", "pdf": b"%PDF"}[kind])
 
 
 def test_an_item_of_ours_can_be_sold_and_put_back(two):
@@ -286,7 +288,8 @@ def test_an_item_of_ours_can_be_sold_and_put_back(two):
     two.client.post(f"/gestion/stock/action/give_back/{two.our_item}")
     db.session.rollback()
     item = db.session.get(Item, two.our_item)
-    assert item.status is ItemState.in_stock and [e.verb for e in workflow.history(item)][:2] == [
+    assert item.status is ItemState.in_stock
+    assert [e.verb for e in workflow.history(item)][:2] == [
         "give_back",
         "sell",
     ]
@@ -350,15 +353,11 @@ def test_no_list_shows_them(theirs):
     for name in ("colis", "versements-vendeurs", "parametrages/transporteurs"):
         for query in ("", "?q=secret", "?status=inspecting"):
             page = theirs.marc.get(f"/gestion/{name}/list/{query}")
-            assert (
-                page.status_code == 200
-                and "Zzsecret" not in page.text
-                and theirs.number not in page.text
-            )
-    assert (
-        theirs.number not in theirs.marc.get("/gestion/reception/").text
-        and theirs.number in theirs.boss.get("/gestion/reception/").text
-    )
+            assert page.status_code == 200
+            assert "Zzsecret" not in page.text
+            assert theirs.number not in page.text
+    assert theirs.number not in theirs.marc.get("/gestion/reception/").text
+    assert theirs.number in theirs.boss.get("/gestion/reception/").text
     assert "PixelCave" not in theirs.marc.get("/gestion/livre-de-police/").text
 
 
@@ -394,10 +393,8 @@ def test_no_verb_moves_them(theirs):
     ):
         assert theirs.marc.post(address, data=data).status_code == 404, address
     db.session.expire_all()
-    assert (
-        db.session.get(Parcel, theirs.parcel_id).status is ParcelState.inspecting
-        and not db.session.scalars(select(SellerPayment)).all()
-    )
+    assert db.session.get(Parcel, theirs.parcel_id).status is ParcelState.inspecting
+    assert not db.session.scalars(select(SellerPayment)).all()
 
 
 def test_a_customer_sees_only_his_own_sale_documents_and_photos(theirs, client, as_customer):

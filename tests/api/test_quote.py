@@ -29,12 +29,10 @@ def test_a_bought_game(client):
 )
 def test_the_other_answers_have_no_price_and_a_sentence(client, ean, status):
     answer = client.get(f"/api/v1/quote?ean={ean}")
-    assert (
-        answer.status_code == 200
-        and answer.json["status"] == status
-        and answer.json["price"] is None
-        and answer.json["title"] is None
-    )
+    assert answer.status_code == 200
+    assert answer.json["status"] == status
+    assert answer.json["price"] is None
+    assert answer.json["title"] is None
     assert answer.json["explanation"]
 
 
@@ -58,11 +56,9 @@ def test_above_the_limit_it_says_when_to_come_back(client):
     with unit_of_work():
         settings.change("quotes_per_minute", "10", by=LEA)
     answers = [client.get("/api/v1/quote?ean=5060327534393") for _n in range(11)]
-    assert (
-        answers[-1].status_code == 429
-        and 0 < int(answers[-1].headers["Retry-After"]) <= 60
-        and answers[9].status_code == 200
-    )
+    assert answers[-1].status_code == 429
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+    assert answers[9].status_code == 200
 
 
 def test_a_bot_that_reads_the_argus_is_stopped_at_the_limit(client):

@@ -57,7 +57,8 @@ def test_a_scanner_and_three_keys_an_article_are_enough(visit, signed_in):
     offer = factories.an_accepted_offer(*games)
     page = signed_in(visit(DESK), "Opérateur reprise", factories.the_vendor())
     page.goto("/gestion/reception/")
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     scan(page, offer.number)
     expect(page.get_by_text("Scannez un article")).to_be_visible()
     start = time.monotonic()
@@ -69,7 +70,8 @@ def test_a_scanner_and_three_keys_an_article_are_enough(visit, signed_in):
         expect(page.locator("[data-undo]")).to_contain_text(game.product.title)
     each = (time.monotonic() - start) / 5
     assert each <= 6, f"{each:.2f} s an article"
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     assert [line.status for line in lines()][:5] == [LineState.accepted] * 5
     # with the scanner alone: the command barcodes
     scan(page, games[5].ean)
@@ -90,17 +92,14 @@ def test_a_scanner_and_three_keys_an_article_are_enough(visit, signed_in):
     expect(page.get_by_role("button", name="Terminer la réception")).to_be_visible()
     scan(page, "CPTFIN")
     expect(page.get_by_role("heading", name="Fin de réception")).to_be_visible()
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     refused = lines()[5]
-    assert (
-        refused.status is LineState.refused
-        and "mauvais" in refused.bench_motive
-        and lines()[6].status is LineState.missing
-    )
-    assert (
-        db.session.scalars(select(Offer)).one().status is OfferState.received
-        and books.check() == []
-    )
+    assert refused.status is LineState.refused
+    assert "mauvais" in refused.bench_motive
+    assert lines()[6].status is LineState.missing
+    assert db.session.scalars(select(Offer)).one().status is OfferState.received
+    assert books.check() == []
 
 
 def test_keys_grade_box_and_manual_apart_and_a_reason_typed_never_buys(visit, signed_in):
@@ -148,7 +147,8 @@ def test_keys_grade_box_and_manual_apart_and_a_reason_typed_never_buys(visit, si
     assert [line.status for line in lines()] == [
         LineState.refused,
         LineState.countered,
-    ] and not db.session.scalars(select(Item)).all()
+    ]
+    assert not db.session.scalars(select(Item)).all()
 
 
 def test_what_is_not_expected_sounds_and_shows_and_what_was_begun_comes_back(visit, signed_in):
@@ -199,7 +199,8 @@ def test_from_the_accepted_offer_to_paid_seller_and_staff(
     )
     seller.goto(f"/ventes/{offer.number}")
     expect(seller.get_by_role("link", name="Étiquette Mondial Relay").first).to_be_visible()
-    assert serious(seller) == [] and fits(seller)
+    assert serious(seller) == []
+    assert fits(seller)
     shop.goto("/gestion/reception/")
     scan(shop, offer.number)
     expect(shop.get_by_text("Scannez un article")).to_be_visible()
@@ -223,16 +224,19 @@ def test_from_the_accepted_offer_to_paid_seller_and_staff(
     shop.keyboard.press("Enter")
     expect(shop.get_by_text("L’e-mail de réception part")).to_be_visible()
     seller.reload()
-    assert serious(seller) == [] and fits(seller)
+    assert serious(seller) == []
+    assert fits(seller)
     seller.locator('input[value="agree"]').check()
     seller.get_by_role("button", name="Envoyer ma réponse").click()
     seller.get_by_role("link", name="Donner mon IBAN").first.click()
     seller.get_by_label("IBAN", exact=True).fill("FR14 2004 1010 0505 0001 3M02 606")
     seller.get_by_role("button", name="Enregistrer mon IBAN").click()
     expect(seller.get_by_text("votre paiement se prépare")).to_be_visible()
-    assert serious(seller) == [] and fits(seller)
+    assert serious(seller) == []
+    assert fits(seller)
     shop.goto("/gestion/paiements/")
-    assert serious(shop) == [] and fits(shop)
+    assert serious(shop) == []
+    assert fits(shop)
     shop.locator("#word").fill("PAIEMENT")
     shop.get_by_role("button", name="Valider").click()
     expect(shop.get_by_role("link", name="Télécharger le fichier SEPA")).to_be_visible()
@@ -246,9 +250,8 @@ def test_from_the_accepted_offer_to_paid_seller_and_staff(
     seller.reload()
     expect(seller.get_by_role("heading", name=re.compile("^Payé"))).to_be_visible()
     db.session.rollback()
-    assert (
-        db.session.get(Offer, offer.id).payment.status is PaymentState.paid and books.check() == []
-    )
+    assert db.session.get(Offer, offer.id).payment.status is PaymentState.paid
+    assert books.check() == []
 
 
 def test_on_a_computer_the_sale_is_picked_up_by_a_phone(visit, app, as_customer):
@@ -264,6 +267,7 @@ def test_on_a_computer_the_sale_is_picked_up_by_a_phone(visit, app, as_customer)
     assert [found.text for found in zxingcpp.read_barcodes(seen)] == [
         f"{sites.address(offer.site)}/ventes/{offer.number}"
     ]
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     page.set_viewport_size({"width": 390, "height": 844})
     expect(page.get_by_text("Voir sur mobile")).to_be_hidden()

@@ -35,11 +35,13 @@ def test_from_the_first_barcode_to_the_confirmation_on_a_phone(visit):
     )
     page = visit(PHONE)
     page.goto("/")
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     page.get_by_label("ou saisissez le code-barres").fill(cheap.ean)
     page.keyboard.press("Enter")
     expect(page.locator(".price").first).to_contain_text("8,00")
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     page.get_by_role("button", name="OUI, je le vends !").click()
     expect(page.locator("#compteur")).to_contain_text("1")
     expect(page.locator("#manque")).to_contain_text("7,00")
@@ -47,23 +49,27 @@ def test_from_the_first_barcode_to_the_confirmation_on_a_phone(visit):
     page.get_by_role("button", name="OUI, je le vends !").click()
     expect(page.locator("#total")).to_contain_text("26,00")
     page.get_by_role("link", name="Finaliser la vente").click()
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     page.get_by_role("button", name="Retirer Opéra Mécanique").click()
     expect(page.get_by_role("button", name="Finaliser la vente")).to_be_disabled()
     expect(page.locator("#manque")).to_contain_text("7,00")
     page.get_by_role("button", name="Annuler").click()
     expect(page.locator("#total")).to_contain_text("26,00")
     page.get_by_role("button", name="Finaliser la vente").click()
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     fill_account(page)
     expect(page.locator("#total")).to_contain_text("26,00")
     page.get_by_role("button", name="Finaliser la vente").click()
     expect(page.get_by_role("heading", name=re.compile("Validation sous 24 à 48"))).to_be_visible()
     expect(page.get_by_text("CDE000000001")).to_be_visible()
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     page.get_by_role("link", name="Suivre ma vente").click()
     expect(page.get_by_role("heading", name="Suivi")).to_be_visible()
-    assert serious(page) == [] and fits(page)
+    assert serious(page) == []
+    assert fits(page)
     db.session.rollback()
     assert db.session.scalars(select(Offer)).one().status is OfferState.to_check
 
@@ -94,7 +100,8 @@ def test_the_browsers_own_detector_is_used_when_it_has_one(visit):
     page.get_by_label("Ajouter automatiquement")
     page.get_by_role("button", name="Scanner avec la caméra").click()
     expect(page.locator("#ticket h2")).to_have_text("A.O.T. 2")
-    assert asked == [] and page.evaluate("window.detected") >= 2
+    assert asked == []
+    assert page.evaluate("window.detected") >= 2
 
 
 def test_a_camera_refused_leaves_the_field_ready(visit):

@@ -195,7 +195,8 @@ def test_the_links_carry_the_recorded_signatures():
 def test_every_code_is_a_sentence_that_says_what_to_do(app):
     assert len(STAT) >= 67
     for code in (*STAT, 41):
-        assert len(explain(code)) > 30 and f"(code {code})" in explain(code)
+        assert len(explain(code)) > 30
+        assert f"(code {code})" in explain(code)
 
 
 def test_words_are_cut_to_what_the_carrier_accepts():
@@ -203,14 +204,10 @@ def test_words_are_cut_to_what_the_carrier_accepts():
         line("Mme Élodie Œuvrard-Le Goff d’Haussy-Saint-Clair")
         == "MME ELODIE OEUVRARD-LE GOFF D'HA"
     )
-    assert (
-        town("L'Haÿ-les-Roses 94") == "L'HAY-LES-ROSES"
-        and clean("CDE 1/é", 15, "0-9A-Z_ -") == "CDE 1 E"
-    )
-    assert (
-        mailbox("camille+jeux@exemple.fr") == ""
-        and mailbox("camille@exemple.fr") == "camille@exemple.fr"
-    )
+    assert town("L'Haÿ-les-Roses 94") == "L'HAY-LES-ROSES"
+    assert clean("CDE 1/é", 15, "0-9A-Z_ -") == "CDE 1 E"
+    assert mailbox("camille+jeux@exemple.fr") == ""
+    assert mailbox("camille@exemple.fr") == "camille@exemple.fr"
 
 
 @pytest.mark.parametrize(
@@ -312,7 +309,8 @@ def test_a_recorded_relay_is_read_with_its_padding_and_its_commas():
         "09:00–12:00, 14:00–19:00",
         "",
     )
-    assert not relay.is_locker and relay.metres == 0
+    assert not relay.is_locker
+    assert relay.metres == 0
 
 
 @pytest.mark.parametrize("inside", ["<STAT>0</STAT><PointsRelais />", "<STAT>0</STAT>"])
@@ -341,7 +339,8 @@ def test_a_tracing_padded_with_empty_events_is_read_in_order_of_time():
     assert [e.words for e in answer.events] == [
         "RÉCEPTION DES DONNÉES",
         "PRISE EN CHARGE EN AGENCE",
-    ] and answer.state == "in_transit"
+    ]
+    assert answer.state == "in_transit"
     assert answer.events[1].at == datetime(2026, 11, 21, 7, 30, tzinfo=UTC)  # 08:30 in Paris
 
 
@@ -368,7 +367,8 @@ def test_a_number_not_known_yet_is_a_parcel_not_handed_over(stat):
 def test_nonsense_after_a_label_call_is_unsure_unless_we_were_kept_out(body, code, unsure):
     with answering(body, code, "text/html") as carrier, pytest.raises(GatewayError) as failure:
         carrier.create_label(ACCOUNT, SHIPMENT)
-    assert failure.value.unsure is unsure and not failure.value.permanent
+    assert failure.value.unsure is unsure
+    assert not failure.value.permanent
 
 
 # ── the whole protocol, against the simulator ──
@@ -379,10 +379,8 @@ def test_a_label_is_made_printed_in_three_sizes_and_followed(carrier, depot, ser
     account = replace(ACCOUNT, service=service)
     assert carrier.check(account) == ""
     label = carrier.create_label(account, SHIPMENT)
-    assert (
-        depot.labels[label.number]["reference"] == "CDE000000042"
-        and depot.labels[label.number]["insurance"] == "1"
-    )
+    assert depot.labels[label.number]["reference"] == "CDE000000042"
+    assert depot.labels[label.number]["insurance"] == "1"
     assert {carrier.label_pdf(label.url, size)[:5] for size in ("A4", "A5", "10x15")} == {b"%PDF-"}
     assert carrier.find_label(account, label.number).startswith("/ww2/PDF/")
     states = []
@@ -399,7 +397,8 @@ def test_a_connection_cut_after_the_label_is_unsure_and_the_label_exists(carrier
     depot.faults[service] = "cut"
     with pytest.raises(GatewayError) as failure:
         carrier.create_label(replace(ACCOUNT, service=service), SHIPMENT)
-    assert failure.value.unsure and len(depot.labels) == 1
+    assert failure.value.unsure
+    assert len(depot.labels) == 1
 
 
 def test_a_proxys_page_after_a_rest_label_is_unsure_too():
@@ -425,13 +424,15 @@ def test_each_fault_says_whether_to_try_again(app, carrier, depot, fault, perman
     depot.faults["soap"] = fault
     with pytest.raises(GatewayError, match=says) as failure:
         carrier.relays(ACCOUNT, "44000")
-    assert failure.value.permanent is permanent and not failure.value.unsure
+    assert failure.value.permanent is permanent
+    assert not failure.value.unsure
 
 
 def test_a_carrier_that_is_switched_off_is_tried_again(app):
     with pytest.raises(GatewayError) as failure:
         MondialRelay("http://127.0.0.1:9").create_label(ACCOUNT, SHIPMENT)
-    assert not failure.value.permanent and not failure.value.unsure
+    assert not failure.value.permanent
+    assert not failure.value.unsure
 
 
 @pytest.mark.parametrize(
@@ -462,7 +463,8 @@ def test_what_the_carrier_refuses_is_permanent_and_said_in_words(app, carrier, d
     depot.insurance_levels = 3
     with pytest.raises(GatewayError, match=says) as failure:
         carrier.create_label(ACCOUNT, replace(SHIPMENT, **change))
-    assert failure.value.permanent and not depot.labels
+    assert failure.value.permanent
+    assert not depot.labels
     depot.production = True  # a production account masks the code
     with pytest.raises(GatewayError, match="code 98"):
         carrier.create_label(ACCOUNT, replace(SHIPMENT, **change))

@@ -43,11 +43,9 @@ def test_a_file_fits_its_xsd_and_is_the_same_bytes_each_time(schema):
     data = sepa.write(file)
     sepa.check(data, file)
     assert sepa.write(file) == data
-    assert (
-        b"VIR-2026-11-0001" in data
-        and b"<ReqdExctnDt>" in data
-        and data.count(b"<CdtTrfTxInf>") == 3
-    )
+    assert b"VIR-2026-11-0001" in data
+    assert b"<ReqdExctnDt>" in data
+    assert data.count(b"<CdtTrfTxInf>") == 3
     assert data.count(b"<CtrlSum>1000023.60</CtrlSum>") == 2
 
 
@@ -87,12 +85,10 @@ def test_any_name_makes_a_valid_file(name):
 @given(st.text(max_size=200), st.integers(1, 140))
 def test_cleaned_words_hold_in_the_banks_alphabet_and_length(words, most):
     said = sepa.clean(words, most)
-    assert (
-        1 <= len(said) <= most
-        and "//" not in said
-        and not said.startswith("/")
-        and not said.endswith("/")
-    )
+    assert 1 <= len(said) <= most
+    assert "//" not in said
+    assert not said.startswith("/")
+    assert not said.endswith("/")
     assert set(said) <= set(
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-?:().,'+ "
     )
@@ -146,9 +142,8 @@ def test_an_answer_is_read_whatever_its_version(version):
     )
     block = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>{line}</OrgnlPmtInfAndSts>"
     answer = sepa.read_answer(reply(block, version))
-    assert answer.message_id == "VIR-2026-11-0001" and answer.lines == (
-        sepa.AnswerLine("CDE000000001", "RJCT", "AC04"),
-    )
+    assert answer.message_id == "VIR-2026-11-0001"
+    assert answer.lines == (sepa.AnswerLine("CDE000000001", "RJCT", "AC04"),)
     assert sepa.read_answer(reply("", version, "ACSC")).status == "ACSC"
 
 

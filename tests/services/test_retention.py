@@ -113,14 +113,14 @@ def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_p
     (tmp_path / "liste.csv").write_text("ean;titre;argus\n5060327534393;Jeu;25\n")
     runs.import_file(tmp_path / "liste.csv", by=LEA)
     stored = {p.name for p in files.folder().iterdir()}
-    assert kept in stored and files.named() <= stored
+    assert kept in stored
+    assert files.named() <= stored
     with later(days=800):
         gone = forgotten()
-    assert gone["letters"] >= 1 and gone["imports"] == 1
-    assert (
-        set(db.session.scalars(select(Message.recipient))) == {""}
-        and db.session.scalars(select(ImportRun.file_path)).one() == ""
-    )
+    assert gone["letters"] >= 1
+    assert gone["imports"] == 1
+    assert set(db.session.scalars(select(Message.recipient))) == {""}
+    assert db.session.scalars(select(ImportRun.file_path)).one() == ""
     assert files.named() <= {p.name for p in files.folder().iterdir()}  # nothing named is missing
     assert db.session.scalar(select(func.count(Photo.id))) in (0, 1)
 
@@ -139,10 +139,8 @@ def test_bank_details_and_documents_go_when_nobody_sells_any_more(app):
     with later(days=800):
         gone = forgotten()
     assert "ibans" not in gone  # money is still owed to him
-    assert (
-        gone.get("identity") == 1
-        and db.session.scalar(select(func.count(IdentityDocument.id))) == 0
-    )
+    assert gone.get("identity") == 1
+    assert db.session.scalar(select(func.count(IdentityDocument.id))) == 0
     assert db.session.scalar(select(func.count(BankDetails.customer_id))) == 1
     factories.a_paying_account()
     from services.payments import transfers
@@ -175,13 +173,12 @@ def test_the_register_goes_by_whole_sealed_days_after_ten_years_and_its_chain_st
                 with unit_of_work():
                     police_register.seal_day(factories.the_vendor(), day)
     before = db.session.scalar(select(func.count(PoliceRecord.id)))
-    assert before == 6 and police_register.verify(1).broken is None
+    assert before == 6
+    assert police_register.verify(1).broken is None
     assert forgotten()["register"] == 2
     db.session.expire_all()
-    assert (
-        db.session.scalar(select(func.count(PoliceRecord.id))) == 2
-        and db.session.scalar(select(func.count(RegisterSeal.id))) == 3
-    )
+    assert db.session.scalar(select(func.count(PoliceRecord.id))) == 2
+    assert db.session.scalar(select(func.count(RegisterSeal.id))) == 3
     verdict = police_register.verify(1)
     assert verdict.broken is None, verdict.sentence
     from services.finance import books
@@ -205,9 +202,8 @@ def test_the_audit_log_is_kept_a_year_and_still_verifies(app):
             audit.note_now("iban_read", by=LEA)
     audit.note_now("iban_read", by=LEA)
     assert forgotten()["audit"] == 3
-    assert (
-        audit.verify().broken is None and db.session.scalar(select(func.count(AuditEntry.id))) == 1
-    )
+    assert audit.verify().broken is None
+    assert db.session.scalar(select(func.count(AuditEntry.id))) == 1
 
 
 def test_looks_and_sessions_go_and_the_report_says_how_many(app, as_staff):
@@ -216,11 +212,10 @@ def test_looks_and_sessions_go_and_the_report_says_how_many(app, as_staff):
         police_register.consult(factories.the_vendor(), "check", by=LEA, what="list")
     with later(days=370):
         gone = forgotten()
-    assert gone["consultations"] == 1 and gone["sessions"] == 1
-    assert (
-        db.session.scalar(select(func.count(Consultation.id))) == 0
-        and db.session.scalar(select(func.count(StaffSession.id))) == 0
-    )
+    assert gone["consultations"] == 1
+    assert gone["sessions"] == 1
+    assert db.session.scalar(select(func.count(Consultation.id))) == 0
+    assert db.session.scalar(select(func.count(StaffSession.id))) == 0
     assert db.session.scalars(select(RetentionRun)).one().counts["consultations"]["forgotten"] == 1
 
 
@@ -231,7 +226,8 @@ def test_a_file_nothing_names_is_swept_after_a_week(app):
     week_old = clock.now().timestamp() - 8 * 86400
     os.utime(files.path(lost), (week_old, week_old))
     assert forgotten()["litter"] >= 1
-    assert not files.path(lost).exists() and files.path(young).exists()
+    assert not files.path(lost).exists()
+    assert files.path(young).exists()
 
 
 def test_a_rule_that_breaks_stops_no_other(app, monkeypatch):
@@ -248,7 +244,5 @@ def test_a_rule_that_breaks_stops_no_other(app, monkeypatch):
     monkeypatch.setattr(retention, "RULES", [broken, *retention.RULES])
     with later(days=370):
         run = retention.run(by=CLOCK)
-    assert (
-        run.counts["cassée"] == {"forgotten": 0, "kept": 1}
-        and run.counts["consultations"]["forgotten"] == 1
-    )
+    assert run.counts["cassée"] == {"forgotten": 0, "kept": 1}
+    assert run.counts["consultations"]["forgotten"] == 1

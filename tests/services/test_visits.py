@@ -36,7 +36,8 @@ def test_a_visitor_counts_once_a_day_and_bots_never(app):
 def test_nothing_that_names_a_visitor_is_kept_and_the_salt_goes_each_night(app):
     visits.came(factories.the_site().id, "203.0.113.9", AGENT)
     kept = b"".join(path.read_bytes() for path in visits._dir.iterdir())
-    assert b"203.0.113.9" not in kept and b"Firefox" not in kept
+    assert b"203.0.113.9" not in kept
+    assert b"Firefox" not in kept
     with clock.at(clock.now() + timedelta(days=2)), unit_of_work():
         visits.count()
     assert list(visits._dir.iterdir()) == []

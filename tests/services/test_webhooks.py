@@ -49,7 +49,9 @@ def test_a_change_of_stock_is_told_once_thin_and_signed(hooks):
     outbox.work()
     ((url, headers, body),) = hooks.told
     said = json.loads(body)
-    assert url == URL and said["type"] == "stock.changed" and set(said["data"]) == {"store_id"}
+    assert url == URL
+    assert said["type"] == "stock.changed"
+    assert set(said["data"]) == {"store_id"}
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     assert (
@@ -73,10 +75,8 @@ def test_an_address_that_is_down_is_tried_again_and_given_up_after_three_days(ho
     with unit_of_work() as session:
         webhooks.replay(session.get_one(WebhookDelivery, id), by=LEA)
     outbox.work()
-    assert (
-        told()[0].status.value == "delivered"
-        and hooks.told[0][1]["webhook-id"] == told()[0].message_id
-    )
+    assert told()[0].status.value == "delivered"
+    assert hooks.told[0][1]["webhook-id"] == told()[0].message_id
 
 
 def test_an_address_that_is_gone_is_told_nothing_more(hooks):
@@ -102,7 +102,8 @@ def test_only_what_was_chosen_is_told_and_only_to_its_vendor(hooks):
         )
     factories.stocked(factories.a_shoe(), 3)
     outbox.work()
-    assert hooks.told == [] and strange.vendor_id == other.id
+    assert hooks.told == []
+    assert strange.vendor_id == other.id
 
 
 def test_a_changed_secret_signs_beside_the_old_one(hooks):
@@ -239,7 +240,8 @@ def test_a_name_is_asked_once_and_its_certificate_must_bear_it(tmp_path):
         caller.post(f"https://caisse.example:{server.server_port}/ok", {"webhook-id": "m1"}, b"{}")
         == 204
     )
-    assert asked == ["caisse.example"] and seen[0][2] == f"caisse.example:{server.server_port}"
+    assert asked == ["caisse.example"]
+    assert seen[0][2] == f"caisse.example:{server.server_port}"
     with pytest.raises(GatewayError, match="SSL"):
         caller.post(f"https://autre.example:{server.server_port}/ok", {"webhook-id": "m2"}, b"{}")
     server.shutdown()
@@ -258,8 +260,8 @@ def test_the_next_address_of_a_name_is_called_when_the_first_is_silent():
         )
     assert (
         caller.post(f"http://x.example:{server.server_port}/ok", {"webhook-id": "m1"}, b"{}") == 204
-        and len(seen) == 1
     )
+    assert len(seen) == 1
     server.shutdown()
 
 

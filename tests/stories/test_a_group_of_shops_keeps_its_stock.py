@@ -38,9 +38,8 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
         ),
         "catalogue",
     )
-    assert (run.created, run.refused) == (9, 0) and db.session.scalar(
-        db.select(db.func.count(Product.id))
-    ) == 3
+    assert (run.created, run.refused) == (9, 0)
+    assert db.session.scalar(db.select(db.func.count(Product.id))) == 3
     assert "".join(referencer.as_csv()).count("\n") == 10
 
     # Two shops publish their stock; one file names a stranger, and a reference nobody knows.
@@ -53,7 +52,8 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
     assert (first.created, first.ignored) == (4, 2)
     factories.a_feed(tmp_path, {ean(610): 3, ean(611): 1}, store=vannes, mode="full")
     unknown = db.session.scalars(db.select(UnmatchedReference)).one()
-    assert unknown.ean == ean(999) and matching.waiting_count() == 1
+    assert unknown.ean == ean(999)
+    assert matching.waiting_count() == 1
 
     # Somebody proposes it; the operator validates; it can be sold.
     with unit_of_work() as session:
@@ -68,9 +68,8 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
     # Tomorrow's file of Saint-Malo was cut: it would empty the shop, and waits for a click that
     # says no.
     cut = factories.a_feed(tmp_path, {ean(600): 2}, store=saint_malo, mode="full")
-    assert (
-        cut.state is ImportState.to_confirm and quantity(products.by_ean(ean(610)), saint_malo) == 1
-    )
+    assert cut.state is ImportState.to_confirm
+    assert quantity(products.by_ean(ean(610)), saint_malo) == 1
     with unit_of_work() as session:
         runs.cancel(session.get_one(runs.ImportRun, cut.id), by=MARC)
 
@@ -90,10 +89,12 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
         headers=headers,
         json={"number": 1, "ean": boots.ean, "price": "189.00", "at": clock.now().isoformat()},
     )
-    assert told.json["conflicts"] == 1 and told.json["quantity"] == 0
+    assert told.json["conflicts"] == 1
+    assert told.json["quantity"] == 0
     conflict = db.session.scalars(db.select(StockConflict)).one()
     twins = levels.twins(conflict)
-    assert [(t.store.id, t.available) for t in twins] == [(vannes.id, 3)] and twins[0].km > 50
+    assert [(t.store.id, t.available) for t in twins] == [(vannes.id, 3)]
+    assert twins[0].km > 50
     with unit_of_work() as session:
         levels.replace(
             session.get_one(StockConflict, conflict.id),
@@ -136,11 +137,11 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
     )
     assert given(offers, "offers").created == 1
     offer = db.session.scalars(db.select(listings.Listing)).one()
-    assert listings.why_not_shown(offer, clock.today()) is None and listings.stock_of(offer) == 1
+    assert listings.why_not_shown(offer, clock.today()) is None
+    assert listings.stock_of(offer) == 1
     changes = client.get("/api/v1/stock/changes?limit=1000", headers=headers).json
-    assert (
-        sum(c["quantity"] for c in changes["results"] if c["ean"] == shoe.ean) == 1
-        and not changes["more"]
-    )
+    assert sum(c["quantity"] for c in changes["results"] if c["ean"] == shoe.ean) == 1
+    assert not changes["more"]
     outbox.work()
-    assert books.check() == [] and json.dumps(changes)
+    assert books.check() == []
+    assert json.dumps(changes)

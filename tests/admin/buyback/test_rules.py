@@ -34,7 +34,9 @@ def test_a_rule_is_added_checked_and_counts(boss):
         "/gestion/regles/add",
         data={**data, "name": "Fausse", "rate_bp": "", "argus_from_cents": "12,50"},
     )
-    assert page.status_code == 422 and "pourcentage" in page.text and 'value="12,50"' in page.text
+    assert page.status_code == 422
+    assert "pourcentage" in page.text
+    assert 'value="12,50"' in page.text
     for wrong in (
         {"rate_bp": "900"},
         {"rate_bp": "abc"},
@@ -44,7 +46,8 @@ def test_a_rule_is_added_checked_and_counts(boss):
     ):
         assert boss.post("/gestion/regles/add", data={**data, **wrong}).status_code == 422, wrong
     edited = boss.get(f"/gestion/regles/edit/{rule.id}").text
-    assert 'value="37,5"' in edited and "checked" in edited
+    assert 'value="37,5"' in edited
+    assert "checked" in edited
     boss.post(
         f"/gestion/regles/edit/{rule.id}", data={k: v for k, v in data.items() if k != "active"}
     )

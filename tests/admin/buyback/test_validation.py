@@ -58,7 +58,8 @@ def test_after_a_decision_the_next_offer_comes_by_itself(boss):
         data={"version": first.version},
         follow_redirects=True,
     )
-    assert second.number in answer.text and "Acceptée" in answer.text
+    assert second.number in answer.text
+    assert "Acceptée" in answer.text
     done = boss.post(
         f"/gestion/offres/valider/{second.id}/refuse",
         data={"version": second.version, "motive": "Trop."},
@@ -78,7 +79,8 @@ def test_the_second_of_two_people_is_told_what_the_first_did(boss, as_staff):
     page = boss.post(
         f"/gestion/offres/valider/{offer.id}/accept", data={"version": seen}, follow_redirects=True
     ).text
-    assert "a été plus rapide" in page and "Retirer" in page
+    assert "a été plus rapide" in page
+    assert "Retirer" in page
     db.session.rollback()
     assert db.session.get(Offer, offer.id).status is OfferState.to_check
 
@@ -91,7 +93,8 @@ def test_removing_a_line_can_be_undone_on_the_screen(boss):
         data={"reason": "jeu import"},
         follow_redirects=True,
     ).text
-    assert "jeu import" in page and "retiré" in page
+    assert "jeu import" in page
+    assert "retiré" in page
     boss.post(f"/gestion/offres/valider/{offer.id}/ligne/{line.id}/restore")
     db.session.rollback()
     assert offers.kept(db.session.get(Offer, offer.id)) == db.session.get(Offer, offer.id).lines

@@ -59,4 +59,5 @@ def test_a_title_of_spaces_is_no_title(as_staff):
     page = as_staff("Administrateur").post(
         f"/gestion/produits/edit/{game.product_id}", data={"title": "   "}
     )
-    assert page.status_code == 422 and "titre" in page.text
+    assert page.status_code == 422
+    assert "titre" in page.text

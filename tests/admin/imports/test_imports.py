@@ -27,7 +27,8 @@ def test_a_list_is_imported_from_the_back_office_and_its_errors_come_back(boss):
         data={"file": (io.BytesIO(content), "liste.csv"), "kind": "argus"},
     )
     looked_at = boss.get(answer.location).text
-    assert "A.O.T. 2" in looked_at and 'name="col-argus"' in looked_at
+    assert "A.O.T. 2" in looked_at
+    assert 'name="col-argus"' in looked_at
     run = db.session.scalars(select(ImportRun)).one()
     started = boss.post(
         f"/gestion/imports/fichier/{run.id}/start",
@@ -36,7 +37,8 @@ def test_a_list_is_imported_from_the_back_office_and_its_errors_come_back(boss):
     assert "En attente" in boss.get(started.location).text
     outbox.work()
     page = boss.get(answer.location).text
-    assert "Terminé" in page and "celui-ci en a 3" in page
+    assert "Terminé" in page
+    assert "celui-ci en a 3" in page
     assert "123;Faux" in boss.get(f"/gestion/imports/fichier/{run.id}/refusees.csv").get_data(
         as_text=True
     )
@@ -68,7 +70,8 @@ def test_a_clerk_gives_the_stock_of_his_store_only(clerk):
     run = db.session.scalars(db.select(ImportRun)).one()
     assert run.store_id == factories.the_store().id
     refused = given(clerk, kind="prices")
-    assert refused.status_code == 422 and "travaillez dans un magasin" in refused.text
+    assert refused.status_code == 422
+    assert "travaillez dans un magasin" in refused.text
 
 
 def test_a_key_of_a_store_gives_no_prices(client):
@@ -77,7 +80,8 @@ def test_a_key_of_a_store_gives_no_prices(client):
     answer = client.post(
         "/api/v1/imports", data=data, headers={"Authorization": f"Bearer {secret}"}
     )
-    assert answer.status_code == 422 and answer.json["errors"][0]["code"] == "store"
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["code"] == "store"
 
 
 def test_a_file_told_again_under_its_key_gets_the_first_answer(client):
@@ -92,7 +96,8 @@ def test_a_file_told_again_under_its_key_gets_the_first_answer(client):
         )
 
     first = tell(b"ean;quantite\n")
-    assert first.status_code == 202 and tell(b"ean;quantite\n").json == first.json
+    assert first.status_code == 202
+    assert tell(b"ean;quantite\n").json == first.json
     assert tell(b"ean;quantite;x\n").status_code == 422
 
 
@@ -116,7 +121,8 @@ def give(person, words: bytes, name: str = "stock.csv", **data):
 @pytest.mark.parametrize("words", [b"", b"\x00\x01\x02\x03", b"rien"])
 def test_what_is_no_table_is_refused_before_anything_is_kept(seller, words):
     page = give(seller, words)
-    assert page.status_code == 422 and "pas un tableau" in page.text
+    assert page.status_code == 422
+    assert "pas un tableau" in page.text
     assert db.session.scalar(db.select(db.func.count(ImportRun.id))) == 0
 
 

@@ -23,16 +23,17 @@ def found() -> dict[str, health.Check]:
 
 def test_the_health_page_says_what_is_missing_and_what_to_do(app, boss):
     page = boss.get("/gestion/sante/").text
-    assert "n’a jamais été vu" in page and "make worker" in page
-    assert found()["worker"].state == "bad" and found()["database"].state == "ok"
+    assert "n’a jamais été vu" in page
+    assert "make worker" in page
+    assert found()["worker"].state == "bad"
+    assert found()["database"].state == "ok"
     with unit_of_work():
         days.beat("worker", queue=3)
         days.beat("backup", file="x", bytes=12_000_000, files=2)
         days.beat("invariants", found=0, sentences=[])
     state = found()
-    assert {state[name].state for name in ("worker", "queue", "backup", "invariants")} == {
-        "ok"
-    } and state["queue"].figure == 3
+    assert {state[name].state for name in ("worker", "queue", "backup", "invariants")} == {"ok"}
+    assert state["queue"].figure == 3
     with clock.at(clock.now() + timedelta(minutes=5)):
         assert found()["worker"].state == "bad"
     with clock.at(clock.now() + timedelta(hours=40)):
@@ -49,7 +50,8 @@ def test_health_for_a_load_balancer_is_a_word_and_no_secret(client):
     assert (page.status_code, page.json) == (
         200,
         {"status": "ok"},
-    ) and "Set-Cookie" not in page.headers
+    )
+    assert "Set-Cookie" not in page.headers
 
 
 def test_a_database_of_another_version_is_not_worked_on(app, client, monkeypatch):
@@ -58,11 +60,9 @@ def test_a_database_of_another_version_is_not_worked_on(app, client, monkeypatch
     monkeypatch.setattr(program, "_right_version_until", 0.0)
     monkeypatch.setattr(health, "_program", "9999")
     page = client.get("/")
-    assert (
-        page.status_code == 503
-        and "mise à jour" in page.text
-        and page.headers["Retry-After"] == "60"
-    )
+    assert page.status_code == 503
+    assert "mise à jour" in page.text
+    assert page.headers["Retry-After"] == "60"
     monkeypatch.setattr(tasks, "_app", tasks._app.__wrapped__)
     with pytest.raises(SystemExit):
         if not health.is_another_version():
@@ -80,10 +80,8 @@ def test_the_nights_check_tells_what_does_not_agree(app, monkeypatch, boss):
             f"UPDATE offer SET total_cents = total_cents + 1 WHERE id = {offer.id}"
         )
     tasks.check_everything.call_local()
-    assert (
-        found()["invariants"].state == "bad"
-        and "n’est pas la somme" in boss.get("/gestion/sante/").text
-    )
+    assert found()["invariants"].state == "bad"
+    assert "n’est pas la somme" in boss.get("/gestion/sante/").text
 
 
 def test_limits_tell_when_they_cannot_be_counted(app, monkeypatch):

@@ -20,7 +20,8 @@ def test_a_mail_is_read_opened_and_sent_again(boss, mail):
     id = db.session.scalar(select(Message.id).where(Message.event == "offer_received"))
     assert "Votre proposition" in boss.get(f"/gestion/messages/show/{id}").text
     opened = boss.get(f"/gestion/messages/ouvrir/{id}")
-    assert "<h1" in opened.text and "sandbox" in opened.headers["Content-Security-Policy"]
+    assert "<h1" in opened.text
+    assert "sandbox" in opened.headers["Content-Security-Policy"]
     before = len(mail.letters)
     boss.post(f"/gestion/messages/action/resend/{id}")
     outbox.work()

@@ -39,10 +39,8 @@ def test_staff_give_a_seller_his_data_or_erase_him_at_his_request(app, boss):
     customer = factories.a_customer(email="camille@exemple.fr")
     id = customer.id
     file = boss.get(f"/gestion/donnees-vendeur/{id}")
-    assert (
-        file.json["account"]["email"] == "camille@exemple.fr"
-        and "attachment" in file.headers["Content-Disposition"]
-    )
+    assert file.json["account"]["email"] == "camille@exemple.fr"
+    assert "attachment" in file.headers["Content-Disposition"]
     assert boss.get("/gestion/donnees-vendeur/99").status_code == 404
     boss.post(f"/gestion/vendeurs-particuliers/action/erase/{id}")
     db.session.expire_all()

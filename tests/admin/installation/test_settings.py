@@ -18,7 +18,9 @@ def test_settings_are_changed_all_or_none(boss):
         ).text
     )
     wrong = boss.post("/gestion/parametrages/", data={"drop_off_days": "15", "cart_days": "abc"})
-    assert wrong.status_code == 422 and "nombre entier" in wrong.text and 'value="15"' in wrong.text
+    assert wrong.status_code == 422
+    assert "nombre entier" in wrong.text
+    assert 'value="15"' in wrong.text
     from services import settings
 
     assert settings.value("drop_off_days") == 12

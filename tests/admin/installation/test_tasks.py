@@ -36,11 +36,9 @@ def test_a_dead_letter_is_seen_and_tried_again_or_given_up_with_a_reason(app, bo
     factories.an_offer()
     outbox.work()
     page = boss.get("/gestion/taches/list/?state=dead")
-    assert (
-        "En échec" in page.text
-        and boss.get("/gestion/").text.count("Tâches")
-        and found()["dead"].state == "warn"
-    )
+    assert "En échec" in page.text
+    assert boss.get("/gestion/").text.count("Tâches")
+    assert found()["dead"].state == "warn"
     db.session.rollback()
     first, *others = db.session.scalars(
         select(Outbox.id).where(Outbox.state == OutboxState.dead).order_by(Outbox.id)
@@ -49,7 +47,8 @@ def test_a_dead_letter_is_seen_and_tried_again_or_given_up_with_a_reason(app, bo
     boss.post(f"/gestion/taches/action/retry/{first}")
     outbox.work()
     db.session.expire_all()
-    assert db.session.get(Outbox, first).state is OutboxState.done and len(mail.letters) == 1
+    assert db.session.get(Outbox, first).state is OutboxState.done
+    assert len(mail.letters) == 1
     for id in others:
         assert (
             boss.post("/gestion/taches/abandonner", data={"rowid": id, "reason": " "}).status_code
@@ -70,17 +69,14 @@ def test_a_label_and_a_personal_link_are_never_tried_again_from_there(app, boss,
     outbox.work()
     db.session.rollback()
     label = db.session.scalars(select(Outbox).where(Outbox.kind == "label")).one()
-    assert (
-        label.state is OutboxState.dead
-        and db.session.scalars(select(Parcel.status)).one() is ParcelState.label_unknown
-    )
+    assert label.state is OutboxState.dead
+    assert db.session.scalars(select(Parcel.status)).one() is ParcelState.label_unknown
     page = boss.get(f"/gestion/taches/show/{label.id}").text
     assert "pourrait coûter deux fois" in page
     boss.post(f"/gestion/taches/action/retry/{label.id}")
     db.session.expire_all()
-    assert (
-        db.session.get(Outbox, label.id).state is OutboxState.dead and len(carrier.shipments) == 1
-    )
+    assert db.session.get(Outbox, label.id).state is OutboxState.dead
+    assert len(carrier.shipments) == 1
     mail.refuses()
     with unit_of_work() as session:
         from services.people import customers
@@ -103,10 +99,12 @@ def test_held_sendings_are_told_on_every_page_and_resumed_with_a_proof(app, boss
         outbox.hold("une sauvegarde a été restaurée", by=LEA)
     assert outbox.work() == 0
     page = boss.get("/gestion/offres/list/").text
-    assert "Les envois sont retenus" in page and found()["held"].state == "bad"
+    assert "Les envois sont retenus" in page
+    assert found()["held"].state == "bad"
     boss.post("/gestion/taches/reprendre")
     outbox.work()
-    assert mail.letters and "Les envois sont retenus" not in boss.get("/gestion/").text
+    assert mail.letters
+    assert "Les envois sont retenus" not in boss.get("/gestion/").text
 
 
 # ── the clock ──
@@ -131,7 +129,9 @@ def test_each_job_of_the_day_is_done_once_and_its_failure_seen(app, monkeypatch)
     )
     for _minute in range(3):
         tasks.run_days()
-    assert done == [1] and found()["daily"].state == "warn" and "casse" in found()["daily"].found
+    assert done == [1]
+    assert found()["daily"].state == "warn"
+    assert "casse" in found()["daily"].found
     with clock.at(clock.now() + timedelta(days=1)):
         tasks.run_days()
     assert done == [1, 1]

@@ -37,13 +37,12 @@ def test_a_site_is_dressed_and_given_hosts_or_told_why_not(boss):
     assert boss.post(f"/gestion/sites/edit/{site.id}", data=data).status_code == 302
     db.session.rollback()
     site = db.session.get(Site, site.id)
-    assert (
-        [h.host for h in site.hosts] == ["rachat.exemple.fr", "vente.exemple.fr"]
-        and site.threshold_cents == 2000
-        and site.radius == 16
-    )
+    assert [h.host for h in site.hosts] == ["rachat.exemple.fr", "vente.exemple.fr"]
+    assert site.threshold_cents == 2000
+    assert site.radius == 16
     refused = boss.post(f"/gestion/sites/edit/{site.id}", data={**data, "color_brand": "#ffffff"})
-    assert refused.status_code == 422 and "contraste" in refused.text
+    assert refused.status_code == 422
+    assert "contraste" in refused.text
     assert (
         boss.post(
             f"/gestion/sites/edit/{site.id}",

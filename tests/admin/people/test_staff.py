@@ -28,10 +28,8 @@ def test_staff_sign_in_change_their_first_password_and_their_other_sessions_end(
     answer = client.post(
         "/gestion/login/", data={"username": "ines@exemple.fr", "password": password}
     )
-    assert (
-        answer.status_code == 302
-        and client.get("/gestion/offres/list/").location == "/gestion/mot-de-passe/"
-    )
+    assert answer.status_code == 302
+    assert client.get("/gestion/offres/list/").location == "/gestion/mot-de-passe/"
     other = app.test_client()
     other.post("/gestion/login/", data={"username": "ines@exemple.fr", "password": password})
     assert (
@@ -62,7 +60,8 @@ def test_staff_are_locked_out_after_five_wrong_passwords(app, client):
     page = client.post(
         "/gestion/login/", data={"username": "ines@exemple.fr", "password": password}
     )
-    assert page.status_code == 422 and "Trop de mots de passe" in page.text
+    assert page.status_code == 422
+    assert "Trop de mots de passe" in page.text
 
 
 def test_staff_are_signed_out_when_idle_and_when_access_is_withdrawn(boss, as_staff):

@@ -31,7 +31,8 @@ def test_a_unit_goes_to_another_store_and_the_past_knows_where_it_was(seller):
         for store in (factories.the_store(), there)
         for moment in (now - timedelta(days=1), now)
     ]
-    assert held == [[(shoe.id, 0, 1)], [], [], [(shoe.id, 0, 1)]] and books.check() == []
+    assert held == [[(shoe.id, 0, 1)], [], [], [(shoe.id, 0, 1)]]
+    assert books.check() == []
     _vendor, _site, strange = factories.another_vendor()
     assert (
         seller.post(

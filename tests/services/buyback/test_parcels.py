@@ -39,21 +39,18 @@ def test_accepting_orders_one_label_and_the_seller_gets_everything_in_one_mail(
     contract, carrier, mail
 ):
     factories.an_accepted_offer()
-    assert the_parcel().status is S.label_requested and letter("offer_validated") is None
+    assert the_parcel().status is S.label_requested
+    assert letter("offer_validated") is None
     outbox.work()
     outbox.work()
     parcel = the_parcel()
     (shipment,) = carrier.shipments.values()
-    assert (
-        parcel.status is S.not_sent
-        and parcel.label_number == "80000001"
-        and shipment.reference == "CDE000000001"
-    )
-    assert (
-        shipment.weight_grams == 150 * 2 + 200
-        and shipment.value_cents == 2800
-        and shipment.relay_number == "044001"
-    )
+    assert parcel.status is S.not_sent
+    assert parcel.label_number == "80000001"
+    assert shipment.reference == "CDE000000001"
+    assert shipment.weight_grams == 150 * 2 + 200
+    assert shipment.value_cents == 2800
+    assert shipment.relay_number == "044001"
     text = mail.letters[-1].text
     for words in (
         "validée",
@@ -71,7 +68,8 @@ def test_a_label_button_takes_its_insurance_level(contract, carrier):
     with unit_of_work() as session:
         offers.accept(session.get_one(Offer, id), 2, by=MARC)
     outbox.work()
-    assert next(iter(carrier.shipments.values())).insurance == 2 and parcels.levels(contract) == [
+    assert next(iter(carrier.shipments.values())).insurance == 2
+    assert parcels.levels(contract) == [
         (1, 5000),
         (2, 12500),
         (3, 25000),
@@ -84,11 +82,11 @@ def test_a_label_button_takes_its_insurance_level(contract, carrier):
 def test_without_a_contract_the_buttons_explain_and_accepting_still_works(app, carrier, mail):
     assert "Offre Start" in parcels.why_no_label(None)
     parcel = factories.a_parcel()
-    assert parcel.status is S.not_sent and parcel.carrier == "" and not carrier.shipments
-    assert (
-        "Bordereau de cession : http" in mail.letters[-1].text
-        and "Étiquette" not in mail.letters[-1].text
-    )
+    assert parcel.status is S.not_sent
+    assert parcel.carrier == ""
+    assert not carrier.shipments
+    assert "Bordereau de cession : http" in mail.letters[-1].text
+    assert "Étiquette" not in mail.letters[-1].text
     factories.a_contract(phone="")
     assert "téléphone" in parcels.why_no_label(parcels.contract_of(parcel.vendor_id))
     other = factories.an_offer().id
@@ -110,11 +108,9 @@ def test_a_lost_answer_orders_nothing_again_until_a_person_has_looked(contract, 
     factories.an_accepted_offer()
     outbox.work()
     parcel = the_parcel()
-    assert (
-        parcel.status is S.label_unknown
-        and "CDE000000001" in parcel.label_error
-        and len(carrier.shipments) == 1
-    )
+    assert parcel.status is S.label_unknown
+    assert "CDE000000001" in parcel.label_error
+    assert len(carrier.shipments) == 1
     with clock.at(clock.now() + timedelta(days=2)):
         outbox.work()
     assert len(carrier.shipments) == 1
@@ -126,11 +122,9 @@ def test_a_lost_answer_orders_nothing_again_until_a_person_has_looked(contract, 
     assert parcels.look_up(the_parcel(), "8000 0001").startswith("/label")
     with unit_of_work():
         parcels.label_found(the_parcel(), "80000001", by=MARC)
-    assert (
-        the_parcel().status is S.not_sent
-        and letter("offer_validated") is not None
-        and len(carrier.shipments) == 1
-    )
+    assert the_parcel().status is S.not_sent
+    assert letter("offer_validated") is not None
+    assert len(carrier.shipments) == 1
 
 
 def test_a_worker_that_dies_during_the_call_leaves_an_unknown_label_not_a_second_one(
@@ -141,7 +135,8 @@ def test_a_worker_that_dies_during_the_call_leaves_an_unknown_label_not_a_second
     assert outbox._claim(row.id, "dead worker")
     with clock.at(clock.now() + outbox.LEASE + timedelta(seconds=1)):
         outbox.work()
-    assert the_parcel().status is S.label_unknown and not carrier.shipments
+    assert the_parcel().status is S.label_unknown
+    assert not carrier.shipments
 
 
 def test_a_carrier_down_is_tried_again_and_one_that_refuses_waits_for_a_person(contract, carrier):
@@ -152,15 +147,14 @@ def test_a_carrier_down_is_tried_again_and_one_that_refuses_waits_for_a_person(c
     carrier.refuses("Code postal invalide (code 36).")
     with clock.at(clock.now() + timedelta(hours=1)):
         outbox.work()
-    assert the_parcel().status is S.label_refused and "code 36" in the_parcel().label_error
+    assert the_parcel().status is S.label_refused
+    assert "code 36" in the_parcel().label_error
     carrier.works_again()
     with unit_of_work():
         parcels.ask_again(the_parcel(), 1, 900, by=MARC)
     outbox.work()
-    assert (
-        the_parcel().status is S.not_sent
-        and carrier.shipments[the_parcel().label_number].weight_grams == 900
-    )
+    assert the_parcel().status is S.not_sent
+    assert carrier.shipments[the_parcel().label_number].weight_grams == 900
 
 
 def test_another_level_cancels_the_first_label_and_sends_the_new_one(contract, carrier, mail):
@@ -168,11 +162,9 @@ def test_another_level_cancels_the_first_label_and_sends_the_new_one(contract, c
     with unit_of_work():
         parcels.ask_again(the_parcel(), 3, by=MARC)
     outbox.work()
-    assert (
-        the_parcel().label_number != first
-        and the_parcel().insurance == 3
-        and len(carrier.shipments) == 2
-    )
+    assert the_parcel().label_number != first
+    assert the_parcel().insurance == 3
+    assert len(carrier.shipments) == 2
     for wrong in ({"insurance": 5}, {"weight_grams": 40_000}):
         with pytest.raises(Refused), unit_of_work():
             parcels.ask_again(the_parcel(), **wrong, by=MARC)
@@ -203,7 +195,9 @@ def test_a_parcel_goes_through_the_four_lists_and_never_back(contract, carrier):
         carrier.saw(number, state, words, *events)
         tour(7 + 4 * n)
         assert the_parcel().status is [S.in_transit, S.at_relay, S.at_relay, S.delivered][n]
-    assert len(the_parcel().events) == 4 and the_parcel().dropped_at and the_parcel().delivered_at
+    assert len(the_parcel().events) == 4
+    assert the_parcel().dropped_at
+    assert the_parcel().delivered_at
     assert parcels.to_follow() == []
 
 
@@ -215,7 +209,8 @@ def test_unknown_words_and_early_ones_leave_a_parcel_where_it_is(contract, carri
     number = factories.a_parcel("in_transit").label_number
     carrier.saw(number, state, words)
     tour()
-    assert the_parcel().status is S.in_transit and the_parcel().last_words == words
+    assert the_parcel().status is S.in_transit
+    assert the_parcel().last_words == words
 
 
 def test_an_incident_alerts_the_shop_and_the_parcel_may_still_arrive(contract, carrier):
@@ -224,11 +219,9 @@ def test_an_incident_alerts_the_shop_and_the_parcel_may_still_arrive(contract, c
     number = factories.a_parcel("in_transit").label_number
     carrier.saw(number, "incident", "ANOMALIE")
     tour()
-    assert (
-        the_parcel().status is S.incident
-        and letter("parcel_incident") is not None
-        and parcels.troubles() == 1
-    )
+    assert the_parcel().status is S.incident
+    assert letter("parcel_incident") is not None
+    assert parcels.troubles() == 1
     carrier.saw(number, "at_relay", "DISPONIBLE AU POINT RELAIS")
     tour(11)
     assert the_parcel().status is S.at_relay
@@ -245,13 +238,12 @@ def test_a_silent_or_broken_carrier_stops_nothing(contract, carrier, monkeypatch
     )
     one_id, two_id = one.id, two.id
     tour()
-    assert (
-        db.session.get(Parcel, two_id).status is S.in_transit
-        and db.session.get(Parcel, one_id).status is S.not_sent
-    )
+    assert db.session.get(Parcel, two_id).status is S.in_transit
+    assert db.session.get(Parcel, one_id).status is S.not_sent
     carrier.is_down()
     with clock.at(clock.now() + timedelta(hours=12)):
-        assert parcels.follow(parcels.to_follow()) == 0 and parcels.to_follow() == []
+        assert parcels.follow(parcels.to_follow()) == 0
+        assert parcels.to_follow() == []
 
 
 def test_a_parcel_that_no_longer_moves_is_shown(contract):
@@ -267,18 +259,19 @@ def test_a_parcel_that_no_longer_moves_is_shown(contract):
 def test_a_reminder_by_mail_waits_five_days_and_by_sms_ten_and_a_mobile(contract, sms):
     parcel = factories.a_parcel()
     id = parcel.id
-    assert "5 jours" in parcels.why_not_remind(parcel) and "10 jours" in parcels.why_not_text(
-        parcel
-    )
+    assert "5 jours" in parcels.why_not_remind(parcel)
+    assert "10 jours" in parcels.why_not_text(parcel)
     with clock.at(clock.now() + timedelta(days=5)):
-        assert parcels.why_not_remind(parcel) is None and parcels.why_not_text(parcel)
+        assert parcels.why_not_remind(parcel) is None
+        assert parcels.why_not_text(parcel)
         with unit_of_work() as session:
             parcels.remind(session.get_one(Parcel, id), by=MARC)
     with clock.at(clock.now() + timedelta(days=11)):
         with unit_of_work() as session:
             parcels.text(session.get_one(Parcel, id), by=MARC)
         outbox.work()
-    assert "CDE000000001" in sms.texts[-1][1] and "devait être déposé" in sms.texts[-1][1]
+    assert "CDE000000001" in sms.texts[-1][1]
+    assert "devait être déposé" in sms.texts[-1][1]
     with unit_of_work() as session:
         session.get_one(Parcel, id).offer.customer.phone = "+33240123456"
     with clock.at(clock.now() + timedelta(days=11)):
@@ -303,7 +296,8 @@ def test_the_clock_reminds_once_each_and_gives_up_after_thirty_days(contract):
     assert len(events) == 2
     with clock.at(clock.now() + timedelta(days=31)):
         tasks.each(parcels.given_up(), Offer, offers.abandon_by_clock)
-    assert the_parcel().status is S.abandoned and the_parcel().offer.status is OfferState.abandoned
+    assert the_parcel().status is S.abandoned
+    assert the_parcel().offer.status is OfferState.abandoned
 
 
 def test_a_shop_may_turn_the_automatic_reminders_off(contract):
@@ -311,7 +305,8 @@ def test_a_shop_may_turn_the_automatic_reminders_off(contract):
     with unit_of_work():
         settings.change("auto_reminders", "no", by=MARC)
     with clock.at(clock.now() + timedelta(days=12)):
-        assert parcels.to_remind() == [] and parcels.to_text() == []
+        assert parcels.to_remind() == []
+        assert parcels.to_text() == []
 
 
 def test_a_sale_refused_after_games_were_added_leaves_no_parcel_behind(contract):
@@ -329,7 +324,8 @@ def test_a_sale_refused_after_games_were_added_leaves_no_parcel_behind(contract)
         offers.refuse(session.get_one(Offer, offer.id), "non", by=MARC)
     assert the_parcel().status is S.abandoned
     with clock.at(clock.now() + timedelta(days=12)):
-        assert parcels.to_remind() == [] and parcels.given_up() == []
+        assert parcels.to_remind() == []
+        assert parcels.given_up() == []
 
 
 def test_a_drop_out_is_refused_once_the_parcel_has_left(contract):
@@ -345,4 +341,6 @@ def test_clicks_and_openings_count_once(contract):
     with unit_of_work():
         for minutes in (0, 5):
             parcels.clicked(parcel.id, "link", now + timedelta(minutes=minutes))
-    assert the_parcel().link_clicked_at == now and the_parcel().mail_opened_at is None and CLOCK
+    assert the_parcel().link_clicked_at == now
+    assert the_parcel().mail_opened_at is None
+    assert CLOCK

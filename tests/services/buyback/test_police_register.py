@@ -66,9 +66,8 @@ def test_each_article_bought_is_an_entry_with_all_the_law_asks(register):
         factories.sent(line)
     first, second = entries()
     said = police_register.opened(first)
-    assert (first.number, second.number) == (1, 2) and db.session.get(
-        Item, first.item_id
-    ).register_number == 1
+    assert (first.number, second.number) == (1, 2)
+    assert db.session.get(Item, first.item_id).register_number == 1
     assert said["seller"] == {
         "name": "Aubry",
         "first_names": "Camille Jeanne",
@@ -83,12 +82,11 @@ def test_each_article_bought_is_an_entry_with_all_the_law_asks(register):
         "issued_on": "01/01/2020",
         "issued_by": "Préfecture 44",
     }
-    assert (
-        said["price_cents"] == offer.lines[0].price_cents
-        and said["means"] == "Virement"
-        and "très bon" in said["description"]
-    )
-    assert "12AB34567" not in first.sealed and police_register.verify(register).broken is None
+    assert said["price_cents"] == offer.lines[0].price_cents
+    assert said["means"] == "Virement"
+    assert "très bon" in said["description"]
+    assert "12AB34567" not in first.sealed
+    assert police_register.verify(register).broken is None
 
 
 def test_a_seller_corrected_later_leaves_what_was_written_as_it_was(register):
@@ -142,7 +140,8 @@ def test_verify_names_the_first_broken_entry(register, statement, broken, says):
     assert police_register.verify(register).count == 4
     tamper(statement)
     verdict = police_register.verify(register)
-    assert verdict.broken == broken and says in verdict.sentence
+    assert verdict.broken == broken
+    assert says in verdict.sentence
 
 
 def test_a_chain_rewritten_whole_does_not_fit_the_seal_of_the_day(register):
@@ -190,10 +189,8 @@ def test_a_correction_is_a_new_entry_that_names_the_one_it_corrects(register):
             session.get_one(PoliceRecord, entries()[0].id), "Titre mal lu", by=LEA
         )
         assert (made.number, made.corrects, made.kind) == (3, 1, RecordKind.correction)
-    assert (
-        "Titre mal lu" in police_register.as_row(entries()[2])[-1]
-        and police_register.verify(register).broken is None
-    )
+    assert "Titre mal lu" in police_register.as_row(entries()[2])[-1]
+    assert police_register.verify(register).broken is None
 
 
 def test_a_document_shown_later_completes_the_entries_that_lack_it_even_corrected_ones(register):
@@ -269,7 +266,9 @@ def test_a_register_verified_while_it_is_written_shows_no_false_hole(register, a
         factories.sent(db.session.get(OfferLine, id))
     over.set()
     reader.join()
-    assert verdicts and set(verdicts) == {None} and police_register.verify(register).count == 14
+    assert verdicts
+    assert set(verdicts) == {None}
+    assert police_register.verify(register).count == 14
 
 
 def test_a_register_written_by_many_at_once_has_no_hole(register, app):
@@ -303,11 +302,9 @@ def test_a_register_written_by_many_at_once_has_no_hole(register, app):
 
     threads = [threading.Thread(target=send, args=(id,)) for id in line_ids]
     [t.start() for t in threads], [t.join() for t in threads]
-    assert (
-        trouble == []
-        and police_register.verify(register).count == len(line_ids)
-        and police_register.verify(register).broken is None
-    )
+    assert trouble == []
+    assert police_register.verify(register).count == len(line_ids)
+    assert police_register.verify(register).broken is None
 
 
 # ── chains ──
@@ -326,10 +323,8 @@ def test_a_register_emptied_by_its_ten_years_verifies_and_goes_on(app):
                 police_register.seal_day(factories.the_vendor(), day)
     retention.run(by=CLOCK)
     db.session.expire_all()
-    assert (
-        db.session.scalars(select(PoliceRecord)).all() == []
-        and police_register.verify(1).broken is None
-    )
+    assert db.session.scalars(select(PoliceRecord)).all() == []
+    assert police_register.verify(1).broken is None
     db.session.rollback()
     factories.a_received_offer()
     db.session.expire_all()

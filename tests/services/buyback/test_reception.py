@@ -59,12 +59,10 @@ def three_games():
 
 def test_scanning_the_slip_opens_the_parcel_and_everything_expected_is_received(app):
     offer = factories.an_open_parcel()
-    assert (
-        reception.find("cde000000001 ").id == offer.id and reception.find("5060327534393") is None
-    )
-    assert {line.status for line in offer.lines} == {S.received} and parcels.live_parcel(
-        offer
-    ).status is ParcelState.inspecting
+    assert reception.find("cde000000001 ").id == offer.id
+    assert reception.find("5060327534393") is None
+    assert {line.status for line in offer.lines} == {S.received}
+    assert parcels.live_parcel(offer).status is ParcelState.inspecting
     with unit_of_work() as session:  # opened again the next day, by somebody else: it goes on
         reception.open_parcel(session.get_one(Offer, offer.id), by=LEA)
     assert parcels.live_parcel(fresh(offer)).opened_by == "Marc Diallo"
@@ -111,9 +109,8 @@ def test_an_accepted_article_is_in_stock_with_its_cost_grades_regime_and_place(a
         Grade.missing,
         Condition.acceptable_unit,
     )
-    assert [photo.file for photo in item.photos] == ["a.jpg"] and db.session.scalars(
-        select(Movement)
-    ).one().quantity == 1
+    assert [photo.file for photo in item.photos] == ["a.jpg"]
+    assert db.session.scalars(select(Movement)).one().quantity == 1
 
 
 @pytest.mark.parametrize(
@@ -154,11 +151,9 @@ def test_what_is_not_said_is_asked_and_nothing_is_half_saved(app):
         with pytest.raises(Refused, match=says), unit_of_work() as session:
             verb(session.get_one(OfferLine, id))
     line = fresh(offer.lines[0])
-    assert (
-        line.status is S.received
-        and line.grade_article is None
-        and not db.session.scalars(select(Item)).all()
-    )
+    assert line.status is S.received
+    assert line.grade_article is None
+    assert not db.session.scalars(select(Item)).all()
 
 
 def test_a_counter_offer_is_less_than_the_price_and_more_than_nothing(app):
@@ -204,14 +199,10 @@ def test_a_scan_says_expected_done_besides_or_unknown(app):
     assert reception.look(offer, offer.lines[0].ean).kind == "expected"
     factories.sent(offer.lines[0])
     offer = fresh(offer)
-    assert (
-        reception.look(offer, offer.lines[0].ean).kind == "done"
-        and "Marc" in reception.look(offer, offer.lines[0].ean).sentence
-    )
-    assert (
-        reception.look(offer, other.ean).kind == "surplus"
-        and reception.look(offer, factories.ean(987654)).kind == "unknown"
-    )
+    assert reception.look(offer, offer.lines[0].ean).kind == "done"
+    assert "Marc" in reception.look(offer, offer.lines[0].ean).sentence
+    assert reception.look(offer, other.ean).kind == "surplus"
+    assert reception.look(offer, factories.ean(987654)).kind == "unknown"
     with pytest.raises(Refused):
         reception.look(offer, "pas un code")
 
@@ -223,13 +214,15 @@ def test_undo_takes_the_unit_out_of_the_stock_and_it_may_be_controlled_again(app
     factories.sent(line)
     with unit_of_work() as session:
         reception.undo(session.get_one(OfferLine, line.id), by=MARC)
-    assert fresh(line).status is S.received and fresh(line).paid_cents is None
+    assert fresh(line).status is S.received
+    assert fresh(line).paid_cents is None
     assert db.session.scalars(select(Item.status)).all() == [ItemState.returned]
     factories.sent(line)
-    assert (
-        sorted(db.session.scalars(select(Item.status))) == [ItemState.in_stock, ItemState.returned]
-        and books.check() == []
-    )
+    assert sorted(db.session.scalars(select(Item.status))) == [
+        ItemState.in_stock,
+        ItemState.returned,
+    ]
+    assert books.check() == []
 
 
 def test_an_article_found_besides_waits_for_the_sellers_word(app):
@@ -250,11 +243,9 @@ def test_an_article_found_besides_waits_for_the_sellers_word(app):
         factories.sent(line)
     offer = factories.ended(fresh(offer))
     by_seller(offer, {id: "agree"})
-    assert (
-        fresh(offer).payment.amount_cents == 3600
-        and db.session.get(OfferLine, id).paid_cents == 800
-        and books.check() == []
-    )
+    assert fresh(offer).payment.amount_cents == 3600
+    assert db.session.get(OfferLine, id).paid_cents == 800
+    assert books.check() == []
 
 
 def test_an_unknown_article_enters_the_catalogue_under_the_title_on_its_box(app):
@@ -264,7 +255,8 @@ def test_an_unknown_article_enters_the_catalogue_under_the_title_on_its_box(app)
         reception.add_surplus(session.get_one(Offer, offer.id), code, by=MARC)
     with unit_of_work() as session:
         line = reception.add_surplus(session.get_one(Offer, offer.id), code, "Jeu mystère", by=MARC)
-        assert line.title == "Jeu mystère" and line.price_cents == 0
+        assert line.title == "Jeu mystère"
+        assert line.price_cents == 0
         id = line.id
     with unit_of_work() as session:
         reception.undo(session.get_one(OfferLine, id), by=MARC)
@@ -282,11 +274,9 @@ def test_the_reception_does_not_end_before_every_article_has_its_word(app):
         assert reception.miss_all(session.get_one(Offer, offer.id), by=MARC) == 2
         reception.end(session.get_one(Offer, offer.id), by=MARC)
     offer = fresh(offer)
-    assert (
-        offer.status is OfferState.settled
-        and offer.payment.amount_cents == 0
-        and books.check() == []
-    )
+    assert offer.status is OfferState.settled
+    assert offer.payment.amount_cents == 0
+    assert books.check() == []
     assert reception.untold() == []
     with clock.at(clock.now() + timedelta(hours=2)):
         assert reception.untold() == [offer.id]
@@ -297,11 +287,10 @@ def test_what_is_accepted_is_owed_to_the_cent_and_the_seller_reads_everything(ap
     one, two, three = offer.lines
     factories.sent(one), factories.countered(two, 900), factories.refused(three)
     offer = factories.ended(offer)
-    assert (
-        offer.status is OfferState.received
-        and ledger.owed(offer.vendor_id, offer.customer_id) == one.price_cents == 2000
-    )
-    assert offer.payment.status is PaymentState.held and "réponse" in offer.payment.held_reason
+    assert offer.status is OfferState.received
+    assert ledger.owed(offer.vendor_id, offer.customer_id) == one.price_cents == 2000
+    assert offer.payment.status is PaymentState.held
+    assert "réponse" in offer.payment.held_reason
     outbox.work()
     text = mail.letters[-1].text
     for words in (
@@ -314,7 +303,8 @@ def test_what_is_accepted_is_owed_to_the_cent_and_the_seller_reads_everything(ap
         "Donner mon IBAN",
     ):
         assert words in text, words
-    assert offer.reception_answer_by and books.check() == []
+    assert offer.reception_answer_by
+    assert books.check() == []
 
 
 def test_the_four_answers_and_the_payment_goes_on_at_once(app, carrier):
@@ -331,7 +321,8 @@ def test_the_four_answers_and_the_payment_goes_on_at_once(app, carrier):
         "to_return",
         "given",
         "recycled",
-    ] and reception.choices(fresh(three)) == [
+    ]
+    assert reception.choices(fresh(three)) == [
         "to_return",
         "given",
         "recycled",
@@ -346,17 +337,16 @@ def test_the_four_answers_and_the_payment_goes_on_at_once(app, carrier):
         440,
         "044001",
     )
-    assert (
-        offer.payment.status is PaymentState.awaiting_iban
-        and offer.payment.amount_cents == 2000 + 900 - 440
-    )
+    assert offer.payment.status is PaymentState.awaiting_iban
+    assert offer.payment.amount_cents == 2000 + 900 - 440
     outbox.work()
     assert carrier.shipments[fresh(back).label_number].recipient.name == "Camille Aubry"
     with pytest.raises(Refused, match="plus rien"):
         by_seller(offer, {two.id: "agree", three.id: "given"})
     with unit_of_work() as session:
         reception.sent_back(session.merge(fresh(back)), by=MARC)
-    assert fresh(three).status is S.sent_back and books.check() == []
+    assert fresh(three).status is S.sent_back
+    assert books.check() == []
 
 
 @pytest.mark.parametrize(
@@ -367,11 +357,9 @@ def test_a_refused_article_has_a_fate(app, answer, state):
     factories.sent(offer.lines[0]), factories.refused(offer.lines[1])
     offer = factories.ended(offer)
     by_seller(offer, {offer.lines[1].id: answer}, relay="")
-    assert (
-        fresh(offer.lines[1]).status is state
-        and fresh(offer).payment.amount_cents == fresh(offer).lines[0].paid_cents
-        and books.check() == []
-    )
+    assert fresh(offer.lines[1]).status is state
+    assert fresh(offer).payment.amount_cents == fresh(offer).lines[0].paid_cents
+    assert books.check() == []
 
 
 def test_a_return_that_the_payment_does_not_cover_costs_nothing_and_is_collected(app):
@@ -380,11 +368,9 @@ def test_a_return_that_the_payment_does_not_cover_costs_nothing_and_is_collected
         factories.refused(line)
     offer = factories.ended(offer)
     by_seller(offer, {line.id: "to_return" for line in offer.lines})
-    assert (
-        parcels.return_parcel(fresh(offer)).fee_cents == 0
-        and fresh(offer).payment.amount_cents == 0
-        and books.check() == []
-    )
+    assert parcels.return_parcel(fresh(offer)).fee_cents == 0
+    assert fresh(offer).payment.amount_cents == 0
+    assert books.check() == []
 
 
 def test_no_answer_in_time_is_what_the_conditions_say(app):
@@ -398,10 +384,8 @@ def test_no_answer_in_time_is_what_the_conditions_say(app):
         with unit_of_work() as session:
             reception.lapse(session.get_one(Offer, offer.id))
         assert reception.unanswered() == []
-    assert (
-        fresh(offer.lines[1]).status is S.to_return
-        and fresh(offer).payment.status is PaymentState.awaiting_iban
-    )
+    assert fresh(offer.lines[1]).status is S.to_return
+    assert fresh(offer).payment.status is PaymentState.awaiting_iban
     assert db.session.scalars(
         select(Message.event).where(Message.event == "reception_lapsed")
     ).all()
@@ -421,14 +405,13 @@ def test_without_the_identity_document_the_control_goes_on_and_the_payment_waits
     for line in offers.kept(offer):
         factories.sent(line)
     offer = factories.ended(offer)
-    assert offer.payment.status is PaymentState.held and "identité" in offer.payment.held_reason
+    assert offer.payment.status is PaymentState.held
+    assert "identité" in offer.payment.held_reason
     with unit_of_work() as session:
         reception.record_identity(session.get_one(Offer, offer.id), factories.DOCUMENT, by=MARC)
-    assert (
-        fresh(offer).payment.status is PaymentState.awaiting_iban
-        and not parcels.needs_identity(fresh(offer))
-        and books.check() == []
-    )
+    assert fresh(offer).payment.status is PaymentState.awaiting_iban
+    assert not parcels.needs_identity(fresh(offer))
+    assert books.check() == []
 
 
 def test_a_seller_under_eighteen_is_paid_only_with_a_parents_written_consent(app):
@@ -486,17 +469,17 @@ def test_store_credit_is_the_sellers_choice_with_its_bonus_and_is_never_negative
     for line in offers.kept(offer):
         factories.sent(line)
     offer = factories.ended(fresh(offer))
-    assert offer.status is OfferState.settled and offer.payment.status is PaymentState.paid
-    assert (
-        store_credit.balance(offer.vendor_id, customer.id) == 2800 + 560
-        and ledger.owed(offer.vendor_id, customer.id) == 0
-    )
+    assert offer.status is OfferState.settled
+    assert offer.payment.status is PaymentState.paid
+    assert store_credit.balance(offer.vendor_id, customer.id) == 2800 + 560
+    assert ledger.owed(offer.vendor_id, customer.id) == 0
     with unit_of_work():
         store_credit.spend(offer.vendor_id, customer, 3000, "1702", by=LEA)
     for cents in (361, 0, -1):
         with pytest.raises(Refused), unit_of_work():
             store_credit.spend(offer.vendor_id, customer, cents, f"1703-{cents}", by=LEA)
-    assert store_credit.purses(customer)[0].left_cents == 360 and books.check() == []
+    assert store_credit.purses(customer)[0].left_cents == 360
+    assert books.check() == []
     with pytest.raises(Refused, match="terminée"), unit_of_work() as session:
         reception.choose_means(
             session.get_one(Offer, offer.id), PaymentMeans.transfer, by=customers.actor(customer)

@@ -53,7 +53,8 @@ def test_any_usual_encoding_and_separator_is_understood(app, tmp_path, encoding,
     text += separator.join(["12.50", "Pokémon œuf", "5060327534393", "Switch"]) + "\r\n"
     run = load(tmp_path, text, encoding=encoding)
     assert (run.state, run.created, run.refused) == (ImportState.complete, 1, 0), run.error
-    assert game().product.title == "Pokémon œuf" and game().argus_cents == 1250
+    assert game().product.title == "Pokémon œuf"
+    assert game().argus_cents == 1250
 
 
 def test_a_spreadsheet_is_understood_barcodes_as_numbers_too(app, tmp_path):
@@ -65,11 +66,9 @@ def test_a_spreadsheet_is_understood_barcodes_as_numbers_too(app, tmp_path):
     book.save(tmp_path / "liste.xlsx")
     run = runs.import_file(tmp_path / "liste.xlsx", by=COMMAND)
     assert (run.created, run.refused) == (3, 0)
-    assert (
-        game().argus_cents == 2500
-        and game("5390102520885").argus_cents == 1250
-        and game("0711719926665").argus_cents == 123456
-    )
+    assert game().argus_cents == 2500
+    assert game("5390102520885").argus_cents == 1250
+    assert game("0711719926665").argus_cents == 123456
 
 
 def test_good_lines_are_loaded_and_bad_ones_come_back_with_their_sentence(app, tmp_path):
@@ -81,16 +80,12 @@ def test_good_lines_are_loaded_and_bad_ones_come_back_with_their_sentence(app, t
     run = load(tmp_path, bad)
     assert (run.lines_read, run.created, run.refused) == (9, 2, 7)
     sentences = {line: sentence for line, _words, sentence in run.report["refused"]}
-    assert (
-        "que des chiffres" in sentences[4]
-        and "dernier chiffre" in sentences[5]
-        and "titre manque" in sentences[6]
-    )
-    assert (
-        "n’est pas un montant" in sentences[8]
-        and "négatif" in sentences[9]
-        and "tableur" in sentences[10]
-    )
+    assert "que des chiffres" in sentences[4]
+    assert "dernier chiffre" in sentences[5]
+    assert "titre manque" in sentences[6]
+    assert "n’est pas un montant" in sentences[8]
+    assert "négatif" in sentences[9]
+    assert "tableur" in sentences[10]
 
 
 def test_refused_lines_can_be_corrected_and_loaded_again(app, tmp_path):
@@ -104,14 +99,16 @@ def test_refused_lines_can_be_corrected_and_loaded_again(app, tmp_path):
 def test_an_ean_named_twice_takes_its_last_line_and_is_reported(app, tmp_path):
     run = load(tmp_path, GOOD + "5060327534393;A.O.T. 2;Nintendo Switch;18,00;;\n")
     assert (run.lines_read, run.created, run.updated, run.refused) == (3, 2, 1, 0)
-    assert run.report["repeated"] == [[4, "5060327534393"]] and game().argus_cents == 1800
+    assert run.report["repeated"] == [[4, "5060327534393"]]
+    assert game().argus_cents == 1800
 
 
 def test_a_upc_and_its_ean_are_one_reference(app, tmp_path):
     run = load(
         tmp_path, "ean;titre;argus\n711719926665;God of War;20\n0711719926665;God of War;21\n"
     )
-    assert (run.created, run.repeated) == (1, 1) and game("0711719926665").argus_cents == 2100
+    assert (run.created, run.repeated) == (1, 1)
+    assert game("0711719926665").argus_cents == 2100
 
 
 def test_the_same_file_again_changes_nothing(app, tmp_path):
@@ -148,7 +145,8 @@ def test_a_platform_written_another_way_is_the_same_one(app, tmp_path):
 )
 def test_a_file_that_is_no_list_is_refused_with_one_sentence(app, tmp_path, content, says):
     run = load(tmp_path, content)
-    assert run.state is ImportState.failed and says in run.error
+    assert run.state is ImportState.failed
+    assert says in run.error
     assert db.session.scalar(select(func.count(Product.id))) == 0
 
 
@@ -158,7 +156,8 @@ def test_quotes_line_breaks_and_nul_bytes_do_not_stop_a_file(app, tmp_path):
         'ean;titre;argus\n5060327534393;"Titre ""cité""\nsur deux lignes; et'
         ' plus";10\n5390102520885;Nul\0;5\n',
     )
-    assert run.created == 2 and game().product.title == 'Titre "cité" sur deux lignes; et plus'
+    assert run.created == 2
+    assert game().product.title == 'Titre "cité" sur deux lignes; et plus'
 
 
 def test_cells_that_would_run_as_formulas_are_neutralised_in_the_returned_file(app, tmp_path):
@@ -190,7 +189,8 @@ def test_the_worker_loads_what_was_received_once(app, tmp_path):
         first = runs.receive(runs.keep(path, "liste.csv"), "argus", by=COMMAND).id
     with unit_of_work():
         assert runs.receive(runs.keep(path, "liste.csv"), "argus", by=COMMAND).id == first
-    assert outbox.work() == 1 and outbox.work() == 0
+    assert outbox.work() == 1
+    assert outbox.work() == 0
     db.session.expire_all()
     assert db.session.get(ImportRun, first).state is ImportState.complete
 
@@ -241,4 +241,5 @@ def test_a_spreadsheet_cut_in_the_middle_is_refused_with_a_sentence(app, tmp_pat
             data = source.read(part)
             target.writestr(part, data[: len(data) // 2] if "sheet1" in part else data)
     run = runs.import_file(tmp_path / "cut.xlsx", by=COMMAND)
-    assert run.state is ImportState.failed and "illisible" in run.error
+    assert run.state is ImportState.failed
+    assert "illisible" in run.error

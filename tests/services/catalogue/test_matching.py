@@ -68,11 +68,9 @@ def test_a_close_title_is_a_proposal_with_its_score_that_somebody_accepts(tmp_pa
         mode="delta",
     )
     rows = {r.sku: r for r in db.session.scalars(db.select(UnmatchedReference))}
-    assert (
-        rows["M-1"].proposal_id == shoe.id
-        and rows["M-1"].score >= 90
-        and rows["M-2"].proposal_id is None
-    )
+    assert rows["M-1"].proposal_id == shoe.id
+    assert rows["M-1"].score >= 90
+    assert rows["M-2"].proposal_id is None
     with unit_of_work() as session:
         matching.accept_proposal(session.get_one(UnmatchedReference, rows["M-1"].id), by=LEA)
     given(a_file(tmp_path, "sku;quantite\nM-1;4\n", "b.csv"), mode="delta")
@@ -92,7 +90,8 @@ def test_one_click_proposes_an_unknown_reference_to_the_catalogue(tmp_path):
             "Aubrac",
             "proposed",
         )
-    assert products.by_ean(ean(902)) is not None and matching.waiting_count() == 0
+    assert products.by_ean(ean(902)) is not None
+    assert matching.waiting_count() == 0
 
 
 def test_a_supplier_reference_of_a_merged_sheet_is_still_known(tmp_path):
@@ -110,7 +109,8 @@ def test_a_supplier_reference_of_a_merged_sheet_is_still_known(tmp_path):
         ),
         "catalogue",
     )
-    assert run.created == 1 and products.by_ean(ean(977)).product_id == kept.product_id
+    assert run.created == 1
+    assert products.by_ean(ean(977)).product_id == kept.product_id
 
 
 def test_a_sheet_without_a_barcode_merged_into_its_twin_leaves_the_supplier_reference_known(

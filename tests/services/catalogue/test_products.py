@@ -78,25 +78,25 @@ def test_merging_two_sheets_loses_no_barcode_stock_sale_text_nor_picture():
         )
     db.session.expire_all()
     into = db.session.get(Product, kept.product_id)
-    assert {v.ean for v in into.variants} == {kept.ean, double.ean} and quantity(double) == 3
-    assert (into.description, into.cover) == ("Cuir pleine fleur.", "a.jpg") and [
-        i.picture for i in into.images
-    ] == ["b.jpg"]
-    assert (
-        products.words_for(into, site.id) == ("Notre derby", "Cousu main.")
-        and products.words_for(into, None)[0] == "Derby Lormont"
-    )
+    assert {v.ean for v in into.variants} == {kept.ean, double.ean}
+    assert quantity(double) == 3
+    assert (into.description, into.cover) == ("Cuir pleine fleur.", "a.jpg")
+    assert [i.picture for i in into.images] == ["b.jpg"]
+    assert products.words_for(into, site.id) == ("Notre derby", "Cousu main.")
+    assert products.words_for(into, None)[0] == "Derby Lormont"
     gone = (
         db.session.get(Product, double.product_id)
         if double.product_id != into.id
         else db.session.scalars(db.select(Product).where(Product.id != into.id)).one()
     )
-    assert gone.status is ProductState.merged and products.sheet(gone.id).id == into.id
-    assert find("derby") == ["Derby Lormont"] and find(double.ean) == ["Derby Lormont"]
+    assert gone.status is ProductState.merged
+    assert products.sheet(gone.id).id == into.id
+    assert find("derby") == ["Derby Lormont"]
+    assert find(double.ean) == ["Derby Lormont"]
     assert (
         db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 1
-        and books.check() == []
     )
+    assert books.check() == []
     with pytest.raises(Refused), unit_of_work() as session:
         products.merge(session.get_one(Product, into.id), session.get_one(Product, gone.id), by=LEA)
 
@@ -119,9 +119,8 @@ def test_a_service_is_a_product_with_a_barcode_of_our_own():
             products.new_service("Pose de plaque", by=LEA),
         )
         eans = [first.variants[0].ean, second.variants[0].ean]
-    assert len(set(eans)) == 2 and all(
-        e.startswith("29") and products.read_ean(e) == e for e in eans
-    )
+    assert len(set(eans)) == 2
+    assert all(e.startswith("29") and products.read_ean(e) == e for e in eans)
 
 
 def test_a_site_s_own_words_are_dropped_when_they_are_emptied():
@@ -233,13 +232,15 @@ def test_anything_typed_is_a_key_or_a_sentence(words):
     except products.BadEan as bad:
         assert str(bad)
     else:
-        assert key.isdigit() and len(key) in (8, 13, 14)
+        assert key.isdigit()
+        assert len(key) in (8, 13, 14)
 
 
 def test_a_cover_is_drawn_for_any_title_and_never_runs_anything(client):
     game = factories.a_game("<script>alert(1)</script> & Cie — " + "é" * 90, "PlayStation 4")
     answer = client.get(f"/jaquette/{game.ean}")
-    assert answer.status_code == 200 and answer.mimetype == "image/svg+xml"
+    assert answer.status_code == 200
+    assert answer.mimetype == "image/svg+xml"
     assert b"<script" not in answer.data.lower()
     assert "sandbox" in answer.headers["Content-Security-Policy"]
 

@@ -55,9 +55,8 @@ def test_sizes_of_one_model_are_one_product_with_its_nomenclature(tmp_path):
     )
     assert (run.lines_read, run.created, run.refused, run.error) == (3, 3, 0, "")
     derby = variant(1).product
-    assert [v.shoe_size for v in derby.variants] == ["41", "42"] and variant(
-        3
-    ).product.id != derby.id
+    assert [v.shoe_size for v in derby.variants] == ["41", "42"]
+    assert variant(3).product.id != derby.id
     assert (
         derby.brand.name,
         derby.maker,
@@ -141,7 +140,8 @@ def test_lines_that_repeat_count_once_and_lines_that_contradict_are_both_refused
     assert (run.created, run.repeated, run.refused) == (2, 1, 2)
     assert db.session.scalar(db.select(db.func.count(Variant.id)).where(Variant.ean == ean(2))) == 0
     sentences = {row[0]: row[2] for row in run.report["refused"]}
-    assert set(sentences) == {4, 5} and "4, 5" in sentences[4]
+    assert set(sentences) == {4, 5}
+    assert "4, 5" in sentences[4]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,8 @@ def test_lines_that_repeat_count_once_and_lines_that_contradict_are_both_refused
 )
 def test_a_wrong_barcode_fails_alone(tmp_path, wrong, why):
     run = given(a_file(tmp_path, HEADER + line(1) + line(2).replace(ean(2), wrong)), "catalogue")
-    assert (run.created, run.refused) == (1, 1) and why in run.report["refused"][0][2]
+    assert (run.created, run.refused) == (1, 1)
+    assert why in run.report["refused"][0][2]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,8 @@ def test_a_wrong_cell_fails_alone_with_its_sentence(tmp_path, old, new, why):
     run = given(
         a_file(tmp_path, HEADER + line(1).replace(old, new) + line(2, size="43")), "catalogue"
     )
-    assert (run.created, run.refused) == (1, 1) and why in run.report["refused"][0][2]
+    assert (run.created, run.refused) == (1, 1)
+    assert why in run.report["refused"][0][2]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -182,11 +184,9 @@ def test_any_encoding_and_separator_give_the_same_catalogue(tmp_path, encoding, 
     )
     (tmp_path / "x.csv").write_text(text, encoding=encoding)
     run = given(tmp_path / "x.csv", "catalogue")
-    assert (
-        run.created == 1
-        and variant(1).product.title == "Soulier d’été"
-        and variant(1).product.brand.name == "Éclair"
-    )
+    assert run.created == 1
+    assert variant(1).product.title == "Soulier d’été"
+    assert variant(1).product.brand.name == "Éclair"
 
 
 def test_a_spreadsheet_is_a_file_like_another(tmp_path):
@@ -195,11 +195,9 @@ def test_a_spreadsheet_is_a_file_like_another(tmp_path):
     book.active.append(["Derby", "x", int(ean(1)), 89.5])
     book.save(tmp_path / "ref.xlsx")
     run = given(tmp_path / "ref.xlsx", "catalogue")
-    assert (
-        run.created == 1
-        and variant(1).advised_cents == 8950
-        and run.report["unknown_columns"] == ["colonne inconnue"]
-    )
+    assert run.created == 1
+    assert variant(1).advised_cents == 8950
+    assert run.report["unknown_columns"] == ["colonne inconnue"]
 
 
 def test_the_export_is_the_import_and_says_nothing_a_spreadsheet_would_run(tmp_path):
@@ -209,15 +207,16 @@ def test_the_export_is_the_import_and_says_nothing_a_spreadsheet_would_run(tmp_p
     )
     text = "".join(referencer.as_csv())
     rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";"))
-    assert ";".join(rows[0]) + "\n" == HEADER and len(rows) == 3
+    assert ";".join(rows[0]) + "\n" == HEADER
+    assert len(rows) == 3
     assert rows[1][:-1] == line(1).strip().split(";")[:-1]
     assert rows[2][2] == "'=2+5"
     run = given(a_file(tmp_path, text, "export.csv"), "catalogue")
-    assert run.created == 0 and run.unchanged >= 1
+    assert run.created == 0
+    assert run.unchanged >= 1
     book = openpyxl.load_workbook(io.BytesIO(referencer.as_xlsx()))
-    assert [c.value for c in book.active[1]] == HEADER.strip().split(
-        ";"
-    ) and book.active.max_row == 3
+    assert [c.value for c in book.active[1]] == HEADER.strip().split(";")
+    assert book.active.max_row == 3
 
 
 def test_an_export_since_a_moment_holds_what_changed_since(tmp_path):
@@ -239,7 +238,8 @@ def test_a_vendor_s_own_file_proposes_what_is_new_and_changes_nothing_else(tmp_p
         vendor=factories.the_vendor(),
     )
     assert (run.created, run.updated) == (1, 0)
-    assert variant(1).product.title == "Derby Lormont" and variant(1).advised_cents == 8900
+    assert variant(1).product.title == "Derby Lormont"
+    assert variant(1).advised_cents == 8900
     assert (variant(2).product.status, variant(2).product.proposed_by_id) == (
         ProductState.proposed,
         factories.the_vendor().id,
@@ -257,9 +257,7 @@ def test_rates_of_vat_are_read_as_people_write_them(words, points):
 def test_a_vendor_s_new_barcode_never_joins_a_sheet_others_already_see(tmp_path):
     given(a_file(tmp_path, HEADER + line(1)), "catalogue")
     given(a_file(tmp_path, HEADER + line(1) + line(2)), "catalogue", vendor=factories.the_vendor())
-    assert (
-        variant(2).product_id != variant(1).product_id
-        and variant(2).product.status is ProductState.proposed
-    )
+    assert variant(2).product_id != variant(1).product_id
+    assert variant(2).product.status is ProductState.proposed
     given(a_file(tmp_path, HEADER + line(2) + line(3)), "catalogue", vendor=factories.the_vendor())
     assert variant(3).product_id == variant(2).product_id

@@ -22,7 +22,9 @@ def test_words_are_found_without_accents_plurals_or_order_and_while_being_typed(
     a_shoe("Chaussures d’été Écru", brand="Pouldu"), a_shoe("Botte Aubrac", brand="Aubrac")
     for words in ("chaussure ete", "ÉTÉ chaussures", "ecru pouldu", "poul", "botte"):
         assert len(find(words)) == 1, words
-    assert find("botte été") == [] and find("!!!") == [] and find('"; DROP') == []
+    assert find("botte été") == []
+    assert find("!!!") == []
+    assert find('"; DROP') == []
 
 
 def test_a_barcode_whole_or_begun_and_a_reference_find_in_the_same_box():
@@ -41,7 +43,8 @@ def test_a_barcode_whole_or_begun_and_a_reference_find_in_the_same_box():
 def test_a_mistyped_word_is_corrected_when_nothing_answers():
     a_shoe("Mocassin Pouldu", brand="Pouldu")
     found = search.find(search.Asked("moccasin pouldou"))
-    assert found.count == 1 and found.corrected == "mocassin pouldu"
+    assert found.count == 1
+    assert found.corrected == "mocassin pouldu"
     assert search.find(search.Asked("xyzzyx")).count == 0
 
 
@@ -50,31 +53,30 @@ def test_facets_count_products_and_narrow_by_details_of_one_variant():
         a_shoe(shoe_size=size, color=color)
     a_shoe("Botte Aubrac", "42", "Noir", brand="Aubrac", price_cents=18900)
     facets = search.facets(search.Asked(""))
-    assert dict(facets["shoe_size"]) == {"41": 1, "42": 2} and dict(facets["color"]) == {
+    assert dict(facets["shoe_size"]) == {"41": 1, "42": 2}
+    assert dict(facets["color"]) == {
         "Noir": 2,
         "Brun": 1,
     }
-    assert dict(facets["brand"]) == {"Lormont": 1, "Aubrac": 1} and dict(facets["price"]) == {
+    assert dict(facets["brand"]) == {"Lormont": 1, "Aubrac": 1}
+    assert dict(facets["price"]) == {
         "5000-10000": 1,
         "10000-20000": 1,
     }
-    assert find("", shoe_size="42", color="Noir") == ["Botte Aubrac"] and find(
-        "", brand="Lormont"
-    ) == ["Derby Lormont"]
-    assert (
-        find("", price="10000-20000") == ["Botte Aubrac"]
-        and find("", category="Chaussures", shoe_size="50") == []
-    )
+    assert find("", shoe_size="42", color="Noir") == ["Botte Aubrac"]
+    assert find("", brand="Lormont") == ["Derby Lormont"]
+    assert find("", price="10000-20000") == ["Botte Aubrac"]
+    assert find("", category="Chaussures", shoe_size="50") == []
 
 
 def test_condition_and_store_narrow_to_what_is_really_there():
     new, used = a_shoe(), a_shoe("Botte Aubrac")
     stocked(new, 1), factories.an_item(used)
-    assert find("", condition="new") == ["Derby Lormont"] and find("", condition="used") == [
-        "Botte Aubrac"
-    ]
+    assert find("", condition="new") == ["Derby Lormont"]
+    assert find("", condition="used") == ["Botte Aubrac"]
     store = str(factories.the_store().id)
-    assert len(find("", store=store)) == 2 and find("", store="999") == []
+    assert len(find("", store=store)) == 2
+    assert find("", store="999") == []
     with unit_of_work() as session:
         levels.adjust(
             session.merge(db.session.scalars(db.select(levels.StockLevel)).one()), 0, by=LEA
@@ -102,7 +104,8 @@ def test_a_renamed_brand_is_found_by_its_new_name_once_the_worker_passed():
     with unit_of_work() as session:
         session.scalars(db.select(Brand)).one().name = "Bordelais"
     search.catch_up()
-    assert find("bordelais") == ["Derby Lormont"] and find("derby") == ["Derby Lormont"]
+    assert find("bordelais") == ["Derby Lormont"]
+    assert find("derby") == ["Derby Lormont"]
 
 
 @pytest.mark.parametrize(
@@ -118,14 +121,13 @@ def test_only_what_is_validated_is_found_and_counted_unless_asked_otherwise(monk
         search.find(search.Asked("sabots")),
         search.find(search.Asked("sabots", states=("validated", "proposed"))),
     )
-    assert sorted(find("sabots")) == ["Sabot 1", "Sabot 3", "Sabot 5"] and (
+    assert sorted(find("sabots")) == ["Sabot 1", "Sabot 3", "Sabot 5"]
+    assert (
         everybody.count,
         staff.count,
     ) == (3, 6)
-    assert (
-        dict(search.facets(search.Asked("sabots"))).get("category") is None
-        and len(search.product_ids("sabot")) == 6
-    )
+    assert dict(search.facets(search.Asked("sabots"))).get("category") is None
+    assert len(search.product_ids("sabot")) == 6
 
 
 @pytest.mark.parametrize(
@@ -143,4 +145,5 @@ def test_every_page_is_reached_also_beyond_those_that_are_counted(monkeypatch, f
         assert found.count == 6
         seen += found.ids
         after = found.next
-    assert seen == sorted(seen, reverse=True) and len(seen) == 17
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == 17

@@ -39,7 +39,8 @@ def test_the_refused_lines_are_a_file_that_can_be_corrected_and_sent_back(tmp_pa
     text = files.read(run.errors_path).decode("utf-8-sig")
     assert text.splitlines()[0] == "ean;quantite;error-line;error-message"
     run = given(a_file(tmp_path, text.replace(";-1;", ";4;"), "corrige.csv"), mode="delta")
-    assert run.error == "" and quantity(shoe) == 4
+    assert run.error == ""
+    assert quantity(shoe) == 4
 
 
 def test_a_run_can_be_cancelled_while_it_is_read_and_nothing_of_it_is_loaded(tmp_path, monkeypatch):
@@ -64,9 +65,8 @@ def test_a_run_can_be_cancelled_while_it_is_read_and_nothing_of_it_is_loaded(tmp
 
     runs.load(id, alive=stop)
     db.session.expire_all()
-    assert db.session.get(ImportRun, id).state is ImportState.cancelled and all(
-        quantity(g) == 0 for g in games
-    )
+    assert db.session.get(ImportRun, id).state is ImportState.cancelled
+    assert all(quantity(g) == 0 for g in games)
 
 
 def test_a_file_cancelled_after_it_was_read_is_not_applied(tmp_path, monkeypatch):
@@ -96,7 +96,8 @@ def test_a_file_cancelled_after_it_was_read_is_not_applied(tmp_path, monkeypatch
         ImportState.cancelled,
         0,
         2,
-    ) and books.check() == []
+    )
+    assert books.check() == []
 
 
 def test_a_draft_is_looked_at_its_columns_are_said_and_remembered_for_the_next_file(tmp_path):
@@ -125,7 +126,8 @@ def test_a_draft_is_looked_at_its_columns_are_said_and_remembered_for_the_next_f
     run = given(
         a_file(tmp_path, f"CODE;LIB;DISPO MAG\n{shoe.ean};Derby;6\n", "demain.csv"), mode="delta"
     )
-    assert run.error == "" and quantity(shoe) == 6
+    assert run.error == ""
+    assert quantity(shoe) == 6
 
 
 def test_the_lines_put_aside_are_told_in_their_order_and_filtered(tmp_path, as_staff):
@@ -138,6 +140,9 @@ def test_the_lines_put_aside_are_told_in_their_order_and_filtered(tmp_path, as_s
     assert [line for line, _words, _why in runs.refusals(run, "dessous").rows] == [
         2,
         5,
-    ] and runs.refusals(run, "dessous", 1).count == 2
+    ]
+    assert runs.refusals(run, "dessous", 1).count == 2
     page = as_staff("Administrateur").get(f"/gestion/imports/fichier/{run.id}?q=beaucoup").text
-    assert "1 ligne mise de côté" in page and games[2].ean in page and games[0].ean not in page
+    assert "1 ligne mise de côté" in page
+    assert games[2].ean in page
+    assert games[0].ean not in page

@@ -74,11 +74,10 @@ def test_typing_paiement_makes_one_checked_file_of_all_that_is_to_pay(app):
     batch = factories.a_batch(3)
     data = transfers.content(batch)
     root = etree.fromstring(data)
-    assert batch.status is BatchState.ready and (batch.count, batch.total_cents) == (3, 8400)
-    assert (
-        root.findtext(".//{*}GrpHdr/{*}CtrlSum") == "84.00"
-        and root.findtext(".//{*}DbtrAcct//{*}IBAN") == IBANS[0]
-    )
+    assert batch.status is BatchState.ready
+    assert (batch.count, batch.total_cents) == (3, 8400)
+    assert root.findtext(".//{*}GrpHdr/{*}CtrlSum") == "84.00"
+    assert root.findtext(".//{*}DbtrAcct//{*}IBAN") == IBANS[0]
     assert [e.text for e in root.iter("{*}EndToEndId")] == [
         "CDE000000001",
         "CDE000000002",
@@ -86,9 +85,8 @@ def test_typing_paiement_makes_one_checked_file_of_all_that_is_to_pay(app):
     ]
     assert transfers.content(fresh(batch)) == data
     assert IBANS[1].encode() not in files.read(batch.file)
-    assert {p.status for p in db.session.scalars(select(SellerPayment))} == {
-        P.in_file
-    } and books.check() == []
+    assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.in_file}
+    assert books.check() == []
     assert ledger.balance(batch.vendor_id, AccountKind.transfers) == -8400
 
 
@@ -136,9 +134,11 @@ def test_fifty_validations_at_once_make_one_file(app, as_staff):
 
     threads = [threading.Thread(target=validate, args=(c,)) for c in clients]
     [t.start() for t in threads], [t.join() for t in threads]
-    assert set(codes) <= {302, 422, 503} and codes.count(302) == 1, codes
+    assert set(codes) <= {302, 422, 503}, codes
+    assert codes.count(302) == 1, codes
     outbox.work()
-    assert len(db.session.scalars(select(TransferBatch)).all()) == 1 and books.check() == []
+    assert len(db.session.scalars(select(TransferBatch)).all()) == 1
+    assert books.check() == []
     assert db.session.scalar(select(func.count(TransferLine.id))) == 3
 
 
@@ -155,16 +155,16 @@ def test_a_seller_is_told_once_that_he_is_paid_and_reads_it_in_his_account(app, 
         seller_payments.words_for_seller(payment) == "Payé, la banque peut prendre quelques jours"
     )
     letters = db.session.scalars(select(Message).where(Message.event == "payment_sent")).all()
-    assert (
-        len(letters) == 1
-        and "28,00" in letters[0].subject
-        and "CDE000000001" in letters[0].body
-        and "2606" in letters[0].body
-    )
+    assert len(letters) == 1
+    assert "28,00" in letters[0].subject
+    assert "CDE000000001" in letters[0].body
+    assert "2606" in letters[0].body
     with unit_of_work():
         transfers.all_went_through(fresh(batch), by=LEA)
-    assert fresh(payment).status is P.paid and fresh(payment).offer.status is OfferState.settled
-    assert ledger.balance(1, AccountKind.bank) == -2800 and books.check() == []
+    assert fresh(payment).status is P.paid
+    assert fresh(payment).offer.status is OfferState.settled
+    assert ledger.balance(1, AccountKind.bank) == -2800
+    assert books.check() == []
 
 
 def test_a_file_that_cannot_be_made_is_seen_and_cancelled_and_its_payments_come_back(
@@ -177,7 +177,8 @@ def test_a_file_that_cannot_be_made_is_seen_and_cancelled_and_its_payments_come_
 
     monkeypatch.setattr(sepa, "check", broken)
     batch = factories.a_batch(2)
-    assert batch.status is BatchState.preparing and "line 1" in batch.error
+    assert batch.status is BatchState.preparing
+    assert "line 1" in batch.error
     with pytest.raises(Refused):
         transfers.content(batch)
     with pytest.raises(Refused), unit_of_work():
@@ -185,16 +186,15 @@ def test_a_file_that_cannot_be_made_is_seen_and_cancelled_and_its_payments_come_
     monkeypatch.undo()
     with unit_of_work():
         transfers.cancel(fresh(batch), by=LEA)
-    assert (
-        {p.status for p in db.session.scalars(select(SellerPayment))} == {P.to_pay}
-        and transfers.totals(1) == (2, 5600)
-        and books.check() == []
-    )
+    assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.to_pay}
+    assert transfers.totals(1) == (2, 5600)
+    assert books.check() == []
     again = factories.a_batch(0)
     assert [line.end_to_end for line in again.lines] == [
         "CDE000000001-2",
         "CDE000000002-2",
-    ] and books.check() == []
+    ]
+    assert books.check() == []
     with pytest.raises(Refused), unit_of_work():
         transfers.cancel(fresh(again), by=LEA)
 
@@ -204,7 +204,8 @@ def test_a_file_made_again_after_a_crash_is_the_same_bytes(app):
     first = transfers.content(batch)
     row = db.session.scalars(select(Outbox).where(Outbox.kind == "transfer_file")).one()
     answer = transfers._make(row.payload, row.key)
-    assert answer.split()[1] == batch.sha256 and first == transfers.content(fresh(batch))
+    assert answer.split()[1] == batch.sha256
+    assert first == transfers.content(fresh(batch))
 
 
 def test_a_kept_file_that_was_changed_is_not_given_to_the_bank(app):
@@ -225,34 +226,30 @@ def test_a_rejection_opens_the_payment_again_tells_the_seller_and_is_paid_under_
     batch = factories.a_batch(2)
     assert read(said(batch, CDE000000001="ACSC", CDE000000002="RJCT:AC04")) == (1, 1)
     one, two = db.session.scalars(select(SellerPayment).order_by(SellerPayment.id))
-    assert (one.status, two.status) == (P.paid, P.awaiting_iban) and "clos" in two.reject_reason
-    assert (
-        seller_payments.words_for_seller(two) == "Virement rejeté, vérifiez votre IBAN"
-        and fresh(batch).status is BatchState.answered
-    )
+    assert (one.status, two.status) == (P.paid, P.awaiting_iban)
+    assert "clos" in two.reject_reason
+    assert seller_payments.words_for_seller(two) == "Virement rejeté, vérifiez votre IBAN"
+    assert fresh(batch).status is BatchState.answered
     letter = db.session.scalars(select(Message).where(Message.event == "transfer_sent_back")).one()
-    assert "28,00" in letter.body and "clos" in letter.body and books.check() == []
+    assert "28,00" in letter.body
+    assert "clos" in letter.body
+    assert books.check() == []
     factories.an_iban(two.customer, IBANS[0])
     assert fresh(two).status is P.to_pay
     again = factories.a_batch(0)
     assert [line.end_to_end for line in again.lines] == ["CDE000000002-2"]
-    assert (
-        read(said(again, CDE000000002_2="ACSC")) == (1, 0)
-        and fresh(two).status is P.paid
-        and books.check() == []
-    )
+    assert read(said(again, CDE000000002_2="ACSC")) == (1, 0)
+    assert fresh(two).status is P.paid
+    assert books.check() == []
 
 
 def test_half_an_answer_moves_half_and_the_rest_waits(app):
     batch = factories.a_batch(3)
     assert read(said(batch, CDE000000001="ACSC", CDE000000002="PDNG")) == (1, 0)
-    assert fresh(batch).status is BatchState.ready and [
-        line.status for line in fresh(batch).lines
-    ] == [T.executed, T.sent, T.sent]
-    assert (
-        read(said(batch, CDE000000002="RJCT:AC01", CDE000000003="ACSC")) == (1, 1)
-        and fresh(batch).status is BatchState.answered
-    )
+    assert fresh(batch).status is BatchState.ready
+    assert [line.status for line in fresh(batch).lines] == [T.executed, T.sent, T.sent]
+    assert read(said(batch, CDE000000002="RJCT:AC01", CDE000000003="ACSC")) == (1, 1)
+    assert fresh(batch).status is BatchState.answered
 
 
 def test_the_same_answer_twice_another_files_and_a_strangers_are_refused(app):
@@ -279,10 +276,10 @@ def test_a_whole_file_refused_for_our_own_fault_is_to_pay_again_and_no_seller_is
     )
     assert read(data) == (0, 2)
     assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.to_pay}
-    assert (
-        not db.session.scalars(select(Message).where(Message.event == "transfer_sent_back")).all()
-        and books.check() == []
-    )
+    assert not db.session.scalars(
+        select(Message).where(Message.event == "transfer_sent_back")
+    ).all()
+    assert books.check() == []
 
 
 def test_a_block_refused_refuses_the_lines_it_does_not_name(app):
@@ -291,10 +288,8 @@ def test_a_block_refused_refuses_the_lines_it_does_not_name(app):
         "<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts>"
         "<StsRsnInf><Rsn><Cd>FF01</Cd></Rsn></StsRsnInf></OrgnlPmtInfAndSts>"
     )
-    assert (
-        read(reply(block).replace(b"VIR-2026-11-0001", batch.number.encode())) == (0, 2)
-        and books.check() == []
-    )
+    assert read(reply(block).replace(b"VIR-2026-11-0001", batch.number.encode())) == (0, 2)
+    assert books.check() == []
 
 
 def test_what_the_bank_takes_back_after_having_executed_it_is_owed_again(app):
@@ -303,12 +298,11 @@ def test_what_the_bank_takes_back_after_having_executed_it_is_owed_again(app):
         transfers.all_went_through(fresh(batch), by=LEA)
     assert read(said(batch, CDE000000001="RJCT:AC04")) == (0, 1)
     payment = db.session.scalars(select(SellerPayment)).one()
-    assert payment.status is P.awaiting_iban and payment.offer.status is OfferState.received
-    assert (
-        ledger.owed(1, payment.customer_id) == 2800
-        and ledger.balance(1, AccountKind.bank) == 0
-        and books.check() == []
-    )
+    assert payment.status is P.awaiting_iban
+    assert payment.offer.status is OfferState.received
+    assert ledger.owed(1, payment.customer_id) == 2800
+    assert ledger.balance(1, AccountKind.bank) == 0
+    assert books.check() == []
 
 
 def test_an_iban_changed_meanwhile_is_not_blamed_for_the_old_one(app):
@@ -317,9 +311,8 @@ def test_an_iban_changed_meanwhile_is_not_blamed_for_the_old_one(app):
     factories.an_iban(payment.customer, IBANS[0])
     assert read(said(batch, CDE000000001="RJCT:AC04")) == (0, 1)
     assert db.session.get(BankDetails, payment.customer_id).refused_at is None
-    assert (
-        fresh(payment).status is P.held and fresh(payment).iban_wait
-    )  # the new one still waits its days: nothing leaves for it before
+    assert fresh(payment).status is P.held
+    assert fresh(payment).iban_wait
 
 
 def test_an_account_the_bank_refused_stops_the_sellers_other_payments(app):
@@ -330,7 +323,8 @@ def test_an_account_the_bank_refused_stops_the_sellers_other_payments(app):
     other = factories.a_payment(customer)
     assert other.status is P.to_pay
     read(said(batch, CDE000000001="RJCT:AC04"))
-    assert fresh(other).status is P.awaiting_iban and transfers.totals(1) == (0, 0)
+    assert fresh(other).status is P.awaiting_iban
+    assert transfers.totals(1) == (0, 0)
     first = db.session.scalars(select(SellerPayment).order_by(SellerPayment.id)).first()
     with unit_of_work():
         seller_payments.try_again(fresh(first), by=LEA)
@@ -353,10 +347,8 @@ def test_a_transaction_sums_to_zero_and_a_fact_is_written_once(app):
         ledger.post(
             1, "x", "1", "x", Side(AccountKind.bank, 5), Side(AccountKind.purchases, -5), by=LEA
         )
-    assert (
-        ledger.balance(1, AccountKind.bank) == 5
-        and len(db.session.scalars(select(LedgerTransaction)).all()) == 1
-    )
+    assert ledger.balance(1, AccountKind.bank) == 5
+    assert len(db.session.scalars(select(LedgerTransaction)).all()) == 1
 
 
 def test_check_invariants_says_in_words_what_does_not_agree(app):
@@ -375,11 +367,9 @@ def test_check_invariants_says_in_words_what_does_not_agree(app):
         )
         db.session.scalars(select(Offer)).first().total_cents += 1
     answer = runner.invoke(args=["check-invariants"])
-    assert (
-        answer.exit_code == 1
-        and "le grand livre lui doit 1,00" in answer.output.replace("\u00a0", " ")
-        and "n’est pas la somme" in answer.output
-    )
+    assert answer.exit_code == 1
+    assert "le grand livre lui doit 1,00" in answer.output.replace("\u00a0", " ")
+    assert "n’est pas la somme" in answer.output
 
 
 # ── IBANs ──
@@ -400,11 +390,9 @@ def test_an_iban_of_the_sepa_zone_is_kept_sealed_and_shown_masked(app, iban):
     factories.an_iban(customer, iban)
     kept = bank_details.of(customer.id)
     plain = "".join(c for c in iban.upper() if c.isalnum())
-    assert (
-        plain not in kept.iban_sealed
-        and bank_details.opened(kept) == plain
-        and bank_details.masked(kept) == f"{plain[:2]} •••• {plain[-4:]}"
-    )
+    assert plain not in kept.iban_sealed
+    assert bank_details.opened(kept) == plain
+    assert bank_details.masked(kept) == f"{plain[:2]} •••• {plain[-4:]}"
 
 
 @pytest.mark.parametrize(
@@ -484,11 +472,9 @@ def test_erasing_an_account_forgets_iban_and_document_and_waits_for_credit(app):
     customer = payment.customer
     assert "terminée" in customers.why_not_erase(customer)
     export = customers.export(customer)
-    assert (
-        export["bank_details"][0]["iban_ends_in"] == "2606"
-        and export["payments"][0]["amount_cents"] == 2800
-        and len(export["register"]) == 2
-    )
+    assert export["bank_details"][0]["iban_ends_in"] == "2606"
+    assert export["payments"][0]["amount_cents"] == 2800
+    assert len(export["register"]) == 2
     with clock.at(clock.now() + timedelta(days=1)), unit_of_work() as session:
         from services.buyback import reception
 
@@ -502,12 +488,11 @@ def test_erasing_an_account_forgets_iban_and_document_and_waits_for_credit(app):
         customers.erase(session.get_one(Customer, customer.id))
     from models import IdentityDocument
 
-    assert (
-        bank_details.of(customer.id) is None
-        and not db.session.scalars(select(IdentityDocument)).all()
-    )
+    assert bank_details.of(customer.id) is None
+    assert not db.session.scalars(select(IdentityDocument)).all()
 
-    assert police_register.verify(1).broken is None and police_register.verify(1).count >= 2
+    assert police_register.verify(1).broken is None
+    assert police_register.verify(1).count >= 2
 
 
 def the_payment() -> SellerPayment:
@@ -526,16 +511,15 @@ def test_a_cancelled_file_does_not_pay_an_iban_replaced_meanwhile(app):
         row.status, row.error, row.sha256, row.file = "preparing", "disque plein", "", ""
     with unit_of_work() as session:
         transfers.cancel(session.get_one(TransferBatch, batch.id), by=LEA)
-    assert (
-        the_payment().status.value == "held"
-        and the_payment().iban_wait
-        and transfers.totals(1) == (0, 0)
-    )
+    assert the_payment().status.value == "held"
+    assert the_payment().iban_wait
+    assert transfers.totals(1) == (0, 0)
     with clock.at(clock.now() + timedelta(hours=73)):
         for id in seller_payments.iban_wait_over():
             with unit_of_work() as session:
                 reception.review(session.get_one(Offer, id), by=CLOCK)
-        assert the_payment().status.value == "to_pay" and transfers.totals(1)[0] == 1
+        assert the_payment().status.value == "to_pay"
+        assert transfers.totals(1)[0] == 1
 
 
 def test_the_clock_never_lifts_what_a_person_held(app):
@@ -548,9 +532,8 @@ def test_the_clock_never_lifts_what_a_person_held(app):
         for id in seller_payments.iban_wait_over():
             with unit_of_work() as session:
                 reception.review(session.get_one(Offer, id), by=CLOCK)
-        assert the_payment().status.value == "held" and "Carte périmée" in seller_payments.why_held(
-            the_payment()
-        )
+        assert the_payment().status.value == "held"
+        assert "Carte périmée" in seller_payments.why_held(the_payment())
 
 
 def test_no_file_is_made_while_sendings_are_held(app):

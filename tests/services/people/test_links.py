@@ -42,10 +42,8 @@ def test_signatures_are_made_with_sha_256(app):
 
     from itsdangerous import Signer, URLSafeTimedSerializer
 
-    assert (
-        Signer("x").digest_method is hashlib.sha256
-        and app.session_interface.digest_method is hashlib.sha256
-    )
+    assert Signer("x").digest_method is hashlib.sha256
+    assert app.session_interface.digest_method is hashlib.sha256
     token = URLSafeTimedSerializer("x").dumps(1)
     with pytest.raises(Exception, match="match"):
         URLSafeTimedSerializer("x", signer_kwargs={"digest_method": hashlib.sha1}).loads(token)

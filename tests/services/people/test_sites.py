@@ -36,7 +36,8 @@ def test_the_stylesheet_carries_six_colours_and_changes_its_address_with_them(ap
     site = factories.the_site()
     before = sites.stylesheet_hash(site)
     sheet = client.get(f"/marque/{site.id}-{before}.css")
-    assert sheet.mimetype == "text/css" and "immutable" in sheet.headers["Cache-Control"]
+    assert sheet.mimetype == "text/css"
+    assert "immutable" in sheet.headers["Cache-Control"]
     for name in sites.COLORS:
         assert getattr(site, name) in sheet.text
     with unit_of_work():

@@ -56,7 +56,8 @@ def test_a_full_file_says_everything_and_each_difference_is_a_movement(tmp_path)
     feed = db.session.scalars(
         db.select(Movement.quantity).where(Movement.kind == "feed").order_by(Movement.id)
     ).all()
-    assert sorted(feed) == [-2, -1, 2, 2] and books.check() == []
+    assert sorted(feed) == [-2, -1, 2, 2]
+    assert books.check() == []
 
 
 def test_a_partial_file_leaves_what_it_does_not_name(tmp_path):
@@ -80,7 +81,8 @@ def test_a_fanciful_quantity_is_ignored_counted_and_explained(tmp_path, words, w
     shoe, other = a_shoe(), a_game()
     stocked(shoe, 2)
     run = a_feed(tmp_path, {shoe: words, other: 1}, mode="delta")
-    assert (run.ignored, run.refused, run.created) == (1, 0, 1) and quantity(shoe) == 2
+    assert (run.ignored, run.refused, run.created) == (1, 0, 1)
+    assert quantity(shoe) == 2
     assert why in reasons(run)[2]
 
 
@@ -97,7 +99,8 @@ def test_a_jump_above_the_setting_is_fanciful(tmp_path):
     with unit_of_work():
         settings.change("stock_most_jump", "100", by=LEA)
     run = a_feed(tmp_path, {shoe: 500}, mode="delta")
-    assert run.ignored == 1 and quantity(shoe) == 2
+    assert run.ignored == 1
+    assert quantity(shoe) == 2
 
 
 def test_a_file_that_would_empty_more_than_half_of_a_store_waits_for_a_click(tmp_path):
@@ -105,14 +108,17 @@ def test_a_file_that_would_empty_more_than_half_of_a_store_waits_for_a_click(tmp
     for game in games:
         stocked(game, 1)
     run = a_feed(tmp_path, {games[0]: 1}, mode="full")
-    assert run.state is ImportState.to_confirm and run.report["would_empty"] == [["Magasin", 3, 4]]
-    assert [quantity(g) for g in games] == [1, 1, 1, 1] and runs.to_confirm_count() == 1
+    assert run.state is ImportState.to_confirm
+    assert run.report["would_empty"] == [["Magasin", 3, 4]]
+    assert [quantity(g) for g in games] == [1, 1, 1, 1]
+    assert runs.to_confirm_count() == 1
     with unit_of_work() as session:
         runs.confirm(session.get_one(ImportRun, run.id), by=LEA)
     outbox.work()
     db.session.expire_all()
     assert db.session.get(ImportRun, run.id).state is ImportState.complete
-    assert [quantity(g) for g in games] == [1, 0, 0, 0] and books.check() == []
+    assert [quantity(g) for g in games] == [1, 0, 0, 0]
+    assert books.check() == []
 
 
 def test_half_of_a_store_may_go_without_a_click(tmp_path):
@@ -129,20 +135,25 @@ def test_the_same_file_twice_changes_nothing_even_after_a_sale(tmp_path):
     key, _secret = factories.a_key()
     factories.told(key, 1, "sale", shoe)
     run = given(path, mode="full")
-    assert run.report["same_file"] and quantity(shoe) == 4 and (run.updated, run.created) == (0, 0)
+    assert run.report["same_file"]
+    assert quantity(shoe) == 4
+    assert (run.updated, run.created) == (0, 0)
 
 
 def test_a_file_older_than_the_last_full_one_is_refused(tmp_path):
     shoe = a_shoe()
     a_feed(tmp_path, {shoe: 5}, mode="full", dated_at=clock.now() - timedelta(hours=1))
     run = a_feed(tmp_path, {shoe: 9}, mode="full", dated_at=clock.now() - timedelta(hours=2))
-    assert run.state is ImportState.failed and "plus ancien" in run.error and quantity(shoe) == 5
+    assert run.state is ImportState.failed
+    assert "plus ancien" in run.error
+    assert quantity(shoe) == 5
 
 
 def test_a_file_dated_in_the_future_is_refused(tmp_path):
     shoe = a_shoe()
     run = a_feed(tmp_path, {shoe: 5}, mode="full", dated_at=clock.now() + timedelta(hours=3))
-    assert run.state is ImportState.failed and "futur" in run.error
+    assert run.state is ImportState.failed
+    assert "futur" in run.error
 
 
 def test_a_late_partial_line_never_undoes_a_newer_one(tmp_path):
@@ -163,18 +174,17 @@ def test_what_was_sold_after_the_file_was_made_is_not_brought_back(tmp_path):
         factories.told(key, 1, "sale", shoe)
     with clock.at(start + timedelta(minutes=60)):
         a_feed(tmp_path, {shoe: 5}, mode="full", dated_at=start + timedelta(minutes=10))
-    assert quantity(shoe) == 4 and books.check() == []
+    assert quantity(shoe) == 4
+    assert books.check() == []
 
 
 def test_lines_that_contradict_each_other_are_both_refused_and_a_repeated_one_counts_once(tmp_path):
     shoe, boot = a_shoe(), a_shoe("Botte Aubrac")
     text = f"ean;quantite\n{shoe.ean};2\n{shoe.ean};3\n{boot.ean};1\n{boot.ean};1\n"
     run = given(a_file(tmp_path, text), mode="delta")
-    assert (
-        (run.refused, run.repeated, run.created) == (2, 1, 1)
-        and quantity(shoe) == 0
-        and set(reasons(run)) == {2, 3}
-    )
+    assert (run.refused, run.repeated, run.created) == (2, 1, 1)
+    assert quantity(shoe) == 0
+    assert set(reasons(run)) == {2, 3}
 
 
 def test_one_file_may_hold_several_stores_and_a_stranger_s_store_is_ignored(tmp_path):
@@ -188,7 +198,8 @@ def test_one_file_may_hold_several_stores_and_a_stranger_s_store_is_ignored(tmp_
     with unit_of_work():
         factories.the_store().code = "M1"
     run = given(a_file(tmp_path, text), vendor=factories.the_vendor(), mode="delta")
-    assert (run.created, run.ignored) == (2, 1) and (
+    assert (run.created, run.ignored) == (2, 1)
+    assert (
         quantity(shoe),
         quantity(shoe, second),
         quantity(shoe, strange),
@@ -199,29 +210,26 @@ def test_a_file_that_takes_away_what_an_order_was_promised_opens_a_conflict(tmp_
     shoe = a_shoe()
     a_reservation(stocked(shoe, 1), 1, "1702-A", promised=True)
     a_feed(tmp_path, {shoe: 0, a_game(): 1, a_game("B"): 1}, mode="delta")
-    assert (
-        db.session.scalar(db.select(db.func.count(StockConflict.id))) == 1 and books.check() == []
-    )
+    assert db.session.scalar(db.select(db.func.count(StockConflict.id))) == 1
+    assert books.check() == []
 
 
 def test_published_stock_says_what_became_of_each_barcode():
     shoe = a_shoe()
     with unit_of_work():
         said = feeds.publish(factories.the_store(), {shoe.ean: 4, ean(903): 1}, by=LEA)
-    assert (
-        said
-        == {
-            "changed": 1,
-            "unchanged": 0,
-            "ignored": [{"ean": ean(903), "reason": "unknown_ean"}],
-        }
-        and quantity(shoe) == 4
-    )
+    assert said == {
+        "changed": 1,
+        "unchanged": 0,
+        "ignored": [{"ean": ean(903), "reason": "unknown_ean"}],
+    }
+    assert quantity(shoe) == 4
     with unit_of_work():
         said = feeds.publish(
             factories.the_store(), {shoe.ean: 9}, by=LEA, dated_at=clock.now() - timedelta(hours=1)
         )
-    assert said["ignored"][0]["reason"] == "older_than_known" and quantity(shoe) == 4
+    assert said["ignored"][0]["reason"] == "older_than_known"
+    assert quantity(shoe) == 4
     assert db.session.scalar(db.select(db.func.count(StockLevel.id))) == 1
 
 
@@ -239,7 +247,8 @@ def test_a_file_that_waited_speaks_of_the_moment_it_came(tmp_path):
         runs.confirm(session.get_one(ImportRun, run.id), by=LEA)
     outbox.work()
     db.session.expire_all()
-    assert quantity(games[0]) == 2 and books.check() == []
+    assert quantity(games[0]) == 2
+    assert books.check() == []
 
 
 def test_two_names_of_one_reference_that_contradict_each_other_are_both_put_aside(tmp_path):
@@ -252,11 +261,9 @@ def test_two_names_of_one_reference_that_contradict_each_other_are_both_put_asid
             )
         )
     run = given(a_file(tmp_path, f"ean;offer-sku;quantite\n{shoe.ean};;5\n;ABC;3\n"), mode="delta")
-    assert (
-        quantity(shoe) == 7
-        and run.refused == 2
-        and all("deux fois" in why for why in reasons(run).values())
-    )
+    assert quantity(shoe) == 7
+    assert run.refused == 2
+    assert all("deux fois" in why for why in reasons(run).values())
 
 
 # ── how a file is meant, when nobody said it ──
@@ -294,4 +301,5 @@ def test_corrected_lines_sent_back_never_empty_what_they_do_not_name(tmp_path):
 def test_the_only_store_of_a_vendor_need_not_be_named(tmp_path):
     shoe = a_shoe()
     run = given(a_file(tmp_path, f"ean;quantite\n{shoe.ean};4\n"), vendor=factories.the_vendor())
-    assert run.store_id == factories.the_store().id and quantity(shoe) == 4
+    assert run.store_id == factories.the_store().id
+    assert quantity(shoe) == 4

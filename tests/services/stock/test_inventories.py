@@ -48,7 +48,8 @@ def test_a_count_shows_its_differences_and_stock_follows_it():
     ]
     with unit_of_work():
         assert inventories.validate(again(count), by=LEA) == 2
-    assert (quantity(shoe), quantity(boot)) == (3, 0) and books.check() == []
+    assert (quantity(shoe), quantity(boot)) == (3, 0)
+    assert books.check() == []
 
 
 def test_what_is_sold_while_people_count_is_no_difference():
@@ -66,7 +67,8 @@ def test_what_is_sold_while_people_count_is_no_difference():
         assert inventories.differences(again(count)) == []
         with unit_of_work():
             inventories.validate(again(count), by=LEA)
-    assert quantity(shoe) == 4 and books.check() == []
+    assert quantity(shoe) == 4
+    assert books.check() == []
 
 
 def test_a_store_is_counted_once_at_a_time_and_an_unknown_barcode_is_said():
@@ -101,7 +103,8 @@ def test_units_travel_from_one_store_to_another_and_what_is_missing_is_missing()
     with unit_of_work() as session:
         transfer = session.get_one(inventories.StockTransfer, id)
         inventories.arrive(transfer, {transfer.lines[0].id: 3}, by=LEA)
-    assert (quantity(shoe), quantity(shoe, there)) == (1, 3) and books.check() == []
+    assert (quantity(shoe), quantity(shoe, there)) == (1, 3)
+    assert books.check() == []
     with pytest.raises(Refused), unit_of_work() as session:
         inventories.arrive(session.get_one(inventories.StockTransfer, id), by=LEA)
 

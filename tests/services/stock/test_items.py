@@ -70,7 +70,8 @@ def test_a_unit_is_sent_to_a_store_of_its_vendor_only_and_not_while_it_is_offere
             items.send_to(session.get_one(Item, item.id), session.merge(store), by=MARC)
     with unit_of_work() as session:
         items.send_to(session.get_one(Item, item.id), session.merge(there), by=MARC)
-    assert db.session.get(Item, item.id).store_id == there.id and books.check() == []
+    assert db.session.get(Item, item.id).store_id == there.id
+    assert books.check() == []
     with unit_of_work() as session:
         items.ITEM.fire(session.get_one(Item, item.id), "put_on_sale", by=MARC)
     with pytest.raises(Refused), unit_of_work() as session:

@@ -56,15 +56,14 @@ def test_an_offers_file_creates_changes_and_takes_off(tmp_path):
         ),
         "offers",
     )
-    assert (
-        (run.updated, run.removed) == (1, 1)
-        and rows()["S1"].price_cents == 8500
-        and rows()["S2"].status is ListingState.withdrawn
-    )
+    assert (run.updated, run.removed) == (1, 1)
+    assert rows()["S1"].price_cents == 8500
+    assert rows()["S2"].status is ListingState.withdrawn
     run = given(
         a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;85,00;neuf;;;;;;2;5;\n", "c.csv"), "offers"
     )
-    assert (run.updated, run.unchanged) == (0, 1) and books.check() == []
+    assert (run.updated, run.unchanged) == (0, 1)
+    assert books.check() == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +89,8 @@ def test_a_wrong_line_fails_alone_with_its_sentence(tmp_path, line, why):
         ),
         "offers",
     )
-    assert (run.created, run.refused) == (1, 1) and why in run.report["refused"][0][2], run.report
+    assert (run.created, run.refused) == (1, 1), run.report
+    assert why in run.report["refused"][0][2], run.report
     assert list(rows()) == ["S2"]
 
 
@@ -111,7 +111,8 @@ def test_an_unknown_product_waits_in_the_queue_and_replace_takes_the_rest_off(tm
         "offers",
         mode="replace",
     )
-    assert (run.ignored, run.removed) == (1, 1) and rows()["S2"].status is ListingState.withdrawn
+    assert (run.ignored, run.removed) == (1, 1)
+    assert rows()["S2"].status is ListingState.withdrawn
 
 
 def test_a_file_that_replaces_takes_off_only_what_it_does_not_name_however_wrong_the_line(tmp_path):
@@ -147,7 +148,8 @@ def test_prices_alone_change_what_is_offered_and_say_what_is_not(tmp_path):
     run = given(
         a_file(tmp_path, "offer-sku;price;discount-price\nS1;79.90;\nS7;5;\n", "p.csv"), "prices"
     )
-    assert (run.updated, run.ignored) == (1, 1) and rows()["S1"].price_cents == 7990
+    assert (run.updated, run.ignored) == (1, 1)
+    assert rows()["S1"].price_cents == 7990
     assert products.lowest_of_30_days(shoe.id, rows()["S1"].id) == 8900
 
 
@@ -208,12 +210,14 @@ def test_a_unit_is_put_on_sale_priced_again_and_taken_off():
     with unit_of_work() as session:
         listings.price(session.get_one(Listing, id), 4000, by=LEA)
         listings.withdraw(session.get_one(Listing, id), by=LEA)
-    assert db.session.get(Item, item.id).status.value == "in_stock" and books.check() == []
+    assert db.session.get(Item, item.id).status.value == "in_stock"
+    assert books.check() == []
     with unit_of_work() as session:
         assert listings.put_on_sale(session.get_one(Item, item.id), 3900, by=LEA).id == id
     with unit_of_work() as session:
         items.sell(session.get_one(Item, item.id), 3900, by=LEA)
-    assert rows()[f"ITEM-{item.id}"].status is ListingState.withdrawn and books.check() == []
+    assert rows()[f"ITEM-{item.id}"].status is ListingState.withdrawn
+    assert books.check() == []
     with pytest.raises(Refused), unit_of_work() as session:
         listings.offer_again(session.get_one(Listing, id), by=LEA)
 
@@ -259,11 +263,9 @@ def test_a_file_with_few_columns_leaves_the_rest_of_an_offer_as_it_was(tmp_path)
         date(2026, 10, 1),
     )
     run = given(a_file(tmp_path, "sku;price\nS1;70\n", "c.csv"), "offers")
-    assert (
-        run.refused == 1
-        and "réduit" in run.report["refused"][0][2]
-        and rows()["S1"].price_cents == 9500
-    )
+    assert run.refused == 1
+    assert "réduit" in run.report["refused"][0][2]
+    assert rows()["S1"].price_cents == 9500
 
 
 def test_used_units_are_counted_on_their_offer_and_never_with_the_new_ones(tmp_path):
@@ -285,7 +287,8 @@ def test_used_units_are_counted_on_their_offer_and_never_with_the_new_ones(tmp_p
         for line in "".join(listing_files.as_of01(factories.the_vendor().id)).splitlines()[1:]
     ] == ["5", "2"]
     given(a_file(tmp_path, OF01 + f"BON;{shoe.ean};EAN;49;3;;;;;;;0;\n", "b.csv"), "offers")
-    assert (listings.stock_of(rows()["BON"]), quantity(shoe)) == (0, 5) and books.check() == []
+    assert (listings.stock_of(rows()["BON"]), quantity(shoe)) == (0, 5)
+    assert books.check() == []
 
 
 def test_a_vendor_of_several_stores_has_his_prices_taken_and_is_told_of_the_quantities_left(
@@ -295,9 +298,8 @@ def test_a_vendor_of_several_stores_has_his_prices_taken_and_is_told_of_the_quan
     factories.a_store()
     stocked(shoe, 3)
     run = given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;5;\n"), "offers")
-    assert (run.created, run.refused, quantity(shoe)) == (1, 0, 3) and run.report[
-        "quantities_left"
-    ] == 1
+    assert (run.created, run.refused, quantity(shoe)) == (1, 0, 3)
+    assert run.report["quantities_left"] == 1
     assert (
         "plusieurs magasins"
         in as_staff("Administrateur").get(f"/gestion/imports/fichier/{run.id}").text
@@ -337,11 +339,9 @@ def test_an_offer_said_twice_is_a_repeat_and_said_otherwise_neither_is_believed(
     assert (run.repeated, run.refused) == (1, 0)
     before = rows()["S1"].price_cents
     run = given(a_file(tmp_path, f"{head}{other}\n{one}\n", "c.csv"), kind)
-    assert (
-        run.refused == 2
-        and "deux fois" in run.report["refused"][0][2]
-        and rows()["S1"].price_cents == before
-    )
+    assert run.refused == 2
+    assert "deux fois" in run.report["refused"][0][2]
+    assert rows()["S1"].price_cents == before
 
 
 def test_two_offers_that_count_one_reference_differently_are_told(tmp_path):
@@ -352,7 +352,8 @@ def test_two_offers_that_count_one_reference_differently_are_told(tmp_path):
         ),
         "offers",
     )
-    assert (run.created, run.refused, quantity(shoe)) == (1, 1, 5) and list(rows()) == ["S1"]
+    assert (run.created, run.refused, quantity(shoe)) == (1, 1, 5)
+    assert list(rows()) == ["S1"]
 
 
 def test_a_product_may_be_named_by_the_vendor_s_word_or_by_a_supplier_reference_only_one_maker_uses(
@@ -365,7 +366,8 @@ def test_a_product_may_be_named_by_the_vendor_s_word_or_by_a_supplier_reference_
         ),
         "offers",
     )
-    assert (run.created, run.ignored) == (1, 1) and rows()["S1"].variant_id == shoe.id
+    assert (run.created, run.ignored) == (1, 1)
+    assert rows()["S1"].variant_id == shoe.id
 
 
 def test_what_a_file_changes_of_an_offer_is_in_its_history_and_a_wrong_line_leaves_no_trace(
@@ -389,7 +391,8 @@ def test_what_a_file_changes_of_an_offer_is_in_its_history_and_a_wrong_line_leav
         .where(PricePoint.listing_id == rows()["S1"].id)
         .order_by(PricePoint.id)
     ).all()
-    assert asked == [8900, 8500, 8000] and books.check() == []
+    assert asked == [8900, 8500, 8000]
+    assert books.check() == []
 
 
 # ── the lowest price of 30 days ──
@@ -447,7 +450,8 @@ def test_a_unit_without_a_condition_is_not_offered_before_somebody_says_it(as_st
         data={"price": "45,00"},
         follow_redirects=True,
     )
-    assert shown.status_code == 200 and "45,00" in shown.text
+    assert shown.status_code == 200
+    assert "45,00" in shown.text
     row = rows()[f"ITEM-{item.id}"]
     assert (row.condition, row.item.place, row.price_cents) == (
         Condition.very_good_unit,
@@ -459,11 +463,10 @@ def test_a_unit_without_a_condition_is_not_offered_before_somebody_says_it(as_st
         data={"condition": "good_unit", "place": "R3-B2"},
         follow_redirects=True,
     )
-    assert (
-        "retirez-le" in answer.text
-        and rows()[f"ITEM-{item.id}"].condition is Condition.very_good_unit
-    )
+    assert "retirez-le" in answer.text
+    assert rows()[f"ITEM-{item.id}"].condition is Condition.very_good_unit
     staff.post(
         f"/gestion/stock/vendre/{item.id}", data={"price": "44,00"}
     )  # sold at the counter while it is offered
-    assert rows()[f"ITEM-{item.id}"].status is ListingState.withdrawn and books.check() == []
+    assert rows()[f"ITEM-{item.id}"].status is ListingState.withdrawn
+    assert books.check() == []

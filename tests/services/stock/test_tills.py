@@ -49,7 +49,8 @@ def test_a_counter_sale_leaves_the_stock_with_its_price_and_ticket():
         "till",
         "Caisse 1",
     )
-    assert told(key, 2, "return", shoe)["quantity"] == 2 and books.check() == []
+    assert told(key, 2, "return", shoe)["quantity"] == 2
+    assert books.check() == []
 
 
 def test_an_event_told_twice_counts_once_and_its_number_never_means_something_else():
@@ -58,7 +59,8 @@ def test_an_event_told_twice_counts_once_and_its_number_never_means_something_el
     key, _secret = a_key()
     at = clock.now()
     first = told(key, 1, "sale", shoe, at=at)
-    assert told(key, 1, "sale", shoe, at=at) == {**first, "again": True} and quantity(shoe) == 2
+    assert told(key, 1, "sale", shoe, at=at) == {**first, "again": True}
+    assert quantity(shoe) == 2
     with pytest.raises(tills.NumberReused):
         told(key, 1, "sale", shoe, 2, at=at)
     assert quantity(shoe) == 2
@@ -71,7 +73,8 @@ def test_a_count_names_the_last_event_it_knows_and_later_ones_are_applied_on_top
     told(key, 3, "sale", shoe)
     assert told(key, 4, "count", shoe, 10, includes=2)["quantity"] == 9
     assert told(key, 2, "sale", shoe)["status"] == "already_counted"
-    assert quantity(shoe) == 9 and books.check() == []
+    assert quantity(shoe) == 9
+    assert books.check() == []
     assert db.session.scalar(db.select(db.func.count()).where(Movement.kind == "sale")) == 3
 
 
@@ -88,7 +91,8 @@ def test_the_counts_of_a_store_come_from_one_till():
 def test_a_sale_of_what_we_thought_was_not_there_is_believed():
     shoe = a_shoe()
     key, _secret = a_key()
-    assert told(key, 1, "sale", shoe)["quantity"] == 0 and books.check() == []
+    assert told(key, 1, "sale", shoe)["quantity"] == 0
+    assert books.check() == []
 
 
 def test_an_unknown_barcode_is_kept_and_waits_in_the_queue():
@@ -115,10 +119,8 @@ def test_a_clock_that_is_wrong_is_set_right_by_the_moment_the_till_says_it_sent(
             tills.Told(2, TillEventKind.sale, shoe.ean, 1, now + ahead, 100),
         )
     first, second = db.session.scalars(db.select(TillEvent).order_by(TillEvent.number))
-    assert (
-        abs(first.at - (now - timedelta(minutes=3))) < timedelta(seconds=2)
-        and second.at <= clock.now()
-    )
+    assert abs(first.at - (now - timedelta(minutes=3))) < timedelta(seconds=2)
+    assert second.at <= clock.now()
 
 
 def test_a_trade_in_makes_units_and_a_used_sale_takes_the_oldest():
@@ -129,11 +131,9 @@ def test_a_trade_in_makes_units_and_a_used_sale_takes_the_oldest():
     assert told(key, 2, "sale", shoe, used=True)["item"] == made[0]
     assert told(key, 3, "return", shoe, used=True)["item"] == made[0]
     db.session.expire_all()
-    assert (
-        db.session.get(Item, made[0]).status is ItemState.in_stock
-        and quantity(shoe) == 0
-        and books.check() == []
-    )
+    assert db.session.get(Item, made[0]).status is ItemState.in_stock
+    assert quantity(shoe) == 0
+    assert books.check() == []
 
 
 def test_a_unit_of_another_store_or_already_sold_is_refused():
