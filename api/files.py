@@ -26,7 +26,7 @@ STATES = {
     ImportState.failed: "FAILED",
     ImportState.cancelled: "CANCELLED",
 }
-KINDS = ("stock", "offers", "prices", "catalogue")
+KINDS = ("stock", "listings", "prices", "catalogue")
 
 
 @bp.post("/imports")
@@ -40,6 +40,7 @@ def give_file(key: MachineKey) -> Any:
     errors = []
     if given is None or not given.filename:
         errors.append({"field": "file", "code": "file", "message": _("Choose a file.")})
+    kind = runs.FORMERLY.get(kind, kind)
     if kind not in KINDS:
         errors.append(
             {
@@ -137,7 +138,7 @@ def _nothing() -> Any:
 
 
 def _told(run: ImportRun) -> dict[str, Any]:
-    is_offers = run.kind == "offers"
+    is_offers = run.kind == "listings"
     return {
         "import_id": run.id,
         "kind": run.kind,

@@ -10,6 +10,7 @@ from flask_babel.speaklater import LazyString
 
 from api import bp
 
+FILE_KINDS = ["stock", "listings", "offers", "prices", "catalogue"]
 _TEXT: dict[str, Any] = {"type": "string"}
 _PERHAPS: dict[str, Any] = {"type": ["string", "null"]}
 _WHOLE: dict[str, Any] = {"type": "integer"}
@@ -735,7 +736,9 @@ DOCUMENT: dict[str, Any] = {
                             "schema": _object(
                                 ["file", "kind"],
                                 file={"type": "string", "format": "binary"},
-                                kind={"enum": ["stock", "offers", "prices", "catalogue"]},
+                                kind={
+                                    "enum": ["stock", "listings", "offers", "prices", "catalogue"]
+                                },
                                 store={**_TEXT, "maxLength": 20},
                                 mode={"enum": ["full", "delta", "normal", "replace"]},
                                 import_mode={"enum": ["NORMAL", "REPLACE"]},

@@ -68,13 +68,17 @@ EVENTS = {
     "import.completed": _l("A file was loaded or refused"),
     "stock.conflicted": _l("A shop sold what an order had been promised"),
     "product.validated": _l("A product you proposed may be sold"),
-    "offer.delisted": _l("One of your sale offers is no longer shown"),
+    "listing.delisted": _l("One of your sale offers is no longer shown"),
     "buyback.submitted": _l("A seller finished an offer"),
     "buyback.validated": _l("An offer was accepted"),
     "buyback.received": _l("A parcel was controlled to its end"),
     "buyback.item_rejected": _l("An article was refused at the bench"),
     "buyback.paid": _l("A seller was paid"),
 }
+
+# An address registered before an event was renamed goes on receiving it under the old name, and
+# never under both, until its owner chooses the new one.
+FORMERLY = {"listing.delisted": "offer.delisted"}
 
 
 def open_for(vendor: Vendor, url: str, events: list[str], *, by: Actor) -> tuple[Webhook, str]:
@@ -147,9 +151,14 @@ _LISTENING = select(Webhook).where(
 
 def is_heard(vendor_id: int, event: str) -> bool:
     """Whether anybody listens: asked once before many are told."""
-    return any(
-        event in row.events.split() for row in db.session.scalars(_LISTENING, {"vendor": vendor_id})
-    )
+    rows = db.session.scalars(_LISTENING, {"vendor": vendor_id})
+    return any(_name_heard(row, event) for row in rows)
+
+
+def _name_heard(row: Webhook, event: str) -> str | None:
+    """The name under which an address hears an event: today's, else the former one, else None."""
+    chosen = row.events.split()
+    return next((name for name in (event, FORMERLY.get(event)) if name in chosen), None)
 
 
 def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
@@ -158,10 +167,11 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
     """
     told = 0
     for row in db.session.scalars(_LISTENING, {"vendor": vendor_id}):
-        if event not in row.events.split():
+        name = _name_heard(row, event)
+        if name is None:
             continue
         body = json.dumps(
-            {"type": event, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data},
+            {"type": name, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data},
             separators=(",", ":"),
             sort_keys=True,
         )
@@ -169,7 +179,7 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
             select(WebhookDelivery.body)
             .where(
                 WebhookDelivery.webhook_id == row.id,
-                WebhookDelivery.event == event,
+                WebhookDelivery.event == name,
                 WebhookDelivery.status == D.to_deliver,
                 WebhookDelivery.tries == 0,
             )
@@ -177,7 +187,7 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
         )
         if any(json.loads(known)["data"] == data for known in waiting):
             continue
-        _deliver(row, event, body, f"msg_{secrets.token_hex(12)}")
+        _deliver(row, name, body, f"msg_{secrets.token_hex(12)}")
         told += 1
     return told
 

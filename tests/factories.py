@@ -523,7 +523,7 @@ def given(path, kind: str = "stock", **how):
     """A file given and loaded; its run."""
     if kind == "stock" and "store" not in how and "vendor" not in how:
         how["store"] = the_store()
-    if kind in ("offers", "prices") and "vendor" not in how:
+    if kind in ("listings", "offers", "prices") and "vendor" not in how:
         how["vendor"] = the_vendor()
     run = runs.import_file(path, kind, by=LEA, **how)
     db.session.expire_all()

@@ -255,7 +255,7 @@ class ImportView(BaseView):
         if store is not None:
             return store.id, store.vendor_id
         if vendor is None and (
-            not staff.sees_all(current_user) or kind.name in ("stock", "offers", "prices")
+            not staff.sees_all(current_user) or kind.name in ("stock", "listings", "prices")
         ):
             vendor = vendors[0] if len(vendors) == 1 else None
             if vendor is None:

@@ -114,6 +114,8 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
+# Names a kind had before, still accepted from vendors' software.
+FORMERLY = {"offers": "listings"}
 
 
 def kind(
@@ -167,6 +169,7 @@ def receive(
     """Take a file in. Unless it is a draft, which a person looks at first, the worker loads it. The
     same file already on its way is not taken twice.
     """
+    kind = FORMERLY.get(kind, kind)
     what = KINDS[kind]
     if mode not in what.modes:  # the file itself says it, when it is loaded
         mode = ""

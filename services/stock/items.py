@@ -247,9 +247,9 @@ def _leave_channels(item: Item) -> None:
     for listing in db.session.scalars(
         select(Listing).where(Listing.item_id == item.id, Listing.status == ListingState.active)
     ):
-        LISTING.fire(listing, "withdraw", by=workflow.CLOCK)
-        listing.updated_at = clock.now()
-        webhooks.tell(listing.vendor_id, "offer.delisted", {"sku": listing.sku, "reason": "SOLD"})
+        LISTING.fire(listing, "withdraw", by=workflow.CLOCK, set={"updated_at": clock.now()})
+        gone = {"sku": listing.sku, "reason": "SOLD"}
+        webhooks.tell(listing.vendor_id, "listing.delisted", gone)
 
 
 def send_to(item: Item, store: Store, *, by: Actor) -> None:

@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from enum import StrEnum
 from itertools import chain
 from typing import Any
 
@@ -29,7 +30,7 @@ from models import (
     Vendor,
     VendorReference,
 )
-from services import clock, money, words, workflow
+from services import clock, money, webhooks, words, workflow
 from services.catalogue import matching, products
 from services.imports import runs, tables
 from services.stock import feeds, listings
@@ -301,7 +302,6 @@ def _load_prices(loading: runs.Loading) -> None:
     retried(work)
 
 
-_PRICE = ("price_cents", "discount_cents", "discount_from", "discount_to")
 _OFFERED = select(Listing.__table__).where(Listing.vendor_id == bindparam("vendor"))
 
 
@@ -328,6 +328,7 @@ class _Change:
         self.changed: dict[int, dict[str, Any]] = {}
         self.events: dict[int, list[tuple[int, str, Any, Any, dict[str, Any]]]] = {}
         self.asked: dict[int, dict[str, Any]] = {}
+        self.told: dict[int, list[tuple[str, dict[str, Any]]]] = {}
         self.wrong: dict[int, str] = {}
         self.ignored: dict[int, str] = {}
         self.removed = 0
@@ -453,21 +454,29 @@ class _Change:
             self._offer_again(row)
 
     def _price(self, row: Any, line: Line) -> None:
-        before = tuple(getattr(row, name) for name in _PRICE)
-        wanted = dict(zip(_PRICE, (line.price, *(line.reduction or before[1:])), strict=True))
-        listings.check_discount(*wanted.values())
-        if tuple(wanted.values()) == before:
-            return
-        self._set(row, wanted)
-        self._happened(
-            row.id,
-            "price_listing",
-            None,
-            None,
-            before_cents=row.price_cents,
-            after_cents=line.price,
-        )
-        self.asked[row.id] = self._point(row.variant_id, row.id, **wanted)
+        assert line.price is not None
+        reduction = line.reduction or (row.discount_cents, row.discount_from, row.discount_to)
+        change = listings.plan_price(row, line.price, *reduction, today=self.today)
+        if change is not None:
+            self._apply(row, change)
+
+    def _apply(self, row: Any, change: listings.Change) -> None:
+        """Keep what a change does until everything is written at once (`_write`)."""
+        self._set(row, change.values)
+        before = after = None
+        if change.verb in {move.verb for move in listings.LISTING.moves}:
+            moved = listings.LISTING.values(change.verb)
+            self._set(row, moved)
+            before, after = row.status, moved["status"]
+        self._happened(row.id, change.verb, before, after, **change.facts)
+        if change.asked_cents is not None:
+            self.asked[row.id] = {
+                "variant_id": row.variant_id,
+                "listing_id": row.id,
+                "since": self.now,
+                "price_cents": change.asked_cents,
+            }
+        self.told.setdefault(row.id, []).extend(change.told)
 
     def _point(self, variant_id: int, listing_id: int, **price: Any) -> dict[str, Any]:
         return {
@@ -481,8 +490,8 @@ class _Change:
         self,
         id: int,
         verb: str,
-        before: ListingState | None,
-        after: ListingState | None,
+        before: StrEnum | None,
+        after: StrEnum | None,
         **facts: Any,
     ) -> None:
         self.events.setdefault(id, []).append((id, verb, before, after, facts))
@@ -500,21 +509,20 @@ class _Change:
         if row.item_id is not None:  # the unit goes back to its shelf with it
             listings.withdraw(self.session.get_one(Listing, row.id), by=self.by)
             return
-        self.changed[row.id] = {"status": L.withdrawn}
-        self._happened(row.id, "withdraw", L.active, L.withdrawn)
+        self.changed.pop(row.id, None)
+        self._apply(row, listings.plan_withdrawal(row))
 
     def _offer_again(self, row: Any) -> None:
         if row.item_id is not None:
             listings.offer_again(self.session.get_one(Listing, row.id), by=self.by)
             return
-        self._set(row, {"status": L.active})
-        self._happened(row.id, "offer_again", L.withdrawn, L.active)
+        self._apply(row, listings.plan_return(row))
 
     def _forget(self, sku: str) -> None:
         """Nothing of a refused line stays."""
         self.new.pop(sku, None)
         if sku in self.known:
-            for kept in (self.changed, self.events, self.asked):
+            for kept in (self.changed, self.events, self.asked, self.told):
                 kept.pop(self.known[sku].id, None)
 
     def _count(self, line: Line, variant: int, counted: dict[int, Line]) -> None:
@@ -572,7 +580,8 @@ class _Change:
         return found
 
     def _end(self, read: int, also_changed: int = 0) -> None:
-        updated = sum(1 for values in self.changed.values() if values != {"status": L.withdrawn})
+        withdrawn = listings.LISTING.values("withdraw")
+        updated = sum(1 for values in self.changed.values() if values != withdrawn)
         self._write()
         self.loading.put_aside(self.wrong)
         self.loading.put_aside(self.ignored, ignored=True)
@@ -596,7 +605,7 @@ class _Change:
             for sku, row in self.new.items():
                 self._happened(made[sku], "create", None, None)
                 self.asked[made[sku]] = self._point(
-                    row["variant_id"], made[sku], **{name: row[name] for name in _PRICE}
+                    row["variant_id"], made[sku], **{name: row[name] for name in listings.PRICE}
                 )
         by_shape: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for id, values in self.changed.items():
@@ -611,11 +620,13 @@ class _Change:
         workflow.record_many(
             "listing", self.vendor.id, list(chain.from_iterable(self.events.values())), by=self.by
         )
+        for event, data in chain.from_iterable(self.told.values()):
+            webhooks.tell(self.vendor.id, event, data)
         session.expire_all()
 
 
 runs.kind(
-    "offers",
+    "listings",
     _l("Sale offers (OF01)"),
     OFFERS,
     ("sku",),

@@ -6,7 +6,9 @@ New stock without a listing is
 sold at the catalogue price where the site assigns the store.
 """
 
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -68,6 +70,10 @@ def offer(
     return row
 
 
+# The columns of a price, in the order of `plan_price`.
+PRICE = ("price_cents", "discount_cents", "discount_from", "discount_to")
+
+
 def put_on_sale(item: Item, price_cents: int, *, by: Actor) -> Listing:
     """One graded unit, at a price of its own. Raises Refused."""
     if item.condition is None:
@@ -92,6 +98,82 @@ def put_on_sale(item: Item, price_cents: int, *, by: Actor) -> Listing:
     return known
 
 
+# ── one law for one listing and for a file of fifty thousand ──
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one listing: the move it makes, the columns that change, the entry of the
+    log with its facts, what its price history gains, and what the vendor's software is told.
+    """
+
+    verb: str
+    values: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    asked_cents: int | None = None
+    told: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+def plan_price(
+    row: Any,
+    price_cents: int,
+    discount_cents: int | None,
+    starts: date | None,
+    ends: date | None,
+    *,
+    today: date,
+) -> Change | None:
+    """A new price, perhaps reduced for a while; None when it is the one there is. `row` is a
+    listing or its columns. Raises Refused.
+    """
+    _check_price(price_cents)
+    check_discount(price_cents, discount_cents, starts, ends)
+    wanted: dict[str, Any] = dict(
+        zip(PRICE, (price_cents, discount_cents, starts, ends), strict=True)
+    )
+    if all(getattr(row, name) == value for name, value in wanted.items()):
+        return None
+    return Change(
+        "price_listing",
+        values=wanted,
+        facts={"before_cents": row.price_cents, "after_cents": price_cents},
+        asked_cents=asked_on(today, **wanted),
+    )
+
+
+def plan_withdrawal(row: Any, reason: str = "WITHDRAWN") -> Change:
+    """No longer offered; the vendor's software is told why."""
+    return Change("withdraw", told=(("listing.delisted", {"sku": row.sku, "reason": reason}),))
+
+
+def plan_return(row: Any) -> Change:
+    """Offered again after it was withdrawn."""
+    return Change("offer_again")
+
+
+def apply(row: Listing, change: Change, *, by: Actor) -> None:
+    """Make one change. A file makes the same ones in bulk (listing_files)."""
+    now = clock.now()
+    written = {**change.values, "updated_at": now}
+    if change.verb in {move.verb for move in LISTING.moves}:
+        LISTING.fire(row, change.verb, by=by, set=written, **change.facts)
+    else:
+        for name, value in written.items():
+            setattr(row, name, value)
+        workflow.record(row, change.verb, by=by, **change.facts)
+    if change.asked_cents is not None:
+        db.session.add(
+            PricePoint(
+                variant_id=row.variant_id,
+                listing_id=row.id,
+                price_cents=change.asked_cents,
+                since=now,
+            )
+        )
+    for event, data in change.told:
+        webhooks.tell(row.vendor_id, event, data)
+
+
 def price(
     row: Listing,
     price_cents: int,
@@ -104,32 +186,9 @@ def price(
     """A new price, perhaps reduced for a while; what is asked from now on goes to the history that
     says the lowest of 30 days.
     """
-    _check_price(price_cents)
-    check_discount(price_cents, discount_cents, starts, ends)
-    before, now = row.price_cents, clock.now()
-    if (row.price_cents, row.discount_cents, row.discount_from, row.discount_to) == (
-        price_cents,
-        discount_cents,
-        starts,
-        ends,
-    ):
-        return
-    row.price_cents, row.discount_cents, row.discount_from, row.discount_to, row.updated_at = (
-        price_cents,
-        discount_cents,
-        starts,
-        ends,
-        now,
-    )
-    db.session.add(
-        PricePoint(
-            variant_id=row.variant_id,
-            listing_id=row.id,
-            price_cents=price_on(row, clock.today()),
-            since=now,
-        )
-    )
-    workflow.record(row, "price_listing", by=by, before_cents=before, after_cents=price_cents)
+    change = plan_price(row, price_cents, discount_cents, starts, ends, today=clock.today())
+    if change is not None:
+        apply(row, change, by=by)
 
 
 TURNED_WITHIN = timedelta(days=31)
@@ -179,9 +238,7 @@ def turn_prices() -> int:
 
 def withdraw(row: Listing, *, by: Actor) -> None:
     """No longer offered; a unit goes back to the shelf."""
-    LISTING.fire(row, "withdraw", by=by)
-    row.updated_at = clock.now()
-    webhooks.tell(row.vendor_id, "offer.delisted", {"sku": row.sku, "reason": "WITHDRAWN"})
+    apply(row, plan_withdrawal(row), by=by)
     if row.item is not None and row.item.status is items.S.listed:
         items.ITEM.fire(row.item, "take_off_sale", by=by)
 
@@ -189,8 +246,7 @@ def withdraw(row: Listing, *, by: Actor) -> None:
 def offer_again(row: Listing, *, by: Actor) -> None:
     if row.item is not None:
         items.ITEM.fire(row.item, "put_on_sale", by=by)
-    LISTING.fire(row, "offer_again", by=by)
-    row.updated_at = clock.now()
+    apply(row, plan_return(row), by=by)
 
 
 def set_terms(

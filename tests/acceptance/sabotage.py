@@ -604,9 +604,23 @@ FAULTS = (
     Fault(
         "a price of tomorrow counts today",
         "services/stock/listings.py",
-        "price_cents=price_on(row, clock.today()), since=now",
-        "price_cents=row.discount_cents or row.price_cents, since=now",
+        "asked_cents=asked_on(today, **wanted)",
+        "asked_cents=discount_cents or price_cents",
         S + "stock/test_listings.py",
+    ),
+    Fault(
+        "a listing withdrawn by a file is told to nobody",
+        "services/stock/listing_files.py",
+        "self.told.setdefault(row.id, []).extend(change.told)",
+        "pass",
+        S + "stock/test_listings.py",
+    ),
+    Fault(
+        "an address of before hears nothing any more",
+        "services/webhooks.py",
+        "(event, FORMERLY.get(event))",
+        "(event,)",
+        S + "test_webhooks.py",
     ),
     Fault(
         "an ungraded unit is offered as new",

@@ -275,3 +275,25 @@ def test_a_name_that_changes_its_mind_never_leads_into_our_network():
         with pytest.raises(GatewayError, match="public Internet"):
             caller.post("https://caisse.example/ok", {}, b"{}")
     assert answers == []
+
+
+def test_an_address_of_before_hears_the_old_name_until_it_is_switched_and_never_both(app, hooks):
+    vendor = factories.the_vendor()
+    with unit_of_work() as session:
+        old, _secret = webhooks.open_for(
+            vendor, "https://ancien.example/ici", ["listing.delisted"], by=factories.LEA
+        )
+        webhooks.open_for(
+            vendor, "https://neuf.example/ici", ["listing.delisted"], by=factories.LEA
+        )
+        session.flush()
+        old.events = "offer.delisted stock.changed"
+    with unit_of_work():
+        webhooks.tell(vendor.id, "listing.delisted", {"sku": "S1", "reason": "SOLD"})
+    outbox.work()
+    names = {url: json.loads(body)["type"] for url, _headers, body in hooks.told}
+    assert names == {
+        "https://ancien.example/ici": "offer.delisted",
+        "https://neuf.example/ici": "listing.delisted",
+    }
+    assert len(hooks.told) == 2

@@ -2,12 +2,19 @@
 reductions; units on sale.
 """
 
+import itertools
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import given as given_any
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import select
 
 from models import Condition, Item, Listing, ListingState, PricePoint, StockLevel
-from services import clock, workflow
+from services import clock, outbox, webhooks, workflow
 from services.catalogue import products
 from services.finance import books
 from services.stock import items, listing_files, listings
@@ -36,7 +43,7 @@ def test_an_offers_file_creates_changes_and_takes_off(tmp_path):
             OF01 + f"S1;{shoe.ean};EAN;89,00;11;79.00;2026-11-01;2026-12-31;;;2;5;\n"
             f"S2;{boot.ean};EAN;120;2;;;;;;;;\n",
         ),
-        "offers",
+        "listings",
     )
     assert (run.created, run.refused, run.error) == (2, 0, "")
     first = rows()["S1"]
@@ -54,13 +61,13 @@ def test_an_offers_file_creates_changes_and_takes_off(tmp_path):
             OF01 + f"S1;{shoe.ean};EAN;85,00;neuf;;;;;;2;5;\nS2;;;;;;;;;;;;delete\n",
             "b.csv",
         ),
-        "offers",
+        "listings",
     )
     assert (run.updated, run.removed) == (1, 1)
     assert rows()["S1"].price_cents == 8500
     assert rows()["S2"].status is ListingState.withdrawn
     run = given(
-        a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;85,00;neuf;;;;;;2;5;\n", "c.csv"), "offers"
+        a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;85,00;neuf;;;;;;2;5;\n", "c.csv"), "listings"
     )
     assert (run.updated, run.unchanged) == (0, 1)
     assert books.check() == []
@@ -87,7 +94,7 @@ def test_a_wrong_line_fails_alone_with_its_sentence(tmp_path, line, why):
         a_file(
             tmp_path, OF01 + line.format(ean=shoe.ean) + f"\nS2;{boot.ean};EAN;120;11;;;;;;;;\n"
         ),
-        "offers",
+        "listings",
     )
     assert (run.created, run.refused) == (1, 1), run.report
     assert why in run.report["refused"][0][2], run.report
@@ -100,7 +107,7 @@ def test_an_unknown_product_waits_in_the_queue_and_replace_takes_the_rest_off(tm
         a_file(
             tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\nS2;{boot.ean};EAN;120;11;;;;;;;;\n"
         ),
-        "offers",
+        "listings",
     )
     run = given(
         a_file(
@@ -108,7 +115,7 @@ def test_an_unknown_product_waits_in_the_queue_and_replace_takes_the_rest_off(tm
             OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\nS9;{factories.ean(920)};EAN;5;11;;;;;;;;\n",
             "b.csv",
         ),
-        "offers",
+        "listings",
         mode="replace",
     )
     assert (run.ignored, run.removed) == (1, 1)
@@ -122,7 +129,7 @@ def test_a_file_that_replaces_takes_off_only_what_it_does_not_name_however_wrong
             tmp_path,
             OF01 + "".join(f"S{n};{shoe.ean};EAN;89;11;;;;;;;;\n" for n, shoe in enumerate(shoes)),
         ),
-        "offers",
+        "listings",
     )
     wrong = (
         f"S0;{shoes[0].ean};EAN;gratuit;11;;;;;;;;\nS1;{shoes[1].ean};EAN;5;11;;;;;;;;\n"
@@ -130,7 +137,7 @@ def test_a_file_that_replaces_takes_off_only_what_it_does_not_name_however_wrong
     )
     run = given(
         a_file(tmp_path, OF01 + wrong + f"S2;{shoes[2].ean};EAN;89;11;;;;;;;;\n", "b.csv"),
-        "offers",
+        "listings",
         mode="replace",
     )
     assert (run.refused, run.removed) == (3, 1)
@@ -144,7 +151,7 @@ def test_a_file_that_replaces_takes_off_only_what_it_does_not_name_however_wrong
 
 def test_prices_alone_change_what_is_offered_and_say_what_is_not(tmp_path):
     shoe = a_shoe()
-    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\n"), "offers")
+    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\n"), "listings")
     run = given(
         a_file(tmp_path, "offer-sku;price;discount-price\nS1;79.90;\nS7;5;\n", "p.csv"), "prices"
     )
@@ -162,10 +169,10 @@ def test_what_goes_out_comes_back_in_unchanged(tmp_path):
             OF01
             + f"S1;{shoe.ean};EAN;89,00;3;79.00;2026-11-01;2026-12-31;2026-10-01;2027-01-01;2;;\n",
         ),
-        "offers",
+        "listings",
     )
     vendor = factories.the_vendor().id
-    run = given(a_file(tmp_path, "".join(listing_files.as_of01(vendor)), "of01.csv"), "offers")
+    run = given(a_file(tmp_path, "".join(listing_files.as_of01(vendor)), "of01.csv"), "listings")
     assert (run.created, run.updated, run.refused) == (0, 0, 0) or run.refused == 0
     assert "S1;89.00;79.00;2026-11-01;2026-12-31" in "".join(listing_files.as_pri01(vendor))
     assert f"{shoe.ean};4;" in "".join(listing_files.as_sto01(vendor))
@@ -185,7 +192,7 @@ def test_a_reduction_and_an_availability_hold_on_their_days_only(tmp_path):
             tmp_path,
             OF01 + f"S1;{shoe.ean};EAN;100;11;80;2026-11-10;2026-11-20;2026-11-05;2026-11-25;;;\n",
         ),
-        "offers",
+        "listings",
     )
     row = rows()["S1"]
     assert [listings.price_on(row, date(2026, 11, d)) for d in (9, 10, 20, 21)] == [
@@ -246,9 +253,9 @@ def test_a_file_with_few_columns_leaves_the_rest_of_an_offer_as_it_was(tmp_path)
             tmp_path,
             OF01 + f"S1;{shoe.ean};EAN;89;3;79;2026-11-01;2026-12-31;2026-10-01;2027-01-01;2;4;\n",
         ),
-        "offers",
+        "listings",
     )
-    run = given(a_file(tmp_path, "sku;price\nS1;95\n", "b.csv"), "offers")
+    run = given(a_file(tmp_path, "sku;price\nS1;95\n", "b.csv"), "listings")
     row = rows()["S1"]
     assert (run.updated, row.price_cents, row.condition, row.delay_days, row.quantity) == (
         1,
@@ -262,7 +269,7 @@ def test_a_file_with_few_columns_leaves_the_rest_of_an_offer_as_it_was(tmp_path)
         date(2026, 12, 31),
         date(2026, 10, 1),
     )
-    run = given(a_file(tmp_path, "sku;price\nS1;70\n", "c.csv"), "offers")
+    run = given(a_file(tmp_path, "sku;price\nS1;70\n", "c.csv"), "listings")
     assert run.refused == 1
     assert "réduit" in run.report["refused"][0][2]
     assert rows()["S1"].price_cents == 9500
@@ -275,7 +282,7 @@ def test_used_units_are_counted_on_their_offer_and_never_with_the_new_ones(tmp_p
             tmp_path,
             OF01 + f"NEUF;{shoe.ean};EAN;89;11;;;;;;;5;\nBON;{shoe.ean};EAN;49;3;;;;;;;2;\n",
         ),
-        "offers",
+        "listings",
     )
     assert (
         listings.stock_of(rows()["NEUF"]),
@@ -286,7 +293,7 @@ def test_used_units_are_counted_on_their_offer_and_never_with_the_new_ones(tmp_p
         line.split(";")[7]
         for line in "".join(listing_files.as_of01(factories.the_vendor().id)).splitlines()[1:]
     ] == ["5", "2"]
-    given(a_file(tmp_path, OF01 + f"BON;{shoe.ean};EAN;49;3;;;;;;;0;\n", "b.csv"), "offers")
+    given(a_file(tmp_path, OF01 + f"BON;{shoe.ean};EAN;49;3;;;;;;;0;\n", "b.csv"), "listings")
     assert (listings.stock_of(rows()["BON"]), quantity(shoe)) == (0, 5)
     assert books.check() == []
 
@@ -297,7 +304,7 @@ def test_a_vendor_of_several_stores_has_his_prices_taken_and_is_told_of_the_quan
     shoe = a_shoe()
     factories.a_store()
     stocked(shoe, 3)
-    run = given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;5;\n"), "offers")
+    run = given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;5;\n"), "listings")
     assert (run.created, run.refused, quantity(shoe)) == (1, 0, 3)
     assert run.report["quantities_left"] == 1
     assert (
@@ -308,11 +315,11 @@ def test_a_vendor_of_several_stores_has_his_prices_taken_and_is_told_of_the_quan
 
 def test_a_file_taken_out_while_carts_wait_comes_back_in_without_losing_what_they_keep(tmp_path):
     shoe = a_shoe()
-    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;5;\n"), "offers")
+    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;5;\n"), "listings")
     factories.a_reservation(db.session.scalars(db.select(StockLevel)).one(), 2)
     run = given(
         a_file(tmp_path, "".join(listing_files.as_of01(factories.the_vendor().id)), "of01.csv"),
-        "offers",
+        "listings",
     )
     assert (run.updated, run.unchanged, quantity(shoe), listings.stock_of(rows()["S1"])) == (
         0,
@@ -325,7 +332,7 @@ def test_a_file_taken_out_while_carts_wait_comes_back_in_without_losing_what_the
 @pytest.mark.parametrize(
     ("kind", "head", "one", "other"),
     [
-        ("offers", OF01, "S1;{ean};EAN;89;11;;;;;;;;", "S1;{ean};EAN;88;11;;;;;;;;"),
+        ("listings", OF01, "S1;{ean};EAN;89;11;;;;;;;;", "S1;{ean};EAN;88;11;;;;;;;;"),
         ("prices", "offer-sku;price\n", "S1;70", "S1;71"),
     ],
 )
@@ -333,7 +340,7 @@ def test_an_offer_said_twice_is_a_repeat_and_said_otherwise_neither_is_believed(
     tmp_path, kind, head, one, other
 ):
     shoe = a_shoe()
-    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\n"), "offers")
+    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\n"), "listings")
     one, other = one.format(ean=shoe.ean), other.format(ean=shoe.ean)
     run = given(a_file(tmp_path, f"{head}{one}\n{one}\n", "b.csv"), kind)
     assert (run.repeated, run.refused) == (1, 0)
@@ -350,7 +357,7 @@ def test_two_offers_that_count_one_reference_differently_are_told(tmp_path):
         a_file(
             tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;5;\nS2;{shoe.ean};EAN;92;11;;;;;;;4;\n"
         ),
-        "offers",
+        "listings",
     )
     assert (run.created, run.refused, quantity(shoe)) == (1, 1, 5)
     assert list(rows()) == ["S1"]
@@ -364,7 +371,7 @@ def test_a_product_may_be_named_by_the_vendor_s_word_or_by_a_supplier_reference_
         a_file(
             tmp_path, "sku;product-id;product-id-type;price\nS1;LOR-100;SKU;89\nS2;INCONNU;SKU;5\n"
         ),
-        "offers",
+        "listings",
     )
     assert (run.created, run.ignored) == (1, 1)
     assert rows()["S1"].variant_id == shoe.id
@@ -374,11 +381,11 @@ def test_what_a_file_changes_of_an_offer_is_in_its_history_and_a_wrong_line_leav
     tmp_path,
 ):
     shoe = a_shoe()
-    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\n"), "offers")
-    given(a_file(tmp_path, "sku;price;update-delete\nS1;85;\n", "b.csv"), "offers")
-    given(a_file(tmp_path, "sku;update-delete\nS1;delete\n", "c.csv"), "offers")
-    given(a_file(tmp_path, "sku;price\nS1;80\n", "d.csv"), "offers")
-    given(a_file(tmp_path, "sku;price;discount-price\nS1;79;90\n", "e.csv"), "offers")
+    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\n"), "listings")
+    given(a_file(tmp_path, "sku;price;update-delete\nS1;85;\n", "b.csv"), "listings")
+    given(a_file(tmp_path, "sku;update-delete\nS1;delete\n", "c.csv"), "listings")
+    given(a_file(tmp_path, "sku;price\nS1;80\n", "d.csv"), "listings")
+    given(a_file(tmp_path, "sku;price;discount-price\nS1;79;90\n", "e.csv"), "listings")
     assert [event.verb for event in workflow.history(rows()["S1"])] == [
         "offer_again",
         "price_listing",
@@ -470,3 +477,70 @@ def test_a_unit_without_a_condition_is_not_offered_before_somebody_says_it(as_st
     )  # sold at the counter while it is offered
     assert rows()[f"ITEM-{item.id}"].status is ListingState.withdrawn
     assert books.check() == []
+
+
+def test_an_offer_withdrawn_by_a_file_is_told_as_by_hand(tmp_path, hooks):
+    shoe, boot = factories.a_shoe(), factories.a_shoe("Bottine")
+    vendor = factories.the_vendor()
+    with unit_of_work():
+        webhooks.open_for(vendor, "https://logiciel.example/ici", ["listing.delisted"], by=LEA)
+    content = OF01 + "".join(f"S{s.id};{s.ean};EAN;89;11;;;;;;;;\n" for s in (shoe, boot))
+    given(a_file(tmp_path, content, "a.csv"), "listings")
+    with unit_of_work():
+        listings.withdraw(rows()[f"S{shoe.id}"], by=LEA)
+    gone = f"sku;update-delete\nS{boot.id};delete\n"
+    given(a_file(tmp_path, gone, "b.csv"), "listings")
+    outbox.work()
+    told = [json.loads(body)["data"] for _url, _headers, body in hooks.told]
+    assert told == [
+        {"sku": f"S{shoe.id}", "reason": "WITHDRAWN"},
+        {"sku": f"S{boot.id}", "reason": "WITHDRAWN"},
+    ]
+
+
+@hypothesis_settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given_any(
+    price=st.integers(1, 500_00),
+    discount=st.none() | st.integers(1, 500_00),
+    withdrawn=st.booleans(),
+)
+def test_one_offer_and_a_file_of_offers_change_alike(
+    tmp_path_factory, app, price, discount, withdrawn
+):
+    """The same words by hand and by a file: same columns, same log, same price history."""
+    folder = tmp_path_factory.mktemp("alike")
+    if discount is not None and discount >= price:
+        discount = None
+    pair = [factories.a_shoe(shoe_size=str(next(SIZES))) for _n in range(2)]
+    skus = [f"A{shoe.id}" for shoe in pair]
+    first = OF01 + "".join(
+        f"{k};{s.ean};EAN;600;11;;;;;;;;\n" for k, s in zip(skus, pair, strict=True)
+    )
+    given(a_file(folder, first, f"{skus[0]}.csv"), "listings")
+    line = f"{skus[1]};{price / 100:.2f};{'' if discount is None else f'{discount / 100:.2f}'}\n"
+    given(a_file(folder, "sku;price;discount-price\n" + line, f"{skus[1]}.csv"), "listings")
+    with unit_of_work():
+        listings.price(rows()[skus[0]], price, by=LEA, discount_cents=discount)
+    if withdrawn:
+        with unit_of_work():
+            listings.withdraw(rows()[skus[0]], by=LEA)
+        given(a_file(folder, f"sku;update-delete\n{skus[1]};delete\n", "w.csv"), "listings")
+    by_hand, by_file = (rows()[sku] for sku in skus)
+    for name in (*listings.PRICE, "status"):
+        assert getattr(by_hand, name) == getattr(by_file, name), name
+    assert [(e.verb, e.to_state, e.facts) for e in workflow.history(by_hand)] == [
+        (e.verb, e.to_state, e.facts) for e in workflow.history(by_file)
+    ]
+    assert points_of(by_hand) == points_of(by_file)
+
+
+SIZES = itertools.count(100)
+
+
+def points_of(row: Listing) -> list[int]:
+    points = select(PricePoint.price_cents).where(PricePoint.listing_id == row.id)
+    return list(db.session.scalars(points.order_by(PricePoint.id)))
