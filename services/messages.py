@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 
 from gateways import GatewayError, Letter, live
 from models import Customer, Message, MessageKind, MessageState, Offer, Site
-from services import clock, outbox, retention, settings, workflow
+from services import clock, outbox, personal, retention, settings, workflow
 from services.unit import db
 from services.workflow import CLOCK, TIME, Actor, Move, Refused, Workflow
 
@@ -341,3 +341,37 @@ def blocks(body: str) -> list[tuple[str, Any]]:
         elif lines:
             parts.append(("p", "\n".join(lines)))
     return parts
+
+
+# ── what it holds of a person ──
+
+
+def blank(message: Message) -> None:
+    """Take out of a letter what names a person; that it was sent stays."""
+    message.recipient = message.recipient if message.customer_id is None else ""
+    message.subject, message.body, message.html = (
+        _("Erased customer"),
+        _("Erased at the customer's request."),
+        "",
+    )
+
+
+def _export(customer: Customer) -> list[dict[str, Any]]:
+    rows = select(Message).where(Message.customer_id == customer.id).order_by(Message.id)
+    return [
+        {
+            "at": m.created_at.isoformat(),
+            "to": m.recipient,
+            "subject": m.subject,
+            "text": m.body,
+        }
+        for m in db.session.scalars(rows)
+    ]
+
+
+def _erase(customer: Customer) -> None:
+    for message in db.session.scalars(select(Message).where(Message.customer_id == customer.id)):
+        blank(message)
+
+
+personal.rule("messages", export=_export, erase=_erase)

@@ -69,7 +69,8 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "OfferState": "the same",
     },
     "services/payments/transfers.py": {"Offer": "the reference of a transfer is the offer's"},
-    "services/people/customers.py": {"*": "erases and exports what every chapter keeps"},
+    "services/people/customers.py": {"Offer": "an account is idle when nothing was sold lately"},
+    "services/personal.py": {"Customer": "the person the rules are about"},
     "services/people/identity.py": {"Offer": "which vendor saw a document is read in its offers"},
     "services/people/sites.py": {
         "BuyingRule": "its cache of sites is emptied when a rule changes",

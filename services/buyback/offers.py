@@ -9,13 +9,24 @@ computed from is frozen beside it.
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from models import Customer, Event, Offer, OfferLine, OfferState, ParcelState, Site, ValidationMode
-from services import clock, messages, money, numbering, settings, webhooks, workflow
+from models import (
+    Customer,
+    Event,
+    Message,
+    Offer,
+    OfferLine,
+    OfferState,
+    ParcelState,
+    Site,
+    ValidationMode,
+)
+from services import clock, messages, money, numbering, personal, settings, webhooks, workflow
 from services.buyback import letters, parcels, pricing
 from services.people import sites
 from services.unit import db
@@ -683,3 +694,78 @@ def _add_up(offer: Offer) -> None:
 
 def _drop_off_deadline() -> datetime:
     return clock.days_later(settings.value("drop_off_days"))
+
+
+# ── what it holds of a person ──
+
+OPEN_STATES = (
+    OfferState.to_check,
+    OfferState.second_chance,
+    OfferState.accepted,
+    OfferState.received,
+)  # abandoned ones may still arrive: their games are ours to give back
+
+
+def _export(customer: Customer) -> list[dict[str, Any]]:
+    rows = select(Offer).where(Offer.customer_id == customer.id).order_by(Offer.id)
+    return [
+        {
+            "number": o.number,
+            "state": o.status.value,
+            "site": o.site.name,
+            "finalised_at": o.finalised_at.isoformat() if o.finalised_at else None,
+            "total_cents": o.total_cents,
+            "lines": [
+                {
+                    "ean": line.ean,
+                    "title": line.title,
+                    "platform": line.platform,
+                    "price_cents": line.price_cents,
+                    "removed": line.removed_reason or None,
+                }
+                for line in o.lines
+            ],
+        }
+        for o in db.session.scalars(rows)
+    ]
+
+
+def _why_keep(customer: Customer) -> str | None:
+    open_offer = db.session.scalar(
+        select(Offer)
+        .where(Offer.customer_id == customer.id, Offer.status.in_(OPEN_STATES))
+        .limit(1)
+    )
+    if open_offer is None:
+        return None
+    return _(
+        "Your sale %(number)s is not finished: your account can be erased once it is.",
+        number=open_offer.number,
+    )
+
+
+def _stays(customer: Customer) -> str | None:
+    count = db.session.scalar(
+        select(func.count()).where(
+            Offer.customer_id == customer.id, Offer.status.not_in([OfferState.draft])
+        )
+    )
+    if not count:
+        return None
+    return _(
+        "Your account is erased. %(count)s past sales stay without your name, ten years, as"
+        " accounting law asks.",
+        count=count,
+    )
+
+
+def _erase_letters(customer: Customer) -> None:
+    """Also the shop's own letters about these offers: they name the seller."""
+    own = select(Offer.id).where(Offer.customer_id == customer.id)
+    for message in db.session.scalars(select(Message).where(Message.offer_id.in_(own))):
+        messages.blank(message)
+
+
+personal.rule(
+    "offers", export=_export, why_keep=_why_keep, erase=_erase_letters, stays=_stays, first=3
+)

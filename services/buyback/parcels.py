@@ -44,7 +44,17 @@ from models import (
     Variant,
     Vendor,
 )
-from services import clock, files, messages, outbox, retention, sealing, settings, workflow
+from services import (
+    clock,
+    files,
+    messages,
+    outbox,
+    personal,
+    retention,
+    sealing,
+    settings,
+    workflow,
+)
 from services.buyback import letters
 from services.people import identity
 from services.unit import db, retried, unit_of_work
@@ -1029,3 +1039,44 @@ retention.rule(
     ),
     _forget_label,
 )
+
+
+# ── what it holds of a person ──
+
+
+def _of(customer: Customer) -> Iterable[Parcel]:
+    rows = select(Parcel).join(Offer).where(Offer.customer_id == customer.id)
+    return db.session.scalars(rows.order_by(Parcel.offer_id, Parcel.id))
+
+
+def _export(customer: Customer) -> list[dict[str, Any]]:
+    return [
+        {
+            "sale": parcel.offer.number,
+            "label": parcel.label_number,
+            "state": parcel.status.value,
+            "return": parcel.is_return,
+            "events": [{"at": e.at.isoformat(), "what": e.words} for e in parcel.events],
+        }
+        for parcel in _of(customer)
+    ]
+
+
+def _why_keep(customer: Customer) -> str | None:
+    back = next((parcel for parcel in _of(customer) if parcel.status is S.to_return), None)
+    if back is None:
+        return None
+    return _(
+        "Articles of your sale %(number)s still have to be sent back to you: your account can"
+        " be erased once they are.",
+        number=back.offer.number,
+    )
+
+
+def _erase(customer: Customer) -> None:
+    """A label shows the address; its file is swept within days."""
+    for parcel in _of(customer):
+        _forget_label(parcel)
+
+
+personal.rule("parcels", export=_export, why_keep=_why_keep, erase=_erase, first=1)

@@ -30,7 +30,17 @@ from models import (
     RegisterSeal,
     Vendor,
 )
-from services import audit, clock, messages, money, numbering, retention, sealing, workflow
+from services import (
+    audit,
+    clock,
+    messages,
+    money,
+    numbering,
+    personal,
+    retention,
+    sealing,
+    workflow,
+)
 from services.people import identity, sites
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -623,3 +633,23 @@ retention.rule(
     lambda now: select(Consultation.id).where(Consultation.at < now - timedelta(days=366)),
     retention.gone,
 )
+
+
+# ── what it holds of a person: kept ten years (art. R321-6 c. pén.), never erased before ──
+
+
+def _export(customer: Customer) -> list[dict[str, Any]]:
+    rows = select(PoliceRecord).where(PoliceRecord.customer_id == customer.id)
+    return [
+        {
+            "vendor": r.vendor_id,
+            "number": r.number,
+            "article": r.what,
+            "price_cents": r.price_cents,
+            "at": r.recorded_at.isoformat(),
+        }
+        for r in db.session.scalars(rows.order_by(PoliceRecord.id))
+    ]
+
+
+personal.rule("register", export=_export)

@@ -3,12 +3,13 @@ lately had.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from schwifty import BIC, IBAN
 from schwifty.exceptions import SchwiftyException
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, select
 
 from models import (
     BankDetails,
@@ -20,7 +21,7 @@ from models import (
     SellerPayment,
     Site,
 )
-from services import audit, clock, messages, retention, sealing, settings, workflow
+from services import audit, clock, messages, personal, retention, sealing, settings, workflow
 from services.people import customers
 from services.unit import db
 from services.workflow import Refused
@@ -234,3 +235,26 @@ retention.rule(
     ),
     retention.gone,
 )
+
+
+# ── what it holds of a person ──
+
+
+def _export(customer: Customer) -> list[dict[str, Any]]:
+    rows = select(BankDetails).where(BankDetails.customer_id == customer.id)
+    return [
+        {
+            "holder": b.holder,
+            "country": b.country,
+            "iban_ends_in": b.iban_tail,
+            "since": b.changed_at.isoformat(),
+        }
+        for b in db.session.scalars(rows)
+    ]
+
+
+def _erase(customer: Customer) -> None:
+    db.session.execute(delete(BankDetails).where(BankDetails.customer_id == customer.id))
+
+
+personal.rule("bank_details", export=_export, erase=_erase)

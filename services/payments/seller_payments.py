@@ -25,7 +25,7 @@ from models import (
     TransferLine,
     TransferState,
 )
-from services import clock, messages, sealing, webhooks, workflow
+from services import clock, messages, personal, sealing, webhooks, workflow
 from services.payments import bank_details, store_credit
 from services.people import sites
 from services.unit import db
@@ -414,3 +414,23 @@ def words_for_seller(payment: SellerPayment) -> Any:
     if payment.status is S.in_file and payment.told_at is None:  # the file is still being made
         return SELLER_WORDS[S.to_pay]
     return SELLER_WORDS[payment.status]
+
+
+# ── what it holds of a person ──
+
+
+def _export(customer: Customer) -> list[dict[str, Any]]:
+    rows = select(SellerPayment).where(SellerPayment.customer_id == customer.id)
+    return [
+        {
+            "sale": p.offer.number,
+            "amount_cents": p.amount_cents,
+            "means": p.means.value,
+            "state": p.status.value,
+            "paid_at": p.paid_at.isoformat() if p.paid_at else None,
+        }
+        for p in db.session.scalars(rows)
+    ]
+
+
+personal.rule("payments", export=_export)

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from models import Account, AccountKind, Customer, Entry, LedgerTransaction, Vendor
-from services import money, settings
+from services import money, personal, settings
 from services.payments import ledger
 from services.payments.ledger import Side
 from services.unit import db
@@ -100,3 +100,24 @@ def purses(customer: Customer) -> list[Purse]:
             Purse(db.session.get_one(Vendor, account.vendor_id), left, [tuple(row) for row in rows])
         )
     return found
+
+
+# ── what it holds of a person ──
+
+
+def _why_keep(customer: Customer) -> str | None:
+    credit = db.session.scalar(
+        select(func.sum(Entry.cents))
+        .join(Account)
+        .where(Account.kind == AccountKind.store_credit, Account.customer_id == customer.id)
+    )
+    if not credit:
+        return None
+    return _(
+        "You have %(amount)s of store credit: use it, or write to us to give it up, before"
+        " erasing your account.",
+        amount=money.text(-credit),
+    )
+
+
+personal.rule("store_credit", why_keep=_why_keep, first=2)

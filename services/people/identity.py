@@ -7,13 +7,14 @@ the express consent of who holds parental authority. A copy has no legal basis a
 """
 
 from datetime import date
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, select
 
 from models import Customer, DocumentKind, IdentityDocument, Offer, Vendor
-from services import audit, clock, retention, sealing, settings, workflow
+from services import audit, clock, personal, retention, sealing, settings, workflow
 from services.people.customers import Invalid
 from services.unit import db
 from services.workflow import Actor
@@ -154,3 +155,30 @@ retention.rule(
     ),
     retention.gone,
 )
+
+
+# ── what it holds of a person ──
+
+
+def _export(customer: Customer) -> list[dict[str, Any]]:
+    rows = select(IdentityDocument).where(IdentityDocument.customer_id == customer.id)
+    return [
+        {
+            "kind": d.kind.value,
+            "number_ends_in": d.number_tail,
+            "issued_by": d.issued_by,
+            "issued_on": d.issued_on.isoformat(),
+            "birth_date": d.birth_date.isoformat(),
+            "first_names": d.first_names,
+            "profession": d.profession,
+        }
+        for d in db.session.scalars(rows)
+    ]
+
+
+def _erase(customer: Customer) -> None:
+    """The police register keeps its own frozen copy, ten years, as the law asks."""
+    db.session.execute(delete(IdentityDocument).where(IdentityDocument.customer_id == customer.id))
+
+
+personal.rule("identity_documents", export=_export, erase=_erase)

@@ -216,8 +216,8 @@ FAULTS = (
     Fault(
         "an account is erased under its sale",
         "services/people/customers.py",
-        "    if reason := why_not_erase(customer):\n        raise Refused(reason)\n    done",
-        "    done",
+        "    if reason := why_not_erase(customer):\n        raise Refused(reason)\n    kept",
+        "    kept",
         S + "people tests/portal/test_account.py",
     ),
     Fault(

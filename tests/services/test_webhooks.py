@@ -286,8 +286,6 @@ def test_an_address_of_before_hears_the_old_name_until_it_is_switched_and_never_
         webhooks.open_for(
             vendor, "https://neuf.example/ici", ["listing.delisted"], by=factories.LEA
         )
-            vendor, "https://neuf.example/ici", ["listing.delisted"], by=factories.LEA
-        )
         session.flush()
         old.events = "offer.delisted stock.changed"
     with unit_of_work():
