@@ -349,20 +349,24 @@ def test_every_cents_column_has_a_money_field_where_it_can_be_typed(app):
                             assert isinstance(field, PercentField), (view, field.name)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        "CHANGELOG.md",
-        "docs/operating.md",
-        "docs/rules/files.md",
-        "docs/rules/money.md",
-        "docs/rules/pricing.md",
-        "docs/rules/reception_and_payment.md",
-        "docs/rules/stock.md",
-        "docs/workflows.md",
-        "docs/glossary.md",
-    ],
-)
-def test_the_map_is_there(name):
-    assert (ROOT / name).read_text().strip()
+DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_every_path_test_and_command_a_page_names_exists(page):
+    text = page.read_text()
+    tops = (
+        "admin|api|benchmarks|demo|docs|gateways|migrations|portal|services|simulators|static|tests"
+    )
+    missing = []
+    for name in re.findall(rf"\b((?:{tops})/[\w/.-]+\.(?:py|html|md|css|js|csv|txt|wsdl))", text):
+        if not (ROOT / name).exists() and not name.startswith("api/v1/"):
+            missing.append(name)
+    for path, test in re.findall(r"\b(tests/[\w/]+\.py)::(test_\w+)", text):
+        if (ROOT / path).exists() and f"def {test}(" not in (ROOT / path).read_text():
+            missing.append(f"{path}::{test}")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    missing += [
+        f"make {name}" for name in re.findall(r"`make ([a-z]+)", text) if name not in targets
+    ]
+    assert missing == []
