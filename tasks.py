@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from huey import RedisHuey, SqliteHuey, crontab
+from huey.exceptions import TaskLockedException
 
 import config
 from models import SellerPayment, Vendor
@@ -75,6 +76,24 @@ def every(schedule: str) -> Callable[[Callable[[], Any]], Any]:
 
 
 JOBS: list[days.Job] = []
+
+
+def alone(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Skip a task whose last run is not over, in any process: a slow folder or carrier holds one
+    thread of the worker, never both. A worker frees the locks of a killed one at its start (`-f`).
+    """
+    lock = huey.lock_task(work.__name__)
+
+    @functools.wraps(work)
+    def one() -> Any:
+        try:
+            with lock:
+                return work()
+        except TaskLockedException:
+            log.info("%s is still under way: skipped", work.__name__)
+            return None
+
+    return one
 
 
 def daily(after: str) -> Callable[[Callable[[], Any]], Any]:
@@ -196,15 +215,12 @@ def tell_paid() -> None:
 
 
 @every("* * * * *")
+@alone
 def watch_folder() -> None:
     """Stock files dropped into the watched folder, by shops or by their tills."""
     folder = config.read().feeds_dir
     if folder:
-        with _one_look_at_a_time:
-            folders.take_in(Path(folder))
-
-
-_one_look_at_a_time = threading.Lock()
+        folders.take_in(Path(folder))
 
 
 @every("* * * * *")
@@ -224,6 +240,7 @@ def turn_prices() -> None:
 
 
 @every("*/10 * * * *")
+@alone
 def count_visits() -> None:
     """Visitors, unknown barcodes, clicks on the links of mails."""
 
@@ -234,11 +251,7 @@ def count_visits() -> None:
                 parcels.clicked(parcel_id, what, at)
         visits.counted()
 
-    with _one_roll_at_a_time:
-        retried(roll)
-
-
-_one_roll_at_a_time = threading.Lock()
+    retried(roll)
 
 
 @every("5 * * * *")
@@ -257,13 +270,10 @@ def lapse() -> None:
 
 
 @every("*/10 * * * *")
+@alone
 def follow_parcels() -> None:
     """Ask the carrier about the parcels whose time has come, five hundred at a time."""
-    with _one_tour_at_a_time:
-        parcels.follow(parcels.to_follow())
-
-
-_one_tour_at_a_time = threading.Lock()
+    parcels.follow(parcels.to_follow())
 
 
 @daily("09:00")

@@ -17,7 +17,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from jinja2 import Environment, StrictUndefined, UndefinedError
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from gateways import GatewayError, Letter, live
 from models import Customer, Message, MessageKind, MessageState, Offer, Site
@@ -145,10 +145,6 @@ def resend(message: Message, *, by: Actor) -> None:
         raise Refused(_("This message has not left yet: it will leave by itself."))
     MESSAGE.fire(message, "resend", by=by, set={"error": ""})
     _enqueue(message, "")
-
-
-def to_send() -> int:
-    return db.session.scalar(select(func.count()).where(Message.state == MessageState.waiting)) or 0
 
 
 # ── private ──

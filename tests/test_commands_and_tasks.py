@@ -186,3 +186,30 @@ def test_a_real_worker_sends_what_waits_and_survives_being_killed(app, machine):
         worker.wait(20)
         mail.stop()
         web.shutdown()
+
+
+def test_a_task_is_skipped_while_its_last_run_is_not_over_and_runs_again_afterwards(app):
+    began, runs = [], []
+
+    @tasks.alone
+    def slow() -> None:
+        began.append(1)
+        if len(began) == 1:
+            slow()  # the next minute rings while the first is still at it
+        runs.append(1)
+
+    slow()
+    assert (len(began), len(runs)) == (1, 1)
+    slow()
+    assert len(runs) == 2
+
+
+def test_the_lock_of_a_killed_worker_is_freed_when_a_worker_starts(app):
+    @tasks.alone
+    def killed() -> int:
+        return 1
+
+    tasks.huey.put_if_empty(tasks.huey.lock_task("killed")._key, "1")
+    assert killed() is None
+    tasks.huey.flush_locks()
+    assert killed() == 1

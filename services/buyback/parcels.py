@@ -83,10 +83,6 @@ LABELLESS = {S.label_requested, S.label_unknown, S.label_refused}
 COMING = {S.not_sent, S.in_transit, S.at_relay, S.incident}
 
 
-def _has_label(parcel: Parcel) -> str | None:
-    return None if parcel.label_number else _("This parcel has no label of the carrier.")
-
-
 # ruff: disable[E501]
 PARCEL = Workflow(
     "parcel",

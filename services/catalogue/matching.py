@@ -7,7 +7,7 @@ click makes a catalogue proposal.
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -73,17 +73,6 @@ UNMATCHED = Workflow(
 )
 
 CLOSE_ENOUGH = 70
-
-
-class Named(Protocol):
-    """What a line of a vendor's file says of a reference."""
-
-    line: int
-    sku: str
-    ean: str
-    title: str
-    brand: str
-    supplier_ref: str
 
 
 def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:

@@ -349,12 +349,6 @@ def disable(product: Product, *, by: Actor) -> None:
     PRODUCT.fire(product, "disable", by=by)
 
 
-def to_validate_count() -> int:
-    return (
-        db.session.scalar(select(func.count(Product.id)).where(Product.status == S.proposed)) or 0
-    )
-
-
 # ── two sheets of one product ──
 
 

@@ -666,9 +666,3 @@ def products(ids: Iterable[int]) -> list[Product]:
         for p in db.session.scalars(select(Product).where(Product.id.in_(wanted)).options(*load))
     }
     return [rows[id] for id in wanted if id in rows]
-
-
-def size_of_index(connection: Connection | None = None) -> int:
-    return (
-        (connection or db.session).execute(text("SELECT count(*) FROM search_index")).scalar_one()
-    )

@@ -58,7 +58,6 @@ workflow.says("import_run", import_file=_l("File given"))
 # A file says everything a store holds, or only what changed (domain 2.20).
 FULL, DELTA = "full", "delta"
 UNDER_WAY = (S.waiting, S.running)
-OPEN = (S.draft, S.waiting, S.running, S.to_confirm)
 PROGRESS_EVERY, PROGRESS_SECONDS = 10_000, 0.5  # lines, then looked at whether it is time
 PREVIEW_LINES = 20
 MOST_TOLD = 200

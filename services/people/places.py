@@ -41,11 +41,6 @@ def of_postcode(postcode: str) -> tuple[float, float] | None:
     )
 
 
-def town_of(postcode: str) -> str:
-    """A town of this postal code, or nothing."""
-    return _codes().get("".join(postcode.split()), (0.0, 0.0, ""))[2]
-
-
 def km(a: tuple[float, float], b: tuple[float, float]) -> float:
     """Great-circle distance in kilometres (haversine)."""
     la, lb = math.radians(a[0]), math.radians(b[0])

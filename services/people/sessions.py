@@ -70,7 +70,6 @@ def standing(key: str, idle_since: int) -> Standing | None:
         select(StaffSession, StaffAccount)
         .outerjoin(StaffAccount, StaffAccount.user_id == StaffSession.user_id)
         .where((StaffSession.fingerprint == given) | on_its_way)
-        .execution_options(unscoped=True)
     ).first()
     if row is None:
         return None

@@ -570,21 +570,6 @@ def conflicts_count() -> int:
 # ── questions ──
 
 
-def low_count() -> int:
-    """References under their alert threshold."""
-    return (
-        db.session.scalar(
-            select(func.count()).select_from(
-                select(StockLevel.id)
-                .where(StockLevel.quantity < StockLevel.alert_under)
-                .limit(1001)
-                .subquery()
-            )
-        )
-        or 0
-    )
-
-
 def at(store_id: int, variant_id: int, moment: datetime) -> int:
     """How many new units a store held at a moment, by what moved until then."""
     return (
