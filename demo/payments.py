@@ -12,7 +12,7 @@ from models import (
 )  # fmt: skip
 from services import clock, outbox
 from services.buyback import reception
-from services.payments import seller_payments, transfers
+from services.payments import bank_answers, seller_payments, transfers
 from services.unit import db, unit_of_work
 
 
@@ -47,8 +47,8 @@ def ines_pays(today: datetime) -> None:
     with clock.at(at + timedelta(days=2)), unit_of_work() as session:
         batch = session.get_one(TransferBatch, batch_id)
         victim = batch.lines[-1].end_to_end
-        transfers.read_answer(the_bank_says(batch.number, victim), "reponse-banque.xml", by=ines)
-        transfers.all_went_through(batch, by=ines)
+        bank_answers.read(the_bank_says(batch.number, victim), "reponse-banque.xml", by=ines)
+        bank_answers.all_went_through(batch, by=ines)
     with unit_of_work() as session:
         for _payment_id, offer_id in later:
             reception.review(session.get_one(Offer, offer_id), by=ines)

@@ -22,7 +22,7 @@ from models import (
     Vendor,
 )
 from services import audit, files, once, outbox
-from services.payments import bank_details, recaps, seller_payments, transfers
+from services.payments import bank_answers, bank_details, recaps, seller_payments, transfers
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -146,7 +146,7 @@ class PaymentsView(BaseView):
     @has_access
     def all_went_through(self, id: int) -> Any:
         with unit_of_work():
-            count = transfers.all_went_through(self._batch(id), by=me())
+            count = bank_answers.all_went_through(self._batch(id), by=me())
         flash(_("%(count)s transfers are executed: the sales are paid.", count=count), "success")
         return redirect(url_for("PaymentsView.batch", id=id))
 
@@ -172,7 +172,7 @@ class PaymentsView(BaseView):
         files.check_name(given.filename, ".xml")
         data, name = given.read(10_000_000), given.filename
         with unit_of_work():
-            batch, executed, refused = transfers.read_answer(data, name, by=me())
+            batch, executed, refused = bank_answers.read(data, name, by=me())
             id, left = batch.id, sum(line.status is transfers.T.sent for line in batch.lines)
         flash(
             _(

@@ -79,7 +79,7 @@ FAULTS = (
     ),
     Fault(
         "the bank's strangers are believed",
-        "services/payments/transfers.py",
+        "services/payments/bank_answers.py",
         "    if strangers:",
         "    if False:",
         A + "test_s06_answers.py",

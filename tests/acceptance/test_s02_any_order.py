@@ -35,7 +35,14 @@ from models import (
 from services import clock, outbox
 from services.buyback import offers, reception
 from services.finance import books
-from services.payments import bank_details, ledger, seller_payments, store_credit, transfers
+from services.payments import (
+    bank_answers,
+    bank_details,
+    ledger,
+    seller_payments,
+    store_credit,
+    transfers,
+)
 from services.people import customers
 from services.stock import items
 from services.unit import db, unit_of_work
@@ -459,9 +466,9 @@ class Shop(RuleBasedStateMachine):
         word = "ACSC" if outcome == "executed" else "RJCT:AC04"
         data = said(line.batch, **{line.end_to_end.replace("-", "_"): word})
         with unit_of_work():
-            transfers.read_answer(data, "reponse.xml", by=LEA)
+            bank_answers.read(data, "reponse.xml", by=LEA)
         self.refused(
-            lambda: transfers.read_answer(data, "encore.xml", by=LEA)
+            lambda: bank_answers.read(data, "encore.xml", by=LEA)
         )  # the same answer counts once
         if outcome == "executed":
             sale.payment, sale.state = "paid", "settled"

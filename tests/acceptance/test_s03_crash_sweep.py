@@ -49,7 +49,7 @@ from services.buyback import offers, parcels, reception
 from services.catalogue import products, referencer, search
 from services.imports import runs
 from services.installation import keys
-from services.payments import bank_details, seller_payments, transfers
+from services.payments import bank_answers, bank_details, seller_payments, transfers
 from services.people import customers, second_factor, staff
 from services.stock import inventories, items, levels, listings, tills
 from services.unit import db, unit_of_work
@@ -178,7 +178,7 @@ def another_iban():
 def executed():
     id = factories.a_batch(2).id
     return (
-        lambda: transfers.all_went_through(one(TransferBatch, id), by=LEA),
+        lambda: bank_answers.all_went_through(one(TransferBatch, id), by=LEA),
         lambda: one(TransferBatch, id).status is BatchState.answered,
     )
 
@@ -189,7 +189,7 @@ def sent_back():
     batch = factories.a_batch(2)
     id, reference = batch.id, batch.lines[0].end_to_end
     data = said(batch, **{reference.replace("-", "_"): "RJCT:AC04"})
-    return lambda: transfers.read_answer(data, "reponse.xml", by=LEA), lambda: any(
+    return lambda: bank_answers.read(data, "reponse.xml", by=LEA), lambda: any(
         line.status.value == "sent_back" for line in one(TransferBatch, id).lines
     )
 

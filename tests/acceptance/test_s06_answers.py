@@ -13,7 +13,7 @@ from models import Parcel, ParcelState, SellerPayment, TransferBatch, TransferLi
 from services import clock, sealing
 from services.buyback import parcels
 from services.finance import books
-from services.payments import transfers
+from services.payments import bank_answers, transfers
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -94,7 +94,7 @@ def test_bank_answers_in_any_order_settle_each_transfer_once(app, figure):
             for again in given[-2:] if len(given) > 1 and given[-2] in given[:-2] else given[-1:]:
                 try:
                     with db.session.begin_nested():
-                        transfers.read_answer(again, f"r{number}.xml", by=LEA)
+                        bank_answers.read(again, f"r{number}.xml", by=LEA)
                 except Refused as refusal:
                     assert str(refusal)
                 db.session.flush()
@@ -136,7 +136,7 @@ def test_a_forged_or_foreign_answer_changes_nothing(app, figure):
         db.session.rollback()
         try:
             with unit_of_work():
-                found, executed, refused = transfers.read_answer(data, f"faux{n}.xml", by=LEA)
+                found, executed, refused = bank_answers.read(data, f"faux{n}.xml", by=LEA)
                 if executed or refused:
                     accepted += 1
                     raise AssertionError((n, data[:600], found.number))
@@ -192,7 +192,7 @@ def test_an_answer_about_another_vendors_file_is_refused_to_a_limited_person(app
     with access.limited_to(access.Scope(frozenset({vendor.id}))):
         try:
             with unit_of_work():
-                transfers.read_answer(data, "r.xml", by=LEA)
+                bank_answers.read(data, "r.xml", by=LEA)
             raise AssertionError("it was believed")
         except Refused as refusal:
             assert "aucun des nôtres" in str(refusal) or str(refusal)

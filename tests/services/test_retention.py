@@ -23,6 +23,7 @@ from models import (
 )
 from services import audit, clock, files, outbox, retention
 from services.buyback import police_register, reception
+from services.payments import bank_answers
 from services.people import customers, identity
 from services.unit import db, unit_of_work
 from services.workflow import CLOCK
@@ -157,7 +158,7 @@ def test_bank_details_and_documents_go_when_nobody_sells_any_more(app):
         from models import TransferBatch
 
         with unit_of_work() as session:
-            transfers.all_went_through(session.get_one(TransferBatch, batch_id), by=LEA)
+            bank_answers.all_went_through(session.get_one(TransferBatch, batch_id), by=LEA)
         with later(days=800):
             assert forgotten().get("ibans") == 1
 

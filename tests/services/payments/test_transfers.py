@@ -28,7 +28,7 @@ from models import (
 from services import clock, files, outbox, sealing
 from services.buyback import police_register, reception
 from services.finance import books
-from services.payments import bank_details, ledger, seller_payments, transfers
+from services.payments import bank_answers, bank_details, ledger, seller_payments, transfers
 from services.payments.ledger import Side
 from services.unit import db, unit_of_work
 from services.workflow import CLOCK, Refused
@@ -65,7 +65,7 @@ def said(batch: TransferBatch, **statuses: str) -> bytes:
 
 def read(data: bytes) -> tuple[int, int]:
     with unit_of_work():
-        _batch, executed, back = transfers.read_answer(data, "reponse.xml", by=LEA)
+        _batch, executed, back = bank_answers.read(data, "reponse.xml", by=LEA)
     db.session.expire_all()
     return executed, back
 
@@ -160,7 +160,7 @@ def test_a_seller_is_told_once_that_he_is_paid_and_reads_it_in_his_account(app, 
     assert "CDE000000001" in letters[0].body
     assert "2606" in letters[0].body
     with unit_of_work():
-        transfers.all_went_through(fresh(batch), by=LEA)
+        bank_answers.all_went_through(fresh(batch), by=LEA)
     assert fresh(payment).status is P.paid
     assert fresh(payment).offer.status is OfferState.settled
     assert ledger.balance(1, AccountKind.bank) == -2800
@@ -182,7 +182,7 @@ def test_a_file_that_cannot_be_made_is_seen_and_cancelled_and_its_payments_come_
     with pytest.raises(Refused):
         transfers.content(batch)
     with pytest.raises(Refused), unit_of_work():
-        transfers.all_went_through(fresh(batch), by=LEA)
+        bank_answers.all_went_through(fresh(batch), by=LEA)
     monkeypatch.undo()
     with unit_of_work():
         transfers.cancel(fresh(batch), by=LEA)
@@ -295,7 +295,7 @@ def test_a_block_refused_refuses_the_lines_it_does_not_name(app):
 def test_what_the_bank_takes_back_after_having_executed_it_is_owed_again(app):
     batch = factories.a_batch(1)
     with unit_of_work():
-        transfers.all_went_through(fresh(batch), by=LEA)
+        bank_answers.all_went_through(fresh(batch), by=LEA)
     assert read(said(batch, CDE000000001="RJCT:AC04")) == (0, 1)
     payment = db.session.scalars(select(SellerPayment)).one()
     assert payment.status is P.awaiting_iban
@@ -483,7 +483,7 @@ def test_erasing_an_account_forgets_iban_and_document_and_waits_for_credit(app):
         )
     batch = factories.a_batch(0)
     with unit_of_work():
-        transfers.all_went_through(fresh(batch), by=LEA)
+        bank_answers.all_went_through(fresh(batch), by=LEA)
     with unit_of_work() as session:
         customers.erase(session.get_one(Customer, customer.id))
     from models import IdentityDocument

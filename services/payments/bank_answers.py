@@ -1,0 +1,171 @@
+"""What the bank answers to a transfer file (pain.002, or « tout est passé »): each transfer is
+executed or sent back, once, whatever the order the answers come in.
+"""
+
+import hashlib
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from gateways import sepa
+from models import (
+    BankAnswer,
+    SellerPayment,
+    TransferBatch,
+    TransferLine,
+)
+from services import clock, workflow
+from services.payments import ledger, seller_payments
+from services.payments.ledger import Side
+from services.payments.transfers import BATCH, TRANSFER, B, K, T
+from services.unit import db
+from services.workflow import Actor, Refused
+
+
+def all_went_through(batch: TransferBatch, *, by: Actor) -> int:
+    """« Tout est passé »: every transfer of the file that has no answer yet was executed."""
+    if batch.status is not B.ready:
+        raise Refused(BATCH.why_not(batch, "answer") or "")
+    waiting = [line for line in batch.lines if line.status is T.sent]
+    mark = hashlib.sha256(
+        f"clic:{batch.number}:{len(waiting)}:{clock.now().isoformat()}".encode()
+    ).hexdigest()
+    _apply(batch, waiting, [], _("everything went through"), mark, by)
+    return len(waiting)
+
+
+def read(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]:
+    """Read a pain.002: what it settles, what it sends back. Raises Refused for a file that is not
+    ours, not an answer, or already read.
+    """
+    mark = hashlib.sha256(data).hexdigest()
+    known = db.session.scalar(select(BankAnswer).where(BankAnswer.sha256 == mark))
+    if known is not None:
+        raise Refused(
+            _(
+                "This answer was already read on %(day)s by %(name)s.",
+                day=clock.paris(known.at).strftime("%d/%m/%Y"),
+                name=known.by_name,
+            )
+        )
+    try:
+        reply = sepa.read_answer(data)
+    except sepa.BadFile as error:
+        raise Refused(
+            _(
+                "This file is no answer of a bank to a transfer file (pain.002): %(why)s.",
+                why=str(error),
+            )
+        ) from None
+    batch = db.session.scalar(select(TransferBatch).where(TransferBatch.number == reply.message_id))
+    if batch is None:
+        raise Refused(
+            _(
+                "This answer is about the file « %(number)s », which is none of ours.",
+                number=reply.message_id[:40],
+            )
+        )
+    by_reference = {line.end_to_end: line for line in batch.lines}
+    strangers = [said.end_to_end for said in reply.lines if said.end_to_end not in by_reference]
+    if strangers:
+        raise Refused(
+            _(
+                "This answer names %(reference)s, which is not in file %(number)s: nothing was"
+                " kept.",
+                reference=strangers[0][:40],
+                number=batch.number,
+            )
+        )
+    named = {said.end_to_end: (said.status, said.reason) for said in reply.lines}
+    executed, refused = [], []
+    for reference, line in by_reference.items():
+        status, code = named.get(reference, (reply.status, reply.reason))
+        if status in sepa.EXECUTED and line.status is T.sent:
+            executed.append(line)
+        elif status in sepa.REFUSED and line.status is not T.sent_back:
+            refused.append((line, code))
+    _apply(batch, executed, refused, name, mark, by)
+    return batch, len(executed), len(refused)
+
+
+def _apply(
+    batch: TransferBatch,
+    executed: list[TransferLine],
+    refused: list[tuple[TransferLine, str]],
+    name: str,
+    mark: str,
+    by: Actor,
+) -> None:
+    """Write an answer down: `refused` with the bank's reason codes. A transfer executed before may
+    come back now.
+    """
+    answer = BankAnswer(
+        vendor_id=batch.vendor_id,
+        batch_id=batch.id,
+        sha256=mark,
+        file_name=name[:200],
+        executed=len(executed),
+        sent_back=len(refused),
+        by_name=by.name,
+        at=clock.now(),
+    )
+    db.session.add(answer)
+    db.session.flush()
+    now = clock.now()
+    rows = (
+        select(SellerPayment)
+        .where(SellerPayment.batch_lines.any(TransferLine.batch_id == batch.id))
+        .options(selectinload(SellerPayment.offer))
+    )
+    payments = {p.id: p for p in db.session.scalars(rows)}
+    if executed:
+        TRANSFER.fire_all(executed, "executed", by=by)
+        for line in executed:
+            line.answered_at = now
+        total = sum(line.amount_cents for line in executed)
+        ledger.post(
+            batch.vendor_id,
+            "transfers_executed",
+            f"{batch.number}:{answer.id}",
+            _("Executed by the bank: %(number)s", number=batch.number),
+            Side(K.transfers, total),
+            Side(K.bank, -total),
+            by=by,
+        )
+        seller_payments.executed([payments[line.payment_id] for line in executed], by=by)
+    if refused:
+        had_left = sum(line.amount_cents for line, _code in refused if line.status is T.executed)
+        TRANSFER.fire_all([line for line, _code in refused], "sent_back", by=by)
+        for line, code in refused:
+            line.answered_at, line.reason = now, _reason(code)[:200]
+        ledger.post(
+            batch.vendor_id,
+            "transfers_sent_back",
+            f"{batch.number}:{answer.id}",
+            _("Sent back by the bank: %(number)s", number=batch.number),
+            Side(K.transfers, sum(line.amount_cents for line, _code in refused) - had_left),
+            Side(K.bank, had_left),
+            *(
+                Side(K.seller, -line.amount_cents, payments[line.payment_id].customer_id)
+                for line, _code in refused
+            ),
+            by=by,
+        )
+        for line, code in refused:
+            seller_payments.sent_back(
+                payments[line.payment_id],
+                line,
+                is_about_the_account=code in sepa.ABOUT_THE_ACCOUNT,
+                by=by,
+            )
+    if batch.status is B.ready and all(line.status is not T.sent for line in batch.lines):
+        BATCH.fire(batch, "answer", by=by, executed=len(executed), sent_back=len(refused))
+    else:
+        workflow.record(batch, "answer", by=by, executed=len(executed), sent_back=len(refused))
+
+
+def _reason(code: str) -> str:
+    return f"{sepa.REASONS.get(code, _('the bank gave the reason %(code)s', code=code or '—'))}" + (
+        f" ({code})" if code in sepa.REASONS else ""
+    )
