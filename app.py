@@ -74,7 +74,7 @@ class _Sessions(SecureCookieSessionInterface):
 
 
 class _RowNumber(IntegerConverter):
-    """A number in an address that no row can have is an address nobody has."""
+    """Ids in URLs: a number above 2**31 - 1, which no row can have, gives 404."""
 
     regex = "[0-9]+"  # « \\d » also takes the digits of other alphabets
 

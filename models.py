@@ -1418,7 +1418,7 @@ class MovementKind(StrEnum):
     loss = auto()
     return_ = "return"
     feed = auto()
-    # a word of the trade, and a method of texts nobody asks of it
+    # `count` shadows str.count, which nobody calls on a member.
     count = auto()  # type: ignore[assignment]
     transfer = auto()
     adjustment = auto()
@@ -1601,7 +1601,7 @@ class TillEventKind(StrEnum):
     sale = auto()
     return_ = "return"
     trade_in = auto()
-    # a word of the trade, and a method of texts nobody asks of it
+    # `count` shadows str.count, which nobody calls on a member.
     count = auto()  # type: ignore[assignment]
 
 

@@ -94,8 +94,8 @@ class ScopedView(ModelView):
         return []
 
     def find_condition(self, words: str) -> Any:
-        """What a list of products or of their stock answers words with, by the search they share;
-        None: by `find_columns`.
+        """The condition for words typed in the search field, where a list uses the product search;
+        None to search in `find_columns`.
         """
         return None
 

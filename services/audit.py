@@ -150,8 +150,8 @@ def verify() -> Verdict:
 
 
 def forget(entry: AuditEntry) -> None:
-    """A year is over. The number is written down, so that a hole at the beginning is told from what
-    went with its time.
+    """Purge an entry after a year, and record the last purged number, so that `verify` accepts a
+    missing prefix and nothing else.
     """
     if entry.number == numbering.last(GONE) + 1:
         numbering.take(GONE)

@@ -34,7 +34,7 @@ def unit_of_work() -> Iterator[Session]:
 
     Load rows inside: the read transaction of the request ends here, and on SQLite the write lock is
     taken
-    first (BEGIN IMMEDIATE), because a row read before it is a lock error waiting for its day.
+    first (BEGIN IMMEDIATE): reading before it can raise SQLITE_BUSY later.
     """
     session = db.session()
     if session.info.get("in_unit"):
@@ -165,8 +165,8 @@ def insert_alike(
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
 ) -> None:
-    """As `insert_many`, for some hundred rows that share most of their values: those go once, the
-    others (numbers and words) as one value for all.
+    """Insert some hundred rows that share most of their values: the constants are sent once, the
+    varying columns (numbers and text) as one JSON or array parameter.
     """
     if not rows:
         return
@@ -279,9 +279,9 @@ def read_moment(value: Any) -> datetime | None:
     return datetime.strptime(value, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC)
 
 
-@contextmanager
-def one_at_a_time(connection: Connection, what: str) -> Iterator[None]:
-    """Only one transaction does this at once, to its end. SQLite's write lock says so already."""
+def lock_until_commit(connection: Connection, name: str) -> None:
+    """Take the lock of this name until the transaction ends; wait while another holds it. On SQLite
+    the write lock of the transaction is enough.
+    """
     if not is_sqlite():
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (what,))
-    yield
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (name,))

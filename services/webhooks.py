@@ -35,17 +35,16 @@ workflow.name_states(
     (D.delivered, _l("Delivered"), "ok"),
     (D.not_delivered, _l("Given up"), "bad"),
 )
-CLOCK = workflow.TIME
 WEBHOOK = Workflow(
     "webhook",
     Move("pause", _l("Pause"), {S.active}, S.paused, done=_l("Paused")),
     Move("resume", _l("Start again"), {S.paused, S.gone}, S.active, done=_l("Started again")),
-    Move("close", _l("Gone"), {S.active, S.paused}, S.gone, by=(CLOCK,)),
+    Move("close", _l("Gone"), {S.active, S.paused}, S.gone, by=(workflow.TIME,)),
 )
 DELIVERY = Workflow(
     "webhook_delivery",
-    Move("tell", _l("Delivered"), {D.to_deliver}, D.delivered, by=(CLOCK,)),
-    Move("give_up", _l("Given up"), {D.to_deliver}, D.not_delivered, by=(CLOCK,)),
+    Move("tell", _l("Delivered"), {D.to_deliver}, D.delivered, by=(workflow.TIME,)),
+    Move("give_up", _l("Given up"), {D.to_deliver}, D.not_delivered, by=(workflow.TIME,)),
     Move(
         "replay",
         _l("Send again"),

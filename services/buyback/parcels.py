@@ -408,8 +408,9 @@ def _order_now(payload: dict[str, Any], key: str) -> str:
     try:
         near = [] if is_return else live.carrier.relays(opened, postcode, most=5)
         kept = {"A4": files.keep(live.carrier.label_pdf(label.url, "A4"), ".pdf")}
-    except Exception:  # nothing of this may lose a label that was paid for
-        pass  # asked for again when somebody wants them; the label exists
+    except Exception:
+        # A label that was paid for must not be lost: relays and PDF are asked for again later.
+        log.exception("relays or PDF of label %s could not be read", label.number)
     return json.dumps(
         {
             "number": label.number,
@@ -453,8 +454,8 @@ outbox.handles("label", call=_order_now, record=_ordered, once=True)
 
 
 def the_label_is(parcel: Parcel, number: str) -> None:
-    """A label made elsewhere (the demonstration's month was lived before any simulator): the order
-    that waits is told off.
+    """For the demonstration only: give the parcel a label number without asking the carrier, and
+    void the order that waits.
     """
     parcel.label_asked += 1
     _label_made(parcel, Label(number, _label_path(parcel, number)), [], {}, by=CLOCK)

@@ -504,9 +504,9 @@ def _append(
             PoliceRecord.vendor_id == vendor_id, PoliceRecord.number == number - 1
         )
     )
-    if (
-        previous is None
-    ):  # the first of all, or the first after what went with its ten years: it hangs on the seal
+    if previous is None:
+        # No previous entry (the first of all, or those before it were purged after ten years):
+        # the chain goes on from the last daily seal.
         sealed = select(RegisterSeal.head_hash).where(
             RegisterSeal.vendor_id == vendor_id, RegisterSeal.last_number == number - 1
         )

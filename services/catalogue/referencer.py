@@ -24,7 +24,16 @@ from models import Brand, Platform
 from services import clock, money, words
 from services.catalogue import products, search
 from services.imports import runs, tables
-from services.unit import bulk, db, insert_many, is_sqlite, merging, one_at_a_time, raw, read_moment
+from services.unit import (
+    bulk,
+    db,
+    insert_many,
+    is_sqlite,
+    lock_until_commit,
+    merging,
+    raw,
+    read_moment,
+)
 from services.workflow import Refused
 
 # Ours -> what files call it; the first name is the one of our own header (docs/rules/files.md), in
@@ -355,7 +364,8 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
     def count(sql: str) -> int:
         return connection.execute(text(sql)).scalar_one()
 
-    with merging(connection), one_at_a_time(connection, "catalogue"):
+    with merging(connection):
+        lock_until_commit(connection, "catalogue")
         for table, extra, given in (
             ("brand", "needs_agreement", "false"),
             ("platform", "weight_grams", "150"),
@@ -495,7 +505,7 @@ def _create(run: Any, now: Any, vendor: int | None) -> int:
 
 
 def _update(run: Any, loading: runs.Loading, now: Any) -> None:
-    """Write what differs, where the file has a word to say: `changed` references, `moved`
+    """Update only the columns present in the file, where they differ: `changed` references, `moved`
     products.
     """
     said = set(loading.at)

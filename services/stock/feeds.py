@@ -26,7 +26,7 @@ from services.unit import (
     db,
     insert_alike,
     listed,
-    one_at_a_time,
+    lock_until_commit,
     one_of,
     raw,
     read_moment,
@@ -338,8 +338,8 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
                     for line in lines
                     if line.store_id == store_id and line.line in matched
                 }
-                with one_at_a_time(connection, f"stock {store_id}"):
-                    _apply_to(connection, source, store_id, wanted, dated_at, written)
+                lock_until_commit(connection, f"stock {store_id}")
+                _apply_to(connection, source, store_id, wanted, dated_at, written)
             if written.would_empty and not loading.confirmed:
                 session.rollback()
                 raise _Waits(written.would_empty)

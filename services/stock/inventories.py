@@ -395,7 +395,7 @@ def put_in(transfer: StockTransfer, ean: str, quantity: int | None, *, by: Actor
 
 
 def _alone_with(transfer: StockTransfer) -> None:
-    """What another hand put in or sent a moment ago is seen, and no other comes between."""
+    """Lock the sending store and read the transfer and its lines again."""
     levels.lock_store(transfer.from_store_id)
     db.session.flush()
     db.session.refresh(transfer, ["status", "lines"])

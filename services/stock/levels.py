@@ -32,7 +32,7 @@ from models import (
 from services import clock, webhooks, workflow
 from services.people import places
 from services.stock import items
-from services.unit import db, is_sqlite, one_at_a_time
+from services.unit import db, is_sqlite, lock_until_commit
 from services.workflow import Actor, Move, Refused, Workflow
 
 R, K, C = ReservationState, MovementKind, ConflictState
@@ -79,11 +79,10 @@ workflow.says(
 
 
 def lock_store(store_id: int) -> None:
-    """Who changes quantities of a store comes one after the other; buyers who only reserve do not
-    wait for it.
+    """Let transactions that change quantities of a store run one after the other, until they
+    commit. Buyers who only reserve do not wait for it.
     """
-    with one_at_a_time(db.session.connection(), f"stock {store_id}"):
-        pass
+    lock_until_commit(db.session.connection(), f"stock {store_id}")
 
 
 def of(store: Store, variant: Variant) -> StockLevel:
@@ -193,8 +192,8 @@ def expected(level: StockLevel) -> int:
     """How many there must be: the last statement, and what it did not know yet of tills, orders and
     transfers; never below zero.
 
-    The floor is met at each step, in the order things happened: what was sold beyond what we knew
-    of is no debt of units that come later.
+    The running sum is clamped to 0 at each step, in the order things happened, not only at its
+    end: units sold beyond the known stock are not taken from units that come later.
     """
     known = TillEvent.at > level.counted_at if level.counted_at is not None else true()
     if level.counted_key_id is not None:

@@ -34,7 +34,7 @@ from services import clock, money, webhooks, words, workflow
 from services.catalogue import matching, products
 from services.imports import runs, tables
 from services.stock import feeds, listings
-from services.unit import db, one_at_a_time, retried, unit_of_work
+from services.unit import db, lock_until_commit, retried, unit_of_work
 from services.workflow import Actor, Refused
 
 L = ListingState
@@ -319,10 +319,8 @@ class _Change:
         )
         self.vendor = session.get_one(Vendor, loading.vendor_id)
         self.by = Actor("machine", loading.run_id, loading.by_name)
-        with one_at_a_time(session.connection(), f"listings {self.vendor.id}"):
-            self.known = {
-                row.sku: row for row in session.execute(_OFFERED, {"vendor": self.vendor.id})
-            }
+        lock_until_commit(session.connection(), f"listings {self.vendor.id}")
+        self.known = {row.sku: row for row in session.execute(_OFFERED, {"vendor": self.vendor.id})}
         self.known_by_id = {row.id: row for row in self.known.values()}
         self.new: dict[str, dict[str, Any]] = {}
         self.changed: dict[int, dict[str, Any]] = {}

@@ -116,9 +116,8 @@ def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Tak
     if (known := _known(key, told)) is not None:
         return known
     now = clock.now()
-    at = (
-        min(told.at - drift, now) if told.at - drift <= now + AHEAD else now
-    )  # a clock that runs ahead sold nothing tomorrow
+    # Never store a moment in the future: the till's clock may run ahead.
+    at = min(told.at - drift, now) if told.at - drift <= now + AHEAD else now
     event = TillEvent(
         vendor_id=store.vendor_id,
         store_id=store.id,
