@@ -20,7 +20,7 @@ from services.buyback import pricing
 from services.catalogue import referencer
 from services.finance import books
 from services.imports import runs
-from services.installation import backups, keys, restores
+from services.installation import backups, declared, keys, restores
 from services.people import rights, sites, staff
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
@@ -314,6 +314,12 @@ def register(app: Flask) -> None:
         path = Path(app.root_path) / "docs" / "rules" / "rights.md"
         path.write_text(rights.written(path.read_text(), app.extensions["appbuilder"]))
         click.echo(path)
+
+    @app.cli.command("declared")
+    def print_declared() -> None:
+        """List what the nouns declare about themselves: owners, moves, words, tasks, rules."""
+        for kind, name, says in declared.lines():
+            click.echo(f"{kind:<16} {name:<40} {says}")
 
     app.cli.add_command(staff_group)
     for group in (argus_group, catalogue_group, stock_group):

@@ -304,7 +304,9 @@ def _why_not_again(payload: dict[str, Any]) -> str | None:
     return None
 
 
-outbox.handles("message", call=_send, record=_sent, why_not_again=_why_not_again)
+outbox.handles(
+    "message", _l("Message to send"), call=_send, record=_sent, why_not_again=_why_not_again
+)
 
 retention.rule(
     "letters",

@@ -55,6 +55,7 @@ OUTBOX = Workflow(
 
 @dataclass(frozen=True)
 class Kind:
+    label: Any
     call: Callable[[dict[str, Any], str], str]
     record: Callable[[dict[str, Any], str | None, str | None], None]
     once: bool = False
@@ -70,6 +71,7 @@ UNSURE = "unsure"
 
 def handles(
     kind: str,
+    label: Any,
     *,
     call: Callable[[dict[str, Any], str], str],
     record: Callable[..., None],
@@ -82,7 +84,12 @@ def handles(
     says, in words, why a
     dead row of this kind cannot be tried once more from « Tâches ».
     """
-    KINDS[kind] = Kind(call, record, once, why_not_again)
+    KINDS[kind] = Kind(label, call, record, once, why_not_again)
+
+
+def label_of(kind: str) -> str:
+    """What a kind of task is called on screen."""
+    return str(KINDS[kind].label) if kind in KINDS else kind
 
 
 def add(kind: str, key: str, **payload: Any) -> Outbox:

@@ -280,7 +280,7 @@ def _record(payload: dict[str, Any], answer: str | None, error: str | None) -> N
         DELIVERY.fire(delivery, "give_up", by=workflow.CLOCK)
 
 
-outbox.handles("webhook", call=_call, record=_record)
+outbox.handles("webhook", _l("Software to tell"), call=_call, record=_record)
 retention.rule(
     "webhooks",
     _l("What vendors' software was told"),

@@ -16,15 +16,6 @@ from services import clock, days, outbox, sealing
 from services.installation import health
 from services.unit import unit_of_work
 
-KINDS = {
-    "message": _l("Message to send"),
-    "import": _l("Price list to load"),
-    "label": _l("Label to order"),
-    "transfer_file": _l("Transfer file to make"),
-    "relays": _l("Relay points to find"),
-}
-
-
 JOBS = {
     "remind": _l("Remind what waits"),
     "seal_registers": _l("Seal the police registers"),
@@ -98,7 +89,7 @@ class TaskView(ScopedView):
         "done_at": _l("Done"),
         "provider_ref": _l("The partner's answer"),
     }
-    formatters_columns = {"kind": lambda kind: str(KINDS.get(kind, kind))}
+    formatters_columns = {"kind": outbox.label_of}
     order_columns = ["next_at", "created_at", "attempts"]
     search_columns = ["state"]
     filter_columns = ("state", "kind", "created_at")

@@ -450,7 +450,7 @@ def _ordered(payload: dict[str, Any], answer: str | None, error: str | None) -> 
             PARCEL.fire(parcel, "no_label", by=CLOCK, reason=error)
 
 
-outbox.handles("label", call=_order_now, record=_ordered, once=True)
+outbox.handles("label", _l("Label to order"), call=_order_now, record=_ordered, once=True)
 
 
 def the_label_is(parcel: Parcel, number: str) -> None:

@@ -782,7 +782,7 @@ def _worked(payload: dict[str, Any], answer: str | None, error: str | None) -> N
         )
 
 
-outbox.handles("import", call=_work, record=_worked)
+outbox.handles("import", _l("File to load"), call=_work, record=_worked)
 
 
 def _forget_file(run: ImportRun) -> list[str]:

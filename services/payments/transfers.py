@@ -278,7 +278,7 @@ def _made(payload: dict, answer: str | None, error: str | None) -> None:
         batch.error = error
 
 
-outbox.handles("transfer_file", call=_make, record=_made)
+outbox.handles("transfer_file", _l("Transfer file to make"), call=_make, record=_made)
 
 
 def cancel(batch: TransferBatch, *, by: Actor) -> None:
