@@ -192,7 +192,7 @@ class Stack:
         )
 
     @staticmethod
-    def wait_for(port: int, seconds: int = 60) -> None:
+    def wait_for(port: int, seconds: int = 120) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
@@ -213,6 +213,11 @@ class Stack:
         self.kills += 1
         if self.dice.random() < 0.5:
             at = self.dice.randrange(len(self.masters))
+            # Another server answers meanwhile: on a slow machine a start takes longer than the
+            # pause between two kills, and nobody would ever answer.
+            for other in range(len(self.masters)):
+                if other != at:
+                    self.wait_for(self.ports[other], 120)
             os.killpg(self.masters[at].pid, signal.SIGKILL)
             self.masters[at].wait()
             self.masters[at] = self._serve(self.ports[at])
@@ -276,13 +281,13 @@ class Person:
     def base(self) -> str:
         return f"http://127.0.0.1:{self.stack.dice.choice(self.stack.ports)}"
 
-    def see(self, path: str, most: int = 60) -> str:
+    def see(self, path: str, most: int = 120) -> str:
         answer = self._until(lambda base: self.session.get(base + path, timeout=20), most)
         return without_layout(answer.text)
 
-    def send(self, page: str, path: str, most: int = 60, **data: object) -> requests.Response:
+    def send(self, page: str, path: str, most: int = 120, **data: object) -> requests.Response:
         """Send a form of a page seen before, with its tokens; again and again until somebody
-        answers. The same form is the same act.
+        answers, for `most` seconds. The same form is the same act.
         """
         token = re.search(r'name="csrf_token" value="([^"]+)"|name="csrf" content="([^"]+)"', page)
         form = {"csrf_token": (token[1] or token[2]) if token else "", **data}
@@ -302,7 +307,8 @@ class Person:
         )
 
     def _until(self, ask, most: int) -> requests.Response:
-        for _n in range(most):
+        end = time.monotonic() + most
+        while time.monotonic() < end:
             self.tries += 1
             try:
                 answer = ask(self.base())

@@ -33,6 +33,13 @@ def test_a_list_is_filtered_sorted_paged_and_kept_as_a_view(boss):
     assert db.session.scalar(select(SavedView.id)) is None
 
 
+def least(count) -> int:
+    """Of three page views: what is remembered for some seconds (settings, sites, the version of the
+    database) is read again in one of them on a slow machine.
+    """
+    return min(count() for _n in range(3))
+
+
 def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss):
     from sqlalchemy import event
 
@@ -56,11 +63,10 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss):
         "/gestion/regles/list/",
     ):
         factories.an_offer(), factories.an_item(factories.a_game())
-        statements(address)
-        few = statements(address)
+        few = least(lambda address=address: statements(address))
         for _n in range(6):
             factories.an_offer(), factories.an_item(factories.a_game())
-        assert statements(address) == few, address
+        assert least(lambda address=address: statements(address)) == few, address
         assert few <= 20, (address, counted)  # six of them are the menu's counters
 
 
@@ -92,10 +98,9 @@ def test_a_page_costs_the_same_statements_whatever_its_rows(app, as_staff, addre
     factories.a_received_offer(), factories.a_parcel("delivered")
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        count()
-        few = count()
+        few = least(count)
         for _n in range(4):
             factories.a_received_offer(), factories.a_parcel("delivered")
-        assert count() == few, counted
+        assert least(count) == few, counted
     finally:
         event.remove(db.engine, "before_cursor_execute", note)

@@ -387,7 +387,8 @@ def test_the_nearest_stores_come_first(till):
 
 def test_a_file_is_given_followed_and_its_errors_fetched(till, client):
     shoe = a_shoe()
-    text = f"ean;quantite\n{shoe.ean};4\n{shoe.ean[:-1]}0;1\nx;-3\n".encode()
+    mistyped = shoe.ean[:-1] + str((int(shoe.ean[-1]) + 1) % 10)
+    text = f"ean;quantite\n{shoe.ean};4\n{mistyped};1\nx;-3\n".encode()
 
     def give():
         return client.post(
