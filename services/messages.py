@@ -42,22 +42,13 @@ def _has_no_secret(message: Message) -> str | None:
     return None
 
 
+# A sending may end for a message that has ended already (a dead task tried again after the message
+# was sent anew): refusing its end would send the mail again at each lease.
+_ANY = set(MessageState)
 MESSAGE = Workflow(
     "message",
-    Move(
-        "send",
-        _l("Sent"),
-        {MessageState.waiting, MessageState.failed},
-        MessageState.sent,
-        by=(TIME,),
-    ),
-    Move(
-        "fail",
-        _l("Failed"),
-        {MessageState.waiting, MessageState.failed},
-        MessageState.failed,
-        by=(TIME,),
-    ),
+    Move("send", _l("Sent"), _ANY, MessageState.sent, by=(TIME,)),
+    Move("fail", _l("Failed"), _ANY, MessageState.failed, by=(TIME,)),
     Move(
         "resend",
         _l("Send again"),

@@ -130,3 +130,13 @@ def test_a_letter_that_never_leaves_keeps_no_personal_link_behind(app, mail):
     row = db.session.scalars(select(Outbox)).one()
     assert row.state is OutboxState.dead
     assert list(row.payload) == ["message"]
+
+
+def test_a_sending_that_ends_after_another_is_over_and_does_not_start_again(app, mail):
+    message_id = a_letter().id
+    outbox.work()
+    with unit_of_work():
+        outbox.add("message", "message:again", message=message_id)
+    outbox.work()
+    states = db.session.scalars(db.select(Outbox.state)).all()
+    assert {state.value for state in states} == {"done"}
