@@ -49,6 +49,7 @@ import commands
 import config
 import portal
 from gateways import live
+from gateways.by_hand import ByHand
 from gateways.mail import SmtpMail
 from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
@@ -124,11 +125,9 @@ def create_app(
     health.plug(machine.data_dir, _program_version())
     live.mail = SmtpMail(machine.smtp_url) if machine.smtp_url else None
     live.sms = HttpSms(machine.sms_url) if machine.sms_url else None
-    live.carrier = (
-        MondialRelay(machine.mondial_relay_url)
-        if machine.mondial_relay_url or machine.is_production
-        else None
-    )
+    live.carriers = {"by_hand": ByHand()}
+    if machine.mondial_relay_url or machine.is_production:
+        live.carriers["mondial_relay"] = MondialRelay(machine.mondial_relay_url)
     live.webhooks = HttpWebhooks(allow_private=not machine.is_production)
     unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
     with app.app_context():

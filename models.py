@@ -2063,13 +2063,18 @@ class CarrierService(StrEnum):
 
 
 class CarrierContract(Model):
-    """A vendor's contract with Mondial Relay: who he is there, where parcels go, how far they may
-    be insured.
+    """A vendor's contract with a carrier: who the vendor is there, where parcels go, how far they
+    may be insured. Of several, one is preferred for each kind of shipment.
     """
 
     __tablename__ = "carrier_contract"
     __owner__ = owned_by("vendor_id")
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), primary_key=True)
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    carrier: Mapped[str] = mapped_column(String(20), default="mondial_relay")
+    name: Mapped[str] = mapped_column(String(60), default="Mondial Relay")
+    prefers_relay: Mapped[yes_no] = mapped_column(default=False)
+    prefers_home: Mapped[yes_no] = mapped_column(default=False)
     service: Mapped[CarrierService] = choice(CarrierService, CarrierService.soap)
     is_test: Mapped[yes_no] = mapped_column(default=False)
     account: Mapped[str] = mapped_column(String(8), default="")  # « code enseigne »
@@ -2092,16 +2097,122 @@ class CarrierContract(Model):
     vendor: Mapped["Vendor"] = relationship()
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
+        Index(
+            "uq_carrier_contract_relay",
+            "vendor_id",
+            unique=True,
+            sqlite_where=text("prefers_relay"),
+            postgresql_where=text("prefers_relay"),
+        ),
+        Index(
+            "uq_carrier_contract_home",
+            "vendor_id",
+            unique=True,
+            sqlite_where=text("prefers_home"),
+            postgresql_where=text("prefers_home"),
+        ),
         CheckConstraint("insurance_levels BETWEEN 0 AND 5", name="levels_in_bounds"),
         CheckConstraint("packaging_grams >= 0", name="packaging_not_negative"),
     )
 
-    @property
-    def id(self) -> int:
-        return self.vendor_id
+    def __str__(self) -> str:
+        return f"{self.name} · {self.vendor}"
+
+
+class LabelState(StrEnum):
+    requested = auto()
+    unknown = auto()
+    refused = auto()
+    made = auto()
+    in_transit = auto()
+    at_relay = auto()
+    delivered = auto()
+    incident = auto()
+    cancelled = auto()
+
+
+class Label(Model):
+    """One label that was asked of a carrier, or that was made elsewhere. It belongs to exactly one
+    thing that travels: today the parcel of an offer, tomorrow the parcel of an order.
+    """
+
+    __tablename__ = "label"
+    __owner__ = owned_by("vendor_id")
+    id: Mapped[pk]
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    parcel_id: Mapped[int | None] = mapped_column(ForeignKey("parcel.id"), index=True)
+    contract_id: Mapped[int | None] = mapped_column(
+        ForeignKey("carrier_contract.id", ondelete="SET NULL"), index=True
+    )
+    status: Mapped[LabelState] = status(LabelState, LabelState.requested)
+    carrier: Mapped[str] = mapped_column(String(20))  # its code in `gateways.live.carriers`
+    carrier_name: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(10), default="relay")
+    insurance: Mapped[int] = mapped_column(default=0)
+    weight_grams: Mapped[int] = mapped_column(default=0)
+    reference: Mapped[code] = mapped_column(default="")  # what the carrier was told it is about
+    number: Mapped[code] = mapped_column(default="")
+    url: Mapped[str] = mapped_column(String(500), default="")
+    tracking_link: Mapped[str] = mapped_column(String(500), default="")
+    files: Mapped[facts] = mapped_column(default=dict)
+    error: Mapped[str] = mapped_column(Text, default="")
+    is_test: Mapped[yes_no] = mapped_column(default=False)
+    # Relay points near the sender, for the mail and the page of the sale.
+    relays: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    requested_at: Mapped[moment]
+    made_at: Mapped[moment | None]
+    last_words: Mapped[str] = mapped_column(String(200), default="")
+    follow_at: Mapped[moment | None]
+    version: Mapped[int] = mapped_column(default=1)
+    vendor: Mapped["Vendor"] = relationship()
+    contract: Mapped["CarrierContract | None"] = relationship()
+    events: Mapped[list["LabelEvent"]] = relationship(
+        back_populates="label", order_by="LabelEvent.at, LabelEvent.id"
+    )
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        CheckConstraint(
+            "(CASE WHEN parcel_id IS NULL THEN 0 ELSE 1 END) = 1", name="of_exactly_one"
+        ),
+        Index("ix_label_follow_at", "follow_at"),
+        Index("ix_label_number", "number"),
+        Index("ix_label_vendor_id_requested_at", "vendor_id", "requested_at"),
+        # A carrier's number names one label; one box sent by hand may serve two parcels.
+        Index(
+            "uq_label_carrier_number",
+            "carrier",
+            "number",
+            unique=True,
+            sqlite_where=text("number != '' AND carrier != 'by_hand'"),
+            postgresql_where=text("number != '' AND carrier != 'by_hand'"),
+        ),
+        # What travels has one label at a time.
+        Index(
+            "uq_label_live_parcel",
+            "parcel_id",
+            unique=True,
+            sqlite_where=text("status != 'cancelled'"),
+            postgresql_where=text("status != 'cancelled'"),
+        ),
+    )
 
     def __str__(self) -> str:
-        return f"Mondial Relay · {self.vendor}"
+        return f"{self.carrier_name} {self.number}".strip()
+
+
+class LabelEvent(Model):
+    """What the carrier said of a parcel, in its own words. Only ever added."""
+
+    __tablename__ = "label_event"
+    __owner__ = through("label_id")
+    id: Mapped[pk]
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    at: Mapped[moment]
+    words: Mapped[label]
+    place: Mapped[str] = mapped_column(String(100), default="")
+    relay: Mapped[str] = mapped_column(String(6), default="")
+    label: Mapped["Label"] = relationship(back_populates="events")
+    __table_args__ = (UniqueConstraint("label_id", "at", "words"),)
 
 
 # ── Buy-back ────────────────────────────────────────────────────────────────────────────────────
@@ -2337,9 +2448,6 @@ class Photo(Model):
 
 
 class ParcelState(StrEnum):
-    label_requested = auto()
-    label_unknown = auto()
-    label_refused = auto()
     not_sent = auto()
     in_transit = auto()
     at_relay = auto()
@@ -2364,35 +2472,18 @@ class Parcel(Model):
     offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), index=True)
     is_return: Mapped[yes_no] = mapped_column(default=False)
     status: Mapped[ParcelState] = status(ParcelState)
-    carrier: Mapped[str] = mapped_column(
-        String(20), default=""
-    )  # « mondial_relay », or empty: by his own means
-    insurance: Mapped[int] = mapped_column(default=0)
     weight_grams: Mapped[int] = mapped_column(default=0)
     store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"))
-    label_asked: Mapped[int] = mapped_column(default=0)
-    label_number: Mapped[str] = mapped_column(String(20), default="")
-    label_url: Mapped[str] = mapped_column(String(500), default="")
-    label_files: Mapped[facts] = mapped_column(default=dict)
-    label_error: Mapped[str] = mapped_column(Text, default="")
-    label_is_test: Mapped[yes_no] = mapped_column(default=False)
-    relays: Mapped[list[dict[str, Any]]] = mapped_column(
-        JSON, default=list
-    )  # near the seller, for his mail and his page
-    relay_number: Mapped[str] = mapped_column(
-        String(6), default=""
-    )  # where a return goes, chosen by the seller
+    # Where a return goes, chosen by the seller.
+    relay_number: Mapped[str] = mapped_column(String(6), default="")
     fee_cents: Mapped[cents] = mapped_column(default=0)
     created_at: Mapped[moment]
-    label_at: Mapped[moment | None]
     dropped_at: Mapped[moment | None]
     arrived_at: Mapped[moment | None]
     delivered_at: Mapped[moment | None]
     opened_at: Mapped[moment | None]
     opened_by: Mapped[str] = mapped_column(String(200), default="")
     checked_at: Mapped[moment | None]
-    last_words: Mapped[str] = mapped_column(String(200), default="")
-    follow_at: Mapped[moment | None]
     reminded_at: Mapped[moment | None]
     texted_at: Mapped[moment | None]
     mail_opened_at: Mapped[moment | None]
@@ -2400,20 +2491,15 @@ class Parcel(Model):
     version: Mapped[int] = mapped_column(default=1)
     offer: Mapped["Offer"] = relationship(back_populates="parcels")
     vendor: Mapped["Vendor"] = relationship()
-    events: Mapped[list["ParcelEvent"]] = relationship(
-        back_populates="parcel", order_by="ParcelEvent.at, ParcelEvent.id"
+    # The label it travels with: the one that was not cancelled.
+    label: Mapped["Label | None"] = relationship(
+        primaryjoin="and_(Label.parcel_id == Parcel.id, Label.status != 'cancelled')",
+        viewonly=True,
+        uselist=False,
     )
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_parcel_vendor_id_status_created_at", "vendor_id", "status", "created_at"),
-        Index("ix_parcel_follow_at", "follow_at"),
-        Index(
-            "uq_parcel_label_number",
-            "label_number",
-            unique=True,
-            sqlite_where=text("label_number != ''"),
-            postgresql_where=text("label_number != ''"),
-        ),
         # An offer has one parcel on its way to us at a time.
         Index(
             "uq_parcel_live_offer",
@@ -2425,23 +2511,13 @@ class Parcel(Model):
         CheckConstraint("fee_cents >= 0", name="fee_not_negative"),
     )
 
+    @property
+    def label_number(self) -> str:
+        """The number of its label; empty while there is none."""
+        return self.label.number if self.label is not None else ""
+
     def __str__(self) -> str:
         return self.offer.number or "—"
-
-
-class ParcelEvent(Model):
-    """What the carrier said of a parcel, in his own words. Only ever added."""
-
-    __tablename__ = "parcel_event"
-    __owner__ = through("parcel_id")
-    id: Mapped[pk]
-    parcel_id: Mapped[int] = mapped_column(ForeignKey("parcel.id"))
-    at: Mapped[moment]
-    words: Mapped[label]
-    place: Mapped[str] = mapped_column(String(100), default="")
-    relay: Mapped[str] = mapped_column(String(6), default="")
-    parcel: Mapped["Parcel"] = relationship(back_populates="events")
-    __table_args__ = (UniqueConstraint("parcel_id", "at", "words"),)
 
 
 class RecordKind(StrEnum):

@@ -24,6 +24,7 @@ from services.imports import folders
 from services.installation import backups, csp, health
 from services.payments import seller_payments
 from services.people import customers, machine_keys
+from services.shipping import tracking
 from services.stock import levels, listings
 from services.unit import db, retried, unit_of_work
 from services.workflow import CLOCK, Refused
@@ -273,7 +274,7 @@ def lapse() -> None:
 @alone
 def follow_parcels() -> None:
     """Ask the carrier about the parcels whose time has come, five hundred at a time."""
-    parcels.follow(parcels.to_follow())
+    tracking.follow(tracking.to_follow())
 
 
 @daily("09:00")

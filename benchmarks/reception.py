@@ -92,17 +92,17 @@ def bench_tracing() -> None:
     """
     from gateways import live
     from gateways.mondial_relay import MondialRelay
-    from models import Parcel, ParcelState
+    from models import Label, LabelState, Parcel, ParcelState
     from services import clock
-    from services.buyback import parcels
+    from services.shipping import contracts, tracking
     from services.unit import db, unit_of_work
     from simulators import mondial_relay as simulator
     from tests import factories
 
-    factories.a_contract()
+    contract_id = factories.a_contract().id
     offer = factories.an_offer()
     depot, server = simulator.serve(0)
-    live.carrier = MondialRelay(f"http://127.0.0.1:{server.server_port}")
+    live.carriers["mondial_relay"] = MondialRelay(f"http://127.0.0.1:{server.server_port}")
     now = clock.now()
     columns = [
         c.name
@@ -121,26 +121,37 @@ def bench_tracing() -> None:
                 Parcel(
                     vendor_id=1,
                     status=ParcelState.not_sent,
-                    label_number=label,
-                    follow_at=now,
                     created_at=now,
-                    label_files={},
-                    relays=[],
                 )
             ]
             session.add(copy)
+            session.flush()
+            session.add(
+                Label(
+                    vendor_id=1,
+                    parcel_id=copy.parcels[0].id,
+                    contract_id=contract_id,
+                    carrier="mondial_relay",
+                    carrier_name="Mondial Relay",
+                    status=LabelState.made,
+                    number=label,
+                    requested_at=now,
+                    made_at=now,
+                    follow_at=now,
+                )
+            )
     depot.offset += timedelta(hours=30)
     account, numbers = (
-        parcels.account(parcels.contract_of(1)),
+        contracts.account(contracts.contract_of(1)),
         [n for n in list(depot.labels)[:400]],
     )
     start = time.perf_counter()
     for number in numbers:
-        live.carrier.track(account, number)
+        live.carriers["mondial_relay"].track(account, number)
     bare = len(numbers) / (time.perf_counter() - start)
     start, done = time.perf_counter(), 0
-    while ids := parcels.to_follow():
-        done += parcels.follow(ids)
+    while ids := tracking.to_follow():
+        done += tracking.follow(ids)
     ours = done / (time.perf_counter() - start)
     server.shutdown()
     assert done == PARCELS

@@ -8,16 +8,19 @@ from PIL import Image, ImageDraw
 
 from demo.cast import ACCOUNTS, an_iban, the_staff
 from demo.catalogue import GAMES, ean_of
+from gateways import Trace, Tracking
+from gateways.mondial_relay import link_signature
 from models import (
     CarrierContract,
     CarrierService,
     Customer,
+    Label,
+    LabelState,
     LineState,
     Offer,
     OfferLine,
     OfferState,
     Parcel,
-    ParcelState,
     PayingAccount,
     PaymentMeans,
     Site,
@@ -26,11 +29,12 @@ from models import (
     Vendor,
 )  # fmt: skip
 from services import clock, documents, files
-from services.buyback import offers, parcels, police_register, reception
+from services.buyback import offers, police_register, reception
 from services.payments import bank_details, seller_payments
 from services.people import customers, identity
+from services.shipping import contracts, labels, tracking
 from services.unit import db, unit_of_work
-from services.workflow import Actor, Refused
+from services.workflow import CLOCK, Actor, Refused
 
 
 def sign_the_contracts(at: datetime) -> None:
@@ -66,7 +70,7 @@ def sign_the_contracts(at: datetime) -> None:
         )
         session.add(contract)
         session.flush()
-        parcels.keep_secrets(contract, "TestAPI1key", "essai-api2")
+        contracts.keep_secrets(contract, "TestAPI1key", "essai-api2")
         account = PayingAccount(vendor_id=shop.id, holder="RétroShop SARL", bic="")
         session.add(account)
         session.flush()
@@ -188,8 +192,9 @@ def parcels_come(today: datetime, dice: random.Random) -> None:
             continue  # its label is ordered by the worker, for whoever looks
         with clock.at(at + timedelta(minutes=1)), unit_of_work() as session:
             parcel = session.get_one(Parcel, id)
-            if parcel.status is ParcelState.label_requested:
-                parcels.the_label_is(parcel, str(90_000_000 + id))
+            if parcel.label is not None and parcel.label.status is LabelState.requested:
+                number = str(90_000_000 + id)
+                labels.found(parcel.label, number, an_address(parcel.label, number), by=CLOCK)
         if how in ("not_sent", "forgotten"):
             continue
         last = {"in_transit": 2, "at_relay": 3, "incident": 2}.get(how, 4)
@@ -215,8 +220,21 @@ def the_carrier_says(id: int, at: datetime, state: str, words: str) -> None:
         at = clock.now()
     with clock.at(at), unit_of_work() as session:
         parcel = session.get_one(Parcel, id)
-        seen = tuple(parcels.seen(e.at, e.words) for e in parcel.events)
-        parcels.tracked(parcel, parcels.trace(state, words, (*seen, parcels.seen(at, words))))
+        if parcel.label is not None:
+            seen = [Trace(e.at, e.words, "FRANCE", "") for e in parcel.label.events]
+            seen.append(Trace(at, words, "FRANCE", ""))
+            tracking.tracked(parcel.label, Tracking(state, words, tuple(seen)))
+
+
+def an_address(label: Label, number: str) -> str:
+    """Where the simulator of the carrier has the PDF of a label, signed as the carrier signs it."""
+    assert label.contract is not None
+    opened = contracts.account(label.contract)
+    crc = link_signature(opened.account, opened.brand, number, key=opened.key)
+    return (
+        f"/ww2/PDF/StickerMaker2.aspx?ens={opened.account}{opened.brand}"
+        f"&expedition={number}&lg=FR&format=A4&crc={crc}"
+    )
 
 
 def marc_receives(
@@ -305,7 +323,8 @@ def the_seller_answers(number: str | None, at: datetime, dice: random.Random, wa
         him = customers.actor(offer.customer)
         waiting = reception.pending(offer)
         if waiting and not waits:
-            relay = offer.parcels[0].relays[0]["number"] if offer.parcels[0].relays else "044001"
+            label = offer.parcels[0].label
+            relay = label.relays[0]["number"] if label and label.relays else "044001"
             reception.answer(
                 offer,
                 {

@@ -5,7 +5,7 @@ tables.
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class GatewayError(Exception):
@@ -49,9 +49,11 @@ class Sms(Protocol):
 
 @dataclass(frozen=True)
 class CarrierAccount:
-    """A vendor's contract with a carrier, opened for one call. Never logged."""
+    """A vendor's contract with a carrier, opened for one call. Never logged. A carrier reads the
+    codes it needs and leaves the others.
+    """
 
-    service: str  # "soap" or "rest": which of the two creates labels
+    service: str  # which of the carrier's services makes labels, when it has several
     is_test: bool
     account: str
     brand: str
@@ -60,6 +62,7 @@ class CarrierAccount:
     password: str = field(repr=False)
     relay_country: str
     relay_number: str
+    insurance_levels: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,10 @@ class Address:
 
 @dataclass(frozen=True)
 class Shipment:
-    """One parcel to a relay point: grams, cents, insurance level 0 (none) to 5."""
+    """One parcel to a relay point or to a home (`kind`): grams, cents, and the insurance level of
+    the contract, 0 for none. `relays_near` is the postcode around which the sender would like to
+    know relay points; empty for none.
+    """
 
     reference: str
     sender: Address
@@ -86,14 +92,24 @@ class Shipment:
     weight_grams: int
     value_cents: int
     insurance: int
+    kind: str = "relay"
+    relays_near: str = ""
 
 
 @dataclass(frozen=True)
-class Label:
+class MadeLabel:
     """A label that exists at the carrier: its number, and where its PDF is."""
 
     number: str
     url: str
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What one insurance level of a contract pays at most, in cents."""
+
+    level: int
+    cents: int
 
 
 @dataclass(frozen=True)
@@ -115,7 +131,7 @@ class Relay:
 
 @dataclass(frozen=True)
 class Trace:
-    """One thing the carrier saw, in his words."""
+    """One thing the carrier saw, in its words."""
 
     at: datetime
     words: str
@@ -125,8 +141,8 @@ class Trace:
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where a parcel is: one of our states (« » when the carrier's words are unknown), his last
-    words, all he saw, oldest first.
+    """Where a parcel is: `state` is not_sent, in_transit, at_relay, delivered, incident, or empty
+    when the carrier's words are unknown; then its last words and all it saw, oldest first.
     """
 
     state: str
@@ -135,11 +151,35 @@ class Tracking:
 
 
 class Carrier(Protocol):
+    """A carrier, in words that fit any. A service that a carrier does not have raises GatewayError;
+    `makes_labels` and `follows` say so beforehand.
+    """
+
+    name: Any
+    kinds: frozenset[str]  # of shipments: "relay", "home"
+    formats: tuple[str, ...]  # of its label's PDF, the usual one first
+    makes_labels: bool
+    follows: bool
+
+    def lacks(self, account: CarrierAccount) -> list[str]:
+        """The codes that the contract does not have yet, in words for the administrator."""
+
+    def covers(self, account: CarrierAccount) -> list[Cover]:
+        """The insurance levels that the contract opens, the standard one (0) first."""
+
+    def why_no_number(self, number: str) -> str | None:
+        """None when it may be the number of a label, else the sentence that says why not."""
+
+    def tracking_link(self, account: CarrierAccount | None, number: str, name: str = "") -> str:
+        """The carrier's public page about a parcel, or "" when there is none. `name` says which
+        carrier, for a label that was made elsewhere.
+        """
+
     def check(self, account: CarrierAccount) -> str: ...
     def relays(
         self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8
     ) -> list[Relay]: ...
-    def create_label(self, account: CarrierAccount, shipment: Shipment) -> Label: ...
+    def create_label(self, account: CarrierAccount, shipment: Shipment) -> MadeLabel: ...
     def label_pdf(self, url: str, size: str = "A4") -> bytes: ...
     def find_label(self, account: CarrierAccount, number: str) -> str: ...
     def track(self, account: CarrierAccount, number: str) -> Tracking: ...
@@ -149,5 +189,5 @@ class Webhooks(Protocol):
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int: ...
 
 
-# Filled by app.py with the adapters this installation was given.
-live = SimpleNamespace(mail=None, sms=None, carrier=None, webhooks=None)
+# Filled by app.py with the adapters this installation was given; carriers by their code.
+live = SimpleNamespace(mail=None, sms=None, carriers={}, webhooks=None)

@@ -1,6 +1,16 @@
 """One in-memory double per port, with a vocabulary for unit tests."""
 
-from gateways import CarrierAccount, GatewayError, Label, Letter, Relay, Shipment, Trace, Tracking
+from gateways import (
+    CarrierAccount,
+    Cover,
+    GatewayError,
+    Letter,
+    MadeLabel,
+    Relay,
+    Shipment,
+    Trace,
+    Tracking,
+)
 
 
 class FakeMail:
@@ -44,6 +54,12 @@ class FakeCarrier:
     wrong.
     """
 
+    name = "Mondial Relay"
+    kinds = frozenset({"relay"})
+    formats = ("A4", "A5", "10x15")
+    makes_labels = True
+    follows = True
+
     def __init__(self) -> None:
         self.shipments: dict[str, Shipment] = {}
         self.places: dict[str, Tracking] = {}
@@ -65,6 +81,19 @@ class FakeCarrier:
 
     def saw(self, number: str, state: str, words: str, *events: Trace) -> None:
         self.places[number] = Tracking(state, words, events)
+
+    def lacks(self, account: CarrierAccount) -> list[str]:
+        return [] if account.account else ["account"]
+
+    def covers(self, account: CarrierAccount) -> list[Cover]:
+        indemnities = (2500, 5000, 12_500, 25_000, 37_500, 50_000)
+        return [Cover(n, indemnities[n]) for n in range(account.insurance_levels + 1)]
+
+    def why_no_number(self, number: str) -> str | None:
+        return None if number.isdigit() and len(number) == 8 else "8 chiffres"
+
+    def tracking_link(self, account: CarrierAccount | None, number: str, name: str = "") -> str:
+        return f"https://carrier.test/{number}"
 
     def check(self, account: CarrierAccount) -> str:
         self._maybe_fail()
@@ -90,13 +119,13 @@ class FakeCarrier:
             )
         ]
 
-    def create_label(self, account: CarrierAccount, shipment: Shipment) -> Label:
+    def create_label(self, account: CarrierAccount, shipment: Shipment) -> MadeLabel:
         self._maybe_fail()
         number = str(80000000 + len(self.shipments) + 1)
         self.shipments[number] = shipment
         if self._loses_answers:
             raise GatewayError("the connection was cut", unsure=True)
-        return Label(number, f"/label?n={number}&format=A4")
+        return MadeLabel(number, f"/label?n={number}&format=A4")
 
     def label_pdf(self, url: str, size: str = "A4") -> bytes:
         self._maybe_fail()

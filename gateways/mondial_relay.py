@@ -20,16 +20,28 @@ from zoneinfo import ZoneInfo
 
 import requests
 from defusedxml import ElementTree
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from zeep import Client, Settings
 from zeep.transports import Transport
 
-from gateways import CarrierAccount, GatewayError, Label, Relay, Shipment, Trace, Tracking
+from gateways import (
+    CarrierAccount,
+    Cover,
+    GatewayError,
+    MadeLabel,
+    Relay,
+    Shipment,
+    Trace,
+    Tracking,
+)
 
 CONNECT, READ = 3, 10
 NAMESPACE = "http://www.mondialrelay.fr/webservice/"
 WSDL = Path(__file__).with_suffix(".wsdl")
 FORMATS = ("A4", "A5", "10x15")
+# Indemnity of each level in cents (general conditions: 25 € without one, five levels up to 500 €).
+INSURANCE = (2500, 5000, 12_500, 25_000, 37_500, 50_000)
 SOAP, LABELS = "https://api.mondialrelay.com/Web_Services.asmx", "https://www.mondialrelay.com"
 REST, REST_TEST = (
     "https://connect-api.mondialrelay.com/api/shipment",
@@ -153,6 +165,12 @@ class MondialRelay:
     simulator).
     """
 
+    name = "Mondial Relay"
+    kinds = frozenset({"relay"})
+    formats = FORMATS
+    makes_labels = True
+    follows = True
+
     def __init__(self, base: str = "") -> None:
         base = base.rstrip("/")
         self._soap = f"{base}/Web_Services.asmx" if base else SOAP
@@ -164,6 +182,32 @@ class MondialRelay:
         self._local = threading.local()
 
     # ── the port ──
+
+    def lacks(self, account: CarrierAccount) -> list[str]:
+        """The codes a contract still needs; the REST service (API 2) has its own two."""
+        rest = account.service == "rest"
+        wanted = (
+            (_("code enseigne"), account.account),
+            (_("private key"), account.key),
+            (_("destination relay"), account.relay_number),
+            (_("API 2 login"), account.login or not rest),
+            (_("API 2 password"), account.password or not rest),
+        )
+        return [words for words, value in wanted if not value]
+
+    def covers(self, account: CarrierAccount) -> list[Cover]:
+        """The levels up to the one the contract opens."""
+        return [Cover(level, INSURANCE[level]) for level in range(account.insurance_levels + 1)]
+
+    def why_no_number(self, number: str) -> str | None:
+        """A label of Mondial Relay is numbered by 8 digits."""
+        if number.isascii() and number.isdigit() and len(number) == 8:
+            return None
+        return _("A label number has 8 digits: read it on the carrier's site.")
+
+    def tracking_link(self, account: CarrierAccount | None, number: str, name: str = "") -> str:
+        """The signed page of the carrier, which needs the contract's key."""
+        return tracking_link(account, number) if account is not None and account.key else ""
 
     def check(self, account: CarrierAccount) -> str:
         """Ask something harmless with these credentials; returns a sentence. Raises GatewayError
@@ -200,7 +244,7 @@ class MondialRelay:
             :most
         ]
 
-    def create_label(self, account: CarrierAccount, shipment: Shipment) -> Label:
+    def create_label(self, account: CarrierAccount, shipment: Shipment) -> MadeLabel:
         """Order one label. Raises GatewayError; `unsure` when a label may exist although no answer
         came.
         """
@@ -248,7 +292,7 @@ class MondialRelay:
 
     # ── SOAP ──
 
-    def _create_by_soap(self, account: CarrierAccount, s: Shipment) -> Label:
+    def _create_by_soap(self, account: CarrierAccount, s: Shipment) -> MadeLabel:
         sender, to = s.sender, s.recipient
         answer = self._call(
             "WSI2_CreationEtiquette",
@@ -358,7 +402,7 @@ class MondialRelay:
 
     # ── REST ──
 
-    def _create_by_rest(self, account: CarrierAccount, s: Shipment) -> Label:
+    def _create_by_rest(self, account: CarrierAccount, s: Shipment) -> MadeLabel:
         statuses, root = self._rest_call(account, s)
         wrong = [status for status in statuses if "rror" in status[1]]
         if wrong:
@@ -583,11 +627,11 @@ def understand(stat: int, words: str) -> str:
     return {80: "not_sent", 81: "in_transit", 82: "delivered"}.get(stat, "") if not plain else ""
 
 
-def _label(number: str, url: str) -> Label:
+def _label(number: str, url: str) -> MadeLabel:
     """A label whose number is one; a success without it may hide a label."""
     if not re.fullmatch(r"\d{8,14}", number, re.ASCII):
         raise GatewayError("the carrier answered without a number", unsure=True)
-    return Label(number, url)
+    return MadeLabel(number, url)
 
 
 def _event(found: Any) -> Trace | None:

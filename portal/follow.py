@@ -36,6 +36,7 @@ from services import files, limits, once, settings, visits
 from services.buyback import papers, parcels, reception
 from services.payments import bank_details, seller_payments
 from services.people import customers, links, sites
+from services.shipping import contracts, labels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -75,7 +76,7 @@ def document(token: str) -> Any:
 @customer_required
 def label(number: str) -> Any:
     parcel = parcels.live_parcel(mine.offer(number))
-    if parcel is None or not parcel.label_number:
+    if parcel is None or parcel.label is None or not labels.sizes(parcel.label):
         abort(404)
     return _label(parcel, request.args.get("format", "A4"))
 
@@ -109,11 +110,9 @@ def relays(number: str) -> Any:
             raise limits.TooMany(
                 _("Too many searches: wait %(seconds)s seconds.", seconds=seconds), seconds
             )
-        found = parcels.relays_near(offer.vendor_id, postcode)
+        found = labels.relays_near(contracts.contract_of(offer.vendor_id), postcode)
         sentence = (
-            ""
-            if found
-            else _("Mondial Relay does not answer just now: try again in a few minutes.")
+            "" if found else _("The carrier does not answer just now: try again in a few minutes.")
         )
     except customers.Invalid as wrong:
         postcode, sentence = words[:10], str(wrong)
@@ -127,11 +126,9 @@ def relays(number: str) -> Any:
 
 
 def _label(parcel: Parcel, size: str = "A4") -> Response:
-    number = parcel.label_number
-    return _pdf(
-        parcels.label_file(parcel, size if size in parcels.FORMATS else "A4"),
-        f"etiquette-{number}.pdf",
-    )
+    number, label = parcel.label_number, parcel.label
+    known = label is not None and size in labels.sizes(label)
+    return _pdf(labels.pdf(label, size if known else "A4"), f"etiquette-{number}.pdf")
 
 
 def _slip(offer: Offer) -> Response:
@@ -230,6 +227,7 @@ def give_iban() -> Any:
 def payment_facts(offer: Offer) -> dict[str, Any]:
     """What the page of a sale says about its parcel, its reception and its payment."""
     parcel, back = parcels.live_parcel(offer), parcels.return_parcel(offer)
+    label = parcel.label if parcel else None
     details = bank_details.of(offer.customer_id) if offer.customer_id else None
     lines = reception.articles(offer)
     return {
@@ -239,7 +237,10 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
         "pending": reception.pending(offer),
         "choices": reception.choices,
         "articles": lines,
-        "tracking": parcels.tracking_address(parcel) if parcel else "",
+        "label": label,
+        "can_print": label is not None and bool(labels.sizes(label)),
+        "finds_relays": label is not None and label.carrier != contracts.BY_HAND,
+        "tracking": labels.tracking_address(label),
         "payment": offer.payment,
         "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "",
         "iban": bank_details.masked(details),

@@ -287,6 +287,8 @@ def words_of(state: Any) -> str:
 
 def words_of_code(code: str | None) -> str:
     """The word of a state written as its code in the event log."""
+    if code in FORMER:
+        return str(FORMER[code])
     return next(
         (str(label) for (_enum, value), (label, _tone) in WORDS.items() if value == code),
         code or "–",
@@ -306,6 +308,13 @@ def _key(state: Any) -> tuple[str, str]:
 
 # Label and tone of every state on screen; each noun adds its own with `name_states`.
 WORDS: dict[tuple[str, str], tuple[Any, str]] = {}
+# Codes that no row has any more, but the log remembers.
+FORMER: dict[str, Any] = {}
+
+
+def formerly(**labels: Any) -> None:
+    """Name states that rows had in earlier versions, so that their history can still be read."""
+    FORMER.update(labels)
 
 
 def name_states(*rows: tuple[StrEnum, Any, str]) -> None:

@@ -22,6 +22,7 @@ import commands
 import config
 from app import create_app
 from gateways import live
+from gateways.by_hand import ByHand
 from gateways.fakes import FakeCarrier, FakeMail, FakeSms, FakeWebhooks
 from models import Event, Model
 from services import access, clock, limits, sealing, settings, workflow
@@ -159,12 +160,8 @@ def app(application, machine, request) -> Iterator:
         from services import visits
 
         visits._seen.clear()
-        live.mail, live.sms, live.carrier, live.webhooks = (
-            FakeMail(),
-            FakeSms(),
-            FakeCarrier(),
-            FakeWebhooks(),
-        )
+        live.mail, live.sms, live.webhooks = FakeMail(), FakeSms(), FakeWebhooks()
+        live.carriers = {"mondial_relay": FakeCarrier(), "by_hand": ByHand()}
         with force_locale("fr"):
             yield application
         db.session.remove()
@@ -235,7 +232,7 @@ def sms(app) -> FakeSms:
 
 @pytest.fixture
 def carrier(app) -> FakeCarrier:
-    return live.carrier
+    return live.carriers["mondial_relay"]
 
 
 @pytest.fixture

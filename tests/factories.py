@@ -34,6 +34,7 @@ from services.catalogue import argus, products
 from services.imports import runs
 from services.payments import bank_details, seller_payments, transfers
 from services.people import customers, machine_keys, passwords, sites
+from services.shipping import contracts
 from services.stock import items, levels, tills
 from services.unit import db, unit_of_work
 from services.workflow import Actor
@@ -271,8 +272,8 @@ def a_contract(vendor: Vendor | None = None, **columns) -> CarrierContract:
         contract = CarrierContract(vendor_id=(vendor or the_vendor()).id, **{**defaults, **columns})
         session.add(contract)
         session.flush()
-        parcels.keep_secrets(contract, "TestAPI1key", "essai-api2")
-        id = contract.vendor_id
+        contracts.keep_secrets(contract, "TestAPI1key", "essai-api2")
+        id = contract.id
     return db.session.get(CarrierContract, id)
 
 

@@ -48,7 +48,7 @@ MAY = {
     "portal": {"portal", "services", "models"},
     "api": {"api", "services", "models"},
     "tasks": {"services", "models", "config"},
-    "demo": {"demo", "services", "models"},
+    "demo": {"demo", "services", "models", "gateways"},
     "commands": {"services", "models", "demo"},
     "app": OURS,
 }

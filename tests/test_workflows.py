@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 import app as _app  # noqa: F401  (every noun declares its table of moves when it is loaded)
-from models import OutboxState, ParcelState, PaymentState
+from models import (
+    LabelState,
+    OutboxState,
+    ParcelState,
+    PaymentState,
+)
 from services import workflow
 from services.buyback.offers import OFFER
 from services.workflow import Refused
@@ -15,7 +20,13 @@ from tests import factories
 
 FLOWS = [(flow, type(next(iter(flow.moves[0].sources)))) for flow in workflow.all_flows()]
 # Where a row may begin besides the first state: a parcel without a label, a return.
-BORN = {ParcelState.not_sent, ParcelState.to_return, PaymentState.held, OutboxState.todo}
+BORN = {
+    ParcelState.not_sent,
+    ParcelState.to_return,
+    PaymentState.held,
+    OutboxState.todo,
+    LabelState.requested,
+}
 
 
 @pytest.mark.parametrize(("flow", "states"), FLOWS, ids=lambda one: getattr(one, "name", ""))

@@ -39,6 +39,7 @@ from services import clock, files, money, once, settings, workflow
 from services.buyback import offers, papers, parcels, reception
 from services.catalogue import products
 from services.people import identity
+from services.shipping import labels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -260,7 +261,8 @@ class BenchView(BaseView):
             lines=reception.articles(offer),
             S=LineState,
             parcel=next((p for p in offer.parcels if not p.is_return), None),
-            back=parcels.return_parcel(offer),
+            back=(back := parcels.return_parcel(offer)),
+            back_sizes=labels.sizes(back.label) if back and back.label else (),
             payment=offer.payment,
             needs_identity=parcels.needs_identity(offer),
             document=identity.of(offer.vendor_id, offer.customer_id or 0),

@@ -13,10 +13,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.base import ScopedView, as_pdf, me
-from models import Customer, Offer, Parcel, ParcelState
-from services import clock, settings, workflow
+from models import Customer, Label, Offer, Parcel, ParcelState
+from services import clock, files, settings, workflow
 from services.buyback import offers, parcels
 from services.people import customers
+from services.shipping import contracts, labels, tracking
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -31,6 +32,11 @@ def _opened(moment: Any) -> str:
     if moment:
         return _since(moment)
     return _("no") if settings.value("mail_pixel") == "yes" else _("unknown")
+
+
+def _is_asked(parcel: Parcel) -> bool:
+    """Whether its carrier can be asked where it is."""
+    return parcel.label is not None and parcel.label.carrier != contracts.BY_HAND
 
 
 class ParcelView(ScopedView):
@@ -51,6 +57,7 @@ class ParcelView(ScopedView):
     list_columns = [
         "offer.customer.name",
         "status",
+        "label.status",
         "offer.customer.email",
         "offer.customer.phone",
         "offer_id",
@@ -68,10 +75,11 @@ class ParcelView(ScopedView):
         "offer_id",
         "offer.decided_at",
         "offer.drop_off_by",
-        "label_number",
-        "insurance",
+        "label.status",
+        "label.carrier_name",
+        "label.number",
         "weight_grams",
-        "label_error",
+        "label.error",
         "mail_opened_at",
         "link_clicked_at",
         "reminded_at",
@@ -81,7 +89,7 @@ class ParcelView(ScopedView):
         "delivered_at",
         "opened_at",
         "checked_at",
-        "last_words",
+        "label.last_words",
     ]
     label_columns = {
         "offer.customer.name": _l("Name"),
@@ -92,13 +100,14 @@ class ParcelView(ScopedView):
         "offer.decided_at": _l("Validated"),
         "mail_opened_at": _l("E-mail opened"),
         "link_clicked_at": _l("Label link clicked"),
-        "last_words": _l("Carrier says"),
+        "label.last_words": _l("Carrier says"),
+        "label.status": _l("Label"),
+        "label.carrier_name": _l("Carrier"),
         "status": _l("Status"),
         "offer.drop_off_by": _l("Drop off before"),
-        "label_number": _l("Mondial Relay no."),
-        "insurance": _l("Insurance"),
+        "label.number": _l("Label no."),
         "weight_grams": _l("Weight (g)"),
-        "label_error": _l("What went wrong"),
+        "label.error": _l("What went wrong"),
         "reminded_at": _l("Reminded by e-mail"),
         "texted_at": _l("Reminded by SMS"),
         "dropped_at": _l("Dropped off"),
@@ -113,15 +122,12 @@ class ParcelView(ScopedView):
         "offer.customer.phone": customers.shown_phone,
         "mail_opened_at": _opened,
         "link_clicked_at": lambda moment: _since(moment) or _("no"),
-        "insurance": lambda level: (
-            f"Ass{level} {parcels.INSURANCE[level] // 100} €" if level else _("standard")
-        ),
     }
     order_columns = ["created_at", "weight_grams"]
     search_columns = ["status"]
     filter_columns = ("status", "is_return", "created_at")
-    find_columns = (Offer.number, Parcel.label_number, Customer.email, Customer.last_name)
-    find_through = (Parcel.offer, Offer.customer)
+    find_columns = (Offer.number, Label.number, Customer.email, Customer.last_name)
+    find_through = (Parcel.offer, Offer.customer, Parcel.label)
     find_hint = _l("CDE, label, e-mail, name")
     first_order = "-created_at"
     tabs = (
@@ -130,10 +136,11 @@ class ParcelView(ScopedView):
         (_l("To collect"), "?status=at_relay"),
         (_l("Delivered"), "?status=delivered"),
         (_l("Being examined"), "?status=inspecting"),
-        (_l("To look at"), "?status=label_unknown%2Clabel_refused%2Clabel_requested%2Cincident"),
+        (_l("To look at"), "?voir=ennuis"),
         (_l("Returns"), "?status=to_return"),
         (_l("Received (tab)"), "?status=checked"),
     )
+    kept_args = ("voir",)
     show_partials = ("admin/buyback/_parcel.html",)
     flow = parcels.PARCEL
     links = ((_l("Goods reception"), "BenchView.scan", "scan"),)
@@ -141,8 +148,11 @@ class ParcelView(ScopedView):
 
     def list_conditions(self, asked: Any) -> list[Any]:
         """Unless one asks for a status or looks for somebody: what is still awaited."""
-        over = (S.checked, S.abandoned, S.returned)
-        return [] if asked.q or "status" in asked.filters else [Parcel.status.not_in(over)]
+        if asked.kept.get("voir") == "ennuis":
+            return [parcels.to_look_at()]
+        if asked.q or "status" in asked.filters:
+            return []
+        return [Parcel.status.not_in(parcels.OVER)]
 
     def action_open(self, name: str, row: Parcel) -> bool:
         if name == "remind":
@@ -150,18 +160,27 @@ class ParcelView(ScopedView):
         if name == "text":
             return parcels.why_not_text(row) is None
         if name == "follow_now":
-            return bool(row.label_number) and row.status in parcels.COMING
+            return _is_asked(row) and row.label.status in labels.TRAVELLING
         return not row.is_return and parcels.PARCEL.allows(row, name)
 
     def show_more(self, row: Parcel) -> dict[str, Any]:
-        contract = parcels.contract_of(row.vendor_id)
+        contract = contracts.contract_of(row.vendor_id)
         return {
-            "tracking": parcels.tracking_address(row),
-            "levels": parcels.levels(contract),
-            "why_no_label": parcels.why_no_label(contract),
+            "label": row.label,
+            "tracking": labels.tracking_address(row.label),
+            "insurance": contracts.cover_words(
+                row.label.contract if row.label else None, row.label.insurance if row.label else 0
+            ),
+            "levels": contracts.covers(contract),
+            "why_no_label": contracts.why_no_label(contract),
+            "carriers": labels.carriers_by_hand(),
+            "can": {
+                verb: parcels.PARCEL.allows(row, verb)
+                for verb in ("ask_label", "give_label", "do_without")
+            },
             "why_remind": parcels.why_not_remind(row),
             "why_text": parcels.why_not_text(row),
-            "formats": parcels.FORMATS,
+            "formats": labels.sizes(row.label) if row.label else (),
             "offer_history": workflow.history(row.offer, 20),
         }
 
@@ -175,9 +194,9 @@ class ParcelView(ScopedView):
 
     @action("follow_now", _l("Ask the carrier now"), "", "")
     def follow_now(self, parcel: Parcel) -> None:
-        if not parcel.label_number:
+        if parcel.label is None or not _is_asked(parcel):
             raise Refused(_("This parcel has no label of the carrier."))
-        parcel.follow_at = clock.now()
+        parcel.label.follow_at = clock.now()
 
     @action("drop", _l("It has left"), "", "")
     def drop(self, parcel: Parcel) -> None:
@@ -214,13 +233,13 @@ class ParcelView(ScopedView):
         if name == "follow_now" and pks:
             due = list(
                 db.session.scalars(
-                    db.select(Parcel.id).where(
-                        Parcel.id.in_([int(pk) for pk in pks if pk.isdigit()]),
-                        Parcel.follow_at <= clock.now(),
+                    db.select(Label.id).where(
+                        Label.parcel_id.in_([int(pk) for pk in pks if pk.isdigit()]),
+                        Label.follow_at <= clock.now(),
                     )
                 )
             )
-            answered = parcels.follow(due[:20])  # more are asked by the worker
+            answered = tracking.follow(due[:20])  # more are asked by the worker
             if answered < len(due[:20]):
                 flash(
                     _("The carrier does not answer just now: it is asked again by itself."),
@@ -238,16 +257,16 @@ class ParcelActionsView(BaseView):
         "relabel": "relabel",
         "look": "relabel",
         "do_without": "relabel",
-        "retry_return": "relabel",
+        "by_hand": "relabel",
     }
     base_permissions = ["can_show", "can_relabel"]
 
     @expose("/<int:id>/etiquette-<any(A4,A5,10x15):size>.pdf")
     @has_access
     def label(self, id: int, size: str) -> Response:
-        parcel = self._parcel(id)
-        number = parcel.label_number
-        return as_pdf(parcels.label_file(parcel, size), f"etiquette-{number}-{size}.pdf")
+        label = self._parcel(id).label
+        number = label.number if label else ""
+        return as_pdf(labels.pdf(label, size), f"etiquette-{number}-{size}.pdf")
 
     @expose("/<int:id>/etiquette", methods=["POST"])
     @has_access
@@ -268,12 +287,12 @@ class ParcelActionsView(BaseView):
     @has_access
     def look(self, id: int) -> Any:
         """After a lost answer: the number somebody read on the carrier's site."""
-        number = "".join(request.form.get("number", "").split())
-        url = parcels.look_up(self._parcel(id), number)
+        label = self._parcel(id).label
+        if label is None:
+            raise Refused(_("This parcel does not look for its label."))
+        number, url = labels.look_up(label, request.form.get("number", ""))
         with unit_of_work():
-            parcel = self._parcel(id)
-            parcel.label_url = url
-            parcels.label_found(parcel, number, by=me())
+            parcels.label_found(self._parcel(id), number, url, by=me())
         flash(
             _("Label %(number)s is linked to this parcel; the seller has it.", number=number),
             "success",
@@ -288,14 +307,24 @@ class ParcelActionsView(BaseView):
         flash(_("The seller is told without a label: send him one yourself."), "success")
         return redirect(url_for("ParcelView.show", pk=id))
 
-    @expose("/<int:id>/etiquette-retour", methods=["POST"])
+    @expose("/<int:id>/envoi-a-la-main", methods=["POST"])
     @has_access
-    def retry_return(self, id: int) -> Any:
+    def by_hand(self, id: int) -> Any:
+        """« Envoi suivi à la main »: carrier, number, link, and the PDF when there is one."""
+        form, file = request.form, request.files.get("pdf")
+        if file and file.filename:
+            files.check_name(file.filename, ".pdf")
         with unit_of_work():
-            parcel = self._parcel(id)
-            parcels.retry_return_label(parcel, by=me())
-            number = parcel.offer.number
-        return redirect(url_for("BenchView.done", number=number))
+            parcels.give_label(
+                self._parcel(id),
+                carrier_name=form.get("carrier", ""),
+                number=form.get("number", ""),
+                link=form.get("link", ""),
+                pdf=file.read() if file and file.filename else None,
+                by=me(),
+            )
+        flash(_("The label is linked to this parcel; the seller has it."), "success")
+        return redirect(url_for("ParcelView.show", pk=id))
 
     @staticmethod
     def _parcel(id: int) -> Parcel:

@@ -10,8 +10,9 @@ from flask_babel import gettext as _
 from admin.base import me
 from models import Offer, OfferState
 from services import clock, money, workflow
-from services.buyback import offers, parcels
+from services.buyback import offers
 from services.finance import dashboards
+from services.shipping import contracts
 from services.stock import items
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -45,7 +46,7 @@ class ValidateView(BaseView):
         offer = self._offer(id)
         before, after, place, count = offers.neighbours(offer)
         ids = [line.variant_id for line in offer.lines]
-        contract = parcels.contract_of(offer.vendor_id)
+        contract = contracts.contract_of(offer.vendor_id)
         return render_template(
             "admin/buyback/validate.html",
             offer=offer,
@@ -63,8 +64,8 @@ class ValidateView(BaseView):
             opened=opened,
             sentence=sentence,
             typed=request.form,
-            levels=parcels.levels(contract),
-            why_no_label=parcels.why_no_label(contract),
+            levels=contracts.shown_covers(contract),
+            why_no_label=contracts.why_no_label(contract),
         )
 
     @expose("/<int:id>/<any(accept,counter,refuse,delete):verb>", methods=["POST"])

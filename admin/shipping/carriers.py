@@ -1,4 +1,4 @@
-"""« Paramétrages divers → Transporteurs »: the vendor's contract with Mondial Relay."""
+"""« Paramétrages divers → Transporteurs »: the contracts of vendors with carriers."""
 
 import re
 from typing import Any
@@ -9,14 +9,14 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import PasswordField
+from wtforms import PasswordField, SelectField
 from wtforms.validators import Optional
 
 from admin.base import ReferenceView, me
 from models import CarrierContract
 from services import clock, workflow
-from services.buyback import parcels
 from services.people import customers
+from services.shipping import contracts
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -25,8 +25,11 @@ class CarrierView(ReferenceView):
     asks_proof = {"add", "delete", "edit"}
     datamodel = SQLAInterface(CarrierContract)
     route_base = "/gestion/parametrages/transporteurs"
-    list_title, noun = _l("Carriers"), _l("New Mondial Relay contract")
+    list_title, noun = _l("Carriers"), _l("New carrier contract")
     _codes = [
+        "name",
+        "prefers_relay",
+        "prefers_home",
         "service",
         "is_test",
         "account",
@@ -46,6 +49,8 @@ class CarrierView(ReferenceView):
     ]
     list_columns = [
         "vendor",
+        "name",
+        "prefers_relay",
         "service",
         "account",
         "relay_number",
@@ -55,6 +60,9 @@ class CarrierView(ReferenceView):
     ]
     show_columns = [
         "vendor",
+        "name",
+        "prefers_relay",
+        "prefers_home",
         "service",
         "is_test",
         "account",
@@ -72,10 +80,14 @@ class CarrierView(ReferenceView):
         "checked_at",
         "check_result",
     ]
-    add_columns = ["vendor", *_codes]
+    add_columns = ["vendor", "carrier", *_codes]
     edit_columns = _codes
     label_columns = {
         "vendor": _l("Vendor"),
+        "carrier": _l("Carrier"),
+        "name": _l("Name of the contract"),
+        "prefers_relay": _l("Preferred to a relay point"),
+        "prefers_home": _l("Preferred to a home"),
         "service": _l("Service that makes labels"),
         "is_test": _l("Trial contract"),
         "account": _l("Code enseigne"),
@@ -96,6 +108,9 @@ class CarrierView(ReferenceView):
         "check_result": _l("Answer"),
     }
     description_columns = {
+        "name": _l("As your staff call it; read beside the label's number."),
+        "prefers_relay": _l("Of several contracts, parcels to a relay point go by this one."),
+        "prefers_home": _l("Of several contracts, parcels to a home go by this one."),
         "service": _l(
             "Mondial Relay moves label creation from SOAP to REST: ask which one your contract has."
         ),
@@ -106,7 +121,7 @@ class CarrierView(ReferenceView):
         "insurance_levels": _l("How many levels your contract opens, 0 to 5."),
         "packaging_grams": _l("Added to the weight of the games."),
     }
-    add_form_extra_fields = edit_form_extra_fields = {
+    _secrets = {
         "private_key": PasswordField(
             _l("Private key"),
             [Optional()],
@@ -120,21 +135,29 @@ class CarrierView(ReferenceView):
             render_kw={"autocomplete": "off"},
         ),
     }
-    order_columns = ["account"]
+    add_form_extra_fields = {
+        "carrier": SelectField(_l("Carrier"), choices=contracts.carriers_with_contracts),
+        **_secrets,
+    }
+    edit_form_extra_fields = _secrets
+    order_columns = ["name", "account"]
     search_columns = ["account"]
-    find_columns = (CarrierContract.account,)
-    first_order = "account"
+    find_columns = (CarrierContract.name, CarrierContract.account)
+    first_order = "name"
     show_partials = ("admin/shipping/_carrier.html",)
     empty_sentence = _l("No contract: labels cannot be ordered. « Offre Start » is enough.")
 
     def show_more(self, row: CarrierContract) -> dict[str, Any]:
-        return {"why_no_label": parcels.why_no_label(row)}
+        return {"why_no_label": contracts.why_no_label(row)}
 
     def check(self, row: CarrierContract) -> None:
         row.account, row.brand = (
             ((row.account or "").upper().ljust(8)[:8] if (row.account or "").strip() else ""),
             (row.brand or "").strip(),
         )
+        row.carrier = row.carrier or "mondial_relay"
+        row.name = (row.name or "").strip() or "Mondial Relay"
+        contracts.prefer(row)
         row.relay_number = "".join((row.relay_number or "").split())
         row.relay_country = (row.relay_country or "FR").upper()[:2]
         for words, rule, sentence in (
@@ -170,7 +193,7 @@ class CarrierView(ReferenceView):
 
     def kept(self, row: CarrierContract, form: Any, ready: Any) -> None:
         db.session.flush()
-        parcels.keep_secrets(row, form.private_key.data or "", form.password.data or "")
+        contracts.keep_secrets(row, form.private_key.data or "", form.password.data or "")
 
 
 class CarrierTestView(BaseView):
@@ -185,9 +208,9 @@ class CarrierTestView(BaseView):
     @has_access
     def test(self, id: int) -> Any:
         contract = db.session.scalar(
-            db.select(CarrierContract).where(CarrierContract.vendor_id == id)
+            db.select(CarrierContract).where(CarrierContract.id == id)
         ) or abort(404)
-        worked, sentence = parcels.test_connection(contract)
+        worked, sentence = contracts.test_connection(contract)
         with unit_of_work() as session:
             contract = session.get_one(CarrierContract, id)
             contract.checked_at, contract.check_result = clock.now(), sentence

@@ -29,6 +29,7 @@ from models import (
 from services import clock, messages, money, numbering, personal, settings, webhooks, workflow
 from services.buyback import letters, parcels, pricing
 from services.people import sites
+from services.shipping import contracts
 from services.unit import db
 from services.words import paragraphs
 from services.workflow import CLOCK, CUSTOMER, STAFF, TIME, Actor, Move, Refused, Workflow
@@ -85,7 +86,7 @@ def _in_time(offer: Offer) -> str | None:
 
 def _before_drop_off(offer: Offer) -> str | None:
     parcel = parcels.live_parcel(offer)
-    if parcel is not None and parcel.status not in parcels.LABELLESS | {ParcelState.not_sent}:
+    if parcel is not None and parcel.status is not ParcelState.not_sent:
         return _("Your parcel is already on its way: start a new sale.")
     if offer.drop_off_by and clock.now() > offer.drop_off_by:
         return _("The time to drop the parcel off is over: start a new sale.")
@@ -288,7 +289,7 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
     )
     if at_once:
         parcels.request(
-            cart, parcels.level_for(parcels.contract_of(cart.vendor_id), cart.total_cents), by=by
+            cart, parcels.level_for(contracts.contract_of(cart.vendor_id), cart.total_cents), by=by
         )
     else:
         messages.tell(customer, "offer_received", site=cart.site, offer=cart, **letters.facts(cart))

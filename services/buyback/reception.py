@@ -37,6 +37,7 @@ from services.catalogue import products
 from services.payments import ledger, seller_payments
 from services.payments.ledger import Side
 from services.people import identity
+from services.shipping import tracking
 from services.stock import items
 from services.unit import db, is_sqlite
 from services.workflow import CLOCK, CUSTOMER, TIME, Actor, Move, Refused, Workflow
@@ -141,7 +142,8 @@ def open_parcel(offer: Offer, *, by: Actor) -> Parcel:
         offers.OFFER.fire(offer, "revive", by=by)
     now = clock.now()
     parcels.PARCEL.fire(parcel, "open", by=by)
-    parcel.opened_at, parcel.opened_by, parcel.follow_at = now, by.name, None
+    parcel.opened_at, parcel.opened_by = now, by.name
+    tracking.stop(parcel.label)
     parcel.delivered_at = parcel.delivered_at or now
     parcel.dropped_at = parcel.dropped_at or now
     LINE.fire_all(
@@ -715,7 +717,12 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
         and parcels.return_parcel(offer) is None
     ):
         fee = settings.value("return_fee_cents")
-        near = {known["number"] for parcel in offer.parcels for known in parcel.relays}
+        near = {
+            relay["number"]
+            for parcel in offer.parcels
+            if parcel.label is not None
+            for relay in parcel.label.relays
+        }
         covered = relay in near and 0 < fee <= accepted_cents(offer)
         parcels.expect_return(offer, relay if covered else "", fee if covered else 0, by=by)
         if covered:
@@ -746,6 +753,7 @@ def sent_back(parcel: Parcel, *, by: Actor) -> None:
         site=offer.site,
         offer=offer,
         label=parcel.label_number,
+        carrier=parcel.label.carrier_name if parcel.label else "",
         **letters.facts(offer),
     )
 

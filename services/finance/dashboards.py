@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import false, func, or_, select
+from sqlalchemy import Select, false, func, or_, select
 
 from models import (
     BankDetails,
     Customer,
+    Label,
     Message,
     MessageState,
     Offer,
@@ -125,9 +126,7 @@ def buyback() -> Board:
             select(func.count(Offer.id)).where(Offer.status == OfferState.second_chance)
         )
         or 0,
-        troubles=sum(
-            there.get(state, 0) for state in (P.label_unknown, P.label_refused, P.incident)
-        ),
+        troubles=parcels.troubles(),
         stuck=len(parcels.stuck()),
         returns=db.session.scalar(select(func.count(Parcel.id)).where(Parcel.status == P.to_return))
         or 0,
@@ -210,6 +209,11 @@ class Found:
     corrected: str = ""
 
 
+def _parcels_with_label(number: str, limit: int) -> Select[tuple[Parcel]]:
+    labels = select(Label.parcel_id).where(Label.number == number)
+    return select(Parcel).where(Parcel.id.in_(labels)).limit(limit)
+
+
 def search(words: str, limit: int = 20) -> Found:
     """An exact CDE, label or EAN alone, else sellers and products that match."""
     upper = words.upper().replace(" ", "")
@@ -221,11 +225,9 @@ def search(words: str, limit: int = 20) -> Found:
         )
         return Found({"OfferView": list(found)})
     if (
-        upper.isdigit()
-        and len(upper) == 8
-        and (
-            by_label := db.session.scalars(select(Parcel).where(Parcel.label_number == upper)).all()
-        )
+        upper.isalnum()
+        and 8 <= len(upper) <= 40
+        and (by_label := db.session.scalars(_parcels_with_label(upper, limit)).all())
     ):
         return Found({"ParcelView": list(by_label)})
     try:

@@ -208,9 +208,9 @@ FAULTS = (
     ),
     Fault(
         "tracking takes a parcel back",
-        "services/buyback/parcels.py",
-        "elif _RANK[state] > _RANK.get(parcel.status, -1) and",
-        "elif state is not parcel.status and",
+        "services/shipping/tracking.py",
+        "    return _RANK[S(said)] > _RANK.get(label.status, -1)",
+        "    return S(said) is not label.status",
         A + "test_s06_answers.py",
     ),
     Fault(

@@ -21,6 +21,7 @@ from pathlib import Path
 import requests
 
 from gateways import live
+from gateways.by_hand import ByHand
 from gateways.mail import SmtpMail
 from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
@@ -244,19 +245,20 @@ class Stack:
         """After the others are gone: here, with the real adapters, when every lease has run out. In
         an application context.
         """
-        kept = (live.mail, live.sms, live.carrier)
+        kept = (live.mail, live.sms, live.carriers)
         live.mail, live.sms = (
             SmtpMail(self.env["COMPTOIR_SMTP_URL"]),
             HttpSms(self.env["COMPTOIR_SMS_URL"]),
         )
-        live.carrier = MondialRelay(self.env["COMPTOIR_MONDIAL_RELAY_URL"])
+        carrier = MondialRelay(self.env["COMPTOIR_MONDIAL_RELAY_URL"])
+        live.carriers = {"mondial_relay": carrier, "by_hand": ByHand()}
         try:
             for hours in (1, 3, 6):
                 with clock.at(clock.now() + timedelta(hours=hours)):
                     while outbox.work():
                         pass
         finally:
-            live.mail, live.sms, live.carrier = kept
+            live.mail, live.sms, live.carriers = kept
 
     def close(self) -> None:
         self.stop()

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from gateways import live
+from gateways import Trace, live
 from gateways.fakes import FakeCarrier
-from models import (
+from models import (  # fmt: skip
     AuditEntry,
     BankDetails,
     BatchState,
@@ -18,6 +18,8 @@ from models import (
     ImportRun,
     Item,
     ItemState,
+    Label,
+    LabelState,
     LineState,
     MachineKey,
     Message,
@@ -43,7 +45,7 @@ from models import (
     User,
     Variant,
     Vendor,
-)  # fmt: skip
+)
 from services import clock, outbox, sealing
 from services.buyback import offers, parcels, reception
 from services.catalogue import products, referencer, search
@@ -51,6 +53,7 @@ from services.imports import runs
 from services.installation import keys
 from services.payments import bank_answers, bank_details, seller_payments, transfers
 from services.people import customers, second_factor, staff
+from services.shipping import tracking
 from services.stock import inventories, items, levels, listings, tills
 from services.unit import db, unit_of_work
 from tests import factories
@@ -442,7 +445,7 @@ def test_a_label_killed_anywhere_is_never_ordered_twice(app, tmp_path, figure):
     factories.a_contract()
     log = tmp_path / "labels.log"
     log.touch()
-    live.carrier = SteppingCarrier(log)
+    live.carriers["mondial_relay"] = SteppingCarrier(log)
     seen, point, deaths, done = set(), 0, 0, False
     while not done:
         offer = factories.an_accepted_offer()
@@ -453,13 +456,17 @@ def test_a_label_killed_anywhere_is_never_ordered_twice(app, tmp_path, figure):
             outbox.work()
         db.session.expire_all()
         ordered = log.read_text().split().count(number)
-        state = db.session.scalars(select(Parcel.status).where(Parcel.offer_id == id)).one()
+        state = db.session.scalars(
+            select(Label.status)
+            .join(Parcel, Parcel.id == Label.parcel_id)
+            .where(Parcel.offer_id == id)
+        ).one()
         # Nobody knows how far a worker that died came: a person looks, and no label is ordered by
         # itself again.
         assert (ordered, state) in {
-            (1, ParcelState.not_sent),
-            (1, ParcelState.label_unknown),
-            (0, ParcelState.label_unknown),
+            (1, LabelState.made),
+            (1, LabelState.unknown),
+            (0, LabelState.unknown),
         }, (
             point,
             ordered,
@@ -469,7 +476,7 @@ def test_a_label_killed_anywhere_is_never_ordered_twice(app, tmp_path, figure):
         invariants()
         deaths += not done
         point += EVERY
-    assert seen >= {(1, ParcelState.not_sent), (1, ParcelState.label_unknown)}
+    assert seen >= {(1, LabelState.made), (1, LabelState.unknown)}
     figure("points: label", deaths, at_least=20)
 
 
@@ -699,16 +706,17 @@ def test_parcels_followed_by_a_worker_that_dies_are_where_the_carrier_says(app, 
         parcel.label_number,
         "delivered",
         words[2],
-        *(parcels.seen(now + timedelta(hours=n), w) for n, w in enumerate(words)),
+        *(Trace(now + timedelta(hours=n), w, "FRANCE", "") for n, w in enumerate(words)),
     )
-    id, point, deaths = parcel.id, 0, 0
+    id, label_id, point, deaths = parcel.id, parcel.label.id, 0, 0
     with clock.at(clock.now() + timedelta(days=1)):
-        while killed(point, lambda: parcels.follow([id])):
+        while killed(point, lambda: tracking.follow([label_id])):
             invariants()
             deaths += 1
             point += EVERY
     moved = one(Parcel, id)
     assert moved.status is ParcelState.delivered
-    assert len(moved.events) == len({(e.at, e.words) for e in moved.events}) == 3
+    events = moved.label.events
+    assert len(events) == len({(e.at, e.words) for e in events}) == 3
     assert one(Offer, offer.id).status is OfferState.accepted
     figure("points: follow", deaths, at_least=5)

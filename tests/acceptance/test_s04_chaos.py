@@ -15,13 +15,14 @@ import pytest
 from sqlalchemy import func, select
 
 from models import (
+    Label,
+    LabelState,
     Message,
     Offer,
     OfferState,
     Outbox,
     OutboxState,
     Parcel,
-    ParcelState,
     SellerPayment,
     TransferBatch,
 )
@@ -177,19 +178,24 @@ def test_a_day_of_kills_and_broken_lines_loses_nothing_and_doubles_nothing(
     )
     # Labels: the carrier's own memory against ours.
     ordered = Counter(label["reference"] for label in shop.depot.labels.values())
-    ours = dict(db.session.execute(select(Offer.number, Parcel.status).join(Parcel)).all())
+    ours = dict(
+        db.session.execute(
+            select(Offer.number, Label.status)
+            .join(Parcel, Parcel.offer_id == Offer.id)
+            .join(Label, Label.parcel_id == Parcel.id)
+        ).all()
+    )
     doubled = [number for number, count in ordered.items() if count > 1]
     lost = [
         number
         for number, state in ours.items()
-        if state is ParcelState.not_sent and number not in ordered
+        if state is LabelState.made and number not in ordered
     ]
-    unsure = sum(state is ParcelState.label_unknown for state in ours.values())
+    unsure = sum(state is LabelState.unknown for state in ours.values())
     hidden = [
         n
         for n in ordered
-        if ours[n]
-        not in (ParcelState.not_sent, ParcelState.label_unknown, ParcelState.label_requested)
+        if ours[n] not in (LabelState.made, LabelState.unknown, LabelState.requested)
     ]
     assert (doubled, lost, hidden) == ([], [], []), (doubled, lost, hidden)
     # Letters: none lost; one twice only where a worker died or a line was cut after the server

@@ -15,12 +15,12 @@ import tasks
 from models import (
     AuditEntry,
     Event,
+    Label,
     Message,
     Offer,
     Outbox,
     OutboxHold,
     OutboxState,
-    Parcel,
     Pulse,
     TransferBatch,
 )
@@ -197,7 +197,7 @@ def test_what_waits_in_a_restored_database_does_not_leave_by_itself(
         with clock.at(clock.now() + timedelta(minutes=5)):
             outbox.work()
         assert len(carrier.shipments) == 1  # doubted, looked up, never ordered again by itself
-        assert db.session.scalars(select(Parcel.status)).one().value == "label_unknown"
+        assert db.session.scalars(select(Label.status)).one().value == "unknown"
         assert (
             db.session.scalar(select(func.count(Message.id)).where(Message.state == "waiting")) == 0
         )

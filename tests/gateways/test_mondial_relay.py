@@ -37,6 +37,7 @@ ACCOUNT = CarrierAccount(
     "essai-api2",
     "FR",
     "044001",
+    3,
 )
 CAMILLE = Address(
     "Camille Aubry",

@@ -94,8 +94,8 @@ def test_a_sale_under_way_keeps_its_seller_whatever_his_age(app):
 
 
 def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_path):
-    from services.buyback import parcels
     from services.imports import runs
+    from services.shipping import labels
     from tests.acceptance.hostile_files import photo
 
     factories.a_contract()
@@ -110,7 +110,7 @@ def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_p
     outbox.work()
     parcel = db.session.scalars(select(Parcel).where(Parcel.is_return.is_(False))).one()
     if parcel.label_number:
-        parcels.label_file(parcel, "A4")
+        labels.pdf(parcel.label, "A4")
     (tmp_path / "liste.csv").write_text("ean;titre;argus\n5060327534393;Jeu;25\n")
     runs.import_file(tmp_path / "liste.csv", by=LEA)
     stored = {p.name for p in files.folder().iterdir()}

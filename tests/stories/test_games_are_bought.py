@@ -60,7 +60,7 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(
     boss, ines = as_staff("Administrateur"), as_staff("Comptable", factories.the_vendor())
     marc = as_staff("Opérateur reprise", factories.the_vendor())
     depot, server = simulator.serve(free_port())
-    live.carrier = MondialRelay(f"http://127.0.0.1:{server.server_port}")
+    live.carriers["mondial_relay"] = MondialRelay(f"http://127.0.0.1:{server.server_port}")
 
     # Prérequis: « Paramétrages divers → Transporteurs », the account that pays, « Livre de police
     # ».

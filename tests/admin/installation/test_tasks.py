@@ -8,11 +8,11 @@ from sqlalchemy import select
 import tasks
 from models import (
     Customer,
+    Label,
+    LabelState,
     Message,
     Outbox,
     OutboxState,
-    Parcel,
-    ParcelState,
 )
 from services import clock, days, outbox
 from services.installation import health
@@ -70,7 +70,7 @@ def test_a_label_and_a_personal_link_are_never_tried_again_from_there(app, boss,
     db.session.rollback()
     label = db.session.scalars(select(Outbox).where(Outbox.kind == "label")).one()
     assert label.state is OutboxState.dead
-    assert db.session.scalars(select(Parcel.status)).one() is ParcelState.label_unknown
+    assert db.session.scalars(select(Label.status)).one() is LabelState.unknown
     page = boss.get(f"/gestion/taches/show/{label.id}").text
     assert "pourrait coûter deux fois" in page
     boss.post(f"/gestion/taches/action/retry/{label.id}")

@@ -6,22 +6,27 @@ import pytest
 from sqlalchemy import select
 
 from gateways import Trace
-from models import Message, Offer, OfferState, Outbox, Parcel, ParcelState
+from models import LabelState, Message, Offer, OfferState, Outbox, Parcel, ParcelState
 from services import clock, outbox, settings
 from services.buyback import offers, parcels
 from services.people import customers
+from services.shipping import contracts, labels, tracking
 from services.unit import db, unit_of_work
 from services.workflow import CLOCK, Refused
 from tests import factories
 from tests.factories import MARC
 
-S = ParcelState
+S, L = ParcelState, LabelState
 
 
 def the_parcel() -> Parcel:
     db.session.rollback()
     db.session.expire_all()
     return db.session.scalars(select(Parcel)).one()
+
+
+def the_label():
+    return the_parcel().label
 
 
 def letter(event: str) -> Message | None:
@@ -39,7 +44,7 @@ def test_accepting_orders_one_label_and_the_seller_gets_everything_in_one_mail(
     contract, carrier, mail
 ):
     factories.an_accepted_offer()
-    assert the_parcel().status is S.label_requested
+    assert the_label().status is L.requested
     assert letter("offer_validated") is None
     outbox.work()
     outbox.work()
@@ -69,7 +74,7 @@ def test_a_label_button_takes_its_insurance_level(contract, carrier):
         offers.accept(session.get_one(Offer, id), 2, by=MARC)
     outbox.work()
     assert next(iter(carrier.shipments.values())).insurance == 2
-    assert parcels.levels(contract) == [
+    assert [(c.level, c.cents) for c in contracts.covers(contract)] == [
         (1, 5000),
         (2, 12500),
         (3, 25000),
@@ -80,15 +85,15 @@ def test_a_label_button_takes_its_insurance_level(contract, carrier):
 
 
 def test_without_a_contract_the_buttons_explain_and_accepting_still_works(app, carrier, mail):
-    assert "Offre Start" in parcels.why_no_label(None)
+    assert "Offre Start" in contracts.why_no_label(None)
     parcel = factories.a_parcel()
     assert parcel.status is S.not_sent
-    assert parcel.carrier == ""
+    assert parcel.label is None
     assert not carrier.shipments
     assert "Bordereau de cession : http" in mail.letters[-1].text
     assert "Étiquette" not in mail.letters[-1].text
     factories.a_contract(phone="")
-    assert "téléphone" in parcels.why_no_label(parcels.contract_of(parcel.vendor_id))
+    assert "téléphone" in contracts.why_no_label(contracts.contract_of(parcel.vendor_id))
     other = factories.an_offer().id
     with pytest.raises(Refused), unit_of_work() as session:
         offers.accept(session.get_one(Offer, other), 1, by=MARC)
@@ -108,20 +113,21 @@ def test_a_lost_answer_orders_nothing_again_until_a_person_has_looked(contract, 
     factories.an_accepted_offer()
     outbox.work()
     parcel = the_parcel()
-    assert parcel.status is S.label_unknown
-    assert "CDE000000001" in parcel.label_error
+    assert parcel.label.status is L.unknown
+    assert "CDE000000001" in parcel.label.error
     assert len(carrier.shipments) == 1
     with clock.at(clock.now() + timedelta(days=2)):
         outbox.work()
     assert len(carrier.shipments) == 1
     carrier.works_again()
     with pytest.raises(Refused, match="8 chiffres"):
-        parcels.look_up(the_parcel(), "12")
+        labels.look_up(the_label(), "12")
     with pytest.raises(Refused, match="ne la trouve pas"):
-        parcels.look_up(the_parcel(), "99999999")
-    assert parcels.look_up(the_parcel(), "8000 0001").startswith("/label")
+        labels.look_up(the_label(), "99999999")
+    number, url = labels.look_up(the_label(), "8000 0001")
+    assert url.startswith("/label")
     with unit_of_work():
-        parcels.label_found(the_parcel(), "80000001", by=MARC)
+        parcels.label_found(the_parcel(), number, url, by=MARC)
     assert the_parcel().status is S.not_sent
     assert letter("offer_validated") is not None
     assert len(carrier.shipments) == 1
@@ -135,7 +141,7 @@ def test_a_worker_that_dies_during_the_call_leaves_an_unknown_label_not_a_second
     assert outbox._claim(row.id, "dead worker")
     with clock.at(clock.now() + outbox.LEASE + timedelta(seconds=1)):
         outbox.work()
-    assert the_parcel().status is S.label_unknown
+    assert the_label().status is L.unknown
     assert not carrier.shipments
 
 
@@ -143,12 +149,12 @@ def test_a_carrier_down_is_tried_again_and_one_that_refuses_waits_for_a_person(c
     carrier.is_down()
     factories.an_accepted_offer()
     outbox.work()
-    assert the_parcel().status is S.label_requested
+    assert the_label().status is L.requested
     carrier.refuses("Code postal invalide (code 36).")
     with clock.at(clock.now() + timedelta(hours=1)):
         outbox.work()
-    assert the_parcel().status is S.label_refused
-    assert "code 36" in the_parcel().label_error
+    assert the_label().status is L.refused
+    assert "code 36" in the_label().error
     carrier.works_again()
     with unit_of_work():
         parcels.ask_again(the_parcel(), 1, 900, by=MARC)
@@ -163,7 +169,7 @@ def test_another_level_cancels_the_first_label_and_sends_the_new_one(contract, c
         parcels.ask_again(the_parcel(), 3, by=MARC)
     outbox.work()
     assert the_parcel().label_number != first
-    assert the_parcel().insurance == 3
+    assert the_label().insurance == 3
     assert len(carrier.shipments) == 2
     for wrong in ({"insurance": 5}, {"weight_grams": 40_000}):
         with pytest.raises(Refused), unit_of_work():
@@ -175,7 +181,7 @@ def test_another_level_cancels_the_first_label_and_sends_the_new_one(contract, c
 
 def tour(hours: float = 7) -> None:
     with clock.at(clock.now() + timedelta(hours=hours)):
-        parcels.follow(parcels.to_follow())
+        tracking.follow(tracking.to_follow())
     db.session.expire_all()
 
 
@@ -195,10 +201,10 @@ def test_a_parcel_goes_through_the_four_lists_and_never_back(contract, carrier):
         carrier.saw(number, state, words, *events)
         tour(7 + 4 * n)
         assert the_parcel().status is [S.in_transit, S.at_relay, S.at_relay, S.delivered][n]
-    assert len(the_parcel().events) == 4
+    assert len(the_label().events) == 4
     assert the_parcel().dropped_at
     assert the_parcel().delivered_at
-    assert parcels.to_follow() == []
+    assert tracking.to_follow() == []
 
 
 @pytest.mark.parametrize(
@@ -210,7 +216,7 @@ def test_unknown_words_and_early_ones_leave_a_parcel_where_it_is(contract, carri
     carrier.saw(number, state, words)
     tour()
     assert the_parcel().status is S.in_transit
-    assert the_parcel().last_words == words
+    assert the_label().last_words == words
 
 
 def test_an_incident_alerts_the_shop_and_the_parcel_may_still_arrive(contract, carrier):
@@ -242,8 +248,8 @@ def test_a_silent_or_broken_carrier_stops_nothing(contract, carrier, monkeypatch
     assert db.session.get(Parcel, one_id).status is S.not_sent
     carrier.is_down()
     with clock.at(clock.now() + timedelta(hours=12)):
-        assert parcels.follow(parcels.to_follow()) == 0
-        assert parcels.to_follow() == []
+        assert tracking.follow(tracking.to_follow()) == 0
+        assert tracking.to_follow() == []
 
 
 def test_a_parcel_that_no_longer_moves_is_shown(contract):
