@@ -2009,7 +2009,8 @@ class TransferLine(Model):
     __owner__ = through("batch_id")
     id: Mapped[pk]
     batch_id: Mapped[int] = mapped_column(ForeignKey("transfer_batch.id"), index=True)
-    payment_id: Mapped[int] = mapped_column(ForeignKey("seller_payment.id"), index=True)
+    # What it pays, by exactly one of these (services/payments/payables.py).
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("seller_payment.id"), index=True)
     end_to_end: Mapped[str] = mapped_column(String(35), unique=True)
     status: Mapped[TransferState] = status(TransferState, TransferState.sent)
     amount_cents: Mapped[cents]
@@ -2020,7 +2021,7 @@ class TransferLine(Model):
     reason: Mapped[str] = mapped_column(String(200), default="")
     answered_at: Mapped[moment | None]
     batch: Mapped["TransferBatch"] = relationship(back_populates="lines")
-    payment: Mapped["SellerPayment"] = relationship(back_populates="batch_lines")
+    payment: Mapped["SellerPayment | None"] = relationship(back_populates="batch_lines")
 
     @property
     def vendor_id(self) -> int:
@@ -2028,6 +2029,9 @@ class TransferLine(Model):
 
     __table_args__ = (
         CheckConstraint("amount_cents > 0", name="amount_positive"),
+        CheckConstraint(
+            "(CASE WHEN payment_id IS NULL THEN 0 ELSE 1 END) = 1", name="pays_exactly_one"
+        ),
         Index(
             "uq_transfer_line_live_payment",
             "payment_id",
@@ -2195,6 +2199,12 @@ class Label(Model):
             postgresql_where=text("status != 'cancelled'"),
         ),
     )
+
+    @property
+    def not_made(self) -> LabelState | None:
+        """Its state while it is not made; None once it is, as the parcel then says more."""
+        waiting = (LabelState.requested, LabelState.unknown, LabelState.refused)
+        return self.status if self.status in waiting else None
 
     def __str__(self) -> str:
         return f"{self.carrier_name} {self.number}".strip()

@@ -68,7 +68,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "Offer": "paying settles the offer through its table of moves (decision 0006)",
         "OfferState": "the same",
     },
-    "services/payments/transfers.py": {"Offer": "the reference of a transfer is the offer's"},
     "services/people/customers.py": {"Offer": "an account is idle when nothing was sold lately"},
     "services/personal.py": {"Customer": "the person the rules are about"},
     "services/people/identity.py": {"Offer": "which vendor saw a document is read in its offers"},

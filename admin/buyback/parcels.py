@@ -57,7 +57,7 @@ class ParcelView(ScopedView):
     list_columns = [
         "offer.customer.name",
         "status",
-        "label.status",
+        "label.not_made",
         "offer.customer.email",
         "offer.customer.phone",
         "offer_id",
@@ -102,6 +102,7 @@ class ParcelView(ScopedView):
         "link_clicked_at": _l("Label link clicked"),
         "label.last_words": _l("Carrier says"),
         "label.status": _l("Label"),
+        "label.not_made": _l("Label"),
         "label.carrier_name": _l("Carrier"),
         "status": _l("Status"),
         "offer.drop_off_by": _l("Drop off before"),

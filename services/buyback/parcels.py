@@ -178,7 +178,7 @@ def ask_again(
         raise Refused(reason)
     assert contract is not None
     level = insurance if insurance is not None else (old.insurance if old else 0)
-    facts = {
+    facts: dict[str, Any] = {
         "cancelled": parcel.label_number,
         "insurance": contracts.cover_words(contract, level),
     }

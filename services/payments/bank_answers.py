@@ -3,20 +3,15 @@ executed or sent back, once, whatever the order the answers come in.
 """
 
 import hashlib
+from dataclasses import replace
 
 from flask_babel import gettext as _
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 from gateways import sepa
-from models import (
-    BankAnswer,
-    SellerPayment,
-    TransferBatch,
-    TransferLine,
-)
+from models import BankAnswer, TransferBatch, TransferLine
 from services import clock, workflow
-from services.payments import ledger, seller_payments
+from services.payments import ledger, payables
 from services.payments.ledger import Side
 from services.payments.transfers import BATCH, TRANSFER, B, K, T
 from services.unit import db
@@ -113,12 +108,6 @@ def _apply(
     db.session.add(answer)
     db.session.flush()
     now = clock.now()
-    rows = (
-        select(SellerPayment)
-        .where(SellerPayment.batch_lines.any(TransferLine.batch_id == batch.id))
-        .options(selectinload(SellerPayment.offer))
-    )
-    payments = {p.id: p for p in db.session.scalars(rows)}
     if executed:
         TRANSFER.fire_all(executed, "executed", by=by)
         for line in executed:
@@ -133,7 +122,8 @@ def _apply(
             Side(K.bank, -total),
             by=by,
         )
-        seller_payments.executed([payments[line.payment_id] for line in executed], by=by)
+        for payable, lines in payables.by_payable(executed):
+            payable.executed(lines, by=by)
     if refused:
         had_left = sum(line.amount_cents for line, _code in refused if line.status is T.executed)
         TRANSFER.fire_all([line for line, _code in refused], "sent_back", by=by)
@@ -147,18 +137,14 @@ def _apply(
             Side(K.transfers, sum(line.amount_cents for line, _code in refused) - had_left),
             Side(K.bank, had_left),
             *(
-                Side(K.seller, -line.amount_cents, payments[line.payment_id].customer_id)
-                for line, _code in refused
+                replace(side, cents=-side.cents)
+                for side in payables.debts([line for line, _code in refused])
             ),
             by=by,
         )
         for line, code in refused:
-            seller_payments.sent_back(
-                payments[line.payment_id],
-                line,
-                is_about_the_account=code in sepa.ABOUT_THE_ACCOUNT,
-                by=by,
-            )
+            payable = payables.PAYABLES[payables.column_of(line)]
+            payable.sent_back(line, code in sepa.ABOUT_THE_ACCOUNT, by=by)
     if batch.status is B.ready and all(line.status is not T.sent for line in batch.lines):
         BATCH.fire(batch, "answer", by=by, executed=len(executed), sent_back=len(refused))
     else:

@@ -6,14 +6,16 @@ comes) and puts a
 payment where it belongs; the ledger says what is owed, this says how far it is on its way.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from models import (
+    AccountKind,
     BankDetails,
     Customer,
     Offer,
@@ -26,7 +28,8 @@ from models import (
     TransferState,
 )
 from services import clock, messages, personal, sealing, webhooks, workflow
-from services.payments import bank_details, store_credit
+from services.payments import bank_details, payables, store_credit
+from services.payments.ledger import Side
 from services.people import sites
 from services.unit import db
 from services.workflow import CLOCK, CUSTOMER, STAFF, TIME, Actor, Move, Refused, Workflow
@@ -302,6 +305,104 @@ def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
         left=store_credit.balance(payment.vendor_id, payment.customer_id),
         link=f"{sites.address(offer.site)}/compte#bon",
     )
+
+
+# ── in transfer files ──
+
+
+class _OfSellers:
+    """What sellers are owed, as transfer files pay it."""
+
+    words = _l("Payment of your games")
+
+    def waiting(self, vendor_id: int) -> Select[int, int]:
+        return (
+            select(SellerPayment.id, SellerPayment.amount_cents)
+            .where(
+                SellerPayment.vendor_id == vendor_id, SellerPayment.status == S.to_pay, ~_waits()
+            )
+            .order_by(SellerPayment.received_at, SellerPayment.id)
+        )
+
+    def due(self, vendor_id: int, most: int) -> list[payables.Due]:
+        rows = self.waiting(vendor_id).limit(most).with_for_update()
+        payments = db.session.scalars(
+            rows.with_only_columns(SellerPayment).options(selectinload(SellerPayment.offer))
+        ).all()
+        details = bank_of(list(payments))
+        return [_due(payment, details[payment.customer_id]) for payment in payments]
+
+    def put_in_file(self, ids: list[int], number: str, *, by: Actor) -> None:
+        payments = _locked(ids)
+        PAYMENT.fire_all(payments, "batch", by=by, file=number)
+        for payment in payments:
+            payment.attempts += 1
+
+    def take_out(self, lines: Sequence[TransferLine], number: str, *, by: Actor) -> None:
+        payments = _locked(_ids(lines))
+        PAYMENT.fire_all(payments, "unbatch", by=by, file=number)
+        for payment in payments:
+            wait_if_replaced(payment, by=by)
+
+    def executed(self, lines: Sequence[TransferLine], *, by: Actor) -> None:
+        executed(_locked(_ids(lines)), by=by)
+
+    def sent_back(self, line: TransferLine, is_about_the_account: bool, *, by: Actor) -> None:
+        assert line.payment is not None
+        sent_back(line.payment, line, is_about_the_account=is_about_the_account, by=by)
+
+    def debts(self, lines: Sequence[TransferLine]) -> list[Side]:
+        customers = {payment.id: payment.customer_id for payment in _locked(_ids(lines))}
+        return [
+            Side(AccountKind.seller, line.amount_cents, customers[line.payment_id])
+            for line in lines
+            if line.payment_id is not None
+        ]
+
+
+payables.pays("payment_id", _OfSellers())
+
+
+def _waits() -> ColumnElement[bool]:
+    """The last line before money leaves: whatever moved a payment here, nothing goes to an IBAN
+    that was just replaced.
+    """
+    return exists().where(
+        BankDetails.customer_id == SellerPayment.customer_id, BankDetails.held_until > clock.now()
+    )
+
+
+def _due(payment: SellerPayment, details: BankDetails) -> payables.Due:
+    """A payment with its seller's account. The second attempt of a sale is « CDE…-2 »."""
+    attempt = payment.attempts + 1
+    return payables.Due(
+        id=payment.id,
+        cents=payment.amount_cents,
+        reference=f"{payment.offer.number}-{attempt}" if attempt > 1 else str(payment.offer.number),
+        holder=details.holder,
+        iban=bank_details.opened(details),
+        iban_tail=details.iban_tail,
+        bic=details.bic,
+        debt=Side(AccountKind.seller, payment.amount_cents, payment.customer_id),
+    )
+
+
+def _ids(lines: Sequence[TransferLine]) -> list[int]:
+    return [line.payment_id for line in lines if line.payment_id is not None]
+
+
+def _locked(ids: list[int]) -> list[SellerPayment]:
+    """The payments with these numbers, in the order they are paid; nobody else changes them
+    meanwhile.
+    """
+    rows = (
+        select(SellerPayment)
+        .where(SellerPayment.id.in_(ids))
+        .order_by(SellerPayment.received_at, SellerPayment.id)
+        .options(selectinload(SellerPayment.offer))
+        .with_for_update()
+    )
+    return list(db.session.scalars(rows))
 
 
 # ── telling, in small units, after the file ──

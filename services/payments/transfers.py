@@ -8,22 +8,19 @@ crash, they are the same.
 """
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
 from gateways import GatewayError, sepa
 from models import (
     AccountKind,
-    BankDetails,
     BatchState,
     Customer,
-    Offer,
     PayingAccount,
-    PaymentState,
     SellerPayment,
     TransferBatch,
     TransferLine,
@@ -31,7 +28,7 @@ from models import (
     Vendor,
 )
 from services import clock, files, numbering, outbox, sealing, workflow
-from services.payments import bank_details, ledger, seller_payments
+from services.payments import bank_details, ledger, payables
 from services.payments.ledger import Side
 from services.unit import db
 from services.workflow import STAFF, TIME, Actor, Move, Refused, Workflow
@@ -81,30 +78,13 @@ workflow.says(
 
 def totals(vendor_id: int) -> tuple[int, int]:
     """« Nombre de transactions » and total, in cents, of what the next file would pay."""
-    most = (
-        select(SellerPayment.amount_cents)
-        .where(
-            SellerPayment.vendor_id == vendor_id,
-            SellerPayment.status == PaymentState.to_pay,
-            ~_waits(),
-        )
-        .order_by(SellerPayment.received_at, SellerPayment.id)
-        .limit(MOST)
-        .subquery()
-    )
-    count, total = db.session.execute(
-        select(func.count(), func.sum(most.c.amount_cents)).select_from(most)
-    ).one()
-    return count, int(total or 0)
-
-
-def _waits() -> Any:
-    """The last line before money leaves: whatever moved a payment here, nothing goes to an IBAN
-    that was just replaced.
-    """
-    return exists().where(
-        BankDetails.customer_id == SellerPayment.customer_id, BankDetails.held_until > clock.now()
-    )
+    count = total = 0
+    for payable in payables.PAYABLES.values():
+        most = payable.waiting(vendor_id).limit(MOST - count).subquery()
+        found = select(func.count(), func.sum(most.c.amount_cents)).select_from(most)
+        here, cents = db.session.execute(found).one()
+        count, total = count + here, total + int(cents or 0)
+    return count, total
 
 
 def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> TransferBatch:
@@ -128,54 +108,62 @@ def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> 
         raise Refused(
             _("Give the IBAN that pays first: « Paramétrages divers → Compte de paiement ».")
         )
-    now = clock.now()
-    month = clock.paris(now).strftime("%Y-%m")
+    month = clock.paris(clock.now()).strftime("%Y-%m")
     number = f"VIR-{month}-{numbering.take(f'VIR-{month}'):04d}"
-    payments = list(
-        db.session.scalars(
-            select(SellerPayment)
-            .where(
-                SellerPayment.vendor_id == vendor.id,
-                SellerPayment.status == PaymentState.to_pay,
-                ~_waits(),
-            )
-            .order_by(SellerPayment.received_at, SellerPayment.id)
-            .limit(MOST)
-            .with_for_update()
-        )
-    )
-    if not payments:
+    due = _everything_due(vendor.id)
+    amounts = [one.cents for _column, one in due]
+    if not due:
         raise Refused(_("There is nothing to pay any more: somebody made the file just now."))
-    if (len(payments), sum(p.amount_cents for p in payments)) != seen:
+    if (len(due), sum(amounts)) != seen:
         raise Refused(
             _(
                 "The list changed since this page was shown: look at the new total, then type"
                 " PAIEMENT again."
             )
         )
-    details = {
-        d.customer_id: d
-        for d in db.session.scalars(
-            select(BankDetails).where(
-                BankDetails.customer_id.in_({p.customer_id for p in payments})
-            )
-        )
-    }
-    numbers = {
-        o.id: o.number
-        for o in db.session.scalars(
-            select(Offer).where(Offer.id.in_({p.offer_id for p in payments}))
-        )
-    }
+    batch = _open_batch(vendor, account, number, seen, by)
+    for column, payable in payables.PAYABLES.items():
+        ids = [one.id for name, one in due if name == column]
+        if ids:
+            payable.put_in_file(ids, number, by=by)
+    db.session.add_all(_line(batch, column, one) for column, one in due)
+    ledger.post(
+        vendor.id,
+        "transfer_file",
+        number,
+        _("Transfer file %(number)s", number=number),
+        *(one.debt for _column, one in due),
+        Side(K.transfers, -batch.total_cents),
+        by=by,
+    )
+    workflow.record(batch, "validate", by=by, transfers=batch.count, total_cents=batch.total_cents)
+    outbox.add("transfer_file", f"transfer_file:{batch.id}", batch=batch.id)
+    return batch
+
+
+def _everything_due(vendor_id: int) -> list[tuple[str, payables.Due]]:
+    """What is to pay, locked, with the column its line will have."""
+    found: list[tuple[str, payables.Due]] = []
+    for column, payable in payables.PAYABLES.items():
+        found += [(column, one) for one in payable.due(vendor_id, MOST - len(found))]
+    return found
+
+
+def _open_batch(
+    vendor: Vendor, account: PayingAccount, number: str, seen: tuple[int, int], by: Actor
+) -> TransferBatch:
+    """The file with the account that pays, frozen as it is now."""
+    now, (count, total_cents) = clock.now(), seen
+    iban = bank_details.paying_iban(account)
     batch = TransferBatch(
         vendor_id=vendor.id,
         number=number,
         status=B.preparing,
-        count=len(payments),
-        total_cents=seen[1],
+        count=count,
+        total_cents=total_cents,
         schema=account.schema.value,
         holder=account.holder or vendor.legal_name or vendor.name,
-        iban_sealed="",
+        iban_sealed=sealing.seal(iban, f"transfer_batch.iban:{number}"),
         iban_tail=account.iban_tail,
         bic=account.bic,
         execution_on=sepa.banking_day(clock.paris(now).date() + timedelta(days=1)),
@@ -184,44 +172,23 @@ def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> 
     )
     db.session.add(batch)
     db.session.flush()
-    batch.iban_sealed = sealing.seal(
-        bank_details.paying_iban(account), f"transfer_batch.iban:{batch.number}"
-    )
-    seller_payments.PAYMENT.fire_all(payments, "batch", by=by, file=number)
-    for payment in payments:
-        detail = details[payment.customer_id]
-        payment.attempts += 1
-        reference = str(numbers[payment.offer_id]) + (
-            f"-{payment.attempts}" if payment.attempts > 1 else ""
-        )
-        db.session.add(
-            TransferLine(
-                batch_id=batch.id,
-                payment_id=payment.id,
-                end_to_end=reference,
-                status=T.sent,
-                amount_cents=payment.amount_cents,
-                holder=detail.holder,
-                iban_sealed=sealing.seal(
-                    bank_details.opened(detail), f"transfer_line.iban:{reference}"
-                ),
-                iban_tail=detail.iban_tail,
-                bic=detail.bic,
-                reason="",
-            )
-        )
-    ledger.post(
-        vendor.id,
-        "transfer_file",
-        number,
-        _("Transfer file %(number)s", number=number),
-        *(Side(K.seller, p.amount_cents, p.customer_id) for p in payments),
-        Side(K.transfers, -batch.total_cents),
-        by=by,
-    )
-    workflow.record(batch, "validate", by=by, transfers=batch.count, total_cents=batch.total_cents)
-    outbox.add("transfer_file", f"transfer_file:{batch.id}", batch=batch.id)
     return batch
+
+
+def _line(batch: TransferBatch, column: str, due: payables.Due) -> TransferLine:
+    """One transfer with the account it goes to, frozen as it is now."""
+    return TransferLine(
+        batch_id=batch.id,
+        end_to_end=due.reference,
+        status=T.sent,
+        amount_cents=due.cents,
+        holder=due.holder,
+        iban_sealed=sealing.seal(due.iban, f"transfer_line.iban:{due.reference}"),
+        iban_tail=due.iban_tail,
+        bic=due.bic,
+        reason="",
+        **{column: due.id},
+    )
 
 
 def _make(payload: dict, key: str) -> str:
@@ -232,7 +199,7 @@ def _make(payload: dict, key: str) -> str:
     lines = db.session.scalars(
         select(TransferLine).where(TransferLine.batch_id == batch.id).order_by(TransferLine.id)
     ).all()
-    what = _("Payment of your games")
+    what = {line.id: str(p.words) for p, those in payables.by_payable(lines) for line in those}
     file = sepa.TransferFile(
         message_id=batch.number,
         created_at=batch.created_at,
@@ -248,7 +215,7 @@ def _make(payload: dict, key: str) -> str:
                 sealing.unseal(line.iban_sealed, f"transfer_line.iban:{line.end_to_end}"),
                 line.bic,
                 line.amount_cents,
-                f"{what} {line.end_to_end}",
+                f"{what[line.id]} {line.end_to_end}",
             )
             for line in lines
         ),
@@ -286,26 +253,18 @@ def cancel(batch: TransferBatch, *, by: Actor) -> None:
     says so.
     """
     BATCH.fire(batch, "cancel", by=by, why=batch.error)
-    payments = list(
-        db.session.scalars(
-            select(SellerPayment)
-            .where(SellerPayment.id.in_({line.payment_id for line in batch.lines}))
-            .with_for_update()
-        )
-    )
     TRANSFER.fire_all(batch.lines, "sent_back", by=by)
     for line in batch.lines:
         line.reason, line.answered_at = _("the file was cancelled"), clock.now()
-    seller_payments.PAYMENT.fire_all(payments, "unbatch", by=by, file=batch.number)
-    for payment in payments:
-        seller_payments.wait_if_replaced(payment, by=by)
+    for payable, lines in payables.by_payable(batch.lines):
+        payable.take_out(lines, batch.number, by=by)
     ledger.post(
         batch.vendor_id,
         "transfer_file_cancelled",
         batch.number,
         _("Cancelled: %(number)s", number=batch.number),
         Side(K.transfers, batch.total_cents),
-        *(Side(K.seller, -p.amount_cents, p.customer_id) for p in payments),
+        *(replace(side, cents=-side.cents) for side in payables.debts(batch.lines)),
         by=by,
     )
 

@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from gateways import Trace, Tracking
 from models import Parcel, ParcelState, SellerPayment, TransferBatch, TransferLine
 from services import clock, sealing
-from services.buyback import parcels
 from services.finance import books
 from services.payments import bank_answers, transfers
+from services.shipping import tracking
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -33,8 +34,10 @@ def test_tracking_answers_in_any_order_end_where_the_parcel_is(app, carrier, fig
     factories.a_contract()
     parcel = factories.a_parcel()
     id, start, orders = parcel.id, clock.now(), 0
-    events = [parcels.seen(start + timedelta(hours=n), words) for n, words in enumerate(WORDS)]
-    answers = [parcels.trace(STATES[n], WORDS[n], tuple(events[: n + 1])) for n in range(5)]
+    events = [
+        Trace(start + timedelta(hours=n), words, "FRANCE", "") for n, words in enumerate(WORDS)
+    ]
+    answers = [Tracking(STATES[n], WORDS[n], tuple(events[: n + 1])) for n in range(5)]
     dice = random.Random(7)
     every = list(itertools.permutations(range(5)))
     for order in every if LONG else every[::15]:
@@ -42,18 +45,17 @@ def test_tracking_answers_in_any_order_end_where_the_parcel_is(app, carrier, fig
         for _n in range(dice.randint(0, 3)):
             again.insert(dice.randrange(len(again) + 1), dice.choice(order))
         with unit_of_work() as session:
-            row = session.get_one(Parcel, id)
-            for event in list(row.events):
+            for event in list(session.get_one(Parcel, id).label.events):
                 session.expunge(event)
         db.session.rollback()
         savepoint = db.session.begin_nested()
         row = db.session.get_one(Parcel, id)
         for n in again:
-            parcels.tracked(row, answers[n])
+            tracking.tracked(row.label, answers[n])
             db.session.flush()
-            db.session.expire(row, ["events"])
+            db.session.expire(row.label, ["events"])
         assert row.status is ParcelState.delivered
-        assert sorted(e.words for e in row.events) == sorted(WORDS)
+        assert sorted(e.words for e in row.label.events) == sorted(WORDS)
         assert row.dropped_at is not None
         assert row.delivered_at is not None
         savepoint.rollback()

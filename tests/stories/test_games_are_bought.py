@@ -23,8 +23,9 @@ from models import (
     TransferBatch,
 )
 from services import clock, outbox
-from services.buyback import parcels, police_register
+from services.buyback import police_register
 from services.finance import books, dashboards
+from services.shipping import labels
 from services.unit import db
 from simulators import mondial_relay as simulator
 from tests import factories
@@ -66,6 +67,7 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(
     # ».
     contract = {
         "vendor": 1,
+        "carrier": "mondial_relay",
         "service": "soap",
         "account": "bdtest13",
         "brand": "11",
@@ -179,7 +181,7 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(
         marc.post(f"/gestion/colis/action/follow_now/{parcel.id}")
         assert the_offer().parcels[0].status is state
     assert dashboards.buyback().to_receive == 1
-    assert "suivi" not in parcels.tracking_address(the_offer().parcels[0])[:5]
+    assert "suivi" not in labels.tracking_address(the_offer().parcels[0].label)[:5]
 
     # 7. « Réception mses »: scan CDE, identity at the first sale, then each article.
     assert (
