@@ -33,7 +33,7 @@ def test_lines_are_told_apart_by_what_they_pay(app, monkeypatch):
     for line in batch.lines:
         line.refund_id = None
     (of_sellers, lines), (of_refunds, others) = payables.by_payable([*batch.lines, refund])
-    assert str(of_sellers.words) == "Paiement de vos jeux"
+    assert str(of_sellers.words) == "Rachat de vos jeux"
     assert len(lines) == 2
     assert (others, type(of_refunds)) == ([refund], Refunds)
     sides = payables.debts([*batch.lines, refund])
