@@ -54,9 +54,22 @@ from gateways.mail import SmtpMail
 from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
 from gateways.webhooks import HttpWebhooks
-from services import clock, files, limits, logs, money, once, sealing, trace, unit, visits, workflow
+from services import (
+    clock,
+    files,
+    limits,
+    logs,
+    money,
+    once,
+    sealing,
+    storage,
+    trace,
+    unit,
+    visits,
+    workflow,
+)
 from services.catalogue import products
-from services.installation import health
+from services.installation import health, machines
 from services.people import sites
 from services.unit import db
 from services.workflow import Refused
@@ -117,12 +130,16 @@ def create_app(
         _which_face
     )  # before CSRFProtect, whose refusal is a page of the right face too
     csrf.init_app(app)
-    for plugged in (files.plug, visits.plug):
-        plugged(machine.data_dir)
+    store = storage.open_store(
+        machine.files_url, machine.files_key, machine.files_secret, machine.data_dir
+    )
+    files.plug(machine.data_dir, store)
+    visits.plug(machine.data_dir, machine.redis_url)
     sealing.plug(machine.sealing_keys or config.trial_sealing_key(machine.data_dir))
     limits.plug(machine.redis_url, machine.data_dir)
     sites.plug(machine.base_url)
     health.plug(machine.data_dir, _program_version())
+    machines.plug(machine.secret_key)
     live.mail = SmtpMail(machine.smtp_url) if machine.smtp_url else None
     live.sms = HttpSms(machine.sms_url) if machine.sms_url else None
     live.carriers = {"by_hand": ByHand()}
@@ -132,6 +149,8 @@ def create_app(
     unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
     with app.app_context():
         unit.tune(db.engine)
+        if machine.is_production and not os.environ.get("FLASK_RUN_FROM_CLI"):
+            machines.join(machines.here())
         admin.build(app, db.session)
     app.register_blueprint(portal.bp)
     app.register_blueprint(api.bp)

@@ -4,6 +4,7 @@
 
 import shutil
 import sys
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,18 @@ from flask_babel import gettext as _
 from flask_migrate import upgrade
 
 from models import Counter, ImportRun, Store, Vendor
-from services import audit, clock, days, files, limits, outbox, retention, sealing, workflow
+from services import (
+    audit,
+    clock,
+    days,
+    files,
+    limits,
+    outbox,
+    retention,
+    sealing,
+    storage,
+    workflow,
+)
 from services.buyback import pricing
 from services.catalogue import referencer
 from services.finance import books
@@ -76,7 +88,7 @@ def register(app: Flask) -> None:
             _tell(
                 run,
                 path,
-                refused or files.folder().parent / "imports" / f"{path.stem}-refusees.csv",
+                refused or files.data_dir() / "imports" / f"{path.stem}-refusees.csv",
             )
 
     @catalogue_group.command("import")
@@ -202,7 +214,7 @@ def register(app: Flask) -> None:
         )
 
     @app.cli.command("restore")
-    @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
     @click.option(
         "--verify",
         is_flag=True,
@@ -215,7 +227,9 @@ def register(app: Flask) -> None:
         """Restore a backup into this empty installation, check everything, and hold all sendings;
         or only --verify it.
         """
-        with _sentences():
+        with _sentences(), tempfile.TemporaryDirectory(dir=files.data_dir()) as scratch:
+            if not path.exists():  # the name of one that lies in the store
+                path = backups.fetch(path.name, Path(scratch))
             report = (
                 restores.verify(app, path) if verify else restores.into_here(app, path, by=COMMAND)
             )
@@ -244,6 +258,35 @@ def register(app: Flask) -> None:
             )
         if report.troubles:
             sys.exit(1)
+
+    files_group = AppGroup("files", help="Where stored files lie.")
+
+    @files_group.command("move")
+    @click.option(
+        "--to", "url", required=True, help="s3://bucket/prefix?endpoint=…, or « folder »."
+    )
+    def move_files(url: str) -> None:
+        """Copy every stored file to another place and compare each; then set COMPTOIR_FILES_URL and
+        start again. Run a second time it copies what came meanwhile.
+        """
+        machine = app.extensions["comptoir"]
+        with _sentences():
+            target = storage.open_store(
+                "" if url == "folder" else url,
+                machine.files_key,
+                machine.files_secret,
+                machine.data_dir,
+            )
+            moved = storage.move(files.store(), target)
+        click.echo(
+            _(
+                "%(copied)s files copied, %(there)s were there already; all of them were compared.",
+                copied=moved.copied,
+                there=moved.there,
+            )
+        )
+
+    app.cli.add_command(files_group)
 
     @app.cli.command("rotate-keys")
     def rotate_keys() -> None:

@@ -9,7 +9,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,6 +38,9 @@ class Config:
     backup_dir: str = ""
     log_file: str = ""
     feeds_dir: str = ""
+    files_url: str = ""
+    files_key: str = field(default="", repr=False)
+    files_secret: str = field(default="", repr=False)
 
     @property
     def backups(self) -> Path:
@@ -110,6 +113,15 @@ def read(env: dict[str, str] | None = None) -> Config:
     # COMPTOIR_FEEDS_DIR: the watched folder, where shops or their tills drop stock files
     # (FOLDER/STORE CODE/file.csv); absent: none.
     feeds_dir = env.get("COMPTOIR_FEEDS_DIR", "")
+    # COMPTOIR_FILES_URL: an S3-compatible store for photos, documents, files and backups, shared by
+    # several machines (s3://bucket/prefix?endpoint=https://…&region=…); absent: a folder.
+    # COMPTOIR_FILES_KEY, COMPTOIR_FILES_SECRET: its access key.
+    files_url = env.get("COMPTOIR_FILES_URL", "")
+    files_key, files_secret = (
+        env.get("COMPTOIR_FILES_KEY", ""),
+        env.get("COMPTOIR_FILES_SECRET", ""),
+    )
+    _check_store(files_url, files_key, files_secret)
     if mode == "production":
         if metrics_token and len(metrics_token) < 20:
             raise ConfigError(
@@ -153,7 +165,21 @@ def read(env: dict[str, str] | None = None) -> Config:
         backup_dir=backup_dir,
         log_file=log_file,
         feeds_dir=feeds_dir,
+        files_url=files_url,
+        files_key=files_key,
+        files_secret=files_secret,
     )
+
+
+def _check_store(url: str, key: str, secret: str) -> None:
+    """Raise ConfigError with what is wrong in the address of the store of files."""
+    if not url:
+        return
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ConfigError("COMPTOIR_FILES_URL must be s3://bucket/prefix?endpoint=https://…")
+    if not key or not secret:
+        raise ConfigError("COMPTOIR_FILES_URL needs COMPTOIR_FILES_KEY and COMPTOIR_FILES_SECRET.")
 
 
 # The trial's simulators listen here (simulators/__main__.py); production refuses these ports.

@@ -21,7 +21,7 @@ from services.buyback import offers, parcels, police_register, reception
 from services.catalogue import search
 from services.finance import books
 from services.imports import folders
-from services.installation import backups, csp, health
+from services.installation import backups, csp, health, machines
 from services.payments import seller_payments
 from services.people import customers, machine_keys
 from services.shipping import tracking
@@ -185,6 +185,7 @@ def sweep() -> None:
     retried(_beat)
     outbox.work()
     tell_paid()
+    files.send_what_is_left()
     if _one_day_at_a_time.acquire(
         blocking=False
     ):  # beside the worker's own threads: a long backup keeps no letter waiting
@@ -207,6 +208,7 @@ def _run_days_aside() -> None:
 def _beat() -> None:
     with unit_of_work():
         days.beat("worker", queue=huey.pending_count())
+        machines.beat(machines.here())
         days.still_at_it(_under_way)
 
 
@@ -353,6 +355,8 @@ def tidy() -> None:
         csp.forget_old()
         machine_keys.forget_old_requests()
         days.forget_old()
+        machines.forget_old()
+    files.forget_copies()
     if isinstance(limits.store, limits.SqliteStore):
         limits.store.sweep()
 

@@ -188,7 +188,7 @@ def the_shoe_shops(today: datetime, dice: random.Random) -> None:
 
 def till_key() -> Path:
     """Where the demonstration leaves the key of its till."""
-    return files.folder().parent / "demo-till-key"
+    return files.data_dir() / "demo-till-key"
 
 
 def the_till_plays(

@@ -4,6 +4,7 @@ cached.
 
 import mimetypes
 import re
+from pathlib import Path
 from typing import Any
 
 import zxingcpp
@@ -14,6 +15,7 @@ from portal import bp
 from services import files
 from services.catalogue import products
 from services.people import sites
+from services.storage import StoreAway
 from services.unit import db
 
 YEAR = "public, max-age=31536000, immutable"
@@ -26,9 +28,10 @@ def cover(ean: str) -> Any:
     """
     found = products.cover_of(ean)
     stored, title, platform = found or (None, ean, "")
-    if stored and files.path(stored).exists():
+    picture = _readable(stored)
+    if picture is not None:
         response: Response = make_response(
-            send_file(files.path(stored), mimetype=mimetypes.guess_type(stored)[0])
+            send_file(picture, mimetype=mimetypes.guess_type(picture.name)[0])
         )
     else:
         response = make_response(products.drawn_cover(title, platform))
@@ -39,6 +42,14 @@ def cover(ean: str) -> Any:
         )
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
+
+
+def _readable(name: str | None) -> Path | None:
+    """Where a stored picture can be read now; None without one, or while the store is away."""
+    try:
+        return files.path(name) if name and files.exists(name) else None
+    except (StoreAway, FileNotFoundError):
+        return None
 
 
 @bp.get("/logo/<name>")

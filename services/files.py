@@ -1,8 +1,7 @@
-"""Pictures people give us: sniffed, capped, re-encoded, stored under a random name; and barcodes
-read from them.
+"""Stored files and their names; pictures people give us, sniffed, capped and re-encoded; barcodes
+read from them. Where the files lie is services/storage.py.
 """
 
-import os
 import secrets
 import time
 import warnings
@@ -15,6 +14,7 @@ from flask_babel import gettext as _
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 from sqlalchemy import select
 
+from services.storage import Bucket, Folder, Store
 from services.unit import db
 from services.workflow import Refused
 
@@ -23,51 +23,81 @@ MOST_PIXELS = 40_000_000
 PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _BARCODES = zxingcpp.barcode_formats_from_str("EAN13|EAN8|UPCA|UPCE")
-_dir: Path
+_data_dir: Path
+_store: Store
 
 
-def plug(data_dir: Path) -> None:
-    """Called once by app.py."""
-    global _dir
-    _dir = data_dir / "files"
-    _dir.mkdir(parents=True, exist_ok=True)
+def plug(data_dir: Path, store: Store | None = None) -> None:
+    """Called once by app.py: where this machine keeps what it needs, and where files lie (a folder
+    of this machine when nothing else is given).
+    """
+    global _data_dir, _store
+    _data_dir, _store = data_dir, store or Folder(data_dir)
 
 
-def folder() -> Path:
-    return _dir
+def data_dir() -> Path:
+    return _data_dir
+
+
+def store() -> Store:
+    return _store
 
 
 def path(name: str) -> Path:
-    """Where a stored file is. Names are ours: anything with a slash is a bug or an attack."""
-    if "/" in name or name.startswith("."):
-        raise ValueError(name)
-    return _dir / name
+    """Where a stored file can be read on this machine; with a store, a copy of it. Not to be
+    written: see `begin`.
+    """
+    return _store.local(name)
 
 
 def keep(data: bytes, suffix: str) -> str:
     """Store bytes under a random name, whole or not at all; returns the name."""
     name = secrets.token_hex(16) + suffix
-    keep_as(name, data)
+    _store.put(name, data)
     return name
 
 
 def keep_as(name: str, data: bytes) -> None:
     """Store bytes under a name of ours, whole or not at all."""
-    part = _dir / f"{name}.{secrets.token_hex(4)}.part"
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path(name))
+    _store.put(name, data)
+
+
+def begin(suffix: str) -> str:
+    """The random name of an empty file; `path` says where to write it, `settle` stores it."""
+    name = secrets.token_hex(16) + suffix
+    _store.begin(name)
+    return name
+
+
+def settle(name: str) -> None:
+    """What `begin` opened is written. Slow with a store: call it outside a unit."""
+    if name:
+        _store.settle(name)
+
+
+def send_what_is_left() -> None:
+    """With a store: send what a worker that died had written and not sent."""
+    if isinstance(_store, Bucket):
+        _store.settle_all()
+
+
+def forget_copies() -> None:
+    """With a store: forget the copies of this machine that nobody read lately."""
+    if isinstance(_store, Bucket):
+        _store.sweep()
+
+
+def exists(name: str) -> bool:
+    return _store.exists(name)
 
 
 def read(name: str) -> bytes:
-    return path(name).read_bytes()
+    return _store.local(name).read_bytes()
 
 
 def drop(name: str) -> None:
     """Forget a stored file; one that is gone already is no error."""
-    path(name).unlink(missing_ok=True)
+    _store.delete(name)
 
 
 # Every column that names stored files, declared by the noun that owns it: (model, column); a dict
@@ -97,8 +127,8 @@ def litter(days: int = 7) -> list[str]:
     old, known = time.time() - days * 86400, named()
     return [
         entry.name
-        for entry in os.scandir(_dir)
-        if entry.is_file() and entry.name not in known and entry.stat().st_mtime < old
+        for entry in _store.entries()
+        if entry.name not in known and entry.stored_at < old
     ]
 
 

@@ -7,6 +7,7 @@ as long as something it sealed lives (the police register: ten years).
 """
 
 import base64
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,6 +95,14 @@ def keeps(
 def current() -> str:
     """The name of the key that seals."""
     return next(iter(_ring))
+
+
+def prints() -> list[str]:
+    """What tells the keys apart and gives nothing of them away, newest first."""
+    return [
+        hashlib.sha256(f"comptoir print {name} ".encode() + key).hexdigest()[:12]
+        for name, key in _ring.items()
+    ]
 
 
 def names() -> list[str]:

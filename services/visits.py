@@ -15,27 +15,44 @@ import os
 import re
 import secrets
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any, Protocol
 
+import redis
 from sqlalchemy import select
 
 from models import Site, UnknownDemand, VisitDay
 from services import clock
 from services.unit import db
 
-_dir: Path
+_spool: "Spool"
 _seen: set[tuple[str, str]] = set()
 _BOTS = re.compile(
     r"bot|crawl|spider|slurp|preview|monitor|curl|wget|python|headless.*lighthouse|scan", re.I
 )
 
 
-def plug(data_dir: Path) -> None:
-    """Called once by app.py."""
-    global _dir
-    _dir = data_dir / "visits"
-    _dir.mkdir(parents=True, exist_ok=True)
+class Spool(Protocol):
+    """Short lines that pages leave and the worker counts, by name."""
+
+    def add(self, name: str, line: str) -> None: ...
+    def names(self, prefix: str) -> list[str]: ...
+    def lines(self, name: str) -> list[str]: ...
+    def drop(self, name: str) -> None: ...
+    def take(self, name: str) -> list[str]:
+        """Put what is there aside and give it; the same again until it is dropped by `done`."""
+
+    def done(self, name: str) -> None: ...
+    def once(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """What stands under a name, made by whoever comes first."""
+
+
+def plug(data_dir: Path, redis_url: str = "") -> None:
+    """Called once by app.py: with Redis all machines leave their lines in one place."""
+    global _spool
+    _spool = RedisSpool(redis_url) if redis_url else FileSpool(data_dir / "visits")
     _seen.clear()
 
 
@@ -52,12 +69,12 @@ def came(site_id: int, address: str, agent: str) -> None:
     if len(_seen) > 50_000:
         _seen.clear()
     _seen.add((day, who))
-    _append(f"visits-{day}", f"{site_id} {who}\n")
+    _spool.add(f"visits-{day}", f"{site_id} {who}")
 
 
 def asked_in_vain(ean: str) -> None:
     """A barcode nobody knows here; kept for the catalogue team."""
-    _append("unknown", f"{ean}\n")
+    _spool.add("unknown", ean)
 
 
 def clicked(parcel_id: int, what: str, agent: str) -> None:
@@ -65,17 +82,12 @@ def clicked(parcel_id: int, what: str, agent: str) -> None:
     scanners are not people.
     """
     if agent and not _BOTS.search(agent):
-        _append("clicks", f"{parcel_id} {what} {clock.now().isoformat()}\n")
+        _spool.add("clicks", f"{parcel_id} {what} {clock.now().isoformat()}")
 
 
 def clicks() -> list[tuple[int, str, datetime]]:
     """What was spooled since the last count, oldest first; `counted` forgets it."""
-    path, taken = _dir / "clicks", _dir / "clicks.taken"
-    if not taken.exists():
-        if not path.exists():
-            return []
-        path.rename(taken)
-    rows = [line.split() for line in taken.read_text().splitlines()]
+    rows = [line.split() for line in _spool.take("clicks")]
     return [
         (int(id), what, datetime.fromisoformat(at))
         for id, what, at in (row for row in rows if len(row) == 3)
@@ -88,19 +100,17 @@ def count() -> None:
     """
     today = clock.today()
     sites = set(db.session.scalars(select(Site.id)))
-    for path in sorted(_dir.glob("visits-*")):
-        day = date.fromisoformat(path.name.removeprefix("visits-"))
-        people = {
-            tuple(line.split()) for line in path.read_text().splitlines() if len(line.split()) == 2
-        }
+    for name in _spool.names("visits-"):
+        day = date.fromisoformat(name.removeprefix("visits-"))
+        people = {tuple(line.split()) for line in _spool.lines(name) if len(line.split()) == 2}
         for site_id, visitors in Counter(int(site) for site, _who in people).items():
             if site_id in sites:
                 put(site_id, day, visitors)
         if day < today - timedelta(days=1):
-            path.unlink()
-    for path in _dir.glob("salt-*"):
-        if date.fromisoformat(path.name.removeprefix("salt-")) < today:
-            path.unlink()
+            _spool.drop(name)
+    for name in _spool.names("salt-"):
+        if date.fromisoformat(name.removeprefix("salt-")) < today:
+            _spool.drop(name)
     _count_unknown()
 
 
@@ -116,13 +126,8 @@ def put(site_id: int, day: date, visitors: int) -> None:
 
 
 def _count_unknown() -> None:
-    path, taken = _dir / "unknown", _dir / "unknown.taken"
-    if not taken.exists():
-        if not path.exists():
-            return
-        path.rename(taken)
     now = clock.now()
-    for ean, times in Counter(taken.read_text().split()).items():
+    for ean, times in Counter(_spool.take("unknown")).items():
         row = db.session.scalar(select(UnknownDemand).where(UnknownDemand.ean == ean))
         if row is None:
             db.session.add(UnknownDemand(ean=ean, times=times, first_at=now, last_at=now))
@@ -132,32 +137,107 @@ def _count_unknown() -> None:
 
 
 def counted() -> None:
-    """After the commit of `count`: the file that was counted may go. Killed in between, a demand is
-    counted twice, never lost.
+    """After the commit of `count`: what was counted may go. Killed in between, a demand is counted
+    twice, never lost.
     """
-    (_dir / "unknown.taken").unlink(missing_ok=True)
-    (_dir / "clicks.taken").unlink(missing_ok=True)
+    _spool.done("unknown")
+    _spool.done("clicks")
 
 
 def _salt(day: str) -> bytes:
-    path = _dir / f"salt-{day}"
-    try:
+    return _spool.once(f"salt-{day}", lambda: secrets.token_bytes(32))
+
+
+class FileSpool:
+    """One small file a name, in a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, name: str, line: str) -> None:
+        # One short write to a file opened for appending is whole, whichever process makes it.
+        descriptor = os.open(self.folder / name, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        try:
+            os.write(descriptor, f"{line}\n".encode())
+        finally:
+            os.close(descriptor)
+
+    def names(self, prefix: str) -> list[str]:
+        return sorted(path.name for path in self.folder.glob(f"{prefix}*"))
+
+    def lines(self, name: str) -> list[str]:
+        path = self.folder / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def drop(self, name: str) -> None:
+        (self.folder / name).unlink(missing_ok=True)
+
+    def take(self, name: str) -> list[str]:
+        aside = self.folder / f"{name}.taken"
+        if not aside.exists():
+            with contextlib.suppress(FileNotFoundError):
+                (self.folder / name).rename(aside)
+        return self.lines(aside.name)
+
+    def done(self, name: str) -> None:
+        self.drop(f"{name}.taken")
+
+    def once(self, name: str, make: Callable[[], bytes]) -> bytes:
+        path = self.folder / name
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            pass
+        # Written aside, then linked: another process never reads half of it, and the first wins.
+        aside = self.folder / f"making-{secrets.token_hex(8)}"
+        aside.write_bytes(make())
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, path)
+        aside.unlink()
         return path.read_bytes()
-    except FileNotFoundError:
-        pass
-    # Written aside, then linked: another process never reads half a salt, and the first one wins.
-    aside = _dir / f"making-{secrets.token_hex(8)}"
-    aside.write_bytes(secrets.token_bytes(32))
-    with contextlib.suppress(FileExistsError):
-        os.link(aside, path)
-    aside.unlink()
-    return path.read_bytes()
 
 
-def _append(name: str, line: str) -> None:
-    # One short write to a file opened for appending is whole, whichever process makes it.
-    descriptor = os.open(_dir / name, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
+class RedisSpool:
+    """Sets and lists in Redis. When it is away a visit goes uncounted: the page is worth more."""
+
+    def __init__(self, url: str, prefix: str = "comptoir:visits:") -> None:
+        self._redis, self._prefix = redis.Redis.from_url(url, socket_timeout=2), prefix
+
+    def add(self, name: str, line: str) -> None:
+        with contextlib.suppress(redis.RedisError):
+            if name.startswith("visits-"):  # each visitor once
+                self._redis.sadd(self._prefix + name, line)
+            else:
+                self._redis.rpush(self._prefix + name, line)
+
+    def names(self, prefix: str) -> list[str]:
+        keys = self._redis.scan_iter(f"{self._prefix}{prefix}*")
+        return sorted(key.decode().removeprefix(self._prefix) for key in keys)
+
+    def lines(self, name: str) -> list[str]:
+        key = self._prefix + name
+        of_people = name.startswith("visits-")
+        found: Any = self._redis.smembers(key) if of_people else self._redis.lrange(key, 0, -1)
+        return [line.decode() for line in found]
+
+    def drop(self, name: str) -> None:
+        self._redis.delete(self._prefix + name)
+
+    def take(self, name: str) -> list[str]:
+        key, aside = self._prefix + name, f"{self._prefix}{name}.taken"
+        if not self._redis.exists(aside):
+            with contextlib.suppress(redis.ResponseError):  # nothing was left
+                self._redis.rename(key, aside)
+        return self.lines(f"{name}.taken")
+
+    def done(self, name: str) -> None:
+        self.drop(f"{name}.taken")
+
+    def once(self, name: str, make: Callable[[], bytes]) -> bytes:
+        try:
+            self._redis.set(self._prefix + name, make(), nx=True)
+            found: Any = self._redis.get(self._prefix + name)
+            return bytes(found)
+        except redis.RedisError:
+            return b"away"  # `add` finds it away too: nothing made with this is kept

@@ -118,6 +118,12 @@ SUITES = (
         "S17", "ASVS 5.0 level 1, each line with its evidence", ACC + "test_s17_asvs.py", (SQLITE,)
     ),
     Suite(
+        "S18",
+        "two machines, one database, one store of files: what one receives the other shows",
+        ACC + "test_s18_machines.py",
+        (SQLITE, PG),
+    ),
+    Suite(
         "Upgrade",
         "the database of every earlier commit comes up to date",
         "tests/test_migrations.py",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from flask import globals as flask_globals
 from flask.testing import FlaskClient
 from flask_babel import force_locale
@@ -25,7 +26,7 @@ from gateways import live
 from gateways.by_hand import ByHand
 from gateways.fakes import FakeCarrier, FakeMail, FakeSms, FakeWebhooks
 from models import Event, Model
-from services import access, clock, limits, sealing, settings, workflow
+from services import access, clock, limits, sealing, settings, visits, workflow
 from services.catalogue import search
 from services.people import passwords, sessions, sites, staff
 from services.unit import db
@@ -155,11 +156,7 @@ def app(application, machine, request) -> Iterator:
         settings.forget()
         search.forget()
         _forget_limits()
-        shutil.rmtree(machine.data_dir / "visits", ignore_errors=True)
-        (machine.data_dir / "visits").mkdir()
-        from services import visits
-
-        visits._seen.clear()
+        _forget_visits(machine)
         live.mail, live.sms, live.webhooks = FakeMail(), FakeSms(), FakeWebhooks()
         live.carriers = {"mondial_relay": FakeCarrier(), "by_hand": ByHand()}
         with force_locale("fr"):
@@ -182,6 +179,29 @@ def _forget_limits() -> None:
         keys = limits.store._redis.keys("comptoir:limit:*")
         if keys:
             limits.store._redis.delete(*keys)
+
+
+def _forget_visits(machine: config.Config) -> None:
+    shutil.rmtree(machine.data_dir / "visits", ignore_errors=True)
+    visits.plug(machine.data_dir, machine.redis_url)
+    if machine.redis_url:
+        for name in visits._spool.names(""):
+            visits._spool.drop(name)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of a real S3 server on loopback, with the bucket « comptoir »; its keys are « k »
+    and « s ».
+    """
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    requests.put(f"http://{host}:{port}/comptoir", timeout=10).raise_for_status()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 class Page(TestResponse):

@@ -357,18 +357,21 @@ def a_payment(customer: Customer | None = None, iban: str = IBANS[1]) -> SellerP
 
 def a_batch(count: int = 2) -> TransferBatch:
     """A transfer file, made and checked."""
+    id = a_batch_to_make(count)
+    outbox.work_now(f"transfer_file:{id}")
+    db.session.expire_all()
+    return db.session.get(TransferBatch, id)
+
+
+def a_batch_to_make(count: int = 2) -> int:
+    """A transfer file that was asked for, and that a worker will make; returns its number."""
     if db.session.get(PayingAccount, the_vendor().id) is None:
         a_paying_account()
     for _n in range(count):
         a_payment()
     with unit_of_work():
-        batch = transfers.validate(
-            the_vendor(), "PAIEMENT", transfers.totals(the_vendor().id), by=LEA
-        )
-        id, key = batch.id, f"transfer_file:{batch.id}"
-    outbox.work_now(key)
-    db.session.expire_all()
-    return db.session.get(TransferBatch, id)
+        seen = transfers.totals(the_vendor().id)
+        return transfers.validate(the_vendor(), "PAIEMENT", seen, by=LEA).id
 
 
 def a_parcel(status: str = "", **kwargs) -> Parcel:

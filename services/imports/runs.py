@@ -146,11 +146,12 @@ class KeptFile:
 def keep(path: Path, name: str) -> KeptFile:
     """Copy a file among ours. Slow: call it outside a unit."""
     digest = hashlib.sha256()
-    stored = files.keep(b"", ".table")
+    stored = files.begin(".table")
     with path.open("rb") as source, files.path(stored).open("wb") as target:
         while block := source.read(1 << 20):
             digest.update(block)
             target.write(block)
+    files.settle(stored)
     return KeptFile(stored, digest.hexdigest(), words.visible(name)[:200])
 
 
@@ -405,6 +406,7 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
     except BaseException:
         loading.forget_errors()
         raise
+    loading.settle_errors()
 
 
 @dataclass
@@ -536,7 +538,7 @@ class Loading:
     def _open_errors(self) -> None:
         """The file of refused lines, made when the first one comes."""
         is_new = not self.errors_name
-        self.errors_name = self.errors_name or files.keep(b"", ".csv")
+        self.errors_name = self.errors_name or files.begin(".csv")
         self._aside = files.path(self.errors_name).open(
             "a", encoding="utf-8-sig" if is_new else "utf-8", newline=""
         )
@@ -631,6 +633,11 @@ class Loading:
         )
         if done.rowcount != 1:
             raise Cancelled
+
+    def settle_errors(self) -> None:
+        """The file of refused lines is complete: store it, outside any unit."""
+        self._close_errors()
+        files.settle(self.errors_name)
 
     def forget_errors(self) -> None:
         self._close_errors()
@@ -728,7 +735,7 @@ def refusals(run: ImportRun, words: str = "", most: int = MOST_TOLD) -> Refusals
     """The lines a run put aside, those that hold some words, from the file of refused lines itself:
     all of them are looked at.
     """
-    if not run.errors_path or not files.path(run.errors_path).exists():
+    if not run.errors_path or not files.exists(run.errors_path):
         return Refusals([], 0)
     wanted, found = words.strip().lower(), []
     with files.path(run.errors_path).open(encoding="utf-8-sig", newline="") as file:

@@ -38,7 +38,8 @@ from flask_babel import gettext as _
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
 
-from services import clock, sealing
+from services import clock, files, sealing
+from services.storage import Bucket, Folder, Store
 from services.workflow import Refused
 
 MAGIC = b"COMPTOIR-BACKUP 1 "
@@ -92,6 +93,7 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
         _dump(url, dump)
         counts = counts or _counts(url, dump)
         names: dict[str, list[Any]] = {}
+        elsewhere: dict[str, list[Any]] = {}
         part = folder / f"{MAKING}{os.urandom(4).hex()}.part"
         with (
             part.open("wb") as raw,
@@ -100,14 +102,18 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
             tarfile.open(fileobj=packed, mode="w|") as tar,
         ):
             _add(tar, "database", dump, names)
-            for entry in sorted(os.scandir(data_dir / "files"), key=lambda e: e.name):
-                if entry.is_file() and not entry.name.endswith(".part"):
-                    try:
-                        _add(tar, f"files/{entry.name}", Path(entry.path), names)
-                    # forgotten by the night's job between the listing and the reading: no row names
-                    # it
-                    except FileNotFoundError:
-                        continue
+            store = files.store()
+            if not isinstance(store, Bucket):
+                store = Folder(data_dir)
+            for entry in sorted(store.entries(), key=lambda e: e.name):
+                try:
+                    if isinstance(store, Bucket):  # they stay there: only their prints are kept
+                        elsewhere[entry.name] = store.fingerprint(entry.name)
+                    else:
+                        _add(tar, f"files/{entry.name}", store.local(entry.name), names)
+                # forgotten by the night's job between the listing and the reading: no row names it
+                except FileNotFoundError:
+                    continue
             manifest = {
                 "version": 1,
                 "made_at": now.isoformat(),
@@ -115,6 +121,7 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
                 "revision": revision(database_url),
                 "counts": counts,
                 "names": names,
+                "elsewhere": elsewhere,
             }
             data = json.dumps(manifest, ensure_ascii=False, indent=1).encode()
             info = tarfile.TarInfo(MANIFEST)
@@ -124,7 +131,10 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.rename(path)
-    return Made(path, path.stat().st_size, len(names) - 1, sum(counts.values()))
+    if isinstance(store, Bucket):
+        store.put_backup(path)
+    stored = len(names) - 1 + len(elsewhere)
+    return Made(path, path.stat().st_size, stored, sum(counts.values()))
 
 
 def _sweep(data_dir: Path, folder: Path) -> None:
@@ -142,18 +152,42 @@ def read_back(path: Path, wanted: set[str], data_dir: Path) -> int:
     """
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=MAKING) as folder:
         manifest = open_backup(path, Path(folder))
-    there = {Path(name).name for name in manifest["names"] if name.startswith("files/")}
+    there = stored_names(manifest)
     if missing := sorted(wanted - there):
         raise Damaged(_("A stored file is missing: %(name)s.", name=missing[0]))
     return len(there)
 
 
+def stored_names(manifest: dict[str, Any]) -> set[str]:
+    """The stored files a backup answers for: those it holds, and those that lie in the store."""
+    held = {Path(name).name for name in manifest["names"] if name.startswith("files/")}
+    return held | set(manifest.get("elsewhere", {}))
+
+
 def prune(folder: Path, keep: int) -> list[Path]:
-    """Delete all but the newest so many backups of a folder; returns those that went."""
+    """Delete all but the newest so many backups of a folder, and of the store of files; returns
+    those of the folder that went.
+    """
     old = sorted(folder.glob(f"comptoir-*{SUFFIX}"))[: -keep or None] if keep else []
     for path in old:
         path.unlink()
+    store = files.store()
+    if keep and isinstance(store, Bucket):
+        for name in store.backups()[:-keep]:
+            store.delete_backup(name)
     return old
+
+
+def fetch(name: str, into: Path) -> Path:
+    """A backup that lies in the store of files, brought here. Raises Refused when there is none."""
+    store = files.store()
+    try:
+        if not isinstance(store, Bucket):
+            raise FileNotFoundError(name)
+        store.get_backup(name, into / name)
+    except FileNotFoundError:
+        raise Refused(_("There is no backup « %(name)s ».", name=name)) from None
+    return into / name
 
 
 # ── restoring ──
@@ -202,11 +236,17 @@ def open_backup(path: Path, into: Path) -> dict[str, Any]:
     return manifest
 
 
-def load(manifest: dict[str, Any], folder: Path, database_url: str, data_dir: Path) -> None:
-    """Put an opened backup into an empty database and data directory. Raises Refused when either
-    holds something, or the engine differs.
+def load(
+    manifest: dict[str, Any],
+    folder: Path,
+    database_url: str,
+    data_dir: Path,
+    store: Store | None = None,
+) -> None:
+    """Put an opened backup into an empty database and data directory, its files into a store when
+    one is given. Raises Refused when either holds something, or the engine differs.
     """
-    url = make_url(database_url)
+    url, store = make_url(database_url), store or Folder(data_dir)
     if manifest["engine"] != url.get_backend_name():
         raise Refused(
             _(
@@ -221,7 +261,14 @@ def load(manifest: dict[str, Any], folder: Path, database_url: str, data_dir: Pa
                 " changed."
             )
         )
-    if any((data_dir / "files").iterdir() if (data_dir / "files").exists() else ()):
+    if manifest.get("elsewhere") and not isinstance(store, Bucket):
+        raise Refused(
+            _(
+                "The files of this backup lie in a store: give its address (COMPTOIR_FILES_URL)"
+                " before you restore. Nothing was changed."
+            )
+        )
+    if not isinstance(store, Bucket) and any(store.entries()):
         raise Refused(
             _(
                 "%(place)s is not empty: a backup is restored into a new place. Nothing was"
@@ -230,9 +277,9 @@ def load(manifest: dict[str, Any], folder: Path, database_url: str, data_dir: Pa
             )
         )
     _undump(url, folder / "database")
-    (data_dir / "files").mkdir(parents=True, exist_ok=True)
-    for source in sorted((folder / "files").iterdir()) if (folder / "files").exists() else ():
-        shutil.copyfile(source, data_dir / "files" / source.name)
+    held = sorted((folder / "files").iterdir()) if (folder / "files").exists() else []
+    for source in held:
+        store.put(source.name, source.read_bytes())
 
 
 def is_in_use(database_url: str) -> bool:

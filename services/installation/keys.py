@@ -109,12 +109,11 @@ def _under(column: Sealed, name: str) -> Select[tuple[int]]:
 
 def _file_key(column: Sealed, id: int) -> str:
     row = db.session.get(column.model, id)
-    path = files.path(getattr(row, column.column))
-    return (
-        path.open("rb").read(60).partition(b":")[0].decode(errors="replace")
-        if path.exists()
-        else ""
-    )
+    name = getattr(row, column.column)
+    if not name or not files.exists(name):
+        return ""
+    with files.path(name).open("rb") as file:
+        return file.read(60).partition(b":")[0].decode(errors="replace")
 
 
 def _again(column: Sealed, ids: list[int], unreadable: list[str]) -> int:

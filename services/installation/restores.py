@@ -21,6 +21,7 @@ from services import audit, clock, files, numbering, outbox, unit
 from services.finance import books
 from services.installation import backups, health, keys
 from services.installation.backups import Restored
+from services.storage import Bucket, Store
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -34,7 +35,7 @@ def into_here(app: Flask, path: Path, *, by: Actor) -> Restored:
         manifest = _known(backups.open_backup(path, Path(folder)))
         db.session.remove()
         db.engine.dispose()
-        backups.load(manifest, Path(folder), machine.database_url, machine.data_dir)
+        backups.load(manifest, Path(folder), machine.database_url, machine.data_dir, files.store())
     return _finish(app, manifest, machine.database_url, path.name, by)
 
 
@@ -46,8 +47,10 @@ def verify(app: Flask, path: Path) -> Restored:
     with tempfile.TemporaryDirectory(prefix=backups.MAKING, dir=machine.data_dir) as folder:
         manifest = _known(backups.open_backup(path, Path(folder)))
         with backups.scratch_database(machine.database_url, machine.data_dir) as (url, data_dir):
-            backups.load(manifest, Path(folder), url, data_dir)
-            with elsewhere(app, url, data_dir):
+            # What lies in the store is read there; what the backup holds goes into the scratch.
+            store = files.store() if manifest.get("elsewhere") else None
+            backups.load(manifest, Path(folder), url, data_dir, store)
+            with elsewhere(app, url, data_dir, store):
                 return _finish(app, manifest, url, path.name, Actor("command", None, "Commande"))
 
 
@@ -77,7 +80,7 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
         datetime.fromisoformat(manifest["made_at"]),
         manifest["engine"],
         manifest["revision"],
-        len(manifest["names"]) - 1,
+        len(backups.stored_names(manifest)),
         sum(manifest["counts"].values()),
     )
     db.session.remove()
@@ -89,7 +92,7 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
         )  # slips and files made since the backup bear the numbers that would come next
         for series in numbering.series("VIR-"):
             numbering.leave_a_gap(series, 100)
-    there = {Path(piece).name for piece in manifest["names"] if piece.startswith("files/")}
+    there = backups.stored_names(manifest)
     for look in (
         lambda: backups.check_database(manifest, url),
         books.check,
@@ -100,6 +103,7 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
             _("A stored file is missing: %(name)s.", name=missing)
             for missing in sorted(files.named() - there)
         ],
+        lambda: _changed_in_the_store(manifest.get("elsewhere", {})),
     ):
         try:
             report.troubles += look()
@@ -110,22 +114,34 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
     return report
 
 
+def _changed_in_the_store(prints: dict[str, list[Any]]) -> list[str]:
+    """Files of the store that are gone, or are no longer those whose prints the backup holds."""
+    store, troubles = files.store(), []
+    for name, kept in sorted(prints.items()) if isinstance(store, Bucket) else ():
+        try:
+            if store.read_again(name) != kept:
+                troubles.append(_("A stored file was changed: %(name)s.", name=name))
+        except FileNotFoundError:
+            troubles.append(_("A stored file is missing: %(name)s.", name=name))
+    return troubles
+
+
 class elsewhere:
     """The same program on another database and other files, for a while."""
 
-    def __init__(self, app: Flask, url: str, data_dir: Path) -> None:
-        self._app, self._url, self._data_dir = app, url, data_dir
+    def __init__(self, app: Flask, url: str, data_dir: Path, store: Store | None = None) -> None:
+        self._app, self._url, self._data_dir, self._new = app, url, data_dir, store
 
     def __enter__(self) -> None:
         db.session.remove()
-        self._engine, self._data = db.engines[None], files.folder().parent
+        self._engine, self._data, self._store = db.engines[None], files.data_dir(), files.store()
         engine = create_engine(self._url)
         unit.tune(engine)
         db.engines[None] = engine
-        files.plug(self._data_dir)
+        files.plug(self._data_dir, self._new)
 
     def __exit__(self, *_error: object) -> None:
         db.session.remove()
         db.engines[None].dispose()
         db.engines[None] = self._engine
-        files.plug(self._data)
+        files.plug(self._data, self._store)

@@ -328,7 +328,7 @@ def pdf(label: Label | None, size: str) -> bytes:
     if kept := label.files.get(size):
         return files.read(kept)
     name = f"label-{label.id}-{label.number}-{size}.pdf"
-    if files.path(name).exists():
+    if files.exists(name):
         return files.read(name)
     carrier, url = contracts.carrier(label.carrier), label.url
     if carrier is None or size not in carrier.formats:
@@ -344,7 +344,7 @@ def pdf(label: Label | None, size: str) -> bytes:
                 carrier=carrier.name,
             )
         ) from None
-    files.keep_as(name, data)  # on disk only: asking for a document writes nothing in the database
+    files.keep_as(name, data)  # a file only: asking for a document writes nothing in the database
     return data
 
 

@@ -400,7 +400,7 @@ def test_numbers_searches_tokens_and_names_of_files_nobody_types_are_no_error(
 
 
 def test_no_file_that_is_no_photo_is_kept(app, figure):
-    kept, before, count = [], set(p.name for p in files.folder().iterdir()), 0
+    kept, before, count = [], {entry.name for entry in files.store().entries()}, 0
     for name, data in hostile_files.pictures():
         count += 1
         start = time.monotonic()
@@ -410,7 +410,7 @@ def test_no_file_that_is_no_photo_is_kept(app, figure):
         except Refused as refusal:
             assert str(refusal)
         assert time.monotonic() - start < 5, name
-    assert {p.name for p in files.folder().iterdir()} == before
+    assert {entry.name for entry in files.store().entries()} == before
     told(kept, "files that are no photo", figure, count)
 
 

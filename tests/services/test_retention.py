@@ -113,7 +113,7 @@ def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_p
         labels.pdf(parcel.label, "A4")
     (tmp_path / "liste.csv").write_text("ean;titre;argus\n5060327534393;Jeu;25\n")
     runs.import_file(tmp_path / "liste.csv", by=LEA)
-    stored = {p.name for p in files.folder().iterdir()}
+    stored = {entry.name for entry in files.store().entries()}
     assert kept in stored
     assert files.named() <= stored
     with later(days=800):
@@ -122,7 +122,9 @@ def test_letters_photos_labels_and_lists_go_with_their_files(app, carrier, tmp_p
     assert gone["imports"] == 1
     assert set(db.session.scalars(select(Message.recipient))) == {""}
     assert db.session.scalars(select(ImportRun.file_path)).one() == ""
-    assert files.named() <= {p.name for p in files.folder().iterdir()}  # nothing named is missing
+    assert files.named() <= {
+        entry.name for entry in files.store().entries()
+    }  # nothing named is missing
     assert db.session.scalar(select(func.count(Photo.id))) in (0, 1)
 
 

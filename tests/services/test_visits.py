@@ -35,9 +35,26 @@ def test_a_visitor_counts_once_a_day_and_bots_never(app):
 
 def test_nothing_that_names_a_visitor_is_kept_and_the_salt_goes_each_night(app):
     visits.came(factories.the_site().id, "203.0.113.9", AGENT)
-    kept = b"".join(path.read_bytes() for path in visits._dir.iterdir())
-    assert b"203.0.113.9" not in kept
-    assert b"Firefox" not in kept
+    spool = visits._spool
+    kept = "\n".join(line for name in spool.names("visits-") for line in spool.lines(name))
+    assert kept
+    assert "203.0.113.9" not in kept
+    assert "Firefox" not in kept
     with clock.at(clock.now() + timedelta(days=2)), unit_of_work():
         visits.count()
-    assert list(visits._dir.iterdir()) == []
+    assert spool.names("") == []
+
+
+def test_what_was_counted_and_not_yet_dropped_is_counted_again_never_lost(app):
+    visits.asked_in_vain("4006381333931")
+    assert visits._spool.take("unknown") == ["4006381333931"]
+    visits.asked_in_vain("5060327534393")
+    assert visits._spool.take("unknown") == ["4006381333931"]
+    visits.counted()
+    assert visits._spool.take("unknown") == ["5060327534393"]
+
+
+def test_the_salt_of_a_day_is_the_one_of_whoever_came_first(app):
+    salts = {visits._salt("2026-11-29") for _twice in range(2)}
+    assert len(salts) == 1
+    assert len(salts.pop()) == 32
