@@ -93,7 +93,8 @@ class _RowNumber(IntegerConverter):
     regex = "[0-9]+"  # « \\d » also takes the digits of other alphabets
 
     def __init__(self, map: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(map, *args, max=2_147_483_647, **kwargs)
+        kwargs["max"] = 2_147_483_647
+        super().__init__(map, *args, **kwargs)
 
 
 def create_app(
@@ -110,7 +111,7 @@ def create_app(
     app.extensions["comptoir"] = machine
     app.session_interface = _Sessions()
     app.url_map.converters["int"] = _RowNumber
-    app.wsgi_app = (
+    app.wsgi_app = (  # type: ignore[method-assign]  # as Flask's own manual does
         ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)
         if machine.is_production
         else app.wsgi_app
@@ -318,7 +319,8 @@ def _which_face() -> Any:
 
 
 def _machine() -> config.Config:
-    return current_app.extensions["comptoir"]
+    machine: config.Config = current_app.extensions["comptoir"]
+    return machine
 
 
 PUBLIC_POLICY = (

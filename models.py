@@ -2360,6 +2360,20 @@ class Offer(Model):
         CheckConstraint("total_cents >= 0", name="total_not_negative"),
     )
 
+    @property
+    def seller(self) -> "Customer":
+        """The customer of a finalised offer, whom a CHECK of the table wants."""
+        if self.customer is None:
+            raise LookupError(f"offer {self.id} is a cart of nobody")
+        return self.customer
+
+    @property
+    def slip(self) -> str:
+        """The number (CDE…) of a finalised offer, which a CHECK of the table wants."""
+        if self.number is None:
+            raise LookupError(f"offer {self.id} is a cart without a number")
+        return self.number
+
     def __str__(self) -> str:
         return self.number or "—"
 

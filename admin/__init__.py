@@ -370,11 +370,9 @@ def _note_seen(id: int) -> None:
 def may_open(endpoint: str) -> bool:
     """Whether this person may open a page, by the same permission its view asks for."""
     view_name, _dot, method = endpoint.partition(".")
-    manager = current_app.appbuilder.sm
-    view = next(
-        (v for v in current_app.appbuilder.baseviews if v.__class__.__name__ == view_name), None
-    )
-    return view is not None and manager.has_access(
+    builder = current_app.extensions["appbuilder"]
+    view = next((v for v in builder.baseviews if v.__class__.__name__ == view_name), None)
+    return view is not None and builder.sm.has_access(
         "can_" + view.get_method_permission(method), view.class_permission_name
     )
 
@@ -383,7 +381,8 @@ def stock_counts() -> todo.Counts:
     """What waits in stock and catalogue, counted once a request."""
     if "stock_counts" not in g:
         g.stock_counts = todo.counts()
-    return g.stock_counts
+    counted: todo.Counts = g.stock_counts
+    return counted
 
 
 def menu() -> list[tuple[Any, list[dict[str, Any]]]]:

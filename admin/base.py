@@ -8,7 +8,8 @@ pages and the look are ours.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from flask import (
     Response,
@@ -28,6 +29,7 @@ from flask_appbuilder.validators import Unique
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from admin import fields, listing
@@ -41,6 +43,9 @@ from services.workflow import Actor, Refused
 def me() -> Actor:
     """The member of staff who clicks."""
     return staff.actor(current_user)
+
+
+Row = TypeVar("Row")
 
 
 class ScopedView(ModelView):
@@ -134,7 +139,7 @@ class ScopedView(ModelView):
         found = listing.page(rows, asked)
         if not found and asked.page > 1:  # an old link, or rows that went meanwhile
             return redirect(
-                url_for(f"{self.endpoint}.list", **{**request.args.to_dict(), "page": 1})
+                url_for(f"{self.endpoint}.list", **_with_page(request.args.to_dict(), 1))
             )
         return render_template(
             self.list_template,
@@ -241,7 +246,7 @@ class ScopedView(ModelView):
     # ── actions: the row is re-read as this person sees it, one unit per row ──
 
     def allowed_action(self, name: str) -> bool:
-        return self.appbuilder.sm.has_access(name, self.class_permission_name)
+        return bool(self.appbuilder.sm.has_access(name, self.class_permission_name))
 
     def action_open(self, name: str, row: Any) -> bool:
         return self.flow is None or self.flow.allows(row, name)
@@ -261,7 +266,7 @@ class ScopedView(ModelView):
         query = request.form.get("query", "")
         return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
 
-    def _act(self, name: str, pks: list[str]) -> None:
+    def _act(self, name: str, pks: Sequence[str]) -> None:
         if not current_user.is_authenticated:
             abort(401)
         item: ActionItem | None = self.actions.get(name)
@@ -386,6 +391,15 @@ class ReferenceView(ScopedView):
 
     def check_delete(self, row: Any) -> None:
         """Raises Refused when something must stay."""
+
+
+def row_or_404(model: type[Row], id: int) -> Row:
+    """A row this person may see, or the page that says there is none."""
+    return db.session.scalar(select(model).where(inspect(model).primary_key[0] == id)) or abort(404)
+
+
+def _with_page(asked: dict[str, Any], page: int) -> dict[str, Any]:
+    return {**asked, "page": page}
 
 
 def uploaded(name: str, **how: Any) -> str | None:

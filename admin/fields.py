@@ -22,7 +22,7 @@ class _Amount(Field):
 
     def _value(self) -> str:
         if self.raw_data:
-            return self.raw_data[0]
+            return str(self.raw_data[0])
         return self.written(self.data) if self.data is not None else ""
 
     def process_formdata(self, values: list[str]) -> None:

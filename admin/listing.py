@@ -166,7 +166,7 @@ def choices(view: Any, name: str) -> list[tuple[str, str]]:
     if isinstance(column_type, Enum):
         return [
             (s.value, workflow.words_of(s))
-            for s in column_type.enum_class
+            for s in column_type.enum_class or ()
             if s.value not in view.hidden_states
         ]
     if isinstance(column_type, Boolean):
@@ -208,7 +208,7 @@ def _condition(view: Any, name: str, words: str) -> Any:
         return column > clock.days_later(-1, edge) if side == "depuis" else column <= edge
     column_type = _type(view, base)
     if isinstance(column_type, Enum):
-        found = [s for s in column_type.enum_class if s.value in words.split(",")]
+        found = [s for s in column_type.enum_class or () if s.value in words.split(",")]
         return column.in_(found) if found else None
     if isinstance(column_type, Boolean):
         return column.is_(words == "1")

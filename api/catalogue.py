@@ -75,7 +75,7 @@ def find_products(key: MachineKey) -> Any:
         Asked.whole("limit", 1, search.MOST_PAGE, search.PAGE),
     )  # fmt: skip
     found = search.find(asked)
-    answer = {
+    answer: dict[str, Any] = {
         "results": [
             {**_product(one), "variants": [_variant(v) for v in one.variants]}
             for one in search.products(found.ids)

@@ -144,9 +144,8 @@ def marc_decides(number: str, at: datetime, marc: Actor, dice: random.Random) ->
     if choice > 0.9:
         with clock.at(at + timedelta(hours=20)), unit_of_work() as session:
             offer = session.scalars(db.select(Offer).where(Offer.number == number)).one()
-            assert offer.customer is not None
             (offers.agree if choice > 0.94 else offers.disagree)(
-                offer, by=customers.actor(offer.customer)
+                offer, by=customers.actor(offer.seller)
             )
 
 
@@ -319,8 +318,7 @@ def the_seller_answers(number: str | None, at: datetime, dice: random.Random, wa
     at = min(at, clock.now())
     with clock.at(at), unit_of_work() as session:
         offer = session.scalars(db.select(Offer).where(Offer.number == number)).one()
-        assert offer.customer is not None
-        him = customers.actor(offer.customer)
+        him = customers.actor(offer.seller)
         waiting = reception.pending(offer)
         if waiting and not waits:
             label = offer.parcels[0].label
@@ -338,27 +336,26 @@ def the_seller_answers(number: str | None, at: datetime, dice: random.Random, wa
                 relay,
                 by=him,
             )
-        if offer.customer.email.startswith("aminata") and offer.status is OfferState.received:
+        if offer.seller.email.startswith("aminata") and offer.status is OfferState.received:
             reception.choose_means(offer, PaymentMeans.store_credit, by=him)
-        elif bank_details.of(offer.customer.id) is None and not offer.customer.email.startswith(
+        elif bank_details.of(offer.seller.id) is None and not offer.seller.email.startswith(
             ("theo", "zoe")
         ):
             bank_details.give(
-                offer.customer, an_iban(offer.customer.id), offer.customer.name, site=offer.site
+                offer.seller, an_iban(offer.seller.id), offer.seller.name, site=offer.site
             )
-            seller_payments.iban_given(offer.customer)
+            seller_payments.iban_given(offer.seller)
 
 
 def a_document(offer: Offer, dice: random.Random) -> dict[str, str]:
     """An invented identity document."""
-    assert offer.customer is not None
     return {
         "kind": dice.choice(("identity_card", "identity_card", "passport", "driving_licence")),
         "number": f"{dice.randint(10, 99)}AB{dice.randint(10000, 99999)}",
-        "issued_by": f"Préfecture ({offer.customer.postcode[:2]})",
+        "issued_by": f"Préfecture ({offer.seller.postcode[:2]})",
         "issued_on": f"20{dice.randint(14, 24)}-0{dice.randint(1, 9)}-1{dice.randint(0, 9)}",
         "birth_date": f"19{dice.randint(60, 99)}-0{dice.randint(1, 9)}-1{dice.randint(0, 9)}",
-        "first_names": f"{offer.customer.first_name} Claude",
+        "first_names": f"{offer.seller.first_name} Claude",
         "profession": dice.choice(("Libraire", "Étudiant", "Infirmière", "Retraité", "Menuisier")),
         "consent_by": "",
     }

@@ -155,7 +155,7 @@ class _Transport(Transport):
 
     def post(self, address: str, message: Any, headers: Any) -> Any:
         self.last_status = 0
-        answer = super().post(address, message, headers)
+        answer = super().post(address, message, headers)  # type: ignore[no-untyped-call]
         self.last_status = answer.status_code
         return answer
 
@@ -385,17 +385,18 @@ class MondialRelay:
     def _transport(self) -> _Transport:
         """A session per thread: zeep's is not shared."""
         if not hasattr(self._local, "transport"):
-            self._local.transport = _Transport(
+            self._local.transport = _Transport(  # type: ignore[no-untyped-call]
                 session=requests.Session(), timeout=READ, operation_timeout=(CONNECT, READ)
-            )  # type: ignore[arg-type]
-        return self._local.transport
+            )
+        transport: _Transport = self._local.transport
+        return transport
 
     def _service(self, transport: _Transport) -> Any:
         if not hasattr(self._local, "service"):
-            client = Client(
+            client = Client(  # type: ignore[no-untyped-call]
                 str(WSDL), transport=transport, settings=Settings(strict=False, xml_huge_tree=False)
             )
-            self._local.service = client.create_service(
+            self._local.service = client.create_service(  # type: ignore[no-untyped-call]
                 f"{{{NAMESPACE}}}Web_ServicesSoap", self._soap
             )
         return self._local.service

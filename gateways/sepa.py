@@ -239,7 +239,7 @@ def _reason_of(element: Any) -> str:
 
 
 def _tag(element: Any) -> str:
-    return element.tag.rpartition("}")[2]
+    return str(element.tag).rpartition("}")[2]
 
 
 def _inside(element: Any, name: str) -> str:

@@ -67,7 +67,7 @@ def signed_in_lately() -> bool:
         )
     except BadSignature:
         return False
-    return (clock.now() - at).total_seconds() < 900
+    return bool((clock.now() - at).total_seconds() < 900)
 
 
 def actor() -> Actor:
@@ -96,13 +96,11 @@ class Mine:
     """Rows of the signed-in customer; anything else is a 404."""
 
     def offer(self, number: str) -> Offer:
-        customer = me()
-        found = (
-            db.session.scalar(db.select(Offer).where(Offer.number == number.upper()))
-            if customer
-            else None
+        customer = me() or abort(404)
+        found: Offer | None = db.session.scalar(
+            db.select(Offer).where(Offer.number == number.upper())
         )
-        if found is None or found.customer_id != customer.id or found.status is OfferState.deleted:  # type: ignore[union-attr]
+        if found is None or found.customer_id != customer.id or found.status is OfferState.deleted:
             abort(404)
         return found
 
@@ -205,7 +203,8 @@ def _read_cookie() -> list[int] | None:
     if not raw:
         return None
     try:
-        return _signer().loads(raw, max_age=settings.value("customer_days") * 86400)
+        read: list[int] = _signer().loads(raw, max_age=settings.value("customer_days") * 86400)
+        return read
     except BadSignature:
         return None
 

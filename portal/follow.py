@@ -101,8 +101,7 @@ def bench_photo(number: str, id: int) -> Any:
 def relays(number: str) -> Any:
     """Relay points near the seller, or near the postcode he types; without scripts too."""
     offer = mine.offer(number)
-    assert offer.customer is not None
-    words = request.args.get("cp", offer.customer.postcode)
+    words = request.args.get("cp", offer.seller.postcode)
     sentence, found = "", []
     try:
         postcode = customers.clean_postcode(words)

@@ -4,6 +4,7 @@ services/people/customers.py.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -14,7 +15,7 @@ from services.people import customers, passwords
 from services.workflow import Refused
 
 
-def _checked(clean: Callable[..., str], *also: str) -> Callable[[FlaskForm, Field], None]:
+def _checked(clean: Callable[..., Any], *also: str) -> Callable[[FlaskForm, Field], None]:
     """A validator from the rule of the service, so that every wrong field is told at once."""
 
     def check(form: FlaskForm, field: Field) -> None:

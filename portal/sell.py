@@ -126,14 +126,14 @@ def add() -> Any:
             line = offers.add(here, words)
             once.done(token, url_for("portal.sell"))
             cart_token, title, price = here.token, line.title, line.price_cents
-        toast = {
+        toast: dict[str, Any] | None = {
             "text": _("« %(title)s » is in your sale.", title=title),
             "good": True,
             "price": price,
         }
     else:
-        here = cart()
-        cart_token, toast = here.token if here else "", None
+        held = cart()
+        cart_token, toast = held.token if held else "", None
     if not wants_fragment():
         if toast:
             flash(toast["text"], "success")

@@ -95,7 +95,8 @@ def owner_of(model: Any) -> Owner:
     """Whose the rows of a table are, as the table says. The generator's own tables (users, roles)
     are nobody's.
     """
-    return vars(model).get("__owner__", Owner(why="the generator's own"))
+    owner: Owner = vars(model).get("__owner__", Owner(why="the generator's own"))
+    return owner
 
 
 @lru_cache(maxsize=4000)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import DayRun, Pulse
 from services import clock
-from services.unit import db, unit_of_work
+from services.unit import changed, db, unit_of_work
 
 LEASE = timedelta(minutes=30)  # renewed each minute by the worker that is at it
 KEPT = timedelta(days=400)
@@ -89,7 +89,7 @@ def latest() -> dict[str, DayRun]:
 
 
 def forget_old() -> int:
-    return db.session.execute(delete(DayRun).where(DayRun.started_at < clock.now() - KEPT)).rowcount  # type: ignore[attr-defined]
+    return changed(delete(DayRun).where(DayRun.started_at < clock.now() - KEPT))
 
 
 # ── pulses ──

@@ -203,8 +203,9 @@ def read_barcode(data: bytes) -> str | None:
         picture.draft("L", picture.size)
         picture.load()
         grey = picture if picture.mode == "L" else picture.convert("L")
-        for candidate in (lambda: grey, lambda: grey.filter(ImageFilter.UnsharpMask(3, 200, 0))):
-            found = zxingcpp.read_barcodes(candidate(), formats=_BARCODES, try_invert=False)
+        for sharpened in (False, True):
+            seen = grey.filter(ImageFilter.UnsharpMask(3, 200, 0)) if sharpened else grey
+            found = zxingcpp.read_barcodes(seen, formats=_BARCODES, try_invert=False)
             if found:
                 return found[0].text
     except (OSError, ValueError, SyntaxError):

@@ -62,7 +62,8 @@ class SqliteStore:
             self._local.db = sqlite3.connect(self._path, isolation_level=None, timeout=5)
             self._local.db.execute("PRAGMA journal_mode = WAL")
             self._local.db.execute("PRAGMA synchronous = OFF")
-        return self._local.db
+        opened: sqlite3.Connection = self._local.db
+        return opened
 
     def add(self, key: str, seconds: int) -> int:
         now = time.time()

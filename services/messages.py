@@ -9,7 +9,7 @@ A name a template does not get is an error here, so no message leaves with a hol
 
 import re
 import secrets
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import phonenumbers
 from flask import current_app
@@ -19,7 +19,7 @@ from flask_babel import lazy_gettext as _l
 from jinja2 import Environment, StrictUndefined, UndefinedError
 from sqlalchemy import select
 
-from gateways import GatewayError, Letter, live
+from gateways import GatewayError, Letter, Mail, Sms, live
 from models import Customer, Message, MessageKind, MessageState, Offer, Site
 from services import clock, outbox, personal, retention, settings, workflow
 from services.unit import db
@@ -235,7 +235,14 @@ def _enqueue(message: Message, secret_link: str) -> None:
     )
 
 
-def _send(payload: dict[str, Any], key: str) -> str:
+class Sending(TypedDict):
+    """What the outbox keeps of a message to send."""
+
+    message: int
+    secret_link: NotRequired[str]  # a personal link, which no table keeps
+
+
+def _send(payload: Sending, key: str) -> str:
     message = db.session.get_one(Message, payload["message"])
     site = db.session.get_one(Site, message.site_id)
     reference = f"{message.public_id}.{message.sends}"
@@ -252,7 +259,8 @@ def _send(payload: dict[str, Any], key: str) -> str:
     if kind == MessageKind.sms:
         if live.sms is None:
             raise GatewayError("no SMS service is set (COMPTOIR_SMS_URL)", waits=True)
-        return live.sms.send(
+        sms: Sms = live.sms
+        return sms.send(
             sender,
             phonenumbers.format_number(
                 phonenumbers.parse(recipient, "FR"), phonenumbers.PhoneNumberFormat.E164
@@ -264,7 +272,8 @@ def _send(payload: dict[str, Any], key: str) -> str:
         raise GatewayError("no mail service is set (COMPTOIR_SMTP_URL)", waits=True)
     if link := payload.get("secret_link"):
         body, html = body.replace(SECRET, link), html.replace(SECRET, link)
-    return live.mail.send(
+    mail: Mail = live.mail
+    return mail.send(
         Letter(
             reference,
             sender,
@@ -278,7 +287,7 @@ def _send(payload: dict[str, Any], key: str) -> str:
     )
 
 
-def _sent(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
+def _sent(payload: Sending, answer: str | None, error: str | None) -> None:
     message = db.session.get_one(Message, payload["message"])
     if answer is not None:
         sent = {"sent_at": clock.now(), "error": ""}
@@ -287,7 +296,7 @@ def _sent(payload: dict[str, Any], answer: str | None, error: str | None) -> Non
         MESSAGE.fire(message, "fail", by=CLOCK, set={"error": error}, log=False)
 
 
-def _why_not_again(payload: dict[str, Any]) -> str | None:
+def _why_not_again(payload: Sending) -> str | None:
     if SECRET in db.session.get_one(Message, payload["message"]).body:
         return _(
             "This message held a personal link that works once: the person asks for a new one."

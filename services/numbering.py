@@ -15,7 +15,8 @@ def take(series: str) -> int:
     row = insert.on_conflict_do_update(
         index_elements=[Counter.name], set_={"value": Counter.value + 1}
     ).returning(Counter.value)
-    return db.session.execute(row, execution_options={"populate_existing": True}).scalar_one()
+    taken = db.session.execute(row, execution_options={"populate_existing": True})
+    return int(taken.scalar_one())
 
 
 def leave_a_gap(series: str, count: int) -> None:

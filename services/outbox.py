@@ -15,12 +15,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from gateways import GatewayError
 from models import Outbox, OutboxHold, OutboxState
 from services import audit, clock, workflow
-from services.unit import db, retried, unit_of_work
+from services.unit import changed, db, retried, unit_of_work
 from services.workflow import TIME, Actor, Move, Refused, Workflow
 
 log = logging.getLogger(__name__)
@@ -56,10 +56,11 @@ OUTBOX = Workflow(
 @dataclass(frozen=True)
 class Kind:
     label: Any
-    call: Callable[[dict[str, Any], str], str]
-    record: Callable[[dict[str, Any], str | None, str | None], None]
+    # Each kind has a TypedDict of its own for its payload.
+    call: Callable[[Any, str], str]
+    record: Callable[[Any, str | None, str | None], None]
     once: bool = False
-    why_not_again: Callable[[dict[str, Any]], str | None] = lambda _payload: None
+    why_not_again: Callable[[Any], str | None] = lambda _payload: None
 
 
 KINDS: dict[str, Kind] = {}
@@ -73,10 +74,10 @@ def handles(
     kind: str,
     label: Any,
     *,
-    call: Callable[[dict[str, Any], str], str],
-    record: Callable[..., None],
+    call: Callable[[Any, str], str],
+    record: Callable[[Any, str | None, str | None], None],
     once: bool = False,
-    why_not_again: Callable[[dict[str, Any]], str | None] = lambda _payload: None,
+    why_not_again: Callable[[Any], str | None] = lambda _payload: None,
 ) -> None:
     """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was
     lost, is never tried
@@ -209,7 +210,7 @@ def doubt_what_may_have_left() -> int:
         .where(Outbox.kind.in_(kinds), Outbox.state.in_(OUTBOX.sources("doubt")))
         .values(**OUTBOX.values("doubt"), lease_until=clock.now() - LEASE)
     )
-    return db.session.execute(doubted).rowcount  # type: ignore[attr-defined]
+    return changed(doubted)
 
 
 def lift(*, by: Actor) -> None:
@@ -286,15 +287,12 @@ def waiting() -> int:
 def forget_done(days: int = 30) -> int:
     """Drop told rows older than so many days: the messages themselves stay."""
     limit = clock.now() - timedelta(days=days)
-    result = db.session.execute(
-        Outbox.__table__.delete().where(
-            and_(
-                Outbox.state.in_([S.done, S.abandoned]),
-                func.coalesce(Outbox.done_at, Outbox.created_at) < limit,
-            )
+    return changed(
+        delete(Outbox).where(
+            Outbox.state.in_([S.done, S.abandoned]),
+            func.coalesce(Outbox.done_at, Outbox.created_at) < limit,
         )
-    )  # type: ignore[attr-defined]
-    return result.rowcount
+    )
 
 
 def _is_due() -> Any:

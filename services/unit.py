@@ -8,17 +8,32 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask_appbuilder.models.sqla.base import SQLA
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, CursorResult, Engine, Executable, event
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.orm.exc import StaleDataError
 
 from models import Model
 
-db = SQLA(model_class=Model)
+
+class Database(SQLA):  # type: ignore[misc]  # the generator's base has no types
+    """The database of the application; its session is bound to the request or the task."""
+
+    session: scoped_session[Session]
+    engine: Engine
+    engines: dict[str | None, Engine]
+
+
+db = Database(model_class=Model)
+
+
+def changed(statement: Executable) -> int:
+    """Run an UPDATE or DELETE in the caller's unit; returns how many rows it touched."""
+    return cast("CursorResult[Any]", db.session.execute(statement)).rowcount
+
 
 # Called after each commit that left something to tell the outside; app.py plugs the queue's bell
 # in.

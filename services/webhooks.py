@@ -13,7 +13,7 @@ import json
 import re
 import secrets
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
@@ -235,7 +235,13 @@ def signatures(secrets_: list[str], message_id: str, timestamp: int, body: str) 
 # ── the worker's door ──
 
 
-def _call(payload: dict[str, Any], key: str) -> str:
+class Delivery(TypedDict):
+    """What the outbox keeps of a call to make."""
+
+    delivery: int
+
+
+def _call(payload: Delivery, key: str) -> str:
     delivery = db.session.get(WebhookDelivery, payload["delivery"])
     if delivery is None or live.webhooks is None:
         raise GatewayError("nobody delivers webhooks here", permanent=delivery is None, waits=True)
@@ -262,7 +268,7 @@ def _call(payload: dict[str, Any], key: str) -> str:
     return str(live.webhooks.post(url, headers, body.encode()))
 
 
-def _record(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
+def _record(payload: Delivery, answer: str | None, error: str | None) -> None:
     delivery = db.session.get(WebhookDelivery, payload["delivery"])
     if delivery is None:
         return

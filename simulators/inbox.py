@@ -70,10 +70,10 @@ class _Mail:
 
 
 def serve(
-    smtp_port: int, http_port: int, inbox: Inbox | None = None
+    smtp_port: int, http_port: int, given: Inbox | None = None
 ) -> tuple[Inbox, Controller, ThreadingHTTPServer]:
     """Start both on loopback; `stop` ends them."""
-    inbox = inbox or Inbox()
+    inbox = given or Inbox()
     mail = Controller(_Mail(inbox), hostname="127.0.0.1", port=smtp_port)
     mail.start()
 

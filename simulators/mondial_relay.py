@@ -414,7 +414,7 @@ def rest(depot: Depot, body: bytes) -> Element:
     if asked.tag != f"{request}ShipmentCreationRequest":
         return said("10061", "Critical Error", "Requête mal formée")
 
-    def find(path):
+    def find(path: str) -> str:
         return (
             asked.findtext(".//" + "/".join(request + p for p in path.split("/"))) or ""
         ).strip()
@@ -463,9 +463,9 @@ def label_pdf(number: str, size: str, reference: str) -> bytes:
     return bytes(pdf.output())
 
 
-def serve(port: int, depot: Depot | None = None) -> tuple[Depot, ThreadingHTTPServer]:
+def serve(port: int, given: Depot | None = None) -> tuple[Depot, ThreadingHTTPServer]:
     """Start on loopback; `shutdown()` ends it."""
-    depot = depot or Depot()
+    depot = given or Depot()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -29,13 +30,13 @@ class Till:
     key: str
     dice: random.Random
     held: dict[str, int] = field(default_factory=dict)
-    queue: list[dict] = field(default_factory=list)
+    queue: list[dict[str, Any]] = field(default_factory=list)
     number: int = 0
     told: int = 0
     repeated: int = 0
     conflicts: int = 0
 
-    def ask(self, method: str, path: str, body: dict | None = None) -> dict:
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         parts = urlsplit(self.base)
         line = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=20)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
@@ -43,7 +44,7 @@ class Till:
             method, "/api/v1" + path, json.dumps(body) if body is not None else None, headers
         )
         answer = line.getresponse()
-        said = json.loads(answer.read())
+        said: dict[str, Any] = json.loads(answer.read())
         if answer.status == 429:
             time.sleep(int(answer.headers["Retry-After"]))
             return self.ask(method, path, body)

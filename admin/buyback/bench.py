@@ -19,9 +19,10 @@ from flask import (
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from admin.base import as_pdf, me
+from admin.base import as_pdf, me, row_or_404
 from models import (
     DocumentKind,
     Grade,
@@ -227,7 +228,7 @@ class BenchView(BaseView):
     @expose("/photo/<int:id>")
     @has_access
     def photo(self, id: int) -> Any:
-        found = db.session.scalar(db.select(Photo).where(Photo.id == id)) or abort(404)
+        found = row_or_404(Photo, id)
         response = send_file(files.path(found.file), mimetype="image/jpeg")
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -285,7 +286,7 @@ class BenchView(BaseView):
     @has_access
     def sent_back(self, id: int) -> Any:
         with unit_of_work():
-            parcel = db.session.scalar(db.select(Parcel).where(Parcel.id == id)) or abort(404)
+            parcel = row_or_404(Parcel, id)
             reception.sent_back(parcel, by=me())
             number = parcel.offer.number
         flash(_("Sent back; the seller is told."), "success")
@@ -394,7 +395,8 @@ class BenchView(BaseView):
         )
 
     def _offer(self, number: str) -> Offer:
-        found = db.session.scalar(db.select(Offer).where(Offer.number == number.upper()[:12]))
+        rows = select(Offer).where(Offer.number == number.upper()[:12])
+        found = db.session.scalars(rows).first()
         if found is None or found.status in (OfferState.draft, OfferState.deleted):
             abort(404)
         return found
@@ -405,7 +407,7 @@ class BenchView(BaseView):
 
     def _store(self, offer: Offer) -> Store:
         asked = request.form.get("store", "")
-        rows = db.select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)
+        rows = select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)
         stores = list(db.session.scalars(rows))
         found = next((s for s in stores if str(s.id) == asked), stores[0] if stores else None)
         if found is None:

@@ -2,9 +2,10 @@
 it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Response, abort, flash, redirect, request, url_for
+from flask import Response, flash, redirect, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.actions import action
 from flask_appbuilder.models.sqla.interface import SQLAInterface
@@ -12,7 +13,7 @@ from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.base import ScopedView, as_pdf, me
+from admin.base import ScopedView, as_pdf, me, row_or_404
 from models import Customer, Label, Offer, Parcel, ParcelState
 from services import clock, files, settings, workflow
 from services.buyback import offers, parcels
@@ -36,7 +37,8 @@ def _opened(moment: Any) -> str:
 
 def _is_asked(parcel: Parcel) -> bool:
     """Whether its carrier can be asked where it is."""
-    return parcel.label is not None and parcel.label.carrier != contracts.BY_HAND
+    label = parcel.label
+    return label is not None and label.status in labels.TRAVELLING and bool(label.follow_at)
 
 
 class ParcelView(ScopedView):
@@ -161,7 +163,7 @@ class ParcelView(ScopedView):
         if name == "text":
             return parcels.why_not_text(row) is None
         if name == "follow_now":
-            return _is_asked(row) and row.label.status in labels.TRAVELLING
+            return _is_asked(row)
         return not row.is_return and parcels.PARCEL.allows(row, name)
 
     def show_more(self, row: Parcel) -> dict[str, Any]:
@@ -229,7 +231,7 @@ class ParcelView(ScopedView):
     def abandon(self, parcel: Parcel) -> None:
         offers.abandon(parcel.offer, by=me())
 
-    def _act(self, name: str, pks: list[str]) -> None:
+    def _act(self, name: str, pks: Sequence[str]) -> None:
         super()._act(name, pks)
         if name == "follow_now" and pks:
             due = list(
@@ -329,4 +331,4 @@ class ParcelActionsView(BaseView):
 
     @staticmethod
     def _parcel(id: int) -> Parcel:
-        return db.session.scalar(db.select(Parcel).where(Parcel.id == id)) or abort(404)
+        return row_or_404(Parcel, id)

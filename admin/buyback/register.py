@@ -10,9 +10,9 @@ from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import func
+from sqlalchemy import func, select
 
-from admin.base import as_pdf, me
+from admin.base import as_pdf, me, row_or_404
 from models import Consultation, PoliceRecord, RegisterSeal, Vendor
 from services import clock
 from services.buyback import papers, police_register
@@ -190,27 +190,19 @@ class RegisterView(BaseView):
 
     @staticmethod
     def _look(id: int) -> Consultation:
-        look = db.session.scalar(db.select(Consultation).where(Consultation.id == id))
-        if (
-            look is None
-            or look.user_id != current_user.id
-            or clock.now() - look.at > timedelta(hours=HOURS)
-        ):
+        look = row_or_404(Consultation, id)
+        if look.user_id != current_user.id or clock.now() - look.at > timedelta(hours=HOURS):
             abort(404)
         return look
 
     @staticmethod
     def _vendor(id: int) -> Vendor:
-        return db.session.scalar(db.select(Vendor).where(Vendor.id == id)) or abort(404)
+        return row_or_404(Vendor, id)
 
     @staticmethod
     def _last_seal(vendor_id: int) -> RegisterSeal | None:
-        return db.session.scalar(
-            db.select(RegisterSeal)
-            .where(RegisterSeal.vendor_id == vendor_id)
-            .order_by(RegisterSeal.day.desc())
-            .limit(1)
-        )
+        rows = select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id)
+        return db.session.scalars(rows.order_by(RegisterSeal.day.desc()).limit(1)).first()
 
 
 def _day(words: str | None) -> date | None:

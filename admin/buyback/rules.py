@@ -124,7 +124,8 @@ class SimulateView(BaseView):
         here = next(
             (s for s in everywhere if str(s.id) == asked), everywhere[0] if everywhere else None
         )
-        words, answer, stock, trials, wrong = request.args.get("ean", ""), None, 0, [], ""
+        words, wrong, stock = request.args.get("ean", ""), "", 0
+        answer, trials = None, list[Any]()
         if words.strip() and here:
             try:
                 answer, stock, trials = pricing.simulate(here.id, words)

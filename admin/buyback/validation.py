@@ -7,14 +7,14 @@ from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 
-from admin.base import me
+from admin.base import me, row_or_404
 from models import Offer, OfferState
 from services import clock, money, workflow
 from services.buyback import offers
 from services.finance import dashboards
 from services.shipping import contracts
 from services.stock import items
-from services.unit import db, unit_of_work
+from services.unit import unit_of_work
 from services.workflow import Refused
 
 
@@ -124,12 +124,8 @@ class ValidateView(BaseView):
 
     @staticmethod
     def _offer(id: int) -> Offer:
-        offer = db.session.scalar(
-            db.select(Offer).where(
-                Offer.id == id, Offer.status.not_in([OfferState.draft, OfferState.deleted])
-            )
-        )
-        if offer is None:
+        offer = row_or_404(Offer, id)
+        if offer.status in (OfferState.draft, OfferState.deleted):
             abort(404)
         return offer
 

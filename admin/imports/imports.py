@@ -14,13 +14,20 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from admin.base import ScopedView, me
+from admin.base import ScopedView, me, row_or_404
 from models import ImportRun, Store, Vendor
 from services import access, clock, files, workflow
 from services.imports import runs, tables
 from services.people import staff
 from services.unit import db, unit_of_work
 from services.workflow import Refused
+
+MODES = {
+    "full": _l("full: what it does not name is no longer there"),
+    "delta": _l("partial: the rest stays as it is"),
+    "normal": _l("changes what it names"),
+    "replace": _l("replaces all offers"),
+}
 
 
 class ImportRunView(ScopedView):
@@ -105,14 +112,6 @@ class ImportRunView(ScopedView):
 
     def show_more(self, row: ImportRun) -> dict[str, Any]:
         return {"refusals": runs.refusals(row, request.args.get("q", ""))}
-
-
-MODES = {
-    "full": _l("full: what it does not name is no longer there"),
-    "delta": _l("partial: the rest stays as it is"),
-    "normal": _l("changes what it names"),
-    "replace": _l("replaces all offers"),
-}
 
 
 # What the screen calls the columns people must find in their own files.
@@ -345,7 +344,4 @@ class ImportView(BaseView):
 
     @staticmethod
     def _run(id: int) -> ImportRun:
-        run = db.session.scalar(db.select(ImportRun).where(ImportRun.id == id))
-        if run is None:
-            abort(404)
-        return run
+        return row_or_404(ImportRun, id)

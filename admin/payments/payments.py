@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 from wtforms.validators import Optional
 
-from admin.base import ReferenceView, ScopedView, as_pdf, me
+from admin.base import ReferenceView, ScopedView, as_pdf, me, row_or_404
 from models import (
     Customer,
     Offer,
@@ -190,9 +190,7 @@ class PaymentsView(BaseView):
     @has_access
     def try_again(self, id: int) -> Any:
         with unit_of_work():
-            payment = db.session.scalar(
-                db.select(SellerPayment).where(SellerPayment.id == id)
-            ) or abort(404)
+            payment = row_or_404(SellerPayment, id)
             seller_payments.try_again(payment, by=me())
         flash(_("It is to pay again."), "success")
         return redirect(url_for("PaymentsView.payments"))
@@ -221,13 +219,11 @@ class PaymentsView(BaseView):
 
     @staticmethod
     def _vendor(id: int) -> Vendor:
-        return db.session.scalar(db.select(Vendor).where(Vendor.id == id)) or abort(404)
+        return row_or_404(Vendor, id)
 
     @staticmethod
     def _batch(id: int) -> TransferBatch:
-        return db.session.scalar(db.select(TransferBatch).where(TransferBatch.id == id)) or abort(
-            404
-        )
+        return row_or_404(TransferBatch, id)
 
 
 class SellerPaymentView(ScopedView):

@@ -2,7 +2,7 @@
 sessions), and proof before what costs.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import (
     current_app,
@@ -77,7 +77,7 @@ class NewPasswordForm(FlaskForm):
 
 class AuthView(BaseView):
     route_base = "/gestion"
-    base_permissions = []
+    base_permissions: ClassVar[list[str]] = []
 
     @expose("/login/", methods=["GET", "POST"])
     def login(self) -> Any:
@@ -191,7 +191,10 @@ def ask_for_proof() -> Any:
     is kept in that page and sent on with the password.
     """
     name, _dot, method = (request.endpoint or "").partition(".")
-    view = next((v for v in current_app.appbuilder.baseviews if type(v).__name__ == name), None)
+    view = next(
+        (v for v in current_app.extensions["appbuilder"].baseviews if type(v).__name__ == name),
+        None,
+    )
     reads = method in getattr(view, "asks_proof_to_read", ())
     if not (reads or (request.method == "POST" and method in getattr(view, "asks_proof", ()))):
         return None

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from flask import abort, flash, redirect, url_for
+from flask import flash, redirect, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import PasswordField, SelectField
 from wtforms.validators import Optional
 
-from admin.base import ReferenceView, me
+from admin.base import ReferenceView, me, row_or_404
 from models import CarrierContract
 from services import clock, workflow
 from services.people import customers
@@ -207,9 +207,7 @@ class CarrierTestView(BaseView):
     @expose("/<int:id>/tester", methods=["POST"])
     @has_access
     def test(self, id: int) -> Any:
-        contract = db.session.scalar(
-            db.select(CarrierContract).where(CarrierContract.id == id)
-        ) or abort(404)
+        contract = row_or_404(CarrierContract, id)
         worked, sentence = contracts.test_connection(contract)
         with unit_of_work() as session:
             contract = session.get_one(CarrierContract, id)

@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from admin import typed
-from admin.base import ScopedView, me
+from admin.base import ScopedView, me, row_or_404
 from models import (
     StockCount,
     Store,
@@ -143,11 +143,11 @@ class CountView(BaseView):
         with unit_of_work():
             count = self._count(id)
             sure = request.form.get("sure") == "1"
-            changed = (
-                inventories.validate(count, by=me(), sure=sure)
-                if verb == "validate"
-                else inventories.drop(count, by=me())
-            )
+            changed = 0
+            if verb == "validate":
+                changed = inventories.validate(count, by=me(), sure=sure)
+            else:
+                inventories.drop(count, by=me())
         flash(
             (
                 _("Validated: %(count)s references corrected.", count=changed)
@@ -160,4 +160,4 @@ class CountView(BaseView):
 
     @staticmethod
     def _count(id: int) -> StockCount:
-        return db.session.scalar(select(StockCount).where(StockCount.id == id)) or abort(404)
+        return row_or_404(StockCount, id)

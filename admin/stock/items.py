@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from admin.base import ScopedView, action_of, me
+from admin.base import ScopedView, action_of, me, row_or_404
 from models import (
     Condition,
     Item,
@@ -147,7 +147,7 @@ class SellItemView(BaseView):
         if said not in {"", *(one.value for one in Condition)}:
             raise Refused(_("Choose a condition of the list."))
         with unit_of_work():
-            item = db.session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
+            item = row_or_404(Item, id)
             items.shelve(
                 item,
                 condition=Condition(said) if said else None,
@@ -161,7 +161,7 @@ class SellItemView(BaseView):
     @has_access
     def sell(self, id: int) -> Any:
         with unit_of_work():
-            item = db.session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
+            item = row_or_404(Item, id)
             try:
                 price = money.parse(request.form.get("price", ""))
             except ValueError:

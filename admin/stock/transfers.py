@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from admin import typed
-from admin.base import ScopedView, me
+from admin.base import ScopedView, me, row_or_404
 from models import (
     StockTransfer,
     Store,
@@ -194,4 +194,4 @@ class TransferView(BaseView):
 
     @staticmethod
     def _transfer(id: int) -> StockTransfer:
-        return db.session.scalar(select(StockTransfer).where(StockTransfer.id == id)) or abort(404)
+        return row_or_404(StockTransfer, id)

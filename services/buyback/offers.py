@@ -316,13 +316,12 @@ def agree(offer: Offer, *, by: Actor) -> None:
     _add_up(offer)
     decided = {"decided_at": clock.now(), "drop_off_by": _drop_off_deadline()}
     OFFER.fire(offer, "agree", by=by, set=decided, total_cents=offer.total_cents)
-    assert offer.customer is not None
     parcels.request(offer, by=by)
     messages.tell_shop(
         "second_chance_answered",
         site=offer.site,
         offer=offer,
-        seller=offer.customer.name,
+        seller=offer.seller.name,
         agreed=True,
     )
 
@@ -332,12 +331,11 @@ def disagree(offer: Offer, *, by: Actor) -> None:
     OFFER.fire(offer, "disagree", by=by)
     parcels.abandon(offer, by=CLOCK)
     offer.decided_at = clock.now()
-    assert offer.customer is not None
     messages.tell_shop(
         "second_chance_answered",
         site=offer.site,
         offer=offer,
-        seller=offer.customer.name,
+        seller=offer.seller.name,
         agreed=False,
     )
 
@@ -347,9 +345,8 @@ def lapse(offer: Offer) -> None:
     OFFER.fire(offer, "lapse", by=CLOCK)
     parcels.abandon(offer, by=CLOCK)
     offer.decided_at = clock.now()
-    assert offer.customer is not None
     messages.tell(
-        offer.customer, "second_chance_lapsed", site=offer.site, offer=offer, **letters.facts(offer)
+        offer.seller, "second_chance_lapsed", site=offer.site, offer=offer, **letters.facts(offer)
     )
 
 
@@ -378,9 +375,8 @@ def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
     if offer.status is S.accepted and offer.site.validation is ValidationMode.manual:
         OFFER.fire(offer, "check_again", by=by)
         offer.decided_at = None
-    assert offer.customer is not None
     messages.tell(
-        offer.customer,
+        offer.seller,
         "offer_completed",
         site=offer.site,
         offer=offer,
@@ -391,7 +387,7 @@ def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
         "new_offer",
         site=offer.site,
         offer=offer,
-        seller=offer.customer.name,
+        seller=offer.seller.name,
         **letters.facts(offer),
     )
 
@@ -465,10 +461,9 @@ def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> 
     )
     for line in lines:
         line.counter_cents = new[line.id]
-    assert offer.customer is not None
     changed = [line for line in lines if line.counter_cents != line.price_cents]
     messages.tell(
-        offer.customer,
+        offer.seller,
         "second_chance",
         site=offer.site,
         offer=offer,
@@ -487,9 +482,8 @@ def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
     OFFER.fire(offer, "refuse", by=by, motive=offer.motive)
     parcels.abandon(offer, by=by)  # games were added to a sale that had its label
     offer.decided_at = clock.now()
-    assert offer.customer is not None
     messages.tell(
-        offer.customer,
+        offer.seller,
         "offer_refused",
         site=offer.site,
         offer=offer,
@@ -663,7 +657,7 @@ def _must_be_cart(cart: Offer) -> None:
         raise Refused(_("This sale was already sent: its articles no longer change here."))
 
 
-def _frozen(quote: pricing.Quote) -> dict:
+def _frozen(quote: pricing.Quote) -> dict[str, Any]:
     """What a price was computed from, as it is kept on the line."""
     return {
         "argus_cents": quote.argus_cents or 0,

@@ -16,21 +16,20 @@ def slip(offer: Offer) -> bytes:
     """The « bordereau de cession », to sign and put in the parcel: the register's data, the sworn
     declaration, CDE in Code 128.
     """
-    customer, vendor, site = offer.customer, offer.vendor, offer.site
+    customer, vendor, site = offer.seller, offer.vendor, offer.site
     assert customer is not None
-    assert offer.number is not None
     pdf = documents.Page(margin=14)
-    pdf.foot = f"{site.name} · {offer.number}"
+    pdf.foot = f"{site.name} · {offer.slip}"
     pdf.add_page()
     pdf.set_font("helvetica", "B", 11)
     pdf.cell_line(0, 6, documents.latin(site.name))
     pdf.set_font("helvetica", "B", 20)
     pdf.cell_line(0, 10, documents.latin("Bordereau de cession"))
     pdf.write_line("À signer et à glisser dans le colis", 9.5)
-    pdf.bars(offer.number, 128, 14, 68, 15)
+    pdf.bars(offer.slip, 128, 14, 68, 15)
     pdf.set_xy(128, 29.5)
     pdf.set_font("courier", "B", 12)
-    pdf.cell(68, 6, offer.number, align="C")
+    pdf.cell(68, 6, offer.slip, align="C")
     pdf.line(14, 40, 196, 40)
     seller = [
         customer.name,
@@ -148,13 +147,12 @@ def reception_label(offer: Offer) -> bytes:
     """« Étiquette de réception », 62 mm wide: number, amount, date and time, for the shop's own
     files.
     """
-    assert offer.number is not None
     pdf = documents.Page((62, 58), margin=3, numbered=False)
     pdf.add_page()
-    pdf.bars(offer.number, 3, 4, 56, 13)
+    pdf.bars(offer.slip, 3, 4, 56, 13)
     pdf.set_y(17.5)
     pdf.set_font("courier", "B", 12)
-    pdf.cell_line(0, 5, offer.number, align="C")
+    pdf.cell_line(0, 5, offer.slip, align="C")
     pdf.set_font("helvetica", "B", 18)
     pdf.cell_line(0, 10, documents.latin(money.text(reception.accepted_cents(offer))), align="C")
     pdf.set_font("helvetica", "", 9)
@@ -162,7 +160,7 @@ def reception_label(offer: Offer) -> bytes:
     accepted = sum(line.status == "accepted" for line in lines)
     for words in (
         f"Reçu le {documents.moment(offer.received_at)}" if offer.received_at else "",
-        offer.customer.name if offer.customer else "",
+        offer.seller.name,
         f"{accepted} accepté{'s' if accepted > 1 else ''} sur {len(lines)}",
         offer.site.name,
     ):

@@ -240,9 +240,8 @@ def _shipment(label: Label) -> Shipment:
     """What travels under a label of ours, as it is now."""
     parcel = db.session.get_one(Parcel, label.parcel_id)
     offer, contract, back = parcel.offer, label.contract, parcel.is_return
-    assert offer.customer is not None
     assert contract is not None
-    seller = _seller_address(offer.customer)
+    seller = _seller_address(offer.seller)
     shop = Address(
         contract.recipient,
         contract.street,
@@ -321,9 +320,8 @@ def say(parcel: Parcel, verb: str, *, by: Actor) -> None:
 def _tell_validated(parcel: Parcel) -> None:
     """The seller's mail: validated, label, slip, deadline, relays (VX-066 to VX-070)."""
     offer, label = parcel.offer, parcel.label
-    assert offer.customer is not None
     messages.tell(
-        offer.customer,
+        offer.seller,
         "offer_validated",
         site=offer.site,
         offer=offer,
@@ -356,7 +354,7 @@ def needs_identity(offer: Offer) -> bool:
     return bool(
         offer.vendor.police_register
         and offer.customer_id
-        and identity.of(offer.vendor_id, offer.customer_id) is None
+        and identity.of(offer.vendor_id, offer.seller.id) is None
     )
 
 
@@ -391,7 +389,7 @@ def why_not_text(parcel: Parcel) -> str | None:
         return _("Only a parcel that was not dropped off is reminded of.")
     if waiting_days(parcel) < days:
         return _("Possible %(days)s days after the validation.", days=days)
-    if parcel.offer.customer is None or not messages.is_mobile(parcel.offer.customer.phone):
+    if parcel.offer.customer is None or not messages.is_mobile(parcel.offer.seller.phone):
         return _("This number cannot receive an SMS.")
     return None
 
@@ -400,11 +398,10 @@ def remind(parcel: Parcel, *, by: Actor) -> None:
     if reason := why_not_remind(parcel):
         raise Refused(reason)
     offer = parcel.offer
-    assert offer.customer is not None
     parcel.reminded_at = clock.now()
     workflow.record(parcel, "remind", by=by)
     messages.tell(
-        offer.customer, "drop_off_reminder", site=offer.site, offer=offer, late=_is_late(offer),
+        offer.seller, "drop_off_reminder", site=offer.site, offer=offer, late=_is_late(offer),
         label_link=_label_link(parcel),
         slip_link=letters.document_link(offer, "slip", offer.id), **letters.facts(offer),
     )  # fmt: skip
@@ -414,11 +411,10 @@ def text(parcel: Parcel, *, by: Actor) -> None:
     if reason := why_not_text(parcel):
         raise Refused(reason)
     offer = parcel.offer
-    assert offer.customer is not None
     parcel.texted_at = clock.now()
     workflow.record(parcel, "text", by=by)
     messages.text_to(
-        offer.customer,
+        offer.seller,
         "drop_off_reminder",
         site=offer.site,
         offer=offer,
@@ -465,7 +461,7 @@ def remind_by_clock(parcel: Parcel) -> None:
 
 
 def text_by_clock(parcel: Parcel) -> None:
-    if parcel.offer.customer and not messages.is_mobile(parcel.offer.customer.phone):
+    if parcel.offer.customer and not messages.is_mobile(parcel.offer.seller.phone):
         parcel.texted_at = clock.now()  # nothing to send, nothing to try again
         return
     text(parcel, by=CLOCK)

@@ -61,8 +61,7 @@ PURPOSES = {
 def record(item: Item, line: OfferLine, *, by: Actor) -> PoliceRecord:
     """Enter a unit that becomes ours, in the unit that makes it ours."""
     offer = line.offer
-    assert offer.customer is not None
-    document = identity.of(offer.vendor_id, offer.customer.id)
+    document = identity.of(offer.vendor_id, offer.seller.id)
     facts = {
         "reference": offer.number,
         "article": f"{line.title} ({line.platform})",
@@ -73,10 +72,10 @@ def record(item: Item, line: OfferLine, *, by: Actor) -> PoliceRecord:
         ),
         "price_cents": line.paid_cents,
         "means": workflow.words_of(offer.means),
-        "seller": _seller(offer.customer, document),
+        "seller": _seller(offer.seller, document),
         "document": _document(document),
     }
-    entry = _append(offer.vendor_id, RecordKind.purchase, facts, item=item, customer=offer.customer)
+    entry = _append(offer.vendor_id, RecordKind.purchase, facts, item=item, customer=offer.seller)
     item.register_number = entry.number
     return entry
 
@@ -156,7 +155,10 @@ def of_item(item: Item) -> PoliceRecord | None:
 
 def opened(entry: PoliceRecord) -> dict[str, Any]:
     """What an entry says. Raises sealing.CannotOpen when it was tampered with."""
-    return json.loads(sealing.unseal(entry.sealed, _place(entry.vendor_id, entry.number)))
+    said: dict[str, Any] = json.loads(
+        sealing.unseal(entry.sealed, _place(entry.vendor_id, entry.number))
+    )
+    return said
 
 
 # ── sealing and verifying ──

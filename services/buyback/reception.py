@@ -509,7 +509,6 @@ def tell(offer: Offer, *, by: Actor) -> None:
     """
     if offer.received_at is None:
         raise Refused(_("End the reception first."))
-    assert offer.customer is not None
     first = offer.reception_told_at is None
     if first and pending(offer):  # the seller's time to answer begins when he is told
         offer.reception_answer_by = clock.days_later(settings.value("answer_days"))
@@ -517,7 +516,7 @@ def tell(offer: Offer, *, by: Actor) -> None:
     workflow.record(offer, "tell_reception", by=by)
     lines = articles(offer)
     messages.tell(
-        offer.customer,
+        offer.seller,
         "reception_recap",
         site=offer.site,
         offer=offer,
@@ -573,10 +572,9 @@ def record_identity(offer: Offer, typed: dict[str, str], *, by: Actor) -> None:
     """The document was in the parcel, or came later: the register is completed, the payment goes
     on.
     """
-    assert offer.customer is not None
-    identity.record(offer.vendor, offer.customer, typed, by=by)
+    identity.record(offer.vendor, offer.seller, typed, by=by)
     db.session.flush()
-    police_register.identity_came(offer.vendor_id, offer.customer, by=by)
+    police_register.identity_came(offer.vendor_id, offer.seller, by=by)
     waiting = select(Offer).where(
         Offer.customer_id == offer.customer_id,
         Offer.vendor_id == offer.vendor_id,
@@ -590,10 +588,9 @@ def identity_missing(offer: Offer, *, by: Actor) -> None:
     """It is not in the parcel: the seller is reminded at once; the control goes on, the payment
     will wait.
     """
-    assert offer.customer is not None
     workflow.record(offer, "identity_missing", by=by)
     messages.tell(
-        offer.customer, "identity_missing", site=offer.site, offer=offer, **letters.facts(offer)
+        offer.seller, "identity_missing", site=offer.site, offer=offer, **letters.facts(offer)
     )
 
 
@@ -654,12 +651,11 @@ def answer(offer: Offer, chosen: dict[int, str], relay: str = "", *, by: Actor) 
         by=by,
         answers=[f"{line.title} : {workflow.words_of(line.status)}" for line in waiting],
     )
-    assert offer.customer is not None
     messages.tell_shop(
         "reception_answered",
         site=offer.site,
         offer=offer,
-        seller=offer.customer.name,
+        seller=offer.seller.name,
         lines=waiting,
     )
 
@@ -688,9 +684,8 @@ def lapse(offer: Offer) -> None:
         "",
         CLOCK,
     )
-    assert offer.customer is not None
     messages.tell(
-        offer.customer,
+        offer.seller,
         "reception_lapsed",
         site=offer.site,
         offer=offer,
@@ -726,13 +721,12 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
         covered = relay in near and 0 < fee <= accepted_cents(offer)
         parcels.expect_return(offer, relay if covered else "", fee if covered else 0, by=by)
         if covered:
-            assert offer.customer_id is not None
             ledger.post(
                 offer.vendor_id,
                 "return_fee",
                 str(offer.number),
                 _("Sending back articles of %(number)s", number=offer.number),
-                Side(K.seller, fee, offer.customer_id),
+                Side(K.seller, fee, offer.seller.id),
                 Side(K.return_fees, -fee),
                 by=by,
             )
@@ -746,9 +740,8 @@ def sent_back(parcel: Parcel, *, by: Actor) -> None:
         [line for line in articles(parcel.offer) if line.status is S.to_return], "send_back", by=by
     )
     offer = parcel.offer
-    assert offer.customer is not None
     messages.tell(
-        offer.customer,
+        offer.seller,
         "articles_sent_back",
         site=offer.site,
         offer=offer,
@@ -773,14 +766,13 @@ def fee_cents(offer: Offer) -> int:
 
 def blockers(offer: Offer) -> list[str]:
     """Why nothing may be paid yet, in words for the staff."""
-    assert offer.customer_id is not None
     found = []
     if waiting := pending(offer):
         found.append(
             _("Waits for the seller's answer about %(count)s articles.", count=len(waiting))
         )
     if offer.vendor.police_register:
-        document = identity.of(offer.vendor_id, offer.customer_id)
+        document = identity.of(offer.vendor_id, offer.seller.id)
         if document is None:
             found.append(_("The identity document is missing."))
         elif identity.is_minor(document):
@@ -796,20 +788,19 @@ def review(offer: Offer, *, by: Actor) -> SellerPayment:
 
 
 def _owe(offer: Offer, kind: str, reference: str, cents: int, by: Actor) -> None:
-    assert offer.customer_id is not None
     ledger.post(
         offer.vendor_id,
         kind,
         reference,
         _("Purchase %(number)s", number=offer.number),
         Side(K.purchases, cents),
-        Side(K.seller, -cents, offer.customer_id),
+        Side(K.seller, -cents, offer.seller.id),
         by=by,
     )
 
 
 def _needs_iban(offer: Offer) -> bool:
-    return offer.customer_id is not None and not seller_payments.usable(offer.customer_id)
+    return offer.customer_id is not None and not seller_payments.usable(offer.seller.id)
 
 
 def _store_of(offer: Offer) -> Store:

@@ -233,10 +233,8 @@ class _Reader:
             "brand",
             "platform",
         ):  # « NIKE » and « Nike » are one brand: as we spell it, else as the first line does
-            return _Spelled(
-                _TEXTS[name],
-                db.session.scalars(select({"brand": Brand, "platform": Platform}[name].name)),
-            ).__getitem__
+            noun = Brand if name == "brand" else Platform
+            return _Spelled(_TEXTS[name], db.session.scalars(select(noun.name))).__getitem__
         if name in ("title", "supplier_ref"):  # nearly each line has its own
             return partial(_tidy, most=300 if name == "title" else _TEXTS[name])
         if name in _TEXTS:
@@ -359,10 +357,10 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
     now, vendor = raw(clock.now()), loading.vendor_id
 
     def run(sql: str, **values: Any) -> int:
-        return connection.execute(text(sql), values).rowcount
+        return int(connection.execute(text(sql), values).rowcount)
 
     def count(sql: str) -> int:
-        return connection.execute(text(sql)).scalar_one()
+        return int(connection.execute(text(sql)).scalar_one())
 
     with merging(connection):
         lock_until_commit(connection, "catalogue")
@@ -478,7 +476,7 @@ def _create(run: Any, now: Any, vendor: int | None) -> int:
         vendor=vendor,
         now=now,
     )
-    created = run(
+    created: int = run(
         "INSERT INTO variant (id, product_id, ean, color, material, size, shoe_size, edition,"
         " buy_cents, advised_cents, weight_grams, active, updated_at) SELECT m.variant_id,"
         " h.product_id, m.ean, coalesce(m.color, ''), coalesce(m.material, ''), coalesce(m.size,"

@@ -158,6 +158,7 @@ def charts() -> tuple[Chart, Chart]:
     since = clock.end_of_day(days[0] - timedelta(days=1))
     sold: dict[date, int] = {}
     for moment in db.session.scalars(select(Offer.finalised_at).where(Offer.finalised_at > since)):
+        assert moment is not None  # the condition says so
         day = clock.paris(moment).date()
         sold[day] = sold.get(day, 0) + 1
     visitors = [float(came.get(day, 0)) for day in days]
@@ -256,14 +257,14 @@ def search(words: str, limit: int = 20) -> Found:
     sellers = list(db.session.scalars(people.limit(limit)))
     if "@" in words:
         return Found({"SellerView": sellers})
-    found = catalogue_search.find(
+    goods = catalogue_search.find(
         catalogue_search.Asked(words, size=limit, states=catalogue_search.LIVING)
     )
-    if found.corrected and sellers:
+    if goods.corrected and sellers:
         return Found({"SellerView": sellers})
     return Found(
-        {"SellerView": sellers, "ProductView": catalogue_search.products(found.ids)},
-        found.corrected,
+        {"SellerView": sellers, "ProductView": catalogue_search.products(goods.ids)},
+        goods.corrected,
     )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -181,7 +181,7 @@ def receive(
     if store is not None and vendor is not None and store.vendor_id != vendor.id:
         raise Refused(_("This store belongs to another vendor."))
     owner, now = store.vendor_id if store else vendor.id if vendor else None, clock.now()
-    under_way = (
+    under_way: ImportRun | None = (
         None
         if draft
         else db.session.scalar(
@@ -770,12 +770,18 @@ def pace(run: ImportRun) -> Pace:
 # ── the worker's door ──
 
 
-def _work(payload: dict[str, Any], key: str) -> str:
+class FileToLoad(TypedDict):
+    """What the outbox keeps of a file to load."""
+
+    run: int
+
+
+def _work(payload: FileToLoad, key: str) -> str:
     load(payload["run"], alive=lambda: outbox.still_at_it(key))
     return ""
 
 
-def _worked(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
+def _worked(payload: FileToLoad, answer: str | None, error: str | None) -> None:
     run = db.session.get_one(ImportRun, payload["run"])
     if error is not None and run.state in UNDER_WAY:
         sentence = _("The import stopped on an error of ours: it was written down.")

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from models import CspReport
 from services import clock
-from services.unit import db, is_sqlite
+from services.unit import changed, db, is_sqlite
 
 MOST_ROWS = 500
 KEPT_DAYS = 90
@@ -85,9 +85,7 @@ def lately(days: int = 7) -> int:
 
 
 def forget_old() -> int:
-    return db.session.execute(
-        delete(CspReport).where(CspReport.last_at < clock.days_later(-KEPT_DAYS))
-    ).rowcount  # type: ignore[attr-defined]
+    return changed(delete(CspReport).where(CspReport.last_at < clock.days_later(-KEPT_DAYS)))
 
 
 def _place(address: str) -> str:

@@ -158,4 +158,4 @@ def _opened(column: Sealed, row: object) -> str | bytes:
 
 
 def _key(column: Sealed, row: object) -> int:
-    return inspect(column.model).primary_key_from_instance(row)[0]
+    return int(inspect(column.model).primary_key_from_instance(row)[0])

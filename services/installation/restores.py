@@ -8,6 +8,7 @@ he resumes.
 """
 
 import tempfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
         for series in numbering.series("VIR-"):
             numbering.leave_a_gap(series, 100)
     there = backups.stored_names(manifest)
-    for look in (
+    looks: tuple[Callable[[], list[str]], ...] = (
         lambda: backups.check_database(manifest, url),
         books.check,
         lambda: [
@@ -104,7 +105,8 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
             for missing in sorted(files.named() - there)
         ],
         lambda: _changed_in_the_store(manifest.get("elsewhere", {})),
-    ):
+    )
+    for look in looks:
         try:
             report.troubles += look()
         except Exception as error:  # a check that cannot be made is a trouble too
@@ -116,8 +118,10 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
 
 def _changed_in_the_store(prints: dict[str, list[Any]]) -> list[str]:
     """Files of the store that are gone, or are no longer those whose prints the backup holds."""
-    store, troubles = files.store(), []
-    for name, kept in sorted(prints.items()) if isinstance(store, Bucket) else ():
+    store, troubles = files.store(), list[str]()
+    if not isinstance(store, Bucket):
+        return troubles
+    for name, kept in sorted(prints.items()):
         try:
             if store.read_again(name) != kept:
                 troubles.append(_("A stored file was changed: %(name)s.", name=name))

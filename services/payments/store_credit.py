@@ -97,7 +97,11 @@ def purses(customer: Customer) -> list[Purse]:
             or 0
         )
         found.append(
-            Purse(db.session.get_one(Vendor, account.vendor_id), left, [tuple(row) for row in rows])
+            Purse(
+                db.session.get_one(Vendor, account.vendor_id),
+                left,
+                [(at, words, cents) for at, words, cents in rows],
+            )
         )
     return found
 

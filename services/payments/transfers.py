@@ -10,6 +10,7 @@ crash, they are the same.
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypedDict
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -191,7 +192,13 @@ def _line(batch: TransferBatch, column: str, due: payables.Due) -> TransferLine:
     )
 
 
-def _make(payload: dict, key: str) -> str:
+class FileToMake(TypedDict):
+    """What the outbox keeps of a transfer file to make."""
+
+    batch: int
+
+
+def _make(payload: FileToMake, key: str) -> str:
     """Write the file, check it twice, keep it sealed; answers its name and the fingerprint of its
     bytes.
     """
@@ -235,7 +242,7 @@ def _make(payload: dict, key: str) -> str:
     return f"{name} {hashlib.sha256(data).hexdigest()}"
 
 
-def _made(payload: dict, answer: str | None, error: str | None) -> None:
+def _made(payload: FileToMake, answer: str | None, error: str | None) -> None:
     batch = db.session.get_one(TransferBatch, payload["batch"])
     if answer is not None and batch.status is B.preparing:
         batch.file, batch.sha256 = answer.split()

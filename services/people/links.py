@@ -2,6 +2,8 @@
 says so.
 """
 
+from typing import Any
+
 from flask import current_app
 from flask_babel import gettext as _
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
@@ -55,9 +57,10 @@ def _customer(id: int) -> Customer:
     return customer
 
 
-def _read(purpose: str, token: str, seconds: int) -> list:
+def _read(purpose: str, token: str, seconds: int) -> list[Any]:
     try:
-        return _signer(purpose).loads(token, max_age=seconds)
+        read: list[Any] = _signer(purpose).loads(token, max_age=seconds)
+        return read
     except SignatureExpired:
         raise Refused(_("This link is too old: ask for a new one.")) from None
     except BadSignature:

@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, select, update
 from models import RecoveryCode, StaffAccount
 from services import audit, clock, limits, sealing, settings
 from services.people import staff
-from services.unit import db
+from services.unit import changed, db
 from services.workflow import Actor, Refused
 
 CODES = 10
@@ -137,7 +137,7 @@ def check(user: User, code: str) -> bool:
             .values(totp_step=step)
         )
         # two at once: one wins
-        return db.session.execute(used).rowcount == 1  # type: ignore[attr-defined]
+        return changed(used) == 1
     found = (
         update(RecoveryCode)
         .where(

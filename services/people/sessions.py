@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from models import AuditEntry, StaffAccount, StaffSession
 from services import audit, clock, retention, settings
 from services.people import staff
-from services.unit import db
+from services.unit import changed, db
 from services.workflow import Actor, Refused
 
 LONGEST = timedelta(hours=12)
@@ -148,7 +148,7 @@ def end_all(user: User, *, by: Actor, but: int | None = None) -> int:
     )
     if but is not None:
         rows = rows.where(StaffSession.id != but)
-    count = db.session.execute(rows.values(ended_at=clock.now())).rowcount  # type: ignore[attr-defined]
+    count = changed(rows.values(ended_at=clock.now()))
     if count:
         audit.note("sessions_ended", by=by, subject=user.username, count=count)
     return count

@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -91,7 +92,7 @@ def forget() -> None:
         also()
 
 
-FORGET_TOO: list = []
+FORGET_TOO: list[Callable[[], None]] = []
 
 
 @event.listens_for(Session, "after_flush")

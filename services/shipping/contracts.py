@@ -30,7 +30,8 @@ sealing.keeps(CarrierContract, "password_sealed", lambda row: f"carrier_contract
 
 def carrier(code: str) -> Carrier | None:
     """The adapter of a carrier, or None when this installation does not reach it."""
-    return live.carriers.get(code)
+    found: Carrier | None = live.carriers.get(code)
+    return found
 
 
 def carriers_with_contracts() -> list[tuple[str, str]]:

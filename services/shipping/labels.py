@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
@@ -146,7 +146,13 @@ def order(
     return label
 
 
-def _order_now(payload: dict[str, Any], key: str) -> str:
+class LabelOrder(TypedDict):
+    """What the outbox keeps of a label to order."""
+
+    label: int
+
+
+def _order_now(payload: LabelOrder, key: str) -> str:
     """Order the label, then what may fail without harm: the relays near the sender, the PDF."""
     label = db.session.get(Label, payload["label"])
     if label is None or label.status is not S.requested:  # cancelled, or given by hand meanwhile
@@ -182,7 +188,7 @@ def _order_now(payload: dict[str, Any], key: str) -> str:
     )
 
 
-def _ordered(payload: dict[str, Any], answer: str | None, error: str | None) -> None:
+def _ordered(payload: LabelOrder, answer: str | None, error: str | None) -> None:
     label = db.session.get(Label, payload["label"])
     if label is None:
         return

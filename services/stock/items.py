@@ -334,7 +334,8 @@ def sold_of(vendor_id: int, variant_ids: list[int]) -> dict[int, tuple[int, int]
         .group_by(Movement.variant_id)
     ).all()
     return {
-        variant: (count, (int(total) * 2 + count) // (2 * count)) for variant, count, total in rows
+        variant: (count, (int(total or 0) * 2 + count) // (2 * count))
+        for variant, count, total in rows
     }
 
 

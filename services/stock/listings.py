@@ -79,7 +79,7 @@ def put_on_sale(item: Item, price_cents: int, *, by: Actor) -> Listing:
     if item.condition is None:
         raise Refused(_("Grade this unit first: a second-hand unit is sold in a condition."))
     vendor = db.session.get_one(Vendor, item.vendor_id)
-    known = db.session.scalar(
+    known: Listing | None = db.session.scalar(
         select(Listing).where(Listing.vendor_id == vendor.id, Listing.sku == f"ITEM-{item.id}")
     )
     items.ITEM.fire(item, "put_on_sale", by=by)

@@ -187,7 +187,7 @@ def _item(store: Store, told: Told) -> Item | None:
     this store.
     """
     if told.item is not None:
-        found = db.session.scalar(
+        found: Item | None = db.session.scalar(
             select(Item).where(Item.id == told.item, Item.store_id == store.id).with_for_update()
         )
         if found is None or (told.ean and found.variant.ean != told.ean):
@@ -211,10 +211,10 @@ def _item(store: Store, told: Told) -> Item | None:
         )
         .order_by(Item.status == ItemState.reserved, Item.id)
     )
-    found = db.session.scalars(rows.limit(1).with_for_update()).first()
-    if found is None:
+    oldest = db.session.scalars(rows.limit(1).with_for_update()).first()
+    if oldest is None:
         raise Refused(_("This store has no second-hand unit with this barcode."))
-    return found
+    return oldest
 
 
 def _effect(
