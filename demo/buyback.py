@@ -30,7 +30,7 @@ from models import (
 )  # fmt: skip
 from services import clock, documents, files
 from services.buyback import offers, police_register, reception
-from services.payments import bank_details, seller_payments
+from services.payments import bank_details
 from services.people import customers, identity
 from services.shipping import contracts, labels, tracking
 from services.unit import db, unit_of_work
@@ -344,7 +344,6 @@ def the_seller_answers(number: str | None, at: datetime, dice: random.Random, wa
             bank_details.give(
                 offer.seller, an_iban(offer.seller.id), offer.seller.name, site=offer.site
             )
-            seller_payments.iban_given(offer.seller)
 
 
 def a_document(offer: Offer, dice: random.Random) -> dict[str, str]:

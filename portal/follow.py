@@ -202,12 +202,11 @@ def give_iban() -> Any:
             with unit_of_work():
                 customer = me()
                 assert isinstance(customer, Customer)
-                bank_details.give(customer, form.iban.data, form.holder.data, site=site())
+                moved = bank_details.give(customer, form.iban.data, form.holder.data, site=site())
                 if proves:
                     customers.sign_out_everywhere(
                         customer
                     )  # who proved himself again goes on alone
-                moved = seller_payments.iban_given(customer)
             flash(
                 (
                     _(

@@ -32,7 +32,7 @@ from services import clock, outbox
 from services.buyback import offers, parcels, reception
 from services.catalogue import argus, products
 from services.imports import runs
-from services.payments import bank_details, seller_payments, transfers
+from services.payments import bank_details, transfers
 from services.people import customers, machine_keys, passwords, sites
 from services.shipping import contracts
 from services.stock import items, levels, tills
@@ -295,7 +295,6 @@ def an_iban(customer: Customer, iban: str = IBANS[1], holder: str = "Camille Aub
     with unit_of_work() as session:
         person = session.get_one(Customer, customer.id)
         bank_details.give(person, iban, holder, site=the_site())
-        seller_payments.iban_given(person)
 
 
 def an_open_parcel(*games: Variant, **kwargs) -> Offer:

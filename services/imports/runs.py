@@ -712,15 +712,6 @@ def latest(kinds: tuple[str, ...] = (), limit: int = 20) -> list[ImportRun]:
     return list(db.session.scalars(rows.where(ImportRun.kind.in_(kinds)) if kinds else rows))
 
 
-def to_confirm_count() -> int:
-    return (
-        db.session.scalar(
-            select(db.func.count(ImportRun.id)).where(ImportRun.state == S.to_confirm)
-        )
-        or 0
-    )
-
-
 @dataclass(frozen=True)
 class Refusals:
     """Refused and ignored lines in their order: number, what was read, why; those shown, and how

@@ -159,7 +159,7 @@ def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
         )
 
 
-def iban_given(customer: Customer) -> int:
+def _iban_came(customer: Customer) -> int:
     """An IBAN came: what waited for it is to pay, and what was to pay to another one may have to
     wait. Returns how many sales moved.
     """
@@ -173,6 +173,9 @@ def iban_given(customer: Customer) -> int:
     for payment in rows:
         review(payment.offer, payment.amount_cents, [], by=CLOCK)
     return sum(waiting)
+
+
+bank_details.heard_by(_iban_came)
 
 
 def iban_wait_over() -> list[int]:

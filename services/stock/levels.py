@@ -557,15 +557,6 @@ def give_up(conflict: StockConflict, *, by: Actor) -> None:
     conflict.ended_at = clock.now()
 
 
-def conflicts_count() -> int:
-    return (
-        db.session.scalar(
-            select(func.count(StockConflict.id)).where(StockConflict.status == C.open)
-        )
-        or 0
-    )
-
-
 # ── questions ──
 
 

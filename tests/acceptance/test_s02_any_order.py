@@ -39,7 +39,6 @@ from services.payments import (
     bank_answers,
     bank_details,
     ledger,
-    seller_payments,
     store_credit,
     transfers,
 )
@@ -398,7 +397,6 @@ class Shop(RuleBasedStateMachine):
             bank_details.give(
                 person, factories.IBANS[1], "Camille Aubry", site=factories.the_site()
             )
-            seller_payments.iban_given(person)
         self.picture.sellers[seller] = True
         for sale in self.picture.sales:
             if sale.seller == seller and sale.payment == "awaiting_iban":

@@ -160,7 +160,6 @@ def iban():
         bank_details.give(
             one(Customer, id), factories.IBANS[1], "Camille Aubry", site=factories.the_site()
         )
-        seller_payments.iban_given(one(Customer, id))
 
     return act, lambda: one(SellerPayment, payment).status.value == "to_pay"
 
@@ -173,7 +172,6 @@ def another_iban():
         bank_details.give(
             one(Customer, customer), factories.IBANS[0], "Camille Aubry", site=factories.the_site()
         )
-        seller_payments.iban_given(one(Customer, customer))
 
     return act, lambda: one(SellerPayment, id).status.value == "held"
 
