@@ -9,7 +9,6 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,7 +54,7 @@ from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
 from gateways.webhooks import HttpWebhooks
 from services import (
-    clock,
+    dates,
     files,
     limits,
     logs,
@@ -374,36 +373,6 @@ def _compile_words() -> None:
         os.replace(made.name, target)
 
 
-_MONTHS = (
-    "janv.",
-    "févr.",
-    "mars",
-    "avr.",
-    "mai",
-    "juin",
-    "juil.",
-    "août",
-    "sept.",
-    "oct.",
-    "nov.",
-    "déc.",
-)
-_LONG_MONTHS = (
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-)
-
-
 def _speak(app: Flask) -> None:
     filters = app.jinja_env.filters
     filters["money"] = money.text
@@ -411,13 +380,10 @@ def _speak(app: Flask) -> None:
     filters["percent"] = money.percent
     filters["whole"] = lambda n: f"{int(n):,}".replace(",", money.THIN)
     filters["tenths"] = lambda n: format_decimal(n, "0.0")
-    filters["moment"] = _moment
-    filters["moment_short"] = lambda m: (
-        f"{clock.paris(m).day} {_MONTHS[clock.paris(m).month - 1]}"
-        f" {clock.paris(m):%H}{money.NBSP}h{money.NBSP}{clock.paris(m):%M}"
-    )
-    filters["day"] = _day
-    filters["ago"] = _ago
+    filters["moment"] = dates.moment
+    filters["moment_short"] = dates.moment_short
+    filters["day"] = dates.day
+    filters["ago"] = dates.ago
     filters["word"] = workflow.words_of
     filters["tone"] = workflow.tone_of
     filters["ean"] = products.grouped
@@ -436,40 +402,6 @@ def _asset(name: str) -> str:
     if name not in _hashes:
         _hashes[name] = hashlib.sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:10]
     return url_for("static", filename=name, v=_hashes[name])
-
-
-def _moment(value: datetime) -> str:
-    """« 22/11/2026 à 15 h 54 »."""
-    local = clock.paris(value)
-    return f"{local:%d/%m/%Y} à {local:%H}{money.NBSP}h{money.NBSP}{local:%M}"
-
-
-def _day(value: datetime | date) -> str:
-    """« 3 décembre 2026 »; the year is left out when it is this one."""
-    local = clock.paris(value).date() if isinstance(value, datetime) else value
-    day = "1er" if local.day == 1 else str(local.day)
-    year = f"{money.NBSP}{local.year}" if local.year != clock.today().year else ""
-    return f"{day}{money.NBSP}{_LONG_MONTHS[local.month - 1]}{year}"
-
-
-def _ago(value: datetime) -> str:
-    """« il y a 3 h », « hier », then the date."""
-    seconds = (clock.now() - value).total_seconds()
-    days = (clock.today() - clock.paris(value).date()).days
-    if seconds < -60:
-        return _moment(value)
-    if seconds < 90:
-        return _("just now")
-    if seconds < 3600:
-        return _("%(n)s min ago", n=int(seconds // 60))
-    if days == 0:
-        return _("%(n)s h ago", n=int(seconds // 3600))
-    if days == 1:
-        return _("yesterday")
-    local = clock.paris(value)
-    return f"{local.day} {_MONTHS[local.month - 1]}" + (
-        f" {local.year}" if local.year != clock.today().year else ""
-    )
 
 
 # ── what goes wrong ──

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import re
 import threading
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from zoneinfo import ZoneInfo
 
 import requests
+from anyascii import anyascii
 from defusedxml import ElementTree
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -497,19 +497,10 @@ def tracking_link(account: CarrierAccount, number: str) -> str:
 
 
 def clean(words: str, most: int, allowed: str) -> str:
-    """Upper case, no accents, only what the field's rule lets through, cut."""
-    words = (
-        words.replace("œ", "oe")
-        .replace("Œ", "OE")
-        .replace("’", "'")
-        .replace("ß", "ss")
-        .replace("ø", "o")
-        .replace("Ø", "O")
-        .replace("ł", "l")
-    )
-    plain = "".join(
-        c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c)
-    ).upper()
+    """Upper case, letters of every alphabet in plain Latin ones, only what the field's rule lets
+    through, cut.
+    """
+    plain = anyascii(words).upper()
     return " ".join(re.sub(f"[^{allowed}]", " ", plain).split())[:most].strip()
 
 
@@ -617,11 +608,7 @@ def understand(stat: int, words: str) -> str:
     """
     if stat == 83:
         return "incident"
-    plain = " ".join(
-        "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c))
-        .upper()
-        .split()
-    )
+    plain = " ".join(anyascii(words).upper().split())
     for pattern, state in _UNDERSTOOD:
         if re.search(pattern, plain):
             return state

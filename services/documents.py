@@ -9,9 +9,9 @@ import functools
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
+from anyascii import anyascii
 from barcode import Code128
 from fpdf import FPDF, XPos, YPos
-from text_unidecode import unidecode
 
 from services import clock
 
@@ -24,7 +24,7 @@ def latin(words: str) -> str:
     try:
         return words.encode("cp1252").decode("cp1252")
     except UnicodeEncodeError:
-        return "".join(c if _shows(c) else unidecode(c) or "?" for c in words)
+        return "".join(c if _shows(c) else anyascii(c) or "?" for c in words)
 
 
 def _shows(character: str) -> bool:

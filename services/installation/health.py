@@ -16,7 +16,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models import Message, MessageState, Outbox, OutboxState, StaffAccount, User
-from services import clock, days, limits, outbox
+from services import clock, dates, days, limits, outbox
 from services.installation import csp
 from services.people import staff
 from services.unit import db
@@ -189,7 +189,7 @@ def _worker() -> Iterator[Check]:
             "worker",
             _("Worker"),
             state,
-            _ago(age),
+            dates.age_words(age),
             "" if state == OK else _("It no longer rings: restart it."),
             seconds,
         )
@@ -224,7 +224,7 @@ def _outbox() -> Iterator[Check]:
         "outbox",
         _("Oldest thing to send"),
         state,
-        _ago(age) if since else _("nothing waits"),
+        dates.age_words(age) if since else _("nothing waits"),
         (
             ""
             if state == OK
@@ -305,7 +305,7 @@ def _backup() -> Iterator[Check]:
         "backup",
         _("Last backup"),
         state,
-        f"{_ago(age)} · {_weight(int(row.facts.get('bytes', 0)))}",
+        f"{dates.age_words(age)} · {_weight(int(row.facts.get('bytes', 0)))}",
         advice,
         age.total_seconds(),
     )
@@ -330,7 +330,7 @@ def _invariants() -> Iterator[Check]:
         "invariants",
         _("Everything agrees"),
         BAD if not row.is_well else OK if age < timedelta(hours=30) else WARN,
-        _ago(age) if row.is_well else _("%(n)s things do not", n=count),
+        dates.age_words(age) if row.is_well else _("%(n)s things do not", n=count),
         advice,
         count,
     )
@@ -402,14 +402,3 @@ def _browsers() -> Iterator[Check]:
 def _weight(size: int) -> str:
     """A file's size as people say it."""
     return f"{size / 1_000_000:.0f} Mo" if size >= 10_000_000 else f"{max(1, size // 1000)} ko"
-
-
-def _ago(age: timedelta) -> str:
-    minutes = int(age.total_seconds() // 60)
-    if minutes < 2:
-        return _("%(n)s s ago", n=max(0, int(age.total_seconds())))
-    if minutes < 120:
-        return _("%(n)s min ago", n=minutes)
-    if minutes < 48 * 60:
-        return _("%(n)s h ago", n=minutes // 60)
-    return _("%(n)s days ago", n=minutes // 1440)

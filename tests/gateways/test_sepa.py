@@ -97,7 +97,7 @@ def test_cleaned_words_hold_in_the_banks_alphabet_and_length(words, most):
 def test_words_are_mapped_as_banks_expect():
     assert (
         sepa.clean("Élodie Œuvrard – 5 € @ l’atelier", 70)
-        == "Elodie OEuvrard - 5 EUR (at) l'atelier"
+        == "Elodie Oeuvrard - 5 EUR (at) l'atelier"
     )
 
 
