@@ -408,119 +408,122 @@ def _asset(name: str) -> str:
 
 
 def _errors(app: Flask) -> None:
-    @app.errorhandler(Refused)
-    def refused(error: Refused) -> Any:
-        db.session.rollback()
-        seconds = getattr(error, "seconds", None)
-        if request.path.startswith("/api/"):
-            return api.problem(409, "refused", str(error))
-        if "X-Fragment" in request.headers:
-            return _fragment(str(error), 429 if seconds else 409)
-        if already := _sent_before():
-            return redirect(already)
-        if request.method == "GET":
-            return _page(
-                429 if seconds else 409,
-                str(error),
-                {"Retry-After": str(seconds)} if seconds else {},
-            )
-        flash(str(error), "danger")
-        return redirect(_back())
+    """Which sentence, page or answer each kind of error gets."""
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(FileNotFoundError, _lost_file)
+    app.register_error_handler(unit.StaleDataError, _somebody_was_faster)
+    app.register_error_handler(HTTPException, _known_error)
+    app.register_error_handler(Exception, _crashed)
 
-    @app.errorhandler(CSRFError)
-    def stale_form(error: CSRFError) -> Any:
-        """The session ended under a form: say so, and show again what was typed."""
-        view = app.view_functions.get(request.endpoint or "")
-        if (
-            request.path.startswith("/compte/")
-            and view is not None
-            and request.endpoint in KEEPS_WHAT_IS_TYPED
-        ):
-            flash(
-                _("This page had been open for too long: check what you typed and send it again."),
-                "warning",
-            )
-            return view(**(request.view_args or {}))
-        if "X-Fragment" in request.headers or request.path == "/scanner":
-            return _page(400, _("This page had been open for too long: reload it."))
-        flash(_("This page had been open for too long: please do it again."), "warning")
-        return redirect(_back())
 
-    @app.errorhandler(DBAPIError)
-    def database(error: DBAPIError) -> Any:
-        db.session.rollback()
-        if isinstance(error, IntegrityError) and (already := _sent_before()):
-            return redirect(already)
-        if isinstance(error, DataError):  # a NUL byte, a number no column can hold
-            return _page(400, _sentence(400))
-        if isinstance(error, IntegrityError):
-            return refused(
-                Refused(
-                    _(
-                        "Somebody did the same at the same moment, or this already exists: look at"
-                        " it again."
-                    )
+def _refused(error: Refused) -> Any:
+    db.session.rollback()
+    seconds = getattr(error, "seconds", None)
+    if request.path.startswith("/api/"):
+        return api.problem(409, "refused", str(error))
+    if "X-Fragment" in request.headers:
+        return _fragment(str(error), 429 if seconds else 409)
+    if already := _sent_before():
+        return redirect(already)
+    if request.method == "GET":
+        return _page(
+            429 if seconds else 409,
+            str(error),
+            {"Retry-After": str(seconds)} if seconds else {},
+        )
+    flash(str(error), "danger")
+    return redirect(_back())
+
+
+def _stale_form(error: CSRFError) -> Any:
+    """The session ended under a form: say so, and show again what was typed."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if (
+        request.path.startswith("/compte/")
+        and view is not None
+        and request.endpoint in KEEPS_WHAT_IS_TYPED
+    ):
+        flash(
+            _("This page had been open for too long: check what you typed and send it again."),
+            "warning",
+        )
+        return view(**(request.view_args or {}))
+    if "X-Fragment" in request.headers or request.path == "/scanner":
+        return _page(400, _("This page had been open for too long: reload it."))
+    flash(_("This page had been open for too long: please do it again."), "warning")
+    return redirect(_back())
+
+
+def _database_error(error: DBAPIError) -> Any:
+    db.session.rollback()
+    if isinstance(error, IntegrityError) and (already := _sent_before()):
+        return redirect(already)
+    if isinstance(error, DataError):  # a NUL byte, a number no column can hold
+        return _page(400, _sentence(400))
+    if isinstance(error, IntegrityError):
+        return _refused(
+            Refused(
+                _(
+                    "Somebody did the same at the same moment, or this already exists: look at"
+                    " it again."
                 )
             )
-        if unit.is_lock(error):
-            return _page(
-                503,
-                _("Many people are at work: try again in a few seconds. Nothing was lost."),
-                {"Retry-After": "3"},
-            )
-        return crashed(error)
-
-    @app.errorhandler(FileNotFoundError)
-    def lost(error: FileNotFoundError) -> Any:
-        """A stored file that is no longer there (forgotten, or a disk lost): the page says so, the
-        log says which.
-        """
-        db.session.rollback()
-        logging.getLogger("app").error(
-            "a stored file is missing: %s", Path(error.filename or "").name
         )
-        return _page(404, _("This file is no longer kept."))
-
-    @app.errorhandler(unit.StaleDataError)
-    def faster(_error: Exception) -> Any:
-        db.session.rollback()
-        return refused(
-            Refused(
-                _("Somebody changed this at the same moment: look at it again before you decide.")
-            )
-        )
-
-    @app.errorhandler(HTTPException)
-    def known(error: HTTPException) -> Any:
-        db.session.rollback()
-        if error.code is None or error.code < 400:
-            return error
-        if error.code == 401 and request.path.startswith("/gestion"):
-            return redirect(url_for("AuthView.login"))
-        said = (
-            error.description
-            if error.code == 400
-            and not isinstance(error, CSRFError)
-            and "site" in str(error.description)
-            else None
-        )
-        return _page(error.code, said or _sentence(error.code))
-
-    @app.errorhandler(Exception)
-    def crashed(error: Exception) -> Any:
-        db.session.rollback()
-        reference = secrets.token_hex(4)
-        logging.getLogger("app").exception(
-            "error %s on %s %s", reference, request.method, request.path
-        )
+    if unit.is_lock(error):
         return _page(
-            500,
-            _(
-                "Something broke on our side: nothing was kept. Try again; if it comes back, give"
-                " us this reference: %(ref)s.",
-                ref=reference,
-            ),
+            503,
+            _("Many people are at work: try again in a few seconds. Nothing was lost."),
+            {"Retry-After": "3"},
         )
+    return _crashed(error)
+
+
+def _lost_file(error: FileNotFoundError) -> Any:
+    """A stored file that is no longer there (forgotten, or a disk lost): the page says so, the
+    log says which.
+    """
+    db.session.rollback()
+    logging.getLogger("app").error("a stored file is missing: %s", Path(error.filename or "").name)
+    return _page(404, _("This file is no longer kept."))
+
+
+def _somebody_was_faster(_error: Exception) -> Any:
+    db.session.rollback()
+    return _refused(
+        Refused(_("Somebody changed this at the same moment: look at it again before you decide."))
+    )
+
+
+def _known_error(error: HTTPException) -> Any:
+    db.session.rollback()
+    if error.code is None or error.code < 400:
+        return error
+    if error.code == 401 and request.path.startswith("/gestion"):
+        return redirect(url_for("AuthView.login"))
+    said = (
+        error.description
+        if error.code == 400
+        and not isinstance(error, CSRFError)
+        and "site" in str(error.description)
+        else None
+    )
+    return _page(error.code, said or _sentence(error.code))
+
+
+def _crashed(error: Exception) -> Any:
+    db.session.rollback()
+    reference = secrets.token_hex(4)
+    logging.getLogger("app").exception("error %s on %s %s", reference, request.method, request.path)
+    return _page(
+        500,
+        _(
+            "Something broke on our side: nothing was kept. Try again; if it comes back, give"
+            " us this reference: %(ref)s.",
+            ref=reference,
+        ),
+    )
 
 
 # Pages whose form checks its own token: they can be shown again with what was typed.

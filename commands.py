@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import AppGroup
 from flask_babel import force_locale
 from flask_babel import gettext as _
@@ -40,333 +40,351 @@ from services.workflow import Actor, Refused
 COMMAND = Actor("command", None, "Commande")
 
 
+# What one types after « flask --app app ».
+main = AppGroup("comptoir")
+staff_group = AppGroup("staff", help="Members of staff.")
+argus_group = AppGroup("argus", help="Price lists.")
+catalogue_group = AppGroup("catalogue", help="The référencier.")
+stock_group = AppGroup("stock", help="Stock of stores.")
+files_group = AppGroup("files", help="Where stored files lie.")
+
+
 def register(app: Flask) -> None:
-    staff_group = AppGroup("staff", help="Members of staff.")
-    argus_group = AppGroup("argus", help="Price lists.")
-    catalogue_group = AppGroup("catalogue", help="The référencier.")
-    stock_group = AppGroup("stock", help="Stock of stores.")
+    """Called once by app.py."""
+    groups = (staff_group, argus_group, catalogue_group, stock_group, files_group)
+    for command in (*main.commands.values(), *groups):
+        app.cli.add_command(command)
 
-    @app.cli.command("init")
-    def init() -> None:
-        """Bring an empty or older database up to date; a new one gets a vendor, a store, a site and
-        a rule.
-        """
-        upgrade(directory=str(Path(app.root_path) / "migrations"))
-        click.echo(bring_to_life())
 
-    @staff_group.command("add")
-    @click.argument("email")
-    @click.option(
-        "--role", default=staff.ADMINISTRATOR, show_default=True, help=", ".join(staff.ROLES)
-    )
-    @click.option("--vendor", default="", help="Name of the vendor he works for.")
-    def staff_add(email: str, role: str, vendor: str) -> None:
-        """Give somebody access; prints a one-time password to change at the first sign-in."""
-        with _sentences(), unit_of_work() as session:
-            staff.make_roles()
-            user, password = staff.add(email, role, by=COMMAND)
-            if role not in staff.SEE_ALL:
-                found = session.scalars(
-                    db.select(Vendor).where(Vendor.name == vendor)
-                    if vendor
-                    else db.select(Vendor).order_by(Vendor.id)
-                ).first()
-                if found is None:
-                    raise Refused(_("There is no vendor « %(name)s ».", name=vendor))
-                staff.belongs_to(user, found)
-        click.echo(_("One-time password of %(user)s: %(password)s", user=email, password=password))
+def _app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[no-any-return, attr-defined]
 
-    @argus_group.command("import")
-    @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option(
-        "--refused", type=click.Path(path_type=Path), help="Where to write the refused lines."
-    )
-    def argus_import(path: Path, refused: Path | None) -> None:
-        """Load a price list (CSV or XLSX); prints what became of its lines."""
-        with _sentences():
-            run = runs.import_file(path, "argus", by=COMMAND)
-            _tell(
-                run,
-                path,
-                refused or files.data_dir() / "imports" / f"{path.stem}-refusees.csv",
-            )
 
-    @catalogue_group.command("import")
-    @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    def catalogue_import(path: Path) -> None:
-        """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside
-        it.
-        """
-        with _sentences():
-            _tell(
-                runs.import_file(path, "catalogue", by=COMMAND),
-                path,
-                path.with_name(f"{path.stem}-refusees.csv"),
-            )
+@main.command("init")
+def init() -> None:
+    """Bring an empty or older database up to date; a new one gets a vendor, a store, a site and
+    a rule.
+    """
+    upgrade(directory=str(Path(current_app.root_path) / "migrations"))
+    click.echo(bring_to_life())
 
-    @catalogue_group.command("export")
-    @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-    @click.option(
-        "--since",
-        type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-        help="Only what changed since then (Paris).",
-    )
-    def catalogue_export(path: Path, since: datetime | None) -> None:
-        """Write the référencier, whole or since a moment; .xlsx or .csv by its name."""
-        with _sentences():
-            moment = clock.from_paris(since) if since else None
-            if path.suffix.lower() == ".xlsx":
-                path.write_bytes(referencer.as_xlsx(moment))
-            else:
-                with path.open("w", encoding="utf-8", newline="") as file:
-                    file.writelines(referencer.as_csv(moment))
-            click.echo(_("%(path)s: %(size)s kB.", path=path, size=path.stat().st_size // 1000))
 
-    @stock_group.command("import")
-    @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--store", "code", required=True, help="Code of the store it counts.")
-    @click.option("--full", is_flag=True, help="What the file does not name is no longer there.")
-    @click.option("--confirm", is_flag=True, help="Apply it even if it empties most of the store.")
-    def stock_import(path: Path, code: str, full: bool, confirm: bool) -> None:
-        """Load the stock of a store; prints its counters and writes the refused lines beside it."""
-        with _sentences():
-            store = db.session.scalar(db.select(Store).where(Store.code == code))
-            if store is None:
-                raise Refused(_("There is no store « %(code)s ».", code=code))
-            run = runs.import_file(
-                path, "stock", by=COMMAND, store=store, mode=runs.FULL if full else runs.DELTA
-            )
-            if run.state is runs.S.to_confirm:
-                for name, emptied, held in run.report["would_empty"]:
-                    click.echo(
-                        _(
-                            "%(store)s: this file would take the stock of %(emptied)s references of"
-                            " %(held)s away. Nothing was changed yet.",
-                            store=name,
-                            emptied=emptied,
-                            held=held,
-                        )
-                    )
-                if not confirm:
-                    raise Refused(_("Say --confirm, or confirm it under « Imports »."))
-                with unit_of_work() as session:
-                    runs.confirm(session.get_one(ImportRun, run.id), by=COMMAND)
-                outbox.work_now(f"import:{run.id}:confirmed")
-                db.session.expire_all()
-                run = db.session.get_one(ImportRun, run.id)
-            _tell(run, path, path.with_name(f"{path.stem}-refusees.csv"))
+@staff_group.command("add")
+@click.argument("email")
+@click.option("--role", default=staff.ADMINISTRATOR, show_default=True, help=", ".join(staff.ROLES))
+@click.option("--vendor", default="", help="Name of the vendor he works for.")
+def staff_add(email: str, role: str, vendor: str) -> None:
+    """Give somebody access; prints a one-time password to change at the first sign-in."""
+    with _sentences(), unit_of_work() as session:
+        staff.make_roles()
+        user, password = staff.add(email, role, by=COMMAND)
+        if role not in staff.SEE_ALL:
+            found = session.scalars(
+                db.select(Vendor).where(Vendor.name == vendor)
+                if vendor
+                else db.select(Vendor).order_by(Vendor.id)
+            ).first()
+            if found is None:
+                raise Refused(_("There is no vendor « %(name)s ».", name=vendor))
+            staff.belongs_to(user, found)
+    click.echo(_("One-time password of %(user)s: %(password)s", user=email, password=password))
 
-    @app.cli.command("demo")
-    def demo() -> None:
-        """Add the demonstration: a month in the life of a shop. Does nothing when it is already
-        there.
-        """
-        if app.extensions["comptoir"].is_production:
-            raise click.ClickException(
-                "The demonstration has public passwords: it is closed in production."
-            )
-        import demo as story
 
-        with force_locale("fr"):
-            click.echo(story.tell())
-
-    @app.cli.command("check-invariants")
-    def check_invariants() -> None:
-        """Recompute everything that must agree (totals, stock, ledger, payments, files, registers)
-        and say so in words.
-        """
-        with force_locale("fr"):
-            found = books.check()
-            for sentence in found:
-                click.echo(sentence)
-            click.echo(
-                _("Everything agrees.")
-                if not found
-                else _("%(count)s things do not agree.", count=len(found))
-            )
-        if found:
-            sys.exit(1)
-
-    @app.cli.command("backup")
-    @click.option(
-        "--to",
-        "folder",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where to write it (COMPTOIR_BACKUP_DIR, else under the data).",
-    )
-    def backup(folder: Path | None) -> None:
-        """Write one encrypted file with the database, every stored file and a manifest; safe while
-        people work.
-        """
-        machine = app.extensions["comptoir"]
-        with _sentences():
-            made = backups.make(machine.database_url, machine.data_dir, folder or machine.backups)
-            with unit_of_work():
-                days.beat("backup", file=made.path.name, bytes=made.size, files=made.files)
-                audit.note("backup_made", by=COMMAND, subject=made.path.name)
-        click.echo(
-            _(
-                "%(path)s: %(size)s MB, %(files)s files.",
-                path=made.path,
-                size=round(made.size / 1e6, 1),
-                files=made.files,
-            )
+@argus_group.command("import")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--refused", type=click.Path(path_type=Path), help="Where to write the refused lines."
+)
+def argus_import(path: Path, refused: Path | None) -> None:
+    """Load a price list (CSV or XLSX); prints what became of its lines."""
+    with _sentences():
+        run = runs.import_file(path, "argus", by=COMMAND)
+        _tell(
+            run,
+            path,
+            refused or files.data_dir() / "imports" / f"{path.stem}-refusees.csv",
         )
 
-    @app.cli.command("restore")
-    @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-    @click.option(
-        "--verify",
-        is_flag=True,
-        help=(
-            "Restore into a place of its own, check everything, and leave this installation as"
-            " it is."
-        ),
-    )
-    def restore(path: Path, verify: bool) -> None:
-        """Restore a backup into this empty installation, check everything, and hold all sendings;
-        or only --verify it.
-        """
-        with _sentences(), tempfile.TemporaryDirectory(dir=files.data_dir()) as scratch:
-            if not path.exists():  # the name of one that lies in the store
-                path = backups.fetch(path.name, Path(scratch))
-            report = (
-                restores.verify(app, path) if verify else restores.into_here(app, path, by=COMMAND)
-            )
-        for sentence in report.troubles:
-            click.echo(sentence)
-        click.echo(
-            _(
-                "Backup of %(day)s (version %(revision)s): %(files)s files, %(rows)s rows.",
-                day=clock.paris(report.made_at).strftime("%d/%m/%Y %H:%M"),
-                revision=report.revision,
-                files=report.files,
-                rows=report.rows,
-            )
-        )
-        click.echo(
-            _("Everything agrees.")
-            if not report.troubles
-            else _("%(count)s things do not agree.", count=len(report.troubles))
-        )
-        if not verify:
-            click.echo(
-                _(
-                    "Sendings are held: look at « Tâches » before you resume them, then start the"
-                    " worker."
-                )
-            )
-        if report.troubles:
-            sys.exit(1)
 
-    files_group = AppGroup("files", help="Where stored files lie.")
-
-    @files_group.command("move")
-    @click.option(
-        "--to", "url", required=True, help="s3://bucket/prefix?endpoint=…, or « folder »."
-    )
-    def move_files(url: str) -> None:
-        """Copy every stored file to another place and compare each; then set COMPTOIR_FILES_URL and
-        start again. Run a second time it copies what came meanwhile.
-        """
-        machine = app.extensions["comptoir"]
-        with _sentences():
-            target = storage.open_store(
-                "" if url == "folder" else url,
-                machine.files_key,
-                machine.files_secret,
-                machine.data_dir,
-            )
-            moved = storage.move(files.store(), target)
-        click.echo(
-            _(
-                "%(copied)s files copied, %(there)s were there already; all of them were compared.",
-                copied=moved.copied,
-                there=moved.there,
-            )
+@catalogue_group.command("import")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def catalogue_import(path: Path) -> None:
+    """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside
+    it.
+    """
+    with _sentences():
+        _tell(
+            runs.import_file(path, "catalogue", by=COMMAND),
+            path,
+            path.with_name(f"{path.stem}-refusees.csv"),
         )
 
-    app.cli.add_command(files_group)
 
-    @app.cli.command("rotate-keys")
-    def rotate_keys() -> None:
-        """Seal again, with the first key of COMPTOIR_SEALING_KEYS, what older keys sealed. May be
-        stopped and started again.
-        """
-        with _sentences():
-            report = keys.rotate(by=COMMAND, step=lambda done: click.echo(f"{done}…", nl=False))
-            click.echo("")
-            click.echo(
-                _(
-                    "%(count)s texts and files sealed again with the key « %(name)s ».",
-                    count=report.sealed,
-                    name=sealing.current(),
-                )
-            )
-            for name, count in report.still_needed.items():
+@catalogue_group.command("export")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Only what changed since then (Paris).",
+)
+def catalogue_export(path: Path, since: datetime | None) -> None:
+    """Write the référencier, whole or since a moment; .xlsx or .csv by its name."""
+    with _sentences():
+        moment = clock.from_paris(since) if since else None
+        if path.suffix.lower() == ".xlsx":
+            path.write_bytes(referencer.as_xlsx(moment))
+        else:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(referencer.as_csv(moment))
+        click.echo(_("%(path)s: %(size)s kB.", path=path, size=path.stat().st_size // 1000))
+
+
+@stock_group.command("import")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--store", "code", required=True, help="Code of the store it counts.")
+@click.option("--full", is_flag=True, help="What the file does not name is no longer there.")
+@click.option("--confirm", is_flag=True, help="Apply it even if it empties most of the store.")
+def stock_import(path: Path, code: str, full: bool, confirm: bool) -> None:
+    """Load the stock of a store; prints its counters and writes the refused lines beside it."""
+    with _sentences():
+        store = db.session.scalar(db.select(Store).where(Store.code == code))
+        if store is None:
+            raise Refused(_("There is no store « %(code)s ».", code=code))
+        run = runs.import_file(
+            path, "stock", by=COMMAND, store=store, mode=runs.FULL if full else runs.DELTA
+        )
+        if run.state is runs.S.to_confirm:
+            for name, emptied, held in run.report["would_empty"]:
                 click.echo(
                     _(
-                        "The key « %(name)s » must stay: %(count)s entries of the register hang on"
-                        " it, ten years.",
-                        name=name,
-                        count=count,
+                        "%(store)s: this file would take the stock of %(emptied)s references of"
+                        " %(held)s away. Nothing was changed yet.",
+                        store=name,
+                        emptied=emptied,
+                        held=held,
                     )
                 )
+            if not confirm:
+                raise Refused(_("Say --confirm, or confirm it under « Imports »."))
+            with unit_of_work() as session:
+                runs.confirm(session.get_one(ImportRun, run.id), by=COMMAND)
+            outbox.work_now(f"import:{run.id}:confirmed")
+            db.session.expire_all()
+            run = db.session.get_one(ImportRun, run.id)
+        _tell(run, path, path.with_name(f"{path.stem}-refusees.csv"))
+
+
+@main.command("demo")
+def demo() -> None:
+    """Add the demonstration: a month in the life of a shop. Does nothing when it is already
+    there.
+    """
+    if current_app.extensions["comptoir"].is_production:
+        raise click.ClickException(
+            "The demonstration has public passwords: it is closed in production."
+        )
+    import demo as story
+
+    with force_locale("fr"):
+        click.echo(story.tell())
+
+
+@main.command("check-invariants")
+def check_invariants() -> None:
+    """Recompute everything that must agree (totals, stock, ledger, payments, files, registers)
+    and say so in words.
+    """
+    with force_locale("fr"):
+        found = books.check()
+        for sentence in found:
+            click.echo(sentence)
+        click.echo(
+            _("Everything agrees.")
+            if not found
+            else _("%(count)s things do not agree.", count=len(found))
+        )
+    if found:
+        sys.exit(1)
+
+
+@main.command("backup")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to write it (COMPTOIR_BACKUP_DIR, else under the data).",
+)
+def backup(folder: Path | None) -> None:
+    """Write one encrypted file with the database, every stored file and a manifest; safe while
+    people work.
+    """
+    machine = current_app.extensions["comptoir"]
+    with _sentences():
+        made = backups.make(machine.database_url, machine.data_dir, folder or machine.backups)
+        with unit_of_work():
+            days.beat("backup", file=made.path.name, bytes=made.size, files=made.files)
+            audit.note("backup_made", by=COMMAND, subject=made.path.name)
+    click.echo(
+        _(
+            "%(path)s: %(size)s MB, %(files)s files.",
+            path=made.path,
+            size=round(made.size / 1e6, 1),
+            files=made.files,
+        )
+    )
+
+
+@main.command("restore")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--verify",
+    is_flag=True,
+    help=(
+        "Restore into a place of its own, check everything, and leave this installation as it is."
+    ),
+)
+def restore(path: Path, verify: bool) -> None:
+    """Restore a backup into this empty installation, check everything, and hold all sendings;
+    or only --verify it.
+    """
+    with _sentences(), tempfile.TemporaryDirectory(dir=files.data_dir()) as scratch:
+        if not path.exists():  # the name of one that lies in the store
+            path = backups.fetch(path.name, Path(scratch))
+        report = (
+            restores.verify(_app(), path)
+            if verify
+            else restores.into_here(_app(), path, by=COMMAND)
+        )
+    for sentence in report.troubles:
+        click.echo(sentence)
+    click.echo(
+        _(
+            "Backup of %(day)s (version %(revision)s): %(files)s files, %(rows)s rows.",
+            day=clock.paris(report.made_at).strftime("%d/%m/%Y %H:%M"),
+            revision=report.revision,
+            files=report.files,
+            rows=report.rows,
+        )
+    )
+    click.echo(
+        _("Everything agrees.")
+        if not report.troubles
+        else _("%(count)s things do not agree.", count=len(report.troubles))
+    )
+    if not verify:
+        click.echo(
+            _(
+                "Sendings are held: look at « Tâches » before you resume them, then start the"
+                " worker."
+            )
+        )
+    if report.troubles:
+        sys.exit(1)
+
+
+@files_group.command("move")
+@click.option("--to", "url", required=True, help="s3://bucket/prefix?endpoint=…, or « folder ».")
+def move_files(url: str) -> None:
+    """Copy every stored file to another place and compare each; then set COMPTOIR_FILES_URL and
+    start again. Run a second time it copies what came meanwhile.
+    """
+    machine = current_app.extensions["comptoir"]
+    with _sentences():
+        target = storage.open_store(
+            "" if url == "folder" else url,
+            machine.files_key,
+            machine.files_secret,
+            machine.data_dir,
+        )
+        moved = storage.move(files.store(), target)
+    click.echo(
+        _(
+            "%(copied)s files copied, %(there)s were there already; all of them were compared.",
+            copied=moved.copied,
+            there=moved.there,
+        )
+    )
+
+
+@main.command("rotate-keys")
+def rotate_keys() -> None:
+    """Seal again, with the first key of COMPTOIR_SEALING_KEYS, what older keys sealed. May be
+    stopped and started again.
+    """
+    with _sentences():
+        report = keys.rotate(by=COMMAND, step=lambda done: click.echo(f"{done}…", nl=False))
+        click.echo("")
+        click.echo(
+            _(
+                "%(count)s texts and files sealed again with the key « %(name)s ».",
+                count=report.sealed,
+                name=sealing.current(),
+            )
+        )
+        for name, count in report.still_needed.items():
             click.echo(
                 _(
-                    "Backups made before hang on the key that sealed them: keep it apart as long as"
-                    " you keep them."
+                    "The key « %(name)s » must stay: %(count)s entries of the register hang on"
+                    " it, ten years.",
+                    name=name,
+                    count=count,
                 )
             )
-            for place in report.unreadable:
-                click.echo(_("Cannot be opened by any key: %(place)s.", place=place), err=True)
-        if report.unreadable or keys.left():
-            sys.exit(1)
-
-    @app.cli.command("forget")
-    def forget() -> None:
-        """Forget now what is over its time, and print the report (the worker does it each
-        night).
-        """
-        with _sentences():
-            report = retention.run(by=COMMAND)
-        for name, counts in report.counts.items():
-            click.echo(
-                f"{name}: {counts['forgotten']}"
-                + (f" ({counts['kept']})" if counts["kept"] else "")
+        click.echo(
+            _(
+                "Backups made before hang on the key that sealed them: keep it apart as long as"
+                " you keep them."
             )
+        )
+        for place in report.unreadable:
+            click.echo(_("Cannot be opened by any key: %(place)s.", place=place), err=True)
+    if report.unreadable or keys.left():
+        sys.exit(1)
 
-    @staff_group.command("unlock")
-    @click.argument("email")
-    def staff_unlock(email: str) -> None:
-        """Forget the wrong passwords counted against somebody, from wherever they came."""
-        limits.forgive(f"staff:{email.strip().lower()}")
-        with _sentences():
-            click.echo(_("%(email)s may try again.", email=email))
 
-    @app.cli.command("workflows")
-    def workflows() -> None:
-        """Write docs/workflows.md, one diagram per table of moves."""
-        path = Path(app.root_path) / "docs" / "workflows.md"
-        path.write_text(workflow.diagrams(workflow.all_flows()))
-        click.echo(path)
+@main.command("forget")
+def forget() -> None:
+    """Forget now what is over its time, and print the report (the worker does it each
+    night).
+    """
+    with _sentences():
+        report = retention.run(by=COMMAND)
+    for name, counts in report.counts.items():
+        click.echo(
+            f"{name}: {counts['forgotten']}" + (f" ({counts['kept']})" if counts["kept"] else "")
+        )
 
-    @app.cli.command("rights")
-    def write_rights() -> None:
-        """Write the tables of docs/rules/rights.md: whose each row is, what each role opens."""
-        path = Path(app.root_path) / "docs" / "rules" / "rights.md"
-        path.write_text(rights.written(path.read_text(), app.extensions["appbuilder"]))
-        click.echo(path)
 
-    @app.cli.command("declared")
-    def print_declared() -> None:
-        """List what the nouns declare about themselves: owners, moves, words, tasks, rules."""
-        for kind, name, says in declared.lines():
-            click.echo(f"{kind:<16} {name:<40} {says}")
+@staff_group.command("unlock")
+@click.argument("email")
+def staff_unlock(email: str) -> None:
+    """Forget the wrong passwords counted against somebody, from wherever they came."""
+    limits.forgive(f"staff:{email.strip().lower()}")
+    with _sentences():
+        click.echo(_("%(email)s may try again.", email=email))
 
-    app.cli.add_command(staff_group)
-    for group in (argus_group, catalogue_group, stock_group):
-        app.cli.add_command(group)
+
+@main.command("workflows")
+def workflows() -> None:
+    """Write docs/workflows.md, one diagram per table of moves."""
+    path = Path(current_app.root_path) / "docs" / "workflows.md"
+    path.write_text(workflow.diagrams(workflow.all_flows()))
+    click.echo(path)
+
+
+@main.command("rights")
+def write_rights() -> None:
+    """Write the tables of docs/rules/rights.md: whose each row is, what each role opens."""
+    path = Path(current_app.root_path) / "docs" / "rules" / "rights.md"
+    path.write_text(rights.written(path.read_text(), current_app.extensions["appbuilder"]))
+    click.echo(path)
+
+
+@main.command("declared")
+def print_declared() -> None:
+    """List what the nouns declare about themselves: owners, moves, words, tasks, rules."""
+    for kind, name, says in declared.lines():
+        click.echo(f"{kind:<16} {name:<40} {says}")
 
 
 def _tell(run: ImportRun, path: Path, refused: Path) -> None:

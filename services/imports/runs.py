@@ -389,6 +389,8 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
     db.session.rollback()
     run = db.session.get_one(ImportRun, run_id)
     if run.state not in UNDER_WAY:
+        if LATE in run.report:  # killed after it was applied, before its report was whole
+            _finish_report(run, alive)
         return
     loading, what = Loading(run, alive), KINDS[run.kind]
     try:
@@ -406,6 +408,26 @@ def load(run_id: int, alive: Callable[[], None] = lambda: None) -> None:
     except BaseException:
         loading.forget_errors()
         raise
+    loading.write_late()
+    loading.settle_errors()
+
+
+# In a report: the lines the comparison refused, that are not yet in the file of refused lines.
+LATE = "late"
+
+
+def _finish_report(run: ImportRun, alive: Callable[[], None]) -> None:
+    """Write what a load that was killed had still to write into the file of refused lines."""
+    loading = Loading(run, alive)
+    loading.open()
+    loading.errors_name, loading.refused_lines = run.errors_path, list(run.report["refused"])
+    late = run.report[LATE]
+    loading.late = {line: reason for reason, lines in late["lines"].items() for line in lines}
+    if files.exists(run.errors_path):
+        os.truncate(files.path(run.errors_path), late["size"])
+    else:  # another machine died before it could store the file
+        files.store().begin(run.errors_path)
+    loading.write_late()
     loading.settle_errors()
 
 
@@ -453,6 +475,7 @@ class Loading:
         )
         self._aside: IO[str] | None = None
         self._writer: Any = None
+        self.late: dict[int, str] = {}
 
     def open(self) -> dict[str, int]:
         """Open the file; where each of our columns stands in it. Raises Refused when it is no table
@@ -512,9 +535,33 @@ class Loading:
             else:
                 yield row
 
+    def put_aside_late(self, reasons: dict[int, str], *, ignored: bool = False) -> None:
+        """Lines that the comparison with what is known refuses, inside the unit that applies the
+        file: counted now, written into the file of refused lines once the unit is over.
+        """
+        if ignored:
+            self.ignored += len(reasons)
+        else:
+            self.refused += len(reasons)
+        self.late |= reasons
+
+    def write_late(self) -> None:
+        """Write what `put_aside_late` counted, reading the file again; outside any unit."""
+        if not self.late:
+            return
+        for line, cells in tables.open_table(self.source).rows:
+            if line in self.late:
+                self._put_aside(line, cells, self.late[line])
+        self._close_errors()
+        self.late = {}
+        with unit_of_work() as session:
+            run = session.get_one(ImportRun, self.run_id)
+            report = {name: value for name, value in run.report.items() if name != LATE}
+            run.report = {**report, "refused": self.refused_lines}
+
     def put_aside(self, reasons: dict[int, str], *, ignored: bool = False) -> None:
         """Lines that were read and turn out to be wrong only beside the others: the file is read
-        again for their words.
+        again for their words. Call it before the unit that applies the file.
         """
         if not reasons:
             return
@@ -560,6 +607,7 @@ class Loading:
     def back_to(self, mark: tuple[int, int, int, int]) -> None:
         self.refused, self.ignored, told, size = mark
         del self.refused_lines[told:]
+        self.late = {}
         self._close_errors()
         if self.errors_name:
             os.truncate(files.path(self.errors_name), size)
@@ -600,6 +648,8 @@ class Loading:
 
         Raises Cancelled when somebody was quicker.
         """
+        if self.late:
+            self._open_errors()
         self._close_errors()
         if not self.refused and not self.ignored:
             self.forget_errors()
@@ -628,11 +678,20 @@ class Loading:
                     "refused": self.refused_lines,
                     "unknown_columns": self.unknown[:20],
                     **self.facts,
+                    **self._what_is_late(),
                 },
             },
         )
         if done.rowcount != 1:
             raise Cancelled
+
+    def _what_is_late(self) -> dict[str, Any]:
+        if not self.late:
+            return {}
+        lines: dict[str, list[int]] = {}
+        for line, reason in self.late.items():
+            lines.setdefault(reason, []).append(line)
+        return {LATE: {"lines": lines, "size": files.path(self.errors_name).stat().st_size}}
 
     def settle_errors(self) -> None:
         """The file of refused lines is complete: store it, outside any unit."""

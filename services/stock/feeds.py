@@ -343,7 +343,7 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
             if written.would_empty and not loading.confirmed:
                 session.rollback()
                 raise _Waits(written.would_empty)
-            loading.put_aside(written.ignored, ignored=True)
+            loading.put_aside_late(written.ignored, ignored=True)
             matching.note_unknown(loading.vendor_id or 0, unknown)
             loading.ended(
                 connection,
@@ -433,6 +433,18 @@ class _Written:
         self.codes: dict[int, str] = {}
         self.touched: set[int] = set()
 
+    def add(self, plan: "_Plan", store_id: int) -> None:
+        """Count what a plan does to one store."""
+        self.created += len(plan.new)
+        self.created_some += sum(1 for _variant, quantity, _counted in plan.new if quantity)
+        self.changed += len(plan.changes) - plan.no_longer_named
+        self.emptied += plan.no_longer_named
+        self.same += plan.same
+        self.ignored |= plan.ignored
+        self.codes |= plan.codes
+        if plan.movements:
+            self.touched.add(store_id)
+
 
 def _apply_to(
     connection: Any,
@@ -456,83 +468,118 @@ def _apply_to(
                 last=clock.paris(last).strftime("%d/%m/%Y %H:%M"),
             )
         )
-    full = source.mode == runs.FULL
-    now, when = raw(clock.now()), raw(dated_at)
+    full, when = source.mode == runs.FULL, raw(dated_at)
     known, by_till = _levels(connection, store_id, None if full else wanted)
-    later = _moved_since(connection, store_id, dated_at)
-    jump = settings.value("stock_most_jump")
-    new, changes, movements, dated, emptied = [], [], [], [], 0
-    held = sum(1 for quantity, _c in known.values() if quantity > 0)
+    later = levels.moved_since(store_id, dated_at)
+    plan = _plan(known, wanted, later, when, full, settings.value("stock_most_jump"))
+    written.add(plan, store_id)
+    if full:
+        if plan.emptied * 100 > plan.held * settings.value("feed_empty_percent"):
+            written.would_empty.append([store.name, plan.emptied, plan.held])
+        connection.execute(
+            text("UPDATE store SET last_feed_at = :at WHERE id = :id"), {"at": when, "id": store_id}
+        )
+    here = {"vendor_id": store.vendor_id, "store_id": store_id}
+    _write(connection, plan, source, here, when, by_till)
+
+
+class _Plan:
+    """What a file changes in one store. `new`: (variant, quantity, counted); `changes`: (quantity,
+    counted, variant); `movements`: (variant, difference); `dated`: (counted, variant), where the
+    quantity stays.
+    """
+
+    def __init__(self) -> None:
+        self.new: list[tuple[int, int, int]] = []
+        self.changes: list[tuple[int, int, int]] = []
+        self.movements: list[tuple[int, int]] = []
+        self.dated: list[tuple[int, int]] = []
+        self.ignored: dict[int, str] = {}
+        self.codes: dict[int, str] = {}
+        self.held = self.emptied = self.same = self.no_longer_named = 0
+
+    def holds(self, variant_id: int, counted: int, before: int | None, target: int) -> None:
+        """The store holds `target` of a reference, of which the file counted `counted`."""
+        if before is None:
+            self.new.append((variant_id, target, counted))
+        elif target != before:
+            self.changes.append((target, counted, variant_id))
+        else:
+            self.dated.append((counted, variant_id))
+        if target != (before or 0):
+            self.movements.append((variant_id, target - (before or 0)))
+            self.emptied += target == 0
+
+
+def _plan(
+    known: dict[int, tuple[int, Any]],
+    wanted: dict[int, Line],
+    later: dict[int, tuple[int, int]],
+    when: Any,
+    full: bool,
+    jump: int,
+) -> _Plan:
+    """What a file counted at `when` changes beside what is known of a store (quantity, counted at)
+    and what moved later. Writes nothing.
+    """
+    plan, left = _Plan(), dict(known)
+    plan.held = sum(1 for quantity, _counted_at in known.values() if quantity > 0)
     for variant_id, line in wanted.items():
-        quantity, counted_at = known.pop(variant_id, (None, None))
+        quantity, counted_at = left.pop(variant_id, (None, None))
         if counted_at is not None and counted_at > when:
-            written.codes[line.line] = "older_than_known"
-            written.ignored[line.line] = _(
+            plan.codes[line.line] = "older_than_known"
+            plan.ignored[line.line] = _(
                 "A newer count of %(ean)s is known (%(day)s).",
                 ean=line.ean or line.sku,
-                day=clock.paris(read_moment(counted_at) or dated_at).strftime("%d/%m %H:%M"),
+                day=clock.paris(read_moment(counted_at) or clock.now()).strftime("%d/%m %H:%M"),
             )
             continue
         target = levels.after(line.quantity, *later.get(variant_id, (0, 0)))
-        before = quantity or 0
-        if jump and abs(target - before) > jump and quantity is not None:
-            written.codes[line.line] = "fanciful_quantity"
-            written.ignored[line.line] = _(
+        if jump and quantity is not None and abs(target - quantity) > jump:
+            plan.codes[line.line] = "fanciful_quantity"
+            plan.ignored[line.line] = _(
                 "From %(before)s to %(after)s units in one file is fanciful (%(most)s at most).",
-                before=before,
+                before=quantity,
                 after=target,
                 most=jump,
             )
             continue
-        if quantity is None:
-            new.append((variant_id, target, line.quantity))
-        elif target != before:
-            changes.append((target, line.quantity, variant_id))
-        else:
-            dated.append((line.quantity, variant_id))
-        if target != before:
-            movements.append((variant_id, target - before))
-            emptied += target == 0
-        written.same += target == before and quantity is not None
-    written.created += len(new)
-    written.created_some += sum(1 for row in new if row[1])
-    written.changed += len(changes)
-    if full:
-        for variant_id, (
-            quantity,
-            counted_at,
-        ) in known.items():  # what a full file does not name is no longer there
-            target = levels.after(0, *later.get(variant_id, (0, 0)))
-            if counted_at is not None and counted_at > when:
-                continue
-            if quantity == target:
-                dated.append((0, variant_id))
-                continue
-            changes.append((target, 0, variant_id))
-            movements.append((variant_id, target - quantity))
-            emptied += target == 0
-            written.emptied += 1
-        if emptied * 100 > held * settings.value("feed_empty_percent"):
-            written.would_empty.append([store.name, emptied, held])
-        connection.execute(
-            text("UPDATE store SET last_feed_at = :at WHERE id = :id"), {"at": when, "id": store_id}
-        )
-    if movements:
-        written.touched.add(store_id)
-    here, this = {"vendor_id": store.vendor_id, "store_id": store_id}, {"store_id": store_id}
+        plan.holds(variant_id, line.quantity, quantity, target)
+        plan.same += quantity is not None and target == quantity
+    if full:  # what a full file does not name is no longer there
+        for variant_id, (quantity, counted_at) in left.items():
+            if counted_at is None or counted_at <= when:
+                target = levels.after(0, *later.get(variant_id, (0, 0)))
+                plan.no_longer_named += target != quantity
+                plan.holds(variant_id, 0, quantity, target)
+    return plan
+
+
+def _write(
+    connection: Any,
+    plan: _Plan,
+    source: _Source,
+    here: dict[str, int],
+    when: Any,
+    by_till: set[int],
+) -> None:
+    """Write a plan: levels, their dates, and the movements that explain them. `by_till`: references
+    that a till counted last.
+    """
+    now, this = raw(clock.now()), {"store_id": here["store_id"]}
     insert_alike(
         connection,
         "stock_level",
         {**here, "reserved": 0, "place": "", "counted_at": when, "updated_at": now},
         ("variant_id", "quantity", "counted"),
-        new,
+        plan.new,
     )
     update_alike(
         connection,
         "stock_level",
         {"counted_at": when, "updated_at": now},
         ("quantity", "counted"),
-        changes,
+        plan.changes,
         by="variant_id",
         among=this,
     )
@@ -541,13 +588,12 @@ def _apply_to(
         "stock_level",
         {"counted_at": when},
         ("counted",),
-        dated,
+        plan.dated,
         by="variant_id",
         among=this,
     )
-    no_longer = [
-        (variant_id,) for *_counts, variant_id in (*changes, *dated) if variant_id in by_till
-    ]
+    named = (row[-1] for row in (*plan.changes, *plan.dated))
+    no_longer = [(variant_id,) for variant_id in named if variant_id in by_till]
     update_alike(connection, "stock_level", _NO_TILL, (), no_longer, by="variant_id", among=this)
     insert_alike(
         connection,
@@ -562,7 +608,7 @@ def _apply_to(
             "channel": "",
         },
         ("variant_id", "quantity"),
-        movements,
+        plan.movements,
     )
 
 
@@ -605,28 +651,6 @@ def _levels(
     return {variant: (quantity, counted_at) for variant, quantity, counted_at, _key in rows}, {
         row[0] for row in rows if row[3] is not None
     }
-
-
-def _moved_since(connection: Any, store_id: int, moment: datetime) -> dict[int, tuple[int, int]]:
-    """What was sold, returned or sent elsewhere after the moment a file speaks of: its sum and the
-    lowest of its running sum, as `levels.expected` counts it for one reference.
-    """
-    if clock.now() - moment < timedelta(seconds=2):
-        return {}
-    rows = connection.execute(
-        text(
-            "SELECT variant_id, sum(quantity), min(balance) FROM (SELECT variant_id, quantity,"
-            " sum(quantity) OVER (PARTITION BY variant_id ORDER BY at, quantity DESC) AS balance"
-            " FROM (SELECT variant_id, at, CASE WHEN kind = 'sale' THEN -quantity ELSE quantity END"
-            " AS quantity FROM till_event WHERE store_id = :store AND at > :since AND item_id IS"
-            " NULL AND kind IN ('sale', 'return') AND variant_id IS NOT NULL UNION ALL SELECT"
-            " variant_id, at, quantity FROM movement WHERE store_id = :store AND at > :since AND"
-            " item_id IS NULL AND channel <> 'till' AND kind NOT IN ('feed', 'count',"
-            " 'adjustment')) moved) run GROUP BY variant_id"
-        ),
-        {"store": store_id, "since": raw(moment)},
-    )
-    return {variant: (int(total), int(lowest)) for variant, total, lowest in rows}
 
 
 def count(

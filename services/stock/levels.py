@@ -12,7 +12,18 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Select, case, func, or_, select, true, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models import (
@@ -191,43 +202,66 @@ def state(
 def expected(level: StockLevel) -> int:
     """How many there must be: the last statement, and what it did not know yet of tills, orders and
     transfers; never below zero.
-
-    The running sum is clamped to 0 at each step, in the order things happened, not only at its
-    end: units sold beyond the known stock are not taken from units that come later.
     """
-    known = TillEvent.at > level.counted_at if level.counted_at is not None else true()
+    since = level.counted_at
+    told = TillEvent.at > since if since is not None else true()
     if level.counted_key_id is not None:
-        known = case(
-            (
-                TillEvent.key_id == level.counted_key_id,
-                TillEvent.number > (level.counted_through or 0),
-            ),
-            else_=known,
-        )
+        # A till's count knows what the till had told before it, whatever the clocks say.
+        counted_it = TillEvent.key_id == level.counted_key_id
+        later = TillEvent.number > (level.counted_through or 0)
+        told = case((counted_it, later), else_=told)
+    moved = Movement.at > since if since is not None else true()
+    only = (TillEvent.variant_id == level.variant_id, Movement.variant_id == level.variant_id)
+    sums = _happened(level.store_id, and_(told, only[0]), and_(moved, only[1]))
+    return after(level.counted, *sums.get(level.variant_id, (0, 0)))
+
+
+def moved_since(store_id: int, moment: datetime) -> dict[int, tuple[int, int]]:
+    """What was sold, returned or sent elsewhere after the moment a file speaks of, by reference:
+    its sum and the lowest of its running sum, for `after`.
+    """
+    if clock.now() - moment < timedelta(seconds=2):
+        return {}
+    return _happened(store_id, TillEvent.at > moment, Movement.at > moment)
+
+
+def _happened(
+    store_id: int, told: ColumnElement[bool], moved: ColumnElement[bool]
+) -> dict[int, tuple[int, int]]:
+    """Of each reference: the sum of what tills told and of what moved otherwise, under these
+    conditions, and the lowest of its running sum.
+
+    The running sum is looked at step by step, in the order things happened, not only at its end:
+    units sold beyond the known stock are not taken from units that come later.
+    """
     delta = case(
         (TillEvent.kind == TillEventKind.sale, -TillEvent.quantity), else_=TillEvent.quantity
     )
-    told = select(TillEvent.at.label("at"), delta.label("delta")).where(
-        TillEvent.store_id == level.store_id,
-        TillEvent.variant_id == level.variant_id,
-        TillEvent.item_id.is_(None),
-        TillEvent.kind.in_([TillEventKind.sale, TillEventKind.return_]),
-        known,
+    steps = union_all(
+        select(TillEvent.variant_id, TillEvent.at.label("at"), delta.label("delta")).where(
+            TillEvent.store_id == store_id,
+            TillEvent.variant_id.is_not(None),
+            TillEvent.item_id.is_(None),
+            TillEvent.kind.in_([TillEventKind.sale, TillEventKind.return_]),
+            told,
+        ),
+        select(Movement.variant_id, Movement.at, Movement.quantity).where(
+            Movement.store_id == store_id,
+            Movement.item_id.is_(None),
+            Movement.channel != "till",
+            Movement.kind.not_in([K.feed, K.count, K.adjustment]),
+            moved,
+        ),
+    ).subquery()
+    balance = func.sum(steps.c.delta).over(
+        partition_by=steps.c.variant_id, order_by=(steps.c.at, steps.c.delta.desc())
     )
-    moved = select(Movement.at.label("at"), Movement.quantity.label("delta")).where(
-        Movement.store_id == level.store_id,
-        Movement.variant_id == level.variant_id,
-        Movement.item_id.is_(None),
-        Movement.channel != "till",
-        Movement.kind.not_in([K.feed, K.count, K.adjustment]),
-    )
-    if level.counted_at is not None:
-        moved = moved.where(Movement.at > level.counted_at)
-    steps = union_all(told, moved).subquery()
-    balance = func.sum(steps.c.delta).over(order_by=(steps.c.at, steps.c.delta.desc()))
-    run = select(steps.c.delta, balance.label("balance")).subquery()
-    total, lowest = db.session.execute(select(func.sum(run.c.delta), func.min(run.c.balance))).one()
-    return after(level.counted, int(total or 0), int(lowest or 0))
+    run = select(steps.c.variant_id, steps.c.delta, balance.label("balance")).subquery()
+    rows = select(run.c.variant_id, func.sum(run.c.delta), func.min(run.c.balance))
+    return {
+        variant: (int(total), int(lowest))
+        for variant, total, lowest in db.session.execute(rows.group_by(run.c.variant_id))
+    }
 
 
 def after(counted: int, total: int, lowest: int) -> int:

@@ -581,8 +581,8 @@ class _Change:
         withdrawn = listings.LISTING.values("withdraw")
         updated = sum(1 for values in self.changed.values() if values != withdrawn)
         self._write()
-        self.loading.put_aside(self.wrong)
-        self.loading.put_aside(self.ignored, ignored=True)
+        self.loading.put_aside_late(self.wrong)
+        self.loading.put_aside_late(self.ignored, ignored=True)
         unchanged = read - len(self.new) - updated - also_changed - self.removed - len(self.wrong)
         self.loading.ended(
             self.session,

@@ -506,7 +506,7 @@ FAULTS = (
     Fault(
         "what was sold since the file comes back",
         "services/stock/feeds.py",
-        "    later = _moved_since(connection, store_id, dated_at)\n",
+        "    later = levels.moved_since(store_id, dated_at)\n",
         "    later: dict[int, int] = {}\n",
         S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),
@@ -520,7 +520,7 @@ FAULTS = (
     Fault(
         "a file brings no movement",
         "services/stock/feeds.py",
-        '("variant_id", "quantity"), movements)',
+        '("variant_id", "quantity"), plan.movements)',
         '("variant_id", "quantity"), [])',
         S + "stock/test_feeds.py tests/services/imports tests/services/catalogue/test_matching.py",
     ),

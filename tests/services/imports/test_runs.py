@@ -1,13 +1,15 @@
 """A file that is given: looked at, cancelled, loaded, told."""
 
-from models import (
-    ImportRun,
-    ImportState,
-)
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from models import ImportRun, ImportState
 from services import clock, files, outbox
 from services.catalogue import matching
 from services.finance import books
-from services.imports import runs
+from services.imports import runs, tables
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import (
@@ -146,3 +148,67 @@ def test_the_lines_put_aside_are_told_in_their_order_and_filtered(tmp_path, as_s
     assert "1 ligne mise de côté" in page
     assert games[2].ean in page
     assert games[0].ean not in page
+
+
+# ── lines the comparison refuses ──
+
+
+def a_newer_count_and_a_file(tmp_path):
+    """A store whose two references were counted today, and a file of yesterday that counts them and
+    a third one.
+    """
+    games = [factories.a_game() for _n in range(3)]
+    for game in games[:2]:
+        factories.stocked(game, 4)
+    path = tmp_path / "hier.csv"
+    lines = "".join(f"{game.ean};7;remarque {n}\n" for n, game in enumerate(games))
+    path.write_text(f"ean;quantite;remarque\n{lines}")
+    return path
+
+
+def load_yesterday(path) -> ImportRun:
+    yesterday = clock.now() - timedelta(days=1)
+    store = factories.the_store()
+    return runs.import_file(path, "stock", by=LEA, store=store, mode=runs.DELTA, dated_at=yesterday)
+
+
+def whole_report(run: ImportRun) -> None:
+    db.session.expire_all()
+    run = db.session.get_one(ImportRun, run.id)
+    assert (run.created, run.ignored) == (1, 2)
+    assert runs.LATE not in run.report
+    told = [(line, cells) for line, cells, _why in run.report["refused"]]
+    assert [line for line, _cells in told] == [2, 3]
+    assert "remarque 1" in told[1][1]
+    assert runs.refusals(run).count == 2
+
+
+def test_the_file_is_not_read_again_while_the_database_is_written(app, tmp_path, monkeypatch):
+    path, open_table = a_newer_count_and_a_file(tmp_path), tables.open_table
+
+    def watched(*words):
+        assert not db.session().info.get("in_unit"), "read inside the unit"
+        return open_table(*words)
+
+    monkeypatch.setattr(tables, "open_table", watched)
+    whole_report(load_yesterday(path))
+
+
+def test_a_load_killed_after_it_was_applied_ends_its_report_when_it_is_taken_up(
+    app, tmp_path, monkeypatch
+):
+    path = a_newer_count_and_a_file(tmp_path)
+
+    def killed(_loading):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(runs.Loading, "write_late", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load_yesterday(path)
+    db.session.rollback()
+    run = db.session.scalars(select(ImportRun)).one()
+    assert run.report[runs.LATE]
+    for _twice in range(2):
+        runs.load(run.id)
+    whole_report(run)
