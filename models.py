@@ -1270,6 +1270,11 @@ class ItemState(StrEnum):
     returned = auto()
 
 
+# Units that are in a store; and those of them that can still be sold.
+ON_HAND = (ItemState.in_stock, ItemState.listed, ItemState.reserved)
+FREE = (ItemState.in_stock, ItemState.listed)
+
+
 class Item(Model):
     """One physical second-hand unit in a store."""
 

@@ -8,7 +8,6 @@ Nothing sealed is ever written here: an IBAN is its last four digits, an address
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from sqlalchemy import select
 
 from models import AuditEntry
 from services import clock, numbering, trace
+from services.chain import Verdict, Walk, chain_breaks
 from services.unit import db, unit_of_work
 from services.workflow import Actor
 
@@ -103,50 +103,28 @@ def note_now(
         note(what, by=by, subject=subject, vendor_id=vendor_id, **facts)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """`broken` is the number of the first entry that is not as it was written, or None."""
-
-    count: int
-    broken: int | None
-    sentence: str
-
-
 def verify() -> Verdict:
     """Read the whole log again: no number missing, no entry changed, the chain unbroken."""
     last = numbering.last(SERIES)  # read first: what is written meanwhile is beyond it
-    gone = numbering.last(GONE)
-    previous = number = None
-    count = 0
-    for entry in db.session.scalars(
+    # What was purged is numbered: a missing prefix is told from a hole.
+    walk = Walk(number=numbering.last(GONE), previous=None)
+    entries = db.session.scalars(
         select(AuditEntry)
         .where(AuditEntry.number <= last)
         .order_by(AuditEntry.number)
         .execution_options(yield_per=500)
-    ):
-        if number is None and entry.number != gone + 1:
-            return Verdict(count, gone + 1, _("Entry %(number)s is missing.", number=gone + 1))
-        if number is not None and entry.number != number + 1:
-            return Verdict(count, number + 1, _("Entry %(number)s is missing.", number=number + 1))
-        if (previous is not None and entry.previous_hash != previous) or entry.hash != _hash(entry):
-            return Verdict(
-                count,
-                entry.number,
-                _(
-                    "Entry %(number)s is not the one that was written: the chain breaks there.",
-                    number=entry.number,
-                ),
-            )
-        previous, number, count = entry.hash, entry.number, count + 1
-    if (number or gone) < last:
-        return Verdict(
-            count,
-            (number or gone) + 1,
-            _("Entry %(number)s is missing.", number=(number or gone) + 1),
-        )
-    return Verdict(
-        count, None, _("%(count)s entries read: none is missing or changed.", count=count)
     )
+    if wrong := walk.read(entries, _why_wrong):
+        return wrong
+    if walk.number < last:
+        return walk.missing(walk.number + 1)
+    return Verdict(
+        walk.count, None, _("%(count)s entries read: none is missing or changed.", count=walk.count)
+    )
+
+
+def _why_wrong(entry: AuditEntry) -> str | None:
+    return None if entry.hash == _hash(entry) else chain_breaks(entry.number)
 
 
 def forget(entry: AuditEntry) -> None:

@@ -11,7 +11,6 @@ purpose.
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -41,6 +40,7 @@ from services import (
     sealing,
     workflow,
 )
+from services.chain import Verdict, Walk, chain_breaks
 from services.people import identity, sites
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -164,15 +164,6 @@ def opened(entry: PoliceRecord) -> dict[str, Any]:
 # ── sealing and verifying ──
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """How many entries were read; the first broken one and why, in words; or nothing."""
-
-    count: int
-    broken: int | None
-    sentence: str
-
-
 def verify(vendor_id: int) -> Verdict:
     """Read the whole register again: numbers without a gap, copies untouched, chain unbroken, seals
     as they were.
@@ -184,90 +175,67 @@ def verify(vendor_id: int) -> Verdict:
     ).all()
     # What is older than ten years is gone by whole sealed days: the chain then hangs on the seal of
     # the last of them.
-    first = first_kept(vendor_id)
-    anchor = next(
-        (
-            seal
-            for seal in seals
-            if seal.last_number == first - 1 and seal.day < (clock.now() - TEN_YEARS).date()
-        ),
-        None,
-    )
+    first, oldest = first_kept(vendor_id), (clock.now() - TEN_YEARS).date()
+    anchor = next((s for s in seals if s.last_number == first - 1 and s.day < oldest), None)
     if first > 1 and anchor is None:
         return Verdict(0, 1, _("Entry %(number)s is missing.", number=1))
-    previous, number, heads = (anchor.head_hash if anchor else FIRST), first - 1, dict[int, str]()
-    for entry in db.session.scalars(
+    walk = Walk(number=first - 1, previous=anchor.head_hash if anchor else FIRST)
+    heads: dict[int, str] = {}
+
+    def why_wrong(entry: PoliceRecord) -> str | None:
+        heads[entry.number] = entry.hash
+        return _why_wrong(entry)
+
+    entries = db.session.scalars(
         select(PoliceRecord)
         .where(PoliceRecord.vendor_id == vendor_id)
         .order_by(PoliceRecord.number)
         .execution_options(yield_per=500)
-    ):
-        number += 1
-        if entry.number != number:
-            return Verdict(number, number, _("Entry %(number)s is missing.", number=number))
-        try:
-            text = sealing.unseal(entry.sealed, _place(vendor_id, number))
-        except sealing.CannotOpen:
-            return Verdict(
-                number,
-                number,
-                _(
-                    "Entry %(number)s cannot be opened: it was changed, moved, or its key is lost.",
-                    number=number,
-                ),
-            )
-        if entry.previous_hash != previous or entry.hash != _hash(text, previous):
-            return Verdict(
-                number,
-                number,
-                _(
-                    "Entry %(number)s is not the one that was written: the chain breaks there.",
-                    number=number,
-                ),
-            )
-        said = json.loads(text)
-        shown = (
-            entry.number,
-            _stamp(entry.recorded_at),
-            entry.ean,
-            entry.price_cents,
-            entry.reference,
-            entry.what,
-            entry.corrects,
-        )
-        if shown != (
-            said["number"],
-            said["at"],
-            said["ean"],
-            said["price_cents"],
-            said["reference"],
-            said["article"][:400],
-            said.get("corrects"),
-        ):
-            return Verdict(
-                number,
-                number,
-                _("Entry %(number)s shows something else than its sealed copy.", number=number),
-            )
-        previous = heads[number] = entry.hash
-    for seal in seals:
-        if seal.last_number < first:
-            continue
-        if heads.get(seal.last_number) != seal.head_hash:
-            return Verdict(
-                number,
-                seal.last_number,
-                _(
-                    "The seal of %(day)s does not fit entry %(number)s.",
-                    day=seal.day.strftime("%d/%m/%Y"),
-                    number=seal.last_number,
-                ),
-            )
-    if number < expected:
-        return Verdict(number, number + 1, _("Entry %(number)s is missing.", number=number + 1))
-    return Verdict(
-        number, None, _("%(count)s entries read: none is missing, changed or moved.", count=number)
     )
+    if wrong := walk.read(entries, why_wrong):
+        return wrong
+    for seal in seals:
+        if seal.last_number >= first and heads.get(seal.last_number) != seal.head_hash:
+            sentence = _(
+                "The seal of %(day)s does not fit entry %(number)s.",
+                day=seal.day.strftime("%d/%m/%Y"),
+                number=seal.last_number,
+            )
+            return Verdict(walk.count, seal.last_number, sentence)
+    if walk.number < expected:
+        return walk.missing(walk.number + 1)
+    count = walk.number
+    return Verdict(
+        count, None, _("%(count)s entries read: none is missing, changed or moved.", count=count)
+    )
+
+
+def _why_wrong(entry: PoliceRecord) -> str | None:
+    """None when an entry opens, is the one that was written, and shows what its copy says."""
+    number = entry.number
+    try:
+        text = sealing.unseal(entry.sealed, _place(entry.vendor_id, number))
+    except sealing.CannotOpen:
+        return _(
+            "Entry %(number)s cannot be opened: it was changed, moved, or its key is lost.",
+            number=number,
+        )
+    if entry.hash != _hash(text, entry.previous_hash):
+        return chain_breaks(number)
+    said = json.loads(text)
+    shown = {
+        "number": number,
+        "at": _stamp(entry.recorded_at),
+        "ean": entry.ean,
+        "price_cents": entry.price_cents,
+        "reference": entry.reference,
+        "article": entry.what,
+        "corrects": entry.corrects,
+    }
+    kept = {**said, "article": said["article"][:400], "corrects": said.get("corrects")}
+    if any(kept[name] != value for name, value in shown.items()):
+        return _("Entry %(number)s shows something else than its sealed copy.", number=number)
+    return None
 
 
 def first_kept(vendor_id: int) -> int:

@@ -15,9 +15,9 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, func, select
 
 from models import (
+    ON_HAND,
     BuyingRule,
     Item,
-    ItemState,
     Offer,
     OfferLine,
     OfferState,
@@ -361,7 +361,7 @@ _item = Item.__table__
 _STOCK = select(func.count()).where(
     _item.c.vendor_id == bindparam("vendor"),
     _item.c.variant_id == bindparam("variant"),
-    _item.c.status.in_([ItemState.in_stock, ItemState.listed, ItemState.reserved]),
+    _item.c.status.in_(ON_HAND),
 )
 
 

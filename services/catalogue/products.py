@@ -547,57 +547,49 @@ def why_not_sold_by(vendor_id: int, product: Product) -> str | None:
     """None when a vendor may sell this product, else the sentence that says why not (AN-018,
     AN-043).
     """
-    if product.status is not S.validated:
-        return _("« %(title)s » is not validated for sale yet.", title=product.title)
-    if product.brand is None:
-        return None
-    agreement = db.session.scalar(
-        select(BrandAgreement.allowed).where(
-            BrandAgreement.brand_id == product.brand_id, BrandAgreement.vendor_id == vendor_id
-        )
-    )
-    if agreement is False:
-        return _("The brand %(brand)s excluded this vendor.", brand=product.brand.name)
-    if product.brand.needs_agreement and not agreement:
-        return _(
-            "The brand %(brand)s asks for its agreement, and has not given it.",
-            brand=product.brand.name,
-        )
-    return None
+    facts = db.session.execute(_selling_facts(vendor_id).where(Product.id == product.id)).one()
+    return _why_not_sold(*facts)
 
 
 def why_not_sold(vendor_id: int, variant_ids: set[int]) -> dict[int, str]:
-    """Of many references at once, those a vendor may not sell, each with its sentence, as
-    `why_not_sold_by` says it.
-    """
-    closed = set(db.session.scalars(closed_brands(vendor_id)))
-    excluded = set(
-        db.session.scalars(
-            select(BrandAgreement.brand_id).where(
-                BrandAgreement.vendor_id == vendor_id, ~BrandAgreement.allowed
-            )
-        )
-    )
+    """Of many references at once, those a vendor may not sell, each with its sentence."""
     found: dict[int, str] = {}
+    facts = _selling_facts(vendor_id).join(Variant, Variant.product_id == Product.id)
     for some in tables.chunks(sorted(variant_ids), 500):
-        rows = select(Variant.id, Product.title, Product.status, Product.brand_id, Brand.name).join(
-            Product, Product.id == Variant.product_id
-        )
-        not_sold = Product.status.is_distinct_from(S.validated) | Product.brand_id.in_(closed)
-        for id, title, state, brand_id, brand in db.session.execute(
-            rows.outerjoin(Brand, Brand.id == Product.brand_id).where(
-                Variant.id.in_(some), not_sold
-            )
-        ):
-            if state is not S.validated:
-                found[id] = _("« %(title)s » is not validated for sale yet.", title=title)
-            elif brand_id in excluded:
-                found[id] = _("The brand %(brand)s excluded this vendor.", brand=brand)
-            else:
-                found[id] = _(
-                    "The brand %(brand)s asks for its agreement, and has not given it.", brand=brand
-                )
+        rows = facts.add_columns(Variant.id).where(Variant.id.in_(some))
+        for *facts_of_one, id in db.session.execute(rows):
+            if reason := _why_not_sold(*facts_of_one):
+                found[id] = reason
     return found
+
+
+def _selling_facts(vendor_id: int) -> Any:
+    """What `_why_not_sold` looks at, of products: None where a product has no brand or the brand
+    and the vendor have no agreement.
+    """
+    agreed = (BrandAgreement.brand_id == Product.brand_id) & (BrandAgreement.vendor_id == vendor_id)
+    return (
+        select(
+            Product.title, Product.status, Brand.name, Brand.needs_agreement, BrandAgreement.allowed
+        )
+        .outerjoin(Brand, Brand.id == Product.brand_id)
+        .outerjoin(BrandAgreement, agreed)
+    )
+
+
+def _why_not_sold(
+    title: str, state: ProductState, brand: str | None, asks: bool | None, agreed: bool | None
+) -> str | None:
+    """The law: a product is validated; its brand did not exclude the vendor, and agreed where it
+    asks to be asked.
+    """
+    if state is not S.validated:
+        return _("« %(title)s » is not validated for sale yet.", title=title)
+    if agreed is False:
+        return _("The brand %(brand)s excluded this vendor.", brand=brand)
+    if asks and not agreed:
+        return _("The brand %(brand)s asks for its agreement, and has not given it.", brand=brand)
+    return None
 
 
 def closed_brands(vendor_id: int) -> Select[Any]:

@@ -22,7 +22,14 @@ from rapidfuzz.distance import DamerauLevenshtein
 from sqlalchemy import Connection, event, select, text
 from sqlalchemy.orm import Session
 
-from models import Brand, Platform, Product, ProductState, Variant
+from models import (
+    FREE,
+    Brand,
+    Platform,
+    Product,
+    ProductState,
+    Variant,
+)
 from services import clock
 from services.unit import db, insert_many, is_sqlite, listed, one_of, raw, unit_of_work
 
@@ -32,6 +39,8 @@ _LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "
 _WORD = re.compile(r"[a-z0-9]+")
 _JOINED = re.compile(r"[a-z0-9]+(?:[-./][a-z0-9]+)+")
 MOST_WORDS = 8
+# The states of units that can be sold, as a list of SQL.
+_FREE = "(" + ", ".join(f"'{state}'" for state in FREE) + ")"
 
 
 @lru_cache(maxsize=20_000)
@@ -456,8 +465,7 @@ def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str],
             of_variant.append(
                 "(EXISTS (SELECT 1 FROM stock_level l WHERE l.variant_id = v.id AND l.store_id ="
                 " :store AND l.quantity > l.reserved) OR EXISTS (SELECT 1 FROM item i WHERE"
-                " i.variant_id = v.id AND i.store_id = :store AND i.status IN ('in_stock',"
-                " 'listed')))"
+                f" i.variant_id = v.id AND i.store_id = :store AND i.status IN {_FREE}))"
             )
             values["store"] = (
                 int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
@@ -488,8 +496,8 @@ def _narrow_by_condition(
         )
     else:
         of_variant.append(
-            "EXISTS (SELECT 1 FROM item i WHERE i.variant_id = v.id AND i.status IN ('in_stock',"
-            f" 'listed'){at.format('i')})"
+            f"EXISTS (SELECT 1 FROM item i WHERE i.variant_id = v.id AND i.status IN {_FREE}"
+            f"{at.format('i')})"
         )
 
 
@@ -543,7 +551,7 @@ def facets(
     if "condition" in found:
         for name, table, live in (
             ("new", "stock_level", "s.quantity > s.reserved"),
-            ("used", "item", "s.status IN ('in_stock', 'listed')"),
+            ("used", "item", f"s.status IN {_FREE}"),
         ):
             sql = (
                 f"SELECT count(DISTINCT v.product_id) FROM variant v JOIN {table} s ON s.variant_id"

@@ -10,6 +10,8 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import aliased
 
 from models import (
+    FREE,
+    ON_HAND,
     Condition,
     Grade,
     Item,
@@ -59,8 +61,6 @@ workflow.name_states(
     (VatRegime.normal, _l("Normal VAT"), "info"),
 )
 # In a store, whatever is planned for it; and those nobody has reserved.
-ON_HAND = (S.in_stock, S.listed, S.reserved)
-FREE = (S.in_stock, S.listed)
 _ANYBODY = (workflow.STAFF, workflow.CUSTOMER, workflow.TIME)
 ITEM = Workflow(
     "item",
