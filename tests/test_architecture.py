@@ -247,6 +247,13 @@ def test_a_limited_session_loads_relations_by_statements_of_their_own():
     assert 'lazy="joined"' not in (ROOT / "models.py").read_text()
 
 
+def test_no_script_holds_a_sentence():
+    """Texts come through the catalogue, in data attributes of the page."""
+    for path in (ROOT / "static" / "js").glob("*.js"):
+        assert "documentElement.lang" not in path.read_text(), path
+        assert not re.search(r"[\"'`][^\"'`]*[àéèêçôû’][^\"'`]*[\"'`]", path.read_text()), path
+
+
 def test_html_is_never_glued_together():
     for path in sources("admin", "portal", "services", "app"):
         assert not re.search(r"Markup\(\s*f?[\"']|Markup\([^)]*[+%]", path.read_text()), path

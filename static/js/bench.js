@@ -73,7 +73,7 @@ async function send(url, options = {}) {
     tone("bad");
     const line = document.createElement("p");
     line.className = "echo echo-bad";
-    line.textContent = document.documentElement.lang === "en" ? "The server does not answer: nothing was sent, try again." : "Le serveur ne répond pas : rien n’est parti, recommencez.";
+    line.textContent = document.body.dataset.silent;
     bench.firstElementChild?.prepend(line);
   } finally {
     busy = false;

@@ -13,7 +13,7 @@ function say(words, undo) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "btn";
-    button.textContent = document.documentElement.lang === "fr" ? "Annuler" : "Undo";
+    button.textContent = document.body.dataset.undo;
     button.addEventListener("click", undo);
     toast.append(button);
   }
@@ -21,9 +21,7 @@ function say(words, undo) {
   setTimeout((one) => one.remove(), 8000, toast);
 }
 
-const words = document.documentElement.lang.startsWith("en")
-  ? { offline: "Off line: nothing was saved.", away: "You are signed out: nothing was saved. Open the page again." }
-  : { offline: "Hors ligne : rien n’a été enregistré.", away: "Vous êtes déconnecté : rien n’a été enregistré. Rouvrez la page." };
+const words = document.body.dataset; // sentences come through the catalogue (templates/admin/base.html)
 
 async function save(field, value, isUndo = false) {
   const before = field.dataset.was;
