@@ -180,20 +180,17 @@ def test_the_back_button_never_shows_an_old_cart(visit):
     expect(page.locator("#compteur")).to_contain_text("1")
 
 
-def test_ten_games_in_under_a_minute(visit):
-    import time
-
+def test_ten_games_typed_one_after_another_are_all_in_the_sale(visit):
+    """How long it takes is measured in benchmarks/ten_games.py."""
     games = [factories.a_game(f"Jeu {n}", "Switch", 1000 + n) for n in range(10)]
     page = visit(DESK)
     page.goto("/")
-    start = time.monotonic()
     for number, game in enumerate(games, start=1):
         page.locator("#ean").fill(game.ean)
         page.keyboard.press("Enter")
         expect(page.locator("#ticket h2")).to_have_text(f"Jeu {number - 1}")
         page.get_by_role("button", name="OUI, je le vends !").click()
         expect(page.locator("#compteur")).to_contain_text(str(number))
-    print(f"ten games typed and added in {time.monotonic() - start:.1f} s")
 
 
 def test_hostile_titles_stay_words(visit):
