@@ -390,6 +390,7 @@ def _speak(app: Flask) -> None:
     names = app.jinja_env.globals
     names["locale"] = lambda: str(get_locale() or "fr")
     names["asset"] = _asset
+    names["can"] = workflow.can
     names["back_office_url"] = lambda path: f"{app.config['BASE_URL']}/gestion/{path}"
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 

@@ -74,6 +74,11 @@ def flow_of(row: Any) -> "Workflow":
     return _flows[row.__tablename__]
 
 
+def can(row: Any, verb: str, by_kind: str = STAFF) -> bool:
+    """Whether this kind of person can make a move of a row now: pages draw buttons from it."""
+    return flow_of(row).allows(row, verb, by_kind)
+
+
 @dataclass(frozen=True)
 class Move:
     """One line of a table of moves. `to` None keeps the state; a guard answers None or the sentence
@@ -119,16 +124,6 @@ class Workflow:
                 state=words_of(state),
             )
         return move.only_if(row) if move.only_if else None
-
-    def open_to(self, row: Any, by_kind: str = STAFF) -> list[Move]:
-        """The moves this kind of person can make now: buttons are drawn from it."""
-        return [
-            move
-            for move in self.moves
-            if self.state_of(row) in move.sources
-            and by_kind in move.by
-            and not (move.only_if and move.only_if(row))
-        ]
 
     def allows(self, row: Any, verb: str, by_kind: str = STAFF) -> bool:
         return self.why_not(row, verb, by_kind) is None
