@@ -1,0 +1,130 @@
+"""The bank's answer to a transfer file, in all its shapes: each transfer is settled once."""
+
+import pytest
+from sqlalchemy import select
+
+from models import (
+    AccountKind,
+    BankDetails,
+    BatchState,
+    Message,
+    OfferState,
+    SellerPayment,
+)
+from services.finance import books
+from services.payments import bank_answers, ledger, seller_payments, transfers
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import IBANS, LEA
+from tests.gateways.test_sepa import reply
+from tests.services.payments.test_transfers import P, T, fresh, read, said
+
+
+def test_a_rejection_opens_the_payment_again_tells_the_seller_and_is_paid_under_minus_two(app):
+    batch = factories.a_batch(2)
+    assert read(said(batch, CDE000000001="ACSC", CDE000000002="RJCT:AC04")) == (1, 1)
+    one, two = db.session.scalars(select(SellerPayment).order_by(SellerPayment.id))
+    assert (one.status, two.status) == (P.paid, P.awaiting_iban)
+    assert "clos" in two.reject_reason
+    assert seller_payments.words_for_seller(two) == "Virement rejeté, vérifiez votre IBAN"
+    assert fresh(batch).status is BatchState.answered
+    letter = db.session.scalars(select(Message).where(Message.event == "transfer_sent_back")).one()
+    assert "28,00" in letter.body
+    assert "clos" in letter.body
+    assert books.check() == []
+    factories.an_iban(two.customer, IBANS[0])
+    assert fresh(two).status is P.to_pay
+    again = factories.a_batch(0)
+    assert [line.end_to_end for line in again.lines] == ["CDE000000002-2"]
+    assert read(said(again, CDE000000002_2="ACSC")) == (1, 0)
+    assert fresh(two).status is P.paid
+    assert books.check() == []
+
+
+def test_half_an_answer_moves_half_and_the_rest_waits(app):
+    batch = factories.a_batch(3)
+    assert read(said(batch, CDE000000001="ACSC", CDE000000002="PDNG")) == (1, 0)
+    assert fresh(batch).status is BatchState.ready
+    assert [line.status for line in fresh(batch).lines] == [T.executed, T.sent, T.sent]
+    assert read(said(batch, CDE000000002="RJCT:AC01", CDE000000003="ACSC")) == (1, 1)
+    assert fresh(batch).status is BatchState.answered
+
+
+def test_the_same_answer_twice_another_files_and_a_strangers_are_refused(app):
+    batch = factories.a_batch(1)
+    data = said(batch, CDE000000001="ACSC")
+    read(data)
+    with pytest.raises(Refused, match="déjà été lue"):
+        read(data)
+    with pytest.raises(Refused, match="pas l’un des nôtres"):
+        read(said(batch, CDE000000001="ACSC").replace(batch.number.encode(), b"VIR-1999-01-0001"))
+    with pytest.raises(Refused, match="CDE999999999"):
+        read(said(batch, CDE999999999="RJCT"))
+    with pytest.raises(Refused, match="pas la réponse"):
+        read(b"<html/>")
+    assert books.check() == []
+
+
+def test_a_whole_file_refused_for_our_own_fault_is_to_pay_again_and_no_seller_is_blamed(app):
+    batch = factories.a_batch(2)
+    data = (
+        reply("", "10", "RJCT")
+        .replace(b"</GrpSts>", b"</GrpSts><StsRsnInf><Rsn><Cd>AM04</Cd></Rsn></StsRsnInf>")
+        .replace(b"VIR-2026-11-0001", batch.number.encode())
+    )
+    assert read(data) == (0, 2)
+    assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.to_pay}
+    assert not db.session.scalars(
+        select(Message).where(Message.event == "transfer_sent_back")
+    ).all()
+    assert books.check() == []
+
+
+def test_a_block_refused_refuses_the_lines_it_does_not_name(app):
+    batch = factories.a_batch(2)
+    block = (
+        "<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts>"
+        "<StsRsnInf><Rsn><Cd>FF01</Cd></Rsn></StsRsnInf></OrgnlPmtInfAndSts>"
+    )
+    assert read(reply(block).replace(b"VIR-2026-11-0001", batch.number.encode())) == (0, 2)
+    assert books.check() == []
+
+
+def test_what_the_bank_takes_back_after_having_executed_it_is_owed_again(app):
+    batch = factories.a_batch(1)
+    with unit_of_work():
+        bank_answers.all_went_through(fresh(batch), by=LEA)
+    assert read(said(batch, CDE000000001="RJCT:AC04")) == (0, 1)
+    payment = db.session.scalars(select(SellerPayment)).one()
+    assert payment.status is P.awaiting_iban
+    assert payment.offer.status is OfferState.received
+    assert ledger.owed(1, payment.customer_id) == 2800
+    assert ledger.balance(1, AccountKind.bank) == 0
+    assert books.check() == []
+
+
+def test_an_iban_changed_meanwhile_is_not_blamed_for_the_old_one(app):
+    batch = factories.a_batch(1)
+    payment = db.session.scalars(select(SellerPayment)).one()
+    factories.an_iban(payment.customer, IBANS[0])
+    assert read(said(batch, CDE000000001="RJCT:AC04")) == (0, 1)
+    assert db.session.get(BankDetails, payment.customer_id).refused_at is None
+    assert fresh(payment).status is P.held
+    assert fresh(payment).iban_wait
+
+
+def test_an_account_the_bank_refused_stops_the_sellers_other_payments(app):
+    customer = factories.a_customer()
+    factories.a_paying_account()
+    factories.a_payment(customer)
+    batch = factories.a_batch(0)
+    other = factories.a_payment(customer)
+    assert other.status is P.to_pay
+    read(said(batch, CDE000000001="RJCT:AC04"))
+    assert fresh(other).status is P.awaiting_iban
+    assert transfers.totals(1) == (0, 0)
+    first = db.session.scalars(select(SellerPayment).order_by(SellerPayment.id)).first()
+    with unit_of_work():
+        seller_payments.try_again(fresh(first), by=LEA)
+    assert fresh(first).status is P.to_pay
