@@ -315,18 +315,30 @@ class ParcelActionsView(BaseView):
     def by_hand(self, id: int) -> Any:
         """« Envoi suivi à la main »: carrier, number, link, and the PDF when there is one."""
         form, file = request.form, request.files.get("pdf")
-        if file and file.filename:
-            files.check_name(file.filename, ".pdf")
-        with unit_of_work():
-            parcels.give_label(
-                self._parcel(id),
-                carrier_name=form.get("carrier", ""),
-                number=form.get("number", ""),
-                link=form.get("link", ""),
-                pdf=file.read() if file and file.filename else None,
-                by=me(),
-            )
-        flash(_("The label is linked to this parcel; the seller has it."), "success")
+        try:
+            if file and file.filename:
+                files.check_name(file.filename, ".pdf")
+            with unit_of_work():
+                parcel = self._parcel(id)
+                parcels.give_label(
+                    parcel,
+                    carrier_name=form.get("carrier", ""),
+                    number=form.get("number", ""),
+                    link=form.get("link", ""),
+                    pdf=file.read() if file and file.filename else None,
+                    by=me(),
+                )
+                is_return = parcel.is_return
+        except Refused as refusal:  # what was typed comes back with the reason
+            flash(str(refusal), "danger")
+            typed = {name: form.get(name, "")[:500] for name in ("carrier", "number", "link")}
+            return redirect(url_for("ParcelView.show", pk=id, **typed) + "#ailleurs")
+        flash(
+            _("The label is linked to this parcel.")
+            if is_return
+            else _("The label is linked to this parcel; the seller has it."),
+            "success",
+        )
         return redirect(url_for("ParcelView.show", pk=id))
 
     @staticmethod
