@@ -1,6 +1,4 @@
-"""Builds the application: configuration, database, back office, sites, api, error pages,
-commands.
-"""
+"""Builds the application: configuration, database, back office, sites, api, error pages, commands."""
 
 import hashlib
 import logging
@@ -275,8 +273,8 @@ _right_version_until = 0.0
 
 def _refuse_another_version() -> Any:
     """A program and a database of different versions do not work together: a page says so until one
-    of them was brought up to date.
-    Looked at once a minute: the database may be migrated under a process that runs.
+    of them was brought up to date. Looked at once a minute: the database may be migrated under a
+    process that runs.
     """
     global _right_version_until
     if time.monotonic() < _right_version_until:
@@ -330,9 +328,7 @@ PUBLIC_POLICY = (
 
 
 def _guard(response: Response) -> Response:
-    """The headers of every answer; a picture or a mail may have set a stricter policy of its
-    own.
-    """
+    """The headers of every answer; a picture or a mail may have set a stricter policy of its own."""
     headers = response.headers
     headers.setdefault("Content-Security-Policy", PUBLIC_POLICY)
     headers["X-Content-Type-Options"] = "nosniff"
@@ -482,8 +478,8 @@ def _database_error(error: DBAPIError) -> Any:
 
 
 def _lost_file(error: FileNotFoundError) -> Any:
-    """A stored file that is no longer there (forgotten, or a disk lost): the page says so, the
-    log says which.
+    """A stored file that is no longer there (forgotten, or a disk lost): the page says so, the log
+    says which.
     """
     db.session.rollback()
     logging.getLogger("app").error("a stored file is missing: %s", Path(error.filename or "").name)

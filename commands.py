@@ -62,8 +62,8 @@ def _app() -> Flask:
 
 @main.command("init")
 def init() -> None:
-    """Bring an empty or older database up to date; a new one gets a vendor, a store, a site and
-    a rule.
+    """Bring an empty or older database up to date; a new one gets a vendor, a store, a site and a
+    rule.
     """
     upgrade(directory=str(Path(current_app.root_path) / "migrations"))
     click.echo(bring_to_life())
@@ -109,9 +109,7 @@ def argus_import(path: Path, refused: Path | None) -> None:
 @catalogue_group.command("import")
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def catalogue_import(path: Path) -> None:
-    """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside
-    it.
-    """
+    """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside it."""
     with _sentences():
         _tell(
             runs.import_file(path, "catalogue", by=COMMAND),
@@ -176,9 +174,7 @@ def stock_import(path: Path, code: str, full: bool, confirm: bool) -> None:
 
 @main.command("demo")
 def demo() -> None:
-    """Add the demonstration: a month in the life of a shop. Does nothing when it is already
-    there.
-    """
+    """Add the demonstration: a month in the life of a shop. Does nothing when it is already there."""
     if current_app.extensions["comptoir"].is_production:
         raise click.ClickException(
             "The demonstration has public passwords: it is closed in production."
@@ -191,8 +187,8 @@ def demo() -> None:
 
 @main.command("check-invariants")
 def check_invariants() -> None:
-    """Recompute everything that must agree (totals, stock, ledger, payments, files, registers)
-    and say so in words.
+    """Recompute everything that must agree (totals, stock, ledger, payments, files, registers) and
+    say so in words.
     """
     with force_locale("fr"):
         found = books.check()
@@ -244,8 +240,8 @@ def backup(folder: Path | None) -> None:
     ),
 )
 def restore(path: Path, verify: bool) -> None:
-    """Restore a backup into this empty installation, check everything, and hold all sendings;
-    or only --verify it.
+    """Restore a backup into this empty installation, check everything, and hold all sendings; or
+    only --verify it.
     """
     with _sentences(), tempfile.TemporaryDirectory(dir=files.data_dir()) as scratch:
         if not path.exists():  # the name of one that lies in the store
@@ -344,9 +340,7 @@ def rotate_keys() -> None:
 
 @main.command("forget")
 def forget() -> None:
-    """Forget now what is over its time, and print the report (the worker does it each
-    night).
-    """
+    """Forget now what is over its time, and print the report (the worker does it each night)."""
     with _sentences():
         report = retention.run(by=COMMAND)
     for name, counts in report.counts.items():

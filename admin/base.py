@@ -2,8 +2,7 @@
 each row re-read here.
 
 A view class is columns, labels, filters, order. Flask-AppBuilder gives routes, permissions and
-forms; the list, the
-pages and the look are ours.
+forms; the list, the pages and the look are ours.
 """
 
 from __future__ import annotations

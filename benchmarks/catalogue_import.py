@@ -1,7 +1,6 @@
 """Goals 7, 8, 15 for the référencier: 350,000 lines of 18 columns, five sizes a model, against
-plain sqlite3 (and COPY on PostgreSQL) writing the
-same rows to the same tables, search words included; the same file with 1 % changed; memory; pages
-and writes of others meanwhile.
+plain sqlite3 (and COPY on PostgreSQL) writing the same rows to the same tables, search words
+included; the same file with 1 % changed; memory; pages and writes of others meanwhile.
 """
 
 import csv

@@ -1,6 +1,5 @@
 """Goal 9: 1,600 stock files of 500 lines, first and all changed, against raw sqlite3 (unnest on
-PostgreSQL) writing the same levels and movements,
-one transaction a shop; and the same files again.
+PostgreSQL) writing the same levels and movements, one transaction a shop; and the same files again.
 """
 
 import csv

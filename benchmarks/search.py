@@ -1,7 +1,7 @@
 """Goals 4 and 10: search of 1 to 3 words and facets over 350,000 titles on both engines, beside the
-bare full-text query of the same engine in the
-same run; the list of new stock at 100,000 and at 1,000,000 levels over HTTP (COMPTOIR_BENCH_LEVELS:
-more). The peer's own search answers 0.4 to 0.6 requests a second.
+bare full-text query of the same engine in the same run; the list of new stock at 100,000 and at
+1,000,000 levels over HTTP (COMPTOIR_BENCH_LEVELS: more). The peer's own search answers 0.4 to 0.6
+requests a second.
 """
 
 import os

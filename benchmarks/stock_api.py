@@ -1,6 +1,6 @@
 """How many stock updates a second the door for machines takes over HTTP (2 sync workers, one
-client): lines published, and events of tills,
-beside a bare Flask route that commits one conditional update of the same table.
+client): lines published, and events of tills, beside a bare Flask route that commits one
+conditional update of the same table.
 """
 
 import http.client

@@ -1,5 +1,5 @@
-"""A person sells ten games in less than a minute, from the first barcode to the last
-« OUI, je le vends ! », in Chromium on a processor four times slower.
+"""A person sells ten games in less than a minute, from the first barcode to the last « OUI, je le
+vends ! », in Chromium on a processor four times slower.
 """
 
 import shutil

@@ -1,12 +1,11 @@
 """A month in the life of a shop, told with the verbs everybody uses: no row is made another way.
 
 The cast: RétroShop buys back on « Chez Manette », PixelCave is a second vendor with its own site.
-Léa administers,
-Marc checks the offers and receives the parcels, Inès pays, Noé works for PixelCave; Camille and
-eleven others sell:
-from the scan to the transfer, with what goes wrong on the way. Beside them « Souliers du Port »,
-four shoe shops with their
-référencier, their stock files, their tills, and one pair sold twice."""
+Léa administers, Marc checks the offers and receives the parcels, Inès pays, Noé works for
+PixelCave; Camille and eleven others sell: from the scan to the transfer, with what goes wrong on
+the way. Beside them « Souliers du Port », four shoe shops with their référencier, their stock
+files, their tills, and one pair sold twice.
+"""
 
 import random
 from datetime import timedelta

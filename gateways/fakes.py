@@ -50,9 +50,7 @@ class FakeSms:
 
 
 class FakeCarrier:
-    """A carrier in memory: labels by number, where each parcel is said to be, and what goes
-    wrong.
-    """
+    """A carrier in memory: labels by number, where each parcel is said to be, and what goes wrong."""
 
     name = "Mondial Relay"
     kinds = frozenset({"relay"})

@@ -2,8 +2,7 @@
 by REST (« Dual Carrier », API 2).
 
 HTTP 200 carries business errors too: STAT says them. A label call has no key that makes a repeat
-harmless: when the
-answer is lost the error is `unsure`, and nobody may simply call again.
+harmless: when the answer is lost the error is `unsure`, and nobody may simply call again.
 """
 
 import functools
@@ -452,9 +451,7 @@ class MondialRelay:
 
 @functools.cache
 def fields(operation: str) -> tuple[str, ...]:
-    """The inputs of an operation in the order of the WSDL, which is the order they are hashed
-    in.
-    """
+    """The inputs of an operation in the order of the WSDL, which is the order they are hashed in."""
     schema = "{http://www.w3.org/2001/XMLSchema}"
     for element in ElementTree.parse(WSDL).iter(f"{schema}element"):
         if element.get("name") == operation:
@@ -603,8 +600,7 @@ def understand(stat: int, words: str) -> str:
     where it was).
 
     STAT alone cannot tell « in transit » from « waiting at the relay »: the last event's words do.
-    82 with « au Point
-    Relais » is an arrival, not a hand-over: sellers are not paid on it.
+    82 with « au Point Relais » is an arrival, not a hand-over: sellers are not paid on it.
     """
     if stat == 83:
         return "incident"

@@ -2,9 +2,8 @@
 data in, bytes out.
 
 sepaxml writes; we impose its identifiers so that the same payments always give the same bytes,
-check against the XSD
-with lxml (forty times faster than its own check), and count the money a second time from the bytes
-themselves.
+check against the XSD with lxml (forty times faster than its own check), and count the money a
+second time from the bytes themselves.
 """
 
 import functools
@@ -29,9 +28,7 @@ class BadFile(Exception):
 
 @dataclass(frozen=True)
 class Transfer:
-    """One transfer: cents to an account, under a reference that comes back with the bank's
-    answer.
-    """
+    """One transfer: cents to an account, under a reference that comes back with the bank's answer."""
 
     end_to_end: str
     name: str

@@ -67,9 +67,7 @@ def begin(scope: Scope | None) -> None:
 
 
 def scope_of(user_id: int) -> Scope:
-    """Where a member of staff works. One membership without a store opens all stores of its
-    vendor.
-    """
+    """Where a member of staff works. One membership without a store opens all stores of its vendor."""
     with limited_to(None):
         rows = db.session.execute(
             db.select(models.Membership.vendor_id, models.Membership.store_id).where(
@@ -177,8 +175,8 @@ def _models_of(statement: Any) -> set[Any]:
 
 @event.listens_for(Session, "do_orm_execute")
 def _narrow(state: Any) -> None:
-    """Add the condition of each table the statement names: to a SELECT as criteria of its
-    entities, to an UPDATE or DELETE as a WHERE of its own table.
+    """Add the condition of each table the statement names: to a SELECT as criteria of its entities,
+    to an UPDATE or DELETE as a WHERE of its own table.
     """
     scope = _scope.get()
     if scope is None or state.is_column_load:

@@ -2,8 +2,8 @@
 added, kept a year.
 
 What the business did is in the event log (services/workflow.py); this one answers « who looked, and
-from where ».
-Nothing sealed is ever written here: an IBAN is its last four digits, an address of mail is masked.
+from where ». Nothing sealed is ever written here: an IBAN is its last four digits, an address of
+mail is masked.
 """
 
 import hashlib

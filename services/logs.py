@@ -2,8 +2,7 @@
 about.
 
 Mail addresses, IBANs, telephone numbers, signed links and passwords in addresses are replaced
-before a line is written:
-what a library or a bug puts into a message cannot leak either.
+before a line is written: what a library or a bug puts into a message cannot leak either.
 """
 
 import json

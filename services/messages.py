@@ -1,10 +1,9 @@
 """Telling someone: a row with its final words, then an outbox row that sends it.
 
 Each event has one text in templates/messages/<event>.txt: the first line is the subject, the rest
-paragraphs; a line
-that is only `[label](address)` is a button, lines starting with `- ` are a list. The HTML is the
-same words, dressed.
-A name a template does not get is an error here, so no message leaves with a hole in it.
+paragraphs; a line that is only `[label](address)` is a button, lines starting with `- ` are a list.
+The HTML is the same words, dressed. A name a template does not get is an error here, so no message
+leaves with a hole in it.
 """
 
 import re
@@ -71,9 +70,8 @@ def tell(
     """Tell a customer something by mail: the words are frozen now, the sending follows the commit.
 
     `secret_link` opens an account: it is put in when the mail leaves and is nowhere to be read by
-    the staff.
-    `seen_link` is a picture that says the mail was opened: only where the shop has the seller's
-    consent (settings).
+    the staff. `seen_link` is a picture that says the mail was opened: only where the shop has the
+    seller's consent (settings).
     """
     return _mail(
         person.email, event, site=site, offer=offer, customer=person, person=person, **facts

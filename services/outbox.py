@@ -1,8 +1,8 @@
 """What must be told to the outside: rows with leases. A queue only rings; a crash loses nothing.
 
 A kind gives two functions: `call(payload, key)` speaks to the partner with no transaction open and
-returns what
-he answered; `record(payload, answer, error)` writes it down in the unit that marks the row done.
+returns what he answered; `record(payload, answer, error)` writes it down in the unit that marks the
+row done.
 """
 
 import logging
@@ -80,10 +80,9 @@ def handles(
     why_not_again: Callable[[Any], str | None] = lambda _payload: None,
 ) -> None:
     """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was
-    lost, is never tried
-    again: `record` gets UNSURE as its error, and a look-up or a person decides. `why_not_again`
-    says, in words, why a
-    dead row of this kind cannot be tried once more from « Tâches ».
+    lost, is never tried again: `record` gets UNSURE as its error, and a look-up or a person
+    decides. `why_not_again` says, in words, why a dead row of this kind cannot be tried once more
+    from « Tâches ».
     """
     KINDS[kind] = Kind(label, call, record, once, why_not_again)
 
@@ -116,9 +115,7 @@ def due(limit: int = 100) -> list[int]:
 
 
 def work(limit: int = 100) -> int:
-    """Tell everything that is due; returns how many rows were worked on. Safe to run twice at
-    once.
-    """
+    """Tell everything that is due; returns how many rows were worked on. Safe to run twice at once."""
     ids = due(limit)
     db.session.rollback()
     end = time.monotonic() + BUDGET_SECONDS

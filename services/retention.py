@@ -2,8 +2,8 @@
 is announced must be applied).
 
 Each noun declares its own rule: how long, why, which rows are due, and the verb that forgets one.
-The clock runs them
-all each night, one unit per row, and writes down how much of each was forgotten.
+The clock runs them all each night, one unit per row, and writes down how much of each was
+forgotten.
 """
 
 import logging

@@ -2,8 +2,7 @@
 rows cannot be swapped.
 
 A sealed text is « key id : base64 ». The first key of the ring seals; every key opens, so an old
-one stays in the ring
-as long as something it sealed lives (the police register: ten years).
+one stays in the ring as long as something it sealed lives (the police register: ten years).
 """
 
 import base64

@@ -1,6 +1,4 @@
-"""One unit of work: the only place where a transaction begins and ends, together with the
-outbox.
-"""
+"""One unit of work: the only place where a transaction begins and ends, together with the outbox."""
 
 import json
 import random
@@ -48,8 +46,7 @@ def unit_of_work() -> Iterator[Session]:
     """Everything inside is kept together or not at all.
 
     Load rows inside: the read transaction of the request ends here, and on SQLite the write lock is
-    taken
-    first (BEGIN IMMEDIATE): reading before it can raise SQLITE_BUSY later.
+    taken first (BEGIN IMMEDIATE): reading before it can raise SQLITE_BUSY later.
     """
     session = db.session()
     if session.info.get("in_unit"):

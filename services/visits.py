@@ -2,10 +2,8 @@
 request's database.
 
 A visitor is HMAC(salt of the day, address + agent + site): the salt is thrown away each night, so
-nobody can be
-followed from one day to the next (audience measurement exempt from consent). Pages append to a
-small file of the
-day; the worker counts it into VisitDay and UnknownDemand.
+nobody can be followed from one day to the next (audience measurement exempt from consent). Pages
+append to a small file of the day; the worker counts it into VisitDay and UnknownDemand.
 """
 
 import contextlib

@@ -2,8 +2,7 @@
 visible, any of them replayed.
 
 The body is thin (type, moment, a few keys): the other side asks for the rest at the door for
-machines. Deliveries are rows of the
-unit that caused them; the outbox carries them out.
+machines. Deliveries are rows of the unit that caused them; the outbox carries them out.
 """
 
 import base64

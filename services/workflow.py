@@ -156,8 +156,8 @@ class Workflow:
         **facts: Any,
     ) -> None:
         """Check, then write the columns of `set` and the new state, then add the event (unless
-        `log` is False). Raises Refused with the sentence when the move is not open; then nothing
-        is written.
+        `log` is False). Raises Refused with the sentence when the move is not open; then nothing is
+        written.
         """
         self._read_again(row)
         self.require(row, verb, by=by)

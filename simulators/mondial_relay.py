@@ -2,10 +2,9 @@
 a clock one can move.
 
 `POST /faults {"soap": "slow" | "cut" | "html" | "99" | "key" | "down" | "", "pdf": "down", "rest":
-…}` breaks it on demand (« cut » answers
-nothing after the label was made); `POST /clock {"hours": 24}` moves time; `POST /script {"number":
-…, "kind": "incident" | "return"}` changes
-a parcel's fate. `GET /` shows every label by its reference, as the carrier's own site does.
+…}` breaks it on demand (« cut » answers nothing after the label was made); `POST /clock {"hours":
+24}` moves time; `POST /script {"number": …, "kind": "incident" | "return"}` changes a parcel's
+fate. `GET /` shows every label by its reference, as the carrier's own site does.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """A shop's till in a box: it plays a day against the door for machines, its line cut for an hour,
 its clock seven minutes ahead, some things told twice.
 
-    python -m simulators.till http://127.0.0.1:8000 cpt_…
+python -m simulators.till http://127.0.0.1:8000 cpt_…
 
 It keeps its own books, and says at the end whether the platform holds what it holds.
 """

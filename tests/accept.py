@@ -2,10 +2,9 @@
 (var/accept/report.html).
 
 Two lanes run side by side on two processors: PostgreSQL with Redis in one, SQLite with its queue in
-the other, which the first helps when it
-has done its own. The load test runs alone at the end, so that nothing else moves its figures. What
-could not run is said, never passed; the
-report is written again after each suite, so that a run that was stopped tells what it saw.
+the other, which the first helps when it has done its own. The load test runs alone at the end, so
+that nothing else moves its figures. What could not run is said, never passed; the report is written
+again after each suite, so that a run that was stopped tells what it saw.
 """
 
 import html

@@ -2,8 +2,7 @@
 decides.
 
 The price of a line is the one computed when it was put in the cart (or announced as changed since);
-what it was
-computed from is frozen beside it.
+what it was computed from is frozen beside it.
 """
 
 import secrets
@@ -493,9 +492,7 @@ def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
 
 
 def delete(offer: Offer, *, by: Actor) -> None:
-    """« Supprimer cette proposition »: it leaves every list for good; the seller is not written
-    to.
-    """
+    """« Supprimer cette proposition »: it leaves every list for good; the seller is not written to."""
     OFFER.fire(offer, "delete", by=by)
     parcels.abandon(offer, by=by)
 

@@ -2,11 +2,9 @@
 how.
 
 Sources: art. 321-7 and R321-3 to R321-6-1 c. pén.; arrêté du 15 mai 2020 art. 3. An entry is a
-frozen copy, sealed and
-chained (SHA-256 of its canonical JSON and of the entry before); a correction is a new entry that
-points at it; each
-evening the head of the chain is sealed and told elsewhere; each look into it is logged with its
-purpose.
+frozen copy, sealed and chained (SHA-256 of its canonical JSON and of the entry before); a
+correction is a new entry that points at it; each evening the head of the chain is sealed and told
+elsewhere; each look into it is logged with its purpose.
 """
 
 import hashlib
@@ -270,9 +268,7 @@ def unsealed_days(vendor_id: int) -> list[date]:
 
 
 def seal_day(vendor: Vendor, day: date) -> RegisterSeal | None:
-    """Seal a day that is over; the head of the chain is mailed, so that it is known elsewhere
-    too.
-    """
+    """Seal a day that is over; the head of the chain is mailed, so that it is known elsewhere too."""
     start, end = clock.end_of_day(day - timedelta(days=1)), clock.end_of_day(day)
     rows = db.session.scalars(
         select(PoliceRecord)

@@ -1,8 +1,7 @@
 """What we pay for a reference: exclusions first, then the first rule of an ordered list that fits.
 
 Deciding is pure (`decide`): plain values in, a price and its reason out, so that the shop can be
-shown which rule
-answers what, and the seller why.
+shown which rule answers what, and the seller why.
 """
 
 import time

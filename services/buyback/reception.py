@@ -2,8 +2,8 @@
 missing; then the seller answers.
 
 Accepted at the agreed price, an article is ours at once: a unit in stock, a line of the register.
-Anything else waits
-for the seller's answer, or its deadline; the payment waits with it (domain.md 2.14, 2.29).
+Anything else waits for the seller's answer, or its deadline; the payment waits with it (domain.md
+2.14, 2.29).
 """
 
 from dataclasses import dataclass
@@ -537,9 +537,7 @@ def tell(offer: Offer, *, by: Actor) -> None:
 
 
 def untold() -> list[int]:
-    """Receptions ended an hour ago whose seller was not written to: it is done for whoever
-    forgot.
-    """
+    """Receptions ended an hour ago whose seller was not written to: it is done for whoever forgot."""
     limit = clock.now() - timedelta(hours=1)
     return list(
         db.session.scalars(

@@ -1,8 +1,7 @@
 """The argus: what each reference is worth on the market, since when, and who says so.
 
 Lists arrive as files. They are staged beside the catalogue, compared with it in one go, and only
-what differs is
-written, in one short transaction: a file never half-applies, whatever kills it.
+what differs is written, in one short transaction: a file never half-applies, whatever kills it.
 """
 
 from typing import Any

@@ -2,10 +2,9 @@
 same file (AN-030 to AN-038).
 
 Lines are staged beside the catalogue, compared with it in one go, and only what differs is written,
-in one short transaction.
-References of one model (supplier reference and brand) are one product. A column the file lacks
-leaves what is there: the same file,
-cut to a few columns, edits many products at once.
+in one short transaction. References of one model (supplier reference and brand) are one product. A
+column the file lacks leaves what is there: the same file, cut to a few columns, edits many products
+at once.
 """
 
 import csv

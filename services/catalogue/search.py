@@ -2,10 +2,8 @@
 barcodes, references, facets, corrections.
 
 The words of a product live beside it in `search_index` (FTS5 on SQLite, a tsvector on PostgreSQL;
-made by migration 0005).
-They are derived: whatever changes a product marks it, and what is marked is indexed, at once for
-one product, by the
-worker in small steps for a file of many.
+made by migration 0005). They are derived: whatever changes a product marks it, and what is marked
+is indexed, at once for one product, by the worker in small steps for a file of many.
 """
 
 import re

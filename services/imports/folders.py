@@ -2,8 +2,7 @@
 (AN-040).
 
 `FOLDER/CODE/file.csv` is the full stock of the store with that code, `FOLDER/CODE/partiel/file.csv`
-a partial one; what was taken
-is moved to `recus/`, what no store is known for to `inconnus/`.
+a partial one; what was taken is moved to `recus/`, what no store is known for to `inconnus/`.
 """
 
 import os

@@ -2,8 +2,8 @@
 at all, told.
 
 Each kind of file (argus, référencier, stock, listings…) declares its columns and how it is applied;
-everything around it
-(preview, progress, cancel, confirmation, refused lines, history) is here, once.
+everything around it (preview, progress, cancel, confirmation, refused lines, history) is here,
+once.
 """
 
 import csv

@@ -2,16 +2,14 @@
 manifest to verify both.
 
 The database is copied in one consistent view (SQLite's backup API, pg_dump), then the files: what a
-row names was stored
-before the row, so nothing it names can be missing. A restore goes into an empty place, checks
-everything again and holds
-all sendings: what the backup believes to be waiting may have left since.
+row names was stored before the row, so nothing it names can be missing. A restore goes into an
+empty place, checks everything again and holds all sendings: what the backup believes to be waiting
+may have left since.
 
 Layout of a « .comptoir » file: the line « COMPTOIR-BACKUP 1 <key id> <8 bytes in hex> », then
-chunks of at most 1 MiB, each a
-4-byte length and AES-256-GCM(nonce = those 8 bytes + the chunk's number, data = number + « last »
-mark): a chunk cut off,
-swapped or changed does not open. Inside: a gzipped tar, its « manifest.json » last.
+chunks of at most 1 MiB, each a 4-byte length and AES-256-GCM(nonce = those 8 bytes + the chunk's
+number, data = number + « last » mark): a chunk cut off, swapped or changed does not open. Inside: a
+gzipped tar, its « manifest.json » last.
 """
 
 import gzip
@@ -147,8 +145,7 @@ def _sweep(data_dir: Path, folder: Path) -> None:
 
 def read_back(path: Path, wanted: set[str], data_dir: Path) -> int:
     """Open every piece of a backup again and compare it with its manifest; `wanted` are stored
-    files it must hold. Returns how many it holds.
-    Raises Damaged.
+    files it must hold. Returns how many it holds. Raises Damaged.
     """
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=MAKING) as folder:
         manifest = open_backup(path, Path(folder))
@@ -437,8 +434,7 @@ def _libpq(url: URL) -> str:
 
 def _counts(url: URL, dump: Path) -> dict[str, int]:
     """How many rows each table of the copy holds: of the SQLite copy itself; of PostgreSQL's
-    archive, what the live tables
-    that only ever grow held before it was made.
+    archive, what the live tables that only ever grow held before it was made.
     """
     if url.get_backend_name() == "sqlite":
         with closing(sqlite3.connect(dump)) as copy:

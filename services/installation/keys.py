@@ -2,9 +2,8 @@
 little at a time.
 
 `flask --app app rotate-keys` may be stopped and started again: what is done is done, what is left
-is found by the name
-of its key. Rows that may never be rewritten (the police register) keep theirs, which must then stay
-in the ring.
+is found by the name of its key. Rows that may never be rewritten (the police register) keep theirs,
+which must then stay in the ring.
 """
 
 from collections.abc import Callable

@@ -2,8 +2,8 @@
 back.
 
 `review` is asked each time something changed (the reception ends, the seller answers, an IBAN
-comes) and puts a
-payment where it belongs; the ledger says what is owed, this says how far it is on its way.
+comes) and puts a payment where it belongs; the ledger says what is owed, this says how far it is on
+its way.
 """
 
 from collections.abc import Sequence
@@ -238,8 +238,7 @@ def sent_back(
     payment: SellerPayment, line: TransferLine, *, is_about_the_account: bool, by: Actor
 ) -> None:
     """The bank sent a transfer back. When it is about the account the seller is told, and whatever
-    waits for this account stops;
-    else it is the shop's to mend, and to pay again.
+    waits for this account stops; else it is the shop's to mend, and to pay again.
     """
     if payment.status is S.paid:  # it had been executed: the sale is open again
         workflow.flow_of(payment.offer).fire(payment.offer, "reopen", by=by)

@@ -2,9 +2,8 @@
 became of each transfer.
 
 The unit takes the number, freezes the accounts and writes the ledger; the bytes are made
-afterwards, with no
-transaction open, checked twice, and kept. They depend on frozen rows only: made again after a
-crash, they are the same.
+afterwards, with no transaction open, checked twice, and kept. They depend on frozen rows only: made
+again after a crash, they are the same.
 """
 
 import hashlib

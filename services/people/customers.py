@@ -266,8 +266,8 @@ def erase(customer: Customer, *, by: Actor | None = None) -> str:
     name.
 
     By himself, by staff on his written request, or by the clock when nobody used the account for
-    years. Returns the
-    sentence that says what stays, why and until when. Raises Refused while a sale is under way.
+    years. Returns the sentence that says what stays, why and until when. Raises Refused while a
+    sale is under way.
     """
     if customer.erased_at is not None:
         raise Refused(_("This account is already erased."))
@@ -309,8 +309,7 @@ def by_email(email: str) -> Customer | None:
 
 def check_password(customer: Customer, password: str) -> None:
     """Raises Refused when the password is not his, or limits.TooMany after five wrong ones, counted
-    apart from those of the door, which
-    a stranger can close. Slow: call it outside a unit.
+    apart from those of the door, which a stranger can close. Slow: call it outside a unit.
     """
     account = f"customer-proof:{customer.id}"
     if seconds := limits.lock_left(account):

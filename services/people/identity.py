@@ -2,8 +2,8 @@
 age.
 
 Law: art. R321-3 1° c. pén. asks for nature, number, date and authority; art. R635-4 forbids buying
-from a minor without
-the express consent of who holds parental authority. A copy has no legal basis and is not kept.
+from a minor without the express consent of who holds parental authority. A copy has no legal basis
+and is not kept.
 """
 
 from datetime import date

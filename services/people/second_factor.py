@@ -2,8 +2,7 @@
 codes, nothing by SMS.
 
 A code counts once: the step it belongs to is kept, so that who reads it over a shoulder is too
-late. Recovery codes are
-50 bits of chance each, kept as fingerprints, used once.
+late. Recovery codes are 50 bits of chance each, kept as fingerprints, used once.
 """
 
 import hashlib

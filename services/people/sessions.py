@@ -1,9 +1,8 @@
 """The browsers staff are signed in with: each one listed, and ended from any other.
 
 The cookie holds a key of 256 bits, the database only its fingerprint. A session ends by itself
-after a while without a
-click (setting) and after twelve hours whatever happens; with the password, with the access, or by a
-click.
+after a while without a click (setting) and after twelve hours whatever happens; with the password,
+with the access, or by a click.
 """
 
 import hashlib

@@ -1,6 +1,4 @@
-"""The branded fronts: found by host name, dressed in their six colours, known by their
-conditions.
-"""
+"""The branded fronts: found by host name, dressed in their six colours, known by their conditions."""
 
 import hashlib
 import ipaddress

@@ -193,8 +193,8 @@ def account_of_id(user_id: int) -> StaffAccount | None:
 
 def proves(user: User, password: str) -> bool:
     """Whether it is the password of a signed-in user, for what asks again. Its wrong tries are
-    counted apart from the door's, which a
-    stranger can close. Raises limits.TooMany. Slow: call it outside a unit.
+    counted apart from the door's, which a stranger can close. Raises limits.TooMany. Slow: call it
+    outside a unit.
     """
     account = f"staff-proof:{user.id}"
     if seconds := limits.lock_left(account):

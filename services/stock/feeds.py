@@ -2,10 +2,9 @@
 over a new one (AN-039 to AN-046).
 
 A full file says everything: what it does not name is no longer there. A partial one says nothing of
-the rest. Each carries its date
-(given, in its name, else the moment it came): movements after that date are applied on top, an
-older file than the last full one
-is refused, and an older line never undoes a newer one.
+the rest. Each carries its date (given, in its name, else the moment it came): movements after that
+date are applied on top, an older file than the last full one is refused, and an older line never
+undoes a newer one.
 """
 
 import contextlib

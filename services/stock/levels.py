@@ -1,8 +1,8 @@
 """New units in stores: counted from what moved, reserved by a conditional update, never below zero.
 
 A level is the sum of its movements (no item); second-hand units are items of their own (MG-016 to
-MG-019). An absolute statement (a file, a
-till's count, a hand) becomes the movement that makes the sum right.
+MG-019). An absolute statement (a file, a till's count, a hand) becomes the movement that makes the
+sum right.
 """
 
 from collections.abc import Iterable
@@ -304,9 +304,7 @@ def set_place(level: StockLevel, place: str, *, by: Actor) -> None:
 
 
 def changed(store_id: int, vendor_id: int) -> None:
-    """Tell the vendor's software that this store's stock moved: it asks what, from its cursor
-    on.
-    """
+    """Tell the vendor's software that this store's stock moved: it asks what, from its cursor on."""
     webhooks.tell(vendor_id, "stock.changed", {"store_id": store_id})
 
 

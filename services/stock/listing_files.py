@@ -2,9 +2,8 @@
 out (conventions of Mirakl, docs/rules/files.md).
 
 A file is read whole, compared with what the vendor offers, and written in one short transaction of
-a few statements, however many
-lines it has. What a file has no column for stays as it is. New units go to the vendor's only store;
-used ones are counted on their offer.
+a few statements, however many lines it has. What a file has no column for stays as it is. New units
+go to the vendor's only store; used ones are counted on their offer.
 """
 
 import csv
@@ -180,8 +179,8 @@ class Line:
     `other_name` are what the mapping asks of it.
 
     `price`: cents, None when none is said; `reduction`: (cents, from, to), None when the file has
-    no column for it; `says`: values of the
-    offer by their names, of the columns the file has; `quantity`: units, None when none is said.
+    no column for it; `says`: values of the offer by their names, of the columns the file has;
+    `quantity`: units, None when none is said.
     """
 
     __slots__ = (

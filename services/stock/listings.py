@@ -2,8 +2,7 @@
 when, how soon (domain 2.34).
 
 They come from a vendor's file or software (`listing_files.py`), or from a graded unit put on sale.
-New stock without a listing is
-sold at the catalogue price where the site assigns the store.
+New stock without a listing is sold at the catalogue price where the site assigns the store.
 """
 
 from dataclasses import dataclass, field
@@ -103,8 +102,8 @@ def put_on_sale(item: Item, price_cents: int, *, by: Actor) -> Listing:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one listing: the move it makes, the columns that change, the entry of the
-    log with its facts, what its price history gains, and what the vendor's software is told.
+    """What happens to one listing: the move it makes, the columns that change, the entry of the log
+    with its facts, what its price history gains, and what the vendor's software is told.
     """
 
     verb: str

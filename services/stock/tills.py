@@ -2,10 +2,8 @@
 the till gave it.
 
 The till is right about its shop. Told twice, an event counts once; told late, it counts when it
-happened: a sale that a later count
-already knows of changes nothing any more. So the order in which a line that was cut delivers its
-queue does not matter
-(docs/rules/stock.md).
+happened: a sale that a later count already knows of changes nothing any more. So the order in which
+a line that was cut delivers its queue does not matter (docs/rules/stock.md).
 """
 
 import hashlib
@@ -59,8 +57,8 @@ class NumberReused(Refused):
 @dataclass(frozen=True)
 class Told:
     """One event as a till tells it. `at` is the till's own clock; `includes` (of a count) the last
-    of its own events the count already knows;
-    `condition` (of a trade-in) as what was taken in will be sold.
+    of its own events the count already knows; `condition` (of a trade-in) as what was taken in will
+    be sold.
     """
 
     number: int

@@ -1,5 +1,5 @@
-"""One machine of several, as a process of its own: `python -m tests.acceptance.machine_life VERB
-…` says in JSON what it did or saw (test_s18_machines.py).
+"""One machine of several, as a process of its own: `python -m tests.acceptance.machine_life VERB …`
+says in JSON what it did or saw (test_s18_machines.py).
 """
 
 import hashlib

@@ -2,8 +2,7 @@
 sign turned. Each must turn a test red.
 
 `python -m tests.acceptance.sabotage [name…]` prints a line each and writes
-var/accept/sabotage.json; a survivor says which promise no
-test holds.
+var/accept/sabotage.json; a survivor says which promise no test holds.
 """
 
 import json

@@ -1,7 +1,6 @@
 """S2: the life of sales in any order. A machine plays verbs at random beside a small picture of the
-shop kept in plain Python;
-after each one the shop and the picture must say the same, and everything that must agree agrees
-(I1–I9).
+shop kept in plain Python; after each one the shop and the picture must say the same, and everything
+that must agree agrees (I1–I9).
 """
 
 import os

@@ -1,7 +1,6 @@
 """S2, the second half: new stock of two shops lived in any order. A machine plays files, software,
-tills, carts, orders, hands, inventories,
-transfers and the clock beside two shelves kept in plain Python; after each verb the shelves and the
-shops say the same, today and at each past moment.
+tills, carts, orders, hands, inventories, transfers and the clock beside two shelves kept in plain
+Python; after each verb the shelves and the shops say the same, today and at each past moment.
 """
 
 import os
@@ -57,9 +56,7 @@ steps = 0
 
 @dataclass
 class Promise:
-    """What the picture knows of units kept for somebody: how many, since when paid, until when
-    not.
-    """
+    """What the picture knows of units kept for somebody: how many, since when paid, until when not."""
 
     id: int
     place: tuple[int, int]

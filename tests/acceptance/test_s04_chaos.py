@@ -1,7 +1,6 @@
 """S4: a busy day while everything is killed. Two web servers, two workers, partners behind lines
-that fail; people send forms and try
-again; processes die every few seconds. At the end nothing is lost, nothing is there twice, and the
-partners' own memory agrees.
+that fail; people send forms and try again; processes die every few seconds. At the end nothing is
+lost, nothing is there twice, and the partners' own memory agrees.
 """
 
 import os

@@ -1,6 +1,6 @@
 """S6: what partners tell us, in any order, any number of times, days late, or forged (the carrier's
-tracking and the bank's answers, in
-place of card webhooks): the same facts end in the same state, and no forged one is believed.
+tracking and the bank's answers, in place of card webhooks): the same facts end in the same state,
+and no forged one is believed.
 """
 
 import itertools

@@ -1,6 +1,5 @@
 """S7: who gets to what. Every route there is, by ten people, with the rows of two merchants: what
-is not theirs does not exist for
-them, is in no page, no file, no error, and nothing of it changes.
+is not theirs does not exist for them, is in no page, no file, no error, and nothing of it changes.
 """
 
 import io

@@ -1,6 +1,6 @@
 """S14: the peak of an event. Fifty requests a second, on a clock that does not wait for the answers
-(a slow one is counted from when it
-was due), the mix of a busy day; then how much more four web processes carry than one.
+(a slow one is counted from when it was due), the mix of a busy day; then how much more four web
+processes carry than one.
 """
 
 import random
@@ -135,9 +135,7 @@ def test_fifty_requests_a_second_are_answered_in_half_a_second(app, shop, as_sta
 
 
 def test_what_one_two_and_four_web_processes_carry(app, shop, as_staff, figure):
-    """Closed loop, as many as come: pages of the seller and of the office, for some seconds
-    each.
-    """
+    """Closed loop, as many as come: pages of the seller and of the office, for some seconds each."""
     games, _sellers = a_shop_with_a_past(size(5, 40))
     marc = staff_cookies(app, as_staff("Opérateur reprise", factories.the_vendor()))
     db.session.remove()
