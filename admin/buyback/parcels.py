@@ -329,7 +329,9 @@ class ParcelActionsView(BaseView):
                 is_return = parcel.is_return
         except Refused as refusal:  # what was typed comes back with the reason
             flash(str(refusal), "danger")
-            typed = {name: form.get(name, "")[:500] for name in ("carrier", "number", "link")}
+            typed: dict[str, Any] = {
+                name: form.get(name, "")[:500] for name in ("carrier", "number", "link")
+            }
             return redirect(url_for("ParcelView.show", pk=id, **typed) + "#ailleurs")
         flash(
             _("The label is linked to this parcel.")

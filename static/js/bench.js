@@ -73,7 +73,7 @@ async function send(url, options = {}) {
     tone("bad");
     const line = document.createElement("p");
     line.className = "echo echo-bad";
-    line.textContent = document.body.dataset.silent;
+    line.textContent = document.body.dataset.wordSilent;
     bench.firstElementChild?.prepend(line);
   } finally {
     busy = false;

@@ -13,7 +13,7 @@ function say(words, undo) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "btn";
-    button.textContent = document.body.dataset.undo;
+    button.textContent = document.body.dataset.wordUndo;
     button.addEventListener("click", undo);
     toast.append(button);
   }
@@ -21,7 +21,8 @@ function say(words, undo) {
   setTimeout((one) => one.remove(), 8000, toast);
 }
 
-const words = document.body.dataset; // sentences come through the catalogue (templates/admin/base.html)
+// Sentences come through the catalogue (templates/admin/base.html).
+const words = { offline: document.body.dataset.wordOffline, away: document.body.dataset.wordAway };
 
 async function save(field, value, isUndo = false) {
   const before = field.dataset.was;
