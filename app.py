@@ -1,4 +1,6 @@
-"""Builds the application: configuration, database, back office, sites, api, error pages, commands."""
+"""Builds the application: configuration, database, back office, sites, api, error pages,
+commands.
+"""
 
 import hashlib
 import logging
@@ -328,7 +330,9 @@ PUBLIC_POLICY = (
 
 
 def _guard(response: Response) -> Response:
-    """The headers of every answer; a picture or a mail may have set a stricter policy of its own."""
+    """The headers of every answer; a picture or a mail may have set a stricter policy of its
+    own.
+    """
     headers = response.headers
     headers.setdefault("Content-Security-Policy", PUBLIC_POLICY)
     headers["X-Content-Type-Options"] = "nosniff"

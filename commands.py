@@ -109,7 +109,9 @@ def argus_import(path: Path, refused: Path | None) -> None:
 @catalogue_group.command("import")
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def catalogue_import(path: Path) -> None:
-    """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside it."""
+    """Load a référencier (CSV or XLSX); prints its counters and writes the refused lines beside
+    it.
+    """
     with _sentences():
         _tell(
             runs.import_file(path, "catalogue", by=COMMAND),
@@ -174,7 +176,9 @@ def stock_import(path: Path, code: str, full: bool, confirm: bool) -> None:
 
 @main.command("demo")
 def demo() -> None:
-    """Add the demonstration: a month in the life of a shop. Does nothing when it is already there."""
+    """Add the demonstration: a month in the life of a shop. Does nothing when it is already
+    there.
+    """
     if current_app.extensions["comptoir"].is_production:
         raise click.ClickException(
             "The demonstration has public passwords: it is closed in production."

@@ -395,7 +395,9 @@ class FormUse(Model):
 
 
 class SavedView(Model):
-    """A list as one member of staff likes to see it: its search, filters and order, under a name."""
+    """A list as one member of staff likes to see it: its search, filters and order, under a
+    name.
+    """
 
     __tablename__ = "saved_view"
     __owner__ = nobody("of one staff member, read by their own id")
@@ -877,7 +879,9 @@ class ImportState(StrEnum):
 
 
 class ImportRun(Model):
-    """One file given to us: what it was, what became of each line, and where its refused lines are."""
+    """One file given to us: what it was, what became of each line, and where its refused lines
+    are.
+    """
 
     __tablename__ = "import_run"
     __owner__ = owned_by("vendor_id")
@@ -1607,7 +1611,9 @@ class TillEventKind(StrEnum):
 
 
 class TillEvent(Model):
-    """What a till told us, under the number it gave it: told twice, it counts once, however late."""
+    """What a till told us, under the number it gave it: told twice, it counts once, however
+    late.
+    """
 
     __tablename__ = "till_event"
     __owner__ = owned_by("vendor_id")

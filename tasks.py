@@ -259,7 +259,9 @@ def count_visits() -> None:
 
 @every("5 * * * *")
 def lapse() -> None:
-    """What nobody answered in time, before and after the reception; recaps somebody forgot to send."""
+    """What nobody answered in time, before and after the reception; recaps somebody forgot to
+    send.
+    """
     each(offers.late(), offers.Offer, offers.lapse)
     each(reception.untold(), offers.Offer, reception.tell_by_clock)
     each(reception.unanswered(), offers.Offer, reception.lapse)
@@ -343,7 +345,9 @@ def check_everything() -> None:
 
 @daily("03:35")
 def tidy() -> None:
-    """Carts nobody came back to, forms sent two days ago, told outbox rows, counters that ran out."""
+    """Carts nobody came back to, forms sent two days ago, told outbox rows, counters that ran
+    out.
+    """
     each(offers.stale_carts(), offers.Offer, offers.empty_if_stale)
     with unit_of_work():
         once.forget_old()

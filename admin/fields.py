@@ -72,7 +72,9 @@ class ColorField(StringField):
 def fields_for(
     model: Any, columns: Iterable[str], labels: dict[str, Any], helps: dict[str, Any]
 ) -> dict[str, Field]:
-    """The fields the generator would get wrong: amounts, percentages, yes/no, codes, whole numbers."""
+    """The fields the generator would get wrong: amounts, percentages, yes/no, codes, whole
+    numbers.
+    """
     found: dict[str, Any] = {}
     for name in columns:
         column = model.__table__.columns.get(name)

@@ -171,7 +171,9 @@ def catalogue_sheet(key: MachineKey) -> Any:
 @bp.get("/stores/nearest")
 @opens("catalogue", "stock")
 def nearest(key: MachineKey) -> Any:
-    """This vendor's stores from a French postal code on, with their kilometres as the crow flies."""
+    """This vendor's stores from a French postal code on, with their kilometres as the crow
+    flies.
+    """
     postcode = Asked.text("postcode", 10)
     if places.of_postcode(postcode) is None:
         return problem(

@@ -18,7 +18,9 @@ OBSERVE = """() => { window.v = {lcp: 0, cls: 0, inp: 0};
 
 
 def vitals(address: str) -> dict[str, float] | None:
-    """Cold load and one barcode typed, with the processor four times slower; None without Chromium."""
+    """Cold load and one barcode typed, with the processor four times slower; None without
+    Chromium.
+    """
     if not shutil.which("chromium"):
         return None
     from playwright.sync_api import sync_playwright

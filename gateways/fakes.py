@@ -50,7 +50,9 @@ class FakeSms:
 
 
 class FakeCarrier:
-    """A carrier in memory: labels by number, where each parcel is said to be, and what goes wrong."""
+    """A carrier in memory: labels by number, where each parcel is said to be, and what goes
+    wrong.
+    """
 
     name = "Mondial Relay"
     kinds = frozenset({"relay"})

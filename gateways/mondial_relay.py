@@ -451,7 +451,9 @@ class MondialRelay:
 
 @functools.cache
 def fields(operation: str) -> tuple[str, ...]:
-    """The inputs of an operation in the order of the WSDL, which is the order they are hashed in."""
+    """The inputs of an operation in the order of the WSDL, which is the order they are hashed
+    in.
+    """
     schema = "{http://www.w3.org/2001/XMLSchema}"
     for element in ElementTree.parse(WSDL).iter(f"{schema}element"):
         if element.get("name") == operation:

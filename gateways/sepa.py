@@ -28,7 +28,9 @@ class BadFile(Exception):
 
 @dataclass(frozen=True)
 class Transfer:
-    """One transfer: cents to an account, under a reference that comes back with the bank's answer."""
+    """One transfer: cents to an account, under a reference that comes back with the bank's
+    answer.
+    """
 
     end_to_end: str
     name: str

@@ -336,7 +336,9 @@ def answer(number: str) -> Any:
 
 
 def sale_words(offer: Offer) -> str:
-    """Where a sale is, in the seller's words: its payment says more than its state, its parcel too."""
+    """Where a sale is, in the seller's words: its payment says more than its state, its parcel
+    too.
+    """
     if offer.payment is not None and offer.status in (OfferState.received, OfferState.settled):
         return str(seller_payments.words_for_seller(offer.payment))
     parcel = parcels.live_parcel(offer) if offer.status is OfferState.accepted else None

@@ -67,7 +67,9 @@ def begin(scope: Scope | None) -> None:
 
 
 def scope_of(user_id: int) -> Scope:
-    """Where a member of staff works. One membership without a store opens all stores of its vendor."""
+    """Where a member of staff works. One membership without a store opens all stores of its
+    vendor.
+    """
     with limited_to(None):
         rows = db.session.execute(
             db.select(models.Membership.vendor_id, models.Membership.store_id).where(

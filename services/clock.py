@@ -1,4 +1,6 @@
-"""The time: aware UTC inside, Paris on screen. Verbs ask now(); pure rules are handed the moment."""
+"""The time: aware UTC inside, Paris on screen. Verbs ask now(); pure rules are handed the
+moment.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -31,7 +31,9 @@ class Job:
 
 
 def claim(job: Job) -> date | None:
-    """Take today's run of a job, in a unit of its own; None when it is too early, taken, or done."""
+    """Take today's run of a job, in a unit of its own; None when it is too early, taken, or
+    done.
+    """
     now = clock.now()
     local = clock.paris(now)
     if local.time() < job.after:

@@ -46,7 +46,9 @@ class RedisStore:
 
 
 class SqliteStore:
-    """A file of its own: a counter must never wait for, or roll back with, a business transaction."""
+    """A file of its own: a counter must never wait for, or roll back with, a business
+    transaction.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._local = path, threading.local()

@@ -115,7 +115,9 @@ def due(limit: int = 100) -> list[int]:
 
 
 def work(limit: int = 100) -> int:
-    """Tell everything that is due; returns how many rows were worked on. Safe to run twice at once."""
+    """Tell everything that is due; returns how many rows were worked on. Safe to run twice at
+    once.
+    """
     ids = due(limit)
     db.session.rollback()
     end = time.monotonic() + BUDGET_SECONDS

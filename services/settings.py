@@ -375,7 +375,9 @@ _known: tuple[float, dict[str, Any]] | None = None
 
 
 def value(key: str) -> Any:
-    """What is in force for a key; remembered a few seconds, so that every process follows a change."""
+    """What is in force for a key; remembered a few seconds, so that every process follows a
+    change.
+    """
     global _known
     if _known is None or time.monotonic() - _known[0] > _FRESH_SECONDS:
         rows = db.session.execute(

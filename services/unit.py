@@ -1,4 +1,6 @@
-"""One unit of work: the only place where a transaction begins and ends, together with the outbox."""
+"""One unit of work: the only place where a transaction begins and ends, together with the
+outbox.
+"""
 
 import json
 import random

@@ -45,7 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[config.Config]:
-    """This run's machine: a scratch directory, and a database of its own on the engine asked for."""
+    """This run's machine: a scratch directory, and a database of its own on the engine asked
+    for.
+    """
     folder = Path(tempfile.mkdtemp(prefix="comptoir-test-", dir=SHM))
     url = f"sqlite:///{folder / 'test.db'}"
     if POSTGRES:

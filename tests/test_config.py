@@ -1,4 +1,6 @@
-"""What a machine says: safe by default, and refused with a sentence in production when it is not."""
+"""What a machine says: safe by default, and refused with a sentence in production when it is
+not.
+"""
 
 import threading
 

@@ -1,4 +1,6 @@
-"""« Achats en cours »: every parcel by status, its reminders, its label, where the carrier saw it."""
+"""« Achats en cours »: every parcel by status, its reminders, its label, where the carrier saw
+it.
+"""
 
 from collections.abc import Sequence
 from typing import Any

@@ -198,7 +198,9 @@ class ImportView(BaseView):
         return page, 422 if sentence else 200
 
     def _take(self) -> int:
-        """Keep the file and open a draft: nothing is loaded before somebody looked at its columns."""
+        """Keep the file and open a draft: nothing is loaded before somebody looked at its
+        columns.
+        """
         given, kind = request.files.get("file"), request.form.get("kind", "")
         if kind not in {one.name for one in kinds()}:
             if access.tied_stores() is not None:

@@ -124,7 +124,9 @@ class SellItemView(BaseView):
     @expose("/<int:id>/magasin", methods=["POST"])
     @has_access
     def send_to(self, id: int) -> Any:
-        """It goes to another store of the same vendor, which need not be one this person works in."""
+        """It goes to another store of the same vendor, which need not be one this person works
+        in.
+        """
         words = request.form.get("store", "")
         number = int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
         with unit_of_work() as session:

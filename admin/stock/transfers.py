@@ -176,7 +176,9 @@ class TransferView(BaseView):
             )
 
     def _stands_in(self, id: int, verb: str) -> None:
-        """Units are put in and sent where they leave, received where they arrive. Raises Refused."""
+        """Units are put in and sent where they leave, received where they arrive. Raises
+        Refused.
+        """
         ends, tied = (
             db.session.execute(
                 select(StockTransfer.from_store_id, StockTransfer.to_store_id).where(

@@ -492,7 +492,9 @@ def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
 
 
 def delete(offer: Offer, *, by: Actor) -> None:
-    """« Supprimer cette proposition »: it leaves every list for good; the seller is not written to."""
+    """« Supprimer cette proposition »: it leaves every list for good; the seller is not written
+    to.
+    """
     OFFER.fire(offer, "delete", by=by)
     parcels.abandon(offer, by=by)
 

@@ -268,7 +268,9 @@ def unsealed_days(vendor_id: int) -> list[date]:
 
 
 def seal_day(vendor: Vendor, day: date) -> RegisterSeal | None:
-    """Seal a day that is over; the head of the chain is mailed, so that it is known elsewhere too."""
+    """Seal a day that is over; the head of the chain is mailed, so that it is known elsewhere
+    too.
+    """
     start, end = clock.end_of_day(day - timedelta(days=1)), clock.end_of_day(day)
     rows = db.session.scalars(
         select(PoliceRecord)

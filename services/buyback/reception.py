@@ -537,7 +537,9 @@ def tell(offer: Offer, *, by: Actor) -> None:
 
 
 def untold() -> list[int]:
-    """Receptions ended an hour ago whose seller was not written to: it is done for whoever forgot."""
+    """Receptions ended an hour ago whose seller was not written to: it is done for whoever
+    forgot.
+    """
     limit = clock.now() - timedelta(hours=1)
     return list(
         db.session.scalars(

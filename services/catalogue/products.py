@@ -253,7 +253,9 @@ def cover_of(ean: str) -> tuple[str | None, str, str] | None:
 
 
 def new_reference(title: str, words: str) -> Variant:
-    """An article nobody had listed, held in one's hand: a product of its own, without a value yet."""
+    """An article nobody had listed, held in one's hand: a product of its own, without a value
+    yet.
+    """
     product = Product(title=title, category="", created_at=clock.now())
     db.session.add(product)
     db.session.flush()

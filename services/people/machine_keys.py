@@ -42,7 +42,9 @@ def make(
     store: Store | None = None,
     per_minute: int = 600,
 ) -> tuple[MachineKey, str]:
-    """A new key; returns it with its secret (256 bits), shown once and never kept. Raises Refused."""
+    """A new key; returns it with its secret (256 bits), shown once and never kept. Raises
+    Refused.
+    """
     if not name.strip():
         raise Refused(_("Give this key a name: the till or the software that will use it."))
     if not scopes or set(scopes) - set(SCOPES):

@@ -19,7 +19,9 @@ def hashed(password: str) -> str:
 
 
 def chosen(password: str, *personal: str) -> str:
-    """The hash of a password somebody chose for himself. Raises Weak. Slow: call it outside a unit."""
+    """The hash of a password somebody chose for himself. Raises Weak. Slow: call it outside a
+    unit.
+    """
     check_strength(password, *personal)
     return hashed(password)
 

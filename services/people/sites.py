@@ -1,4 +1,6 @@
-"""The branded fronts: found by host name, dressed in their six colours, known by their conditions."""
+"""The branded fronts: found by host name, dressed in their six colours, known by their
+conditions.
+"""
 
 import hashlib
 import ipaddress

@@ -316,7 +316,9 @@ def by_hand(
 
 
 def sizes(label: Label) -> tuple[str, ...]:
-    """The formats a label can be printed in; none for one that was made elsewhere without its PDF."""
+    """The formats a label can be printed in; none for one that was made elsewhere without its
+    PDF.
+    """
     carrier = contracts.carrier(label.carrier)
     if carrier is None or not carrier.formats:
         return tuple(label.files)

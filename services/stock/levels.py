@@ -304,7 +304,9 @@ def set_place(level: StockLevel, place: str, *, by: Actor) -> None:
 
 
 def changed(store_id: int, vendor_id: int) -> None:
-    """Tell the vendor's software that this store's stock moved: it asks what, from its cursor on."""
+    """Tell the vendor's software that this store's stock moved: it asks what, from its cursor
+    on.
+    """
     webhooks.tell(vendor_id, "stock.changed", {"store_id": store_id})
 
 

@@ -81,7 +81,9 @@ def _live_and_die(point: int, work: Callable[[], None]) -> None:
 
 
 def invariants() -> None:
-    """Everything that must hold whatever died: sums, numbers, histories, chains, letters (I1–I10)."""
+    """Everything that must hold whatever died: sums, numbers, histories, chains, letters
+    (I1–I10).
+    """
     db.session.rollback()
     db.session.expire_all()
     assert books.check() == []

@@ -56,7 +56,9 @@ steps = 0
 
 @dataclass
 class Promise:
-    """What the picture knows of units kept for somebody: how many, since when paid, until when not."""
+    """What the picture knows of units kept for somebody: how many, since when paid, until when
+    not.
+    """
 
     id: int
     place: tuple[int, int]

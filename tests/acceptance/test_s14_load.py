@@ -135,7 +135,9 @@ def test_fifty_requests_a_second_are_answered_in_half_a_second(app, shop, as_sta
 
 
 def test_what_one_two_and_four_web_processes_carry(app, shop, as_staff, figure):
-    """Closed loop, as many as come: pages of the seller and of the office, for some seconds each."""
+    """Closed loop, as many as come: pages of the seller and of the office, for some seconds
+    each.
+    """
     games, _sellers = a_shop_with_a_past(size(5, 40))
     marc = staff_cookies(app, as_staff("Opérateur reprise", factories.the_vendor()))
     db.session.remove()

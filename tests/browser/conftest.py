@@ -50,7 +50,9 @@ def address(app):
 
 @pytest.fixture(scope="session")
 def camera(tmp_path_factory) -> Path:
-    """A film of one picture: a barcode held before the lens (a JPEG named .mjpeg plays for ever)."""
+    """A film of one picture: a barcode held before the lens (a JPEG named .mjpeg plays for
+    ever).
+    """
     from PIL import Image
 
     from tests.services.test_files import barcode
