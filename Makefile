@@ -44,7 +44,7 @@ fmt: .venv/ready ## format the code
 
 messages: .venv/ready ## bring translations/fr up to date with the sources
 	@.venv/bin/pybabel -q extract -F translations/babel.cfg -k _l --no-location --sort-output -o /tmp/comptoir.pot .
-	@.venv/bin/pybabel -q update -N --no-wrap -i /tmp/comptoir.pot -d translations -l fr && echo "now fill the empty ones in translations/fr/LC_MESSAGES/messages.po"
+	@.venv/bin/pybabel -q update -N --no-wrap --ignore-obsolete -i /tmp/comptoir.pot -d translations -l fr && echo "now fill the empty ones in translations/fr/LC_MESSAGES/messages.po"
 
 migration: .venv/ready ## name="what changes": a numbered migration from the difference with models.py
 	@.venv/bin/flask --app app db migrate -d migrations -m "$(name)" --rev-id $$(printf '%04d' $$(( $$(ls migrations/versions/*.py | wc -l) + 1 )))

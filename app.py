@@ -155,7 +155,7 @@ def create_app(
     app.register_blueprint(portal.bp)
     app.register_blueprint(api.bp)
     csrf.exempt(api.bp)
-    app.extensions["openapi"] = api.openapi.DOCUMENT
+    app.extensions["openapi"] = api.openapi.document
     _speak(app)
     _errors(app)
     app.after_request(_guard)

@@ -1,8 +1,6 @@
 """The door for machines: versioned, JSON only, no cookie, no session."""
 
-from typing import Any
-
-from flask import Blueprint, jsonify
+from flask import Blueprint, Response, jsonify
 
 from services import trace
 
@@ -15,15 +13,14 @@ def problem(
     message: str,
     errors: list[dict[str, str]] | None = None,
     headers: dict[str, str] | None = None,
-) -> Any:
+) -> Response:
     """What went wrong, always in this one form: a code for programs, a sentence for people, the
     fields at fault, the request to ask us about.
     """
-    return (
-        jsonify(code=code, message=message, errors=errors or [], request_id=trace.here().id),
-        status,
-        headers or {},
-    )
+    answer = jsonify(code=code, message=message, errors=errors or [], request_id=trace.here().id)
+    answer.status_code = status
+    answer.headers.update(headers or {})
+    return answer
 
 
 # They add their routes to the blueprint.

@@ -2,41 +2,95 @@
 moment.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from flask import Response, jsonify, stream_with_context, url_for
+from flask import Response, stream_with_context, url_for
 from flask_babel import gettext as _
+from pydantic import Field
 
-from api import bp, problem
-from api.door import Asked, iso, opens, store_of
-from models import MachineKey, Product, Variant
-from services import money
+from api import problem, routes
+from api.door import store_of
+from api.fields import (
+    N_,
+    Address,
+    Answer,
+    At,
+    Digits,
+    Euros,
+    Invalid,
+    Moment,
+    Page,
+    Text,
+)
+from models import MachineKey, Product, ProductKind, ProductState, Variant
 from services.buyback import pricing
 from services.catalogue import products, referencer, search
 from services.people import places, sites
 from services.stock import levels
 
-FILTERS = (
-    "category",
-    "family",
-    "brand",
-    "platform",
-    "size",
-    "shoe_size",
-    "color",
-    "material",
-    "price",
-    "condition",
-    "store",
+
+class ProductFields(Answer):
+    """What a product is, whatever its sizes."""
+
+    product: int
+    title: str
+    brand: str | None
+    platform: str | None
+    supplier_ref: str
+    category: str
+    family: str
+    subfamily: str
+    kind: ProductKind
+    status: ProductState
+
+
+class VariantFields(Answer):
+    """One size and colour of a product, with its barcode."""
+
+    ean: str
+    color: str
+    material: str
+    size: str
+    shoe_size: str
+    advised_price: Euros | None
+
+
+# ── one reference ──
+
+
+class UnitsHeld(Answer):
+    new: int
+    used: int
+
+
+class Reference(ProductFields, VariantFields):
+    cover: str
+    argus: Euros | None
+    buy_price: Euros | None
+    buy_status: pricing.Status | None
+    lowest_price_30_days: Euros | None
+    stock: UnitsHeld
+    currency: Literal["EUR"]
+
+
+@routes.get(
+    "/products/<ean>",
+    N_(
+        "One reference by its barcode: title, cover, argus, what we pay, what to ask, what is in"
+        " stock"
+    ),
+    opens=("catalogue", "till"),
+    says=N_("Known."),
+    otherwise={404: N_("No barcode (`bad_ean`), or none we know (`unknown_ean`).")},
 )
-
-
-@bp.get("/products/<ean>")
-@opens("catalogue", "till")
-def product(key: MachineKey, ean: str) -> Any:
-    """One reference by its barcode: title, cover, argus, what we pay, what to ask, what this vendor
-    holds.
-    """
+def product(
+    key: MachineKey,
+    ean: Annotated[
+        str,
+        Field(min_length=1, max_length=60, pattern="^[0-9A-Za-z ]+$", examples=["5060327534393"]),
+    ],
+) -> Reference | Response:
+    """`stock` counts what the vendor of the key holds."""
     try:
         code = products.read_ean(ean)
     except products.BadEan as bad:
@@ -48,156 +102,286 @@ def product(key: MachineKey, ean: str) -> Any:
     quote = pricing.quote(site.id, code) if site is not None else None
     new, used = levels.by_condition(key.vendor_id, [variant.id])[variant.id]
     lowest = products.lowest_of_30_days(variant.id)
-    return jsonify(
+    return Reference(
         **_product(variant.product),
         **_variant(variant),
         cover=url_for("portal.cover", ean=code),
-        argus=_money(variant.argus_cents),
-        buy_price=_money(quote.price_cents) if quote else None,
-        buy_status=quote.status.value if quote else None,
-        lowest_price_30_days=_money(lowest),
-        stock={"new": new, "used": used},
+        argus=variant.argus_cents,
+        buy_price=quote.price_cents if quote else None,
+        buy_status=quote.status if quote else None,
+        lowest_price_30_days=lowest,
+        stock=UnitsHeld(new=new, used=used),
         currency="EUR",
     )
 
 
-@bp.get("/products", endpoint="products")
-@opens("catalogue")
-def find_products(key: MachineKey) -> Any:
-    """Products by words, barcode or reference, narrowed by facets, in pages; `facets=1` counts the
-    values of each facet.
-    """
-    filters = {name: value for name in FILTERS if (value := Asked.text(name, 100))}
+# ── a search ──
+
+
+Word = Annotated[str, Text(100)]
+
+
+class Search(Page):
+    q: Annotated[str, Text(200), Field(description=N_("Words, barcode or reference."))] = ""
+    limit: Annotated[
+        int, Digits(1, search.MOST_PAGE), Field(description=N_("How many in one page."))
+    ] = search.PAGE
+    facets: Annotated[
+        Literal["1"] | None, Field(description=N_("Count the values of each facet."))
+    ] = None
+    category: Annotated[Word, Field(description=N_("Department."))] = ""
+    family: Annotated[Word, Field(description=N_("Family."))] = ""
+    brand: Annotated[Word, Field(description=N_("Its name."))] = ""
+    platform: Annotated[Word, Field(description=N_("Its name."))] = ""
+    size: Annotated[Word, Field(description=N_("Size."))] = ""
+    shoe_size: Annotated[Word, Field(description=N_("Shoe size."))] = ""
+    color: Annotated[Word, Field(description=N_("Colour."))] = ""
+    material: Annotated[Word, Field(description=N_("Material."))] = ""
+    price: Annotated[Word, Field(description=N_("Cents: 2000-5000, or 5000-."))] = ""
+    condition: Annotated[Word, Field(description=N_("new or used: in stock so."))] = ""
+    store: Annotated[Word, Field(description=N_("Code of one of your stores: in stock there."))] = (
+        ""
+    )
+
+    def filters(self) -> dict[str, str]:
+        """Facets that were given a value, by their names."""
+        given = self.model_dump(exclude={"q", "cursor", "limit", "facets"}, exclude_unset=True)
+        return {name: value for name, value in given.items() if value}
+
+
+class FoundProduct(ProductFields):
+    variants: list[VariantFields]
+
+
+class FacetValue(Answer):
+    value: str
+    count: int
+    count_is_capped: bool
+
+
+class FoundProducts(Answer):
+    results: list[FoundProduct]
+    next: int | None
+    count: int
+    count_is_capped: bool
+    corrected: Annotated[
+        str | None, Field(description=N_("The words used instead of words nothing answered."))
+    ]
+    facets: dict[str, list[FacetValue]] = {}
+
+
+@routes.get(
+    "/products",
+    N_(
+        "Search: words (accents and plurals do not matter), a barcode or a reference, narrowed by"
+        " facets"
+    ),
+    opens=("catalogue",),
+    says=N_("A page."),
+)
+def find_products(key: MachineKey, asked: Search) -> FoundProducts:
+    filters = asked.filters()
     if code := filters.pop("store", ""):
         filters["store"] = str(store_of(key, code).id)
-    asked = search.Asked(
-        Asked.text("q"), filters, Asked.whole("cursor", 0, 2_147_483_647, 0),
-        Asked.whole("limit", 1, search.MOST_PAGE, search.PAGE),
-    )  # fmt: skip
-    found = search.find(asked)
-    answer: dict[str, Any] = {
-        "results": [
-            {**_product(one), "variants": [_variant(v) for v in one.variants]}
+    wanted = search.Asked(asked.q, filters, asked.cursor, asked.limit)
+    found = search.find(wanted)
+    answer = FoundProducts(
+        results=[
+            FoundProduct(
+                **_product(one), variants=[VariantFields(**_variant(v)) for v in one.variants]
+            )
             for one in search.products(found.ids)
         ],
-        "next": found.next,
-        "count": min(found.count, search.COUNT_CAP),
-        "count_is_capped": found.count > search.COUNT_CAP,
-        "corrected": found.corrected or None,
-    }
-    if Asked.text("facets", 1) == "1":
-        answer["facets"] = {
+        next=found.next,
+        count=min(found.count, search.COUNT_CAP),
+        count_is_capped=found.count > search.COUNT_CAP,
+        corrected=found.corrected or None,
+    )
+    if asked.facets:
+        counted = search.facets(wanted, (*search.FACETS, "store"), of_vendor=key.vendor_id)
+        answer.facets = {
             name: [
-                {
-                    "value": value,
-                    "count": min(count, search.COUNT_CAP),
-                    "count_is_capped": count > search.COUNT_CAP,
-                }
+                FacetValue(
+                    value=value,
+                    count=min(count, search.COUNT_CAP),
+                    count_is_capped=count > search.COUNT_CAP,
+                )
                 for value, count in values
             ]
-            for name, values in search.facets(
-                asked, (*search.FACETS, "store"), of_vendor=key.vendor_id
-            ).items()
+            for name, values in counted.items()
         }
-    return jsonify(answer)
+    return answer
 
 
-@bp.get("/suggestions")
-@opens("catalogue")
-def suggestions(key: MachineKey) -> Any:
-    """Titles that go on as the words begin."""
-    return jsonify(
-        results=[{"id": id, "title": title} for id, title in search.suggest(Asked.text("q"))]
+class SuggestionsAsked(Address):
+    q: Annotated[str, Text(200)] = ""
+
+
+class Suggestion(Answer):
+    id: int
+    title: str
+
+
+class Suggestions(Answer):
+    results: list[Suggestion]
+
+
+@routes.get(
+    "/suggestions",
+    N_("Titles that go on as the words begin"),
+    opens=("catalogue",),
+    says=N_("Eight at most."),
+)
+def suggestions(key: MachineKey, asked: SuggestionsAsked) -> Suggestions:
+    return Suggestions(
+        results=[Suggestion(id=id, title=title) for id, title in search.suggest(asked.q)]
     )
 
 
-@bp.get("/catalogue")
-@opens("catalogue")
-def whole_catalogue(key: MachineKey) -> Any:
-    """The référencier in pages, in the order of its references; with `since`, what changed since
-    that moment.
-    """
-    since, limit = Asked.moment("since"), Asked.whole("limit", 1, 1000, 500)
-    rows = referencer.page(Asked.whole("cursor", 0, 2_147_483_647, 0), limit, since)
-    return jsonify(
+# ── the whole catalogue ──
+
+
+class Since(Address):
+    since: Moment | None = None
+
+
+class CataloguePage(Page):
+    since: Moment | None = None
+    limit: Annotated[int, Digits(1, 1000), Field(description=N_("How many in one page."))] = 500
+
+
+class CatalogueRow(Answer):
+    ean: str
+    product: int
+    title: str
+    brand: str | None
+    maker: str
+    supplier_ref: str
+    category: str
+    family: str
+    subfamily: str
+    color: str
+    material: str
+    size: str
+    shoe_size: str
+    platform: str | None
+    season: str
+    advised_price: Euros | None
+    argus: Euros | None
+    vat_rate: str
+    active: bool
+    updated_at: At
+
+
+class CatalogueRows(Answer):
+    results: list[CatalogueRow]
+    next: int | None
+
+
+@routes.get(
+    "/catalogue",
+    N_("The référencier in pages; with `since`, what changed since"),
+    opens=("catalogue",),
+    says=N_("A page."),
+)
+def whole_catalogue(key: MachineKey, asked: CataloguePage) -> CatalogueRows:
+    """In the order of its references."""
+    rows = referencer.page(asked.cursor, asked.limit, asked.since)
+    return CatalogueRows(
         results=[
-            {
-                "ean": row.ean,
-                "product": row.product_id,
-                "title": row.title,
-                "brand": row.brand,
-                "maker": row.maker,
-                "supplier_ref": row.supplier_ref,
-                "category": row.category,
-                "family": row.family,
-                "subfamily": row.subfamily,
-                "color": row.color,
-                "material": row.material,
-                "size": row.size,
-                "shoe_size": row.shoe_size,
-                "platform": row.platform,
-                "season": row.season,
-                "advised_price": _money(row.advised_cents),
-                "argus": _money(row.argus_cents),
-                "vat_rate": f"{row.vat_bp // 100}.{row.vat_bp % 100:02d}",
-                "active": bool(row.active) and row.status == "validated",
-                "updated_at": iso(referencer.changed_at(row)),
-            }
+            CatalogueRow(
+                ean=row.ean,
+                product=row.product_id,
+                title=row.title,
+                brand=row.brand,
+                maker=row.maker,
+                supplier_ref=row.supplier_ref,
+                category=row.category,
+                family=row.family,
+                subfamily=row.subfamily,
+                color=row.color,
+                material=row.material,
+                size=row.size,
+                shoe_size=row.shoe_size,
+                platform=row.platform,
+                season=row.season,
+                advised_price=row.advised_cents,
+                argus=row.argus_cents,
+                vat_rate=f"{row.vat_bp // 100}.{row.vat_bp % 100:02d}",
+                active=bool(row.active) and row.status == "validated",
+                updated_at=referencer.changed_at(row),
+            )
             for row in rows
         ],
-        next=rows[-1].id if len(rows) == limit else None,
+        next=rows[-1].id if len(rows) == asked.limit else None,
     )
 
 
-@bp.get("/catalogue.csv")
-@opens("catalogue")
-def catalogue_file(key: MachineKey) -> Any:
-    """The référencier as a file, whole or since a moment (header of the association)."""
-    return Response(
-        stream_with_context(referencer.as_csv(Asked.moment("since"))), mimetype="text/csv"
-    )
+@routes.get(
+    "/catalogue.csv",
+    N_("The référencier as a file"),
+    opens=("catalogue",),
+    says=N_("CSV, « ; », UTF-8."),
+    media="text/csv",
+)
+def catalogue_file(key: MachineKey, asked: Since) -> Response:
+    """Whole or since a moment, with the header of the association."""
+    return Response(stream_with_context(referencer.as_csv(asked.since)), mimetype="text/csv")
 
 
-@bp.get("/catalogue.xlsx")
-@opens("catalogue")
-def catalogue_sheet(key: MachineKey) -> Any:
-    """The same as a spreadsheet."""
-    return Response(
-        referencer.as_xlsx(Asked.moment("since")),
-        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    )
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-@bp.get("/stores/nearest")
-@opens("catalogue", "stock")
-def nearest(key: MachineKey) -> Any:
-    """This vendor's stores from a French postal code on, with their kilometres as the crow
-    flies.
-    """
-    postcode = Asked.text("postcode", 10)
-    if places.of_postcode(postcode) is None:
-        return problem(
-            422,
-            "invalid",
-            _("What was sent cannot be understood: see « errors »."),
-            [
-                {
-                    "field": "postcode",
-                    "code": "postcode",
-                    "message": _("Give a French postal code of 5 digits."),
-                }
-            ],
-        )
-    return jsonify(
+@routes.get(
+    "/catalogue.xlsx",
+    N_("The référencier as a spreadsheet"),
+    opens=("catalogue",),
+    says="XLSX",
+    media=XLSX,
+)
+def catalogue_sheet(key: MachineKey, asked: Since) -> Response:
+    return Response(referencer.as_xlsx(asked.since), mimetype=XLSX)
+
+
+# ── shops near a place ──
+
+
+class NearestAsked(Address):
+    postcode: Annotated[str, Text(10, blank=False), Field(examples=["44000"])]
+
+
+class NearStore(Answer):
+    store: str
+    name: str
+    postcode: str
+    city: str
+    km: int
+
+
+class NearStores(Answer):
+    results: list[NearStore]
+
+
+@routes.get(
+    "/stores/nearest",
+    N_("Your stores from a French postal code on"),
+    opens=("catalogue", "stock"),
+    says=N_("The nearest first."),
+)
+def nearest(key: MachineKey, asked: NearestAsked) -> NearStores:
+    """Kilometres as the crow flies."""
+    if places.of_postcode(asked.postcode) is None:
+        raise Invalid.field("postcode", "postcode", _("Give a French postal code of 5 digits."))
+    return NearStores(
         results=[
-            {
-                "store": store.code or "",
-                "name": store.name,
-                "postcode": store.postcode,
-                "city": store.city,
-                "km": km,
-            }
-            for store, km in places.nearest_stores(postcode)
+            NearStore(
+                store=store.code or "",
+                name=store.name,
+                postcode=store.postcode,
+                city=store.city,
+                km=km,
+            )
+            for store, km in places.nearest_stores(asked.postcode)
         ]
     )
 
@@ -212,8 +396,8 @@ def _product(one: Product) -> dict[str, Any]:
         "category": one.category,
         "family": one.family,
         "subfamily": one.subfamily,
-        "kind": one.kind.value,
-        "status": one.status.value,
+        "kind": one.kind,
+        "status": one.status,
     }
 
 
@@ -224,9 +408,5 @@ def _variant(one: Variant) -> dict[str, Any]:
         "material": one.material,
         "size": one.size,
         "shoe_size": one.shoe_size,
-        "advised_price": _money(one.advised_cents),
+        "advised_price": one.advised_cents,
     }
-
-
-def _money(cents: int | None) -> str | None:
-    return None if cents is None else money.dotted(cents)

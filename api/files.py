@@ -2,22 +2,26 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from flask import Response, jsonify, request
+from flask import Response
 from flask_babel import gettext as _
+from pydantic import Field
 from sqlalchemy import select
+from werkzeug.datastructures import FileStorage
 
-from api import bp, problem
-from api.door import Invalid, iso, opens, read_moment, store_of
+from api import problem, routes
+from api.door import store_of
+from api.fields import MOST_ID, N_, Answer, At, File, Form, Invalid, Moment, Text
 from models import ImportRun, ImportState, MachineKey, Store, Vendor
 from services import files
 from services.imports import runs, tables
 from services.people import machine_keys
 from services.unit import db, unit_of_work
 
+Status = Literal["WAITING", "RUNNING", "TO_CONFIRM", "COMPLETE", "FAILED", "CANCELLED"]
 # What the marketplaces call the states of an import.
-STATES = {
+STATES: dict[ImportState, Status] = {
     ImportState.draft: "WAITING",
     ImportState.waiting: "WAITING",
     ImportState.running: "RUNNING",
@@ -29,61 +33,58 @@ STATES = {
 KINDS = ("stock", "listings", "prices", "catalogue")
 
 
-@bp.post("/imports")
-@opens("imports")
-def give_file(key: MachineKey) -> Any:
-    """Give a file (multipart: `file`, `kind`, perhaps `store`, `mode`, `dated_at`). 202 with its
-    number; the same file on its way keeps its own.
-    """
-    given, kind = request.files.get("file"), request.form.get("kind", "")
-    mode = (request.form.get("import_mode") or request.form.get("mode", "")).lower()
-    errors = []
-    if given is None or not given.filename:
-        errors.append({"field": "file", "code": "file", "message": _("Choose a file.")})
-    kind = runs.FORMERLY.get(kind, kind)
-    if kind not in KINDS:
-        errors.append(
-            {
-                "field": "kind",
-                "code": "choice",
-                "message": _("Give one of: %(choices)s.", choices=", ".join(KINDS)),
-            }
-        )
-    elif key.store_id and kind != "stock":
-        errors.append(
-            {
-                "field": "kind",
-                "code": "store",
-                "message": _(
-                    "This key stands in one store: it gives its stock files, and no others."
-                ),
-            }
-        )
-    elif mode and mode not in runs.KINDS[kind].modes:
-        errors.append(
-            {
-                "field": "mode",
-                "code": "choice",
-                "message": _(
-                    "Give one of: %(choices)s.", choices=", ".join(runs.KINDS[kind].modes) or "–"
-                ),
-            }
-        )
-    words = request.form.get("dated_at", "")
-    dated_at = read_moment(words) if words else None
-    if words and dated_at is None:
-        errors.append(
-            {
-                "field": "dated_at",
-                "code": "moment",
-                "message": _("Give a moment with its offset: 2026-11-25T10:30:00+01:00."),
-            }
-        )
-    if errors:
-        raise Invalid(errors)
-    assert given is not None
-    code = request.form.get("store", "")[:20].replace("\0", "")
-    store_id = store_of(key, code).id if kind == "stock" and (code or key.store_id) else None
+class GivenFile(Form):
+    file: File
+    kind: Annotated[
+        str, Text(20, blank=False), Field(json_schema_extra={"enum": [*KINDS, *runs.FORMERLY]})
+    ]
+    store: Annotated[str, Text(20)] = ""
+    mode: Annotated[
+        str, Text(20), Field(json_schema_extra={"enum": ["full", "delta", "normal", "replace"]})
+    ] = ""
+    import_mode: Annotated[
+        str, Text(20), Field(json_schema_extra={"enum": ["NORMAL", "REPLACE"]})
+    ] = ""
+    dated_at: Moment | None = None
+
+
+class Import(Answer):
+    import_id: int
+    kind: str
+    status: Status
+    mode: str
+    lines_read: int
+    lines_in_success: int
+    lines_in_error: int
+    lines_in_pending: int
+    offer_inserted: int
+    offer_updated: int
+    offer_deleted: int
+    created: int
+    updated: int
+    unchanged: int
+    removed: int
+    has_error_report: bool
+    reason_status: str | None
+    date_created: At
+
+
+@routes.post(
+    "/imports",
+    N_("Give a file"),
+    opens=("imports",),
+    says=N_("Taken: ask again for what became of it."),
+    status=202,
+    otherwise={413: N_("Over 50 MB.")},
+)
+def give_file(key: MachineKey, sent: GivenFile) -> Import:
+    """The same file on its way keeps its number."""
+    kind = runs.FORMERLY.get(sent.kind, sent.kind)
+    mode = (sent.import_mode or sent.mode).lower()
+    given = _check(key, sent.file, kind, mode)
+    store_id = None
+    if kind == "stock" and (sent.store or key.store_id):
+        store_id = store_of(key, sent.store).id
     with tempfile.NamedTemporaryFile() as kept:
         given.save(kept)
         kept.flush()
@@ -98,30 +99,61 @@ def give_file(key: MachineKey) -> Any:
             vendor=session.get_one(Vendor, key.vendor_id),
             store=store,
             mode=mode,
-            dated_at=dated_at,
+            dated_at=sent.dated_at,
         )
         session.flush()
-        answer = _told(run)
-    return jsonify(answer), 202
+        return _answer(run)
 
 
-@bp.get("/imports/<int:id>")
-@opens("imports")
-def file_status(key: MachineKey, id: int) -> Any:
-    """What became of a file."""
+def _check(key: MachineKey, file: Any, kind: str, mode: str) -> FileStorage:
+    """Whether this key may give such a file. Raises Invalid."""
+    if not isinstance(file, FileStorage) or not file.filename:
+        raise Invalid.field("file", "file", _("Choose a file."))
+    if kind not in KINDS:
+        raise Invalid.field(
+            "kind", "choice", _("Give one of: %(choices)s.", choices=", ".join(KINDS))
+        )
+    if key.store_id and kind != "stock":
+        raise Invalid.field(
+            "kind",
+            "store",
+            _("This key stands in one store: it gives its stock files, and no others."),
+        )
+    modes = runs.KINDS[kind].modes
+    if mode and mode not in modes:
+        raise Invalid.field(
+            "mode", "choice", _("Give one of: %(choices)s.", choices=", ".join(modes) or "–")
+        )
+    return file
+
+
+_NOTHING = N_("There is nothing at this address, or it is not yours to see.")
+
+
+@routes.get(
+    "/imports/<int:id>",
+    N_("What became of a file"),
+    opens=("imports",),
+    says=N_("Its counters."),
+    otherwise={404: _NOTHING},
+)
+def file_status(key: MachineKey, id: Annotated[int, Field(ge=1, le=MOST_ID)]) -> Import | Response:
     run = _run(key, id)
-    return jsonify(_told(run)) if run else _nothing()
+    return _answer(run) if run else problem(404, "not_found", _(_NOTHING))
 
 
-@bp.get("/imports/<int:id>/error_report")
-@opens("imports")
-def file_errors(key: MachineKey, id: int) -> Any:
-    """Its refused and ignored lines with their reasons, as a file that can be corrected and given
-    again.
-    """
+@routes.get(
+    "/imports/<int:id>/error_report",
+    N_("Its refused and ignored lines, to correct and give again"),
+    opens=("imports",),
+    says=N_("CSV with « error-line » and « error-message »."),
+    media="text/csv",
+    otherwise={404: _NOTHING},
+)
+def file_errors(key: MachineKey, id: Annotated[int, Field(ge=1, le=MOST_ID)]) -> Response:
     run = _run(key, id)
     if run is None or not run.errors_path:
-        return _nothing()
+        return problem(404, "not_found", _(_NOTHING))
     return Response(files.read(run.errors_path), mimetype="text/csv")
 
 
@@ -131,31 +163,25 @@ def _run(key: MachineKey, id: int) -> ImportRun | None:
     )
 
 
-def _nothing() -> Any:
-    return problem(
-        404, "not_found", _("There is nothing at this address, or it is not yours to see.")
-    )
-
-
-def _told(run: ImportRun) -> dict[str, Any]:
+def _answer(run: ImportRun) -> Import:
     is_offers = run.kind == "listings"
-    return {
-        "import_id": run.id,
-        "kind": run.kind,
-        "status": STATES[run.state],
-        "mode": run.mode,
-        "lines_read": run.lines_read,
-        "lines_in_success": run.created + run.updated + run.unchanged,
-        "lines_in_error": run.refused + run.ignored,
-        "lines_in_pending": max(0, run.lines_total - run.lines_read) if run.ended_at is None else 0,
-        "offer_inserted": run.created if is_offers else 0,
-        "offer_updated": run.updated if is_offers else 0,
-        "offer_deleted": run.removed if is_offers else 0,
-        "created": run.created,
-        "updated": run.updated,
-        "unchanged": run.unchanged,
-        "removed": run.removed,
-        "has_error_report": bool(run.errors_path),
-        "reason_status": run.error or None,
-        "date_created": iso(run.started_at),
-    }
+    return Import(
+        import_id=run.id,
+        kind=run.kind,
+        status=STATES[run.state],
+        mode=run.mode,
+        lines_read=run.lines_read,
+        lines_in_success=run.created + run.updated + run.unchanged,
+        lines_in_error=run.refused + run.ignored,
+        lines_in_pending=max(0, run.lines_total - run.lines_read) if run.ended_at is None else 0,
+        offer_inserted=run.created if is_offers else 0,
+        offer_updated=run.updated if is_offers else 0,
+        offer_deleted=run.removed if is_offers else 0,
+        created=run.created,
+        updated=run.updated,
+        unchanged=run.unchanged,
+        removed=run.removed,
+        has_error_report=bool(run.errors_path),
+        reason_status=run.error or None,
+        date_created=run.started_at,
+    )

@@ -4,11 +4,12 @@ pages.
 
 import hmac
 import json
-from typing import Any
+from typing import Literal
 
-from flask import Response, abort, current_app, jsonify, request
+from flask import Response, abort, current_app, request
 
-from api import bp
+from api import bp, routes
+from api.fields import N_, Answer
 from services import limits
 from services.installation import csp, health
 from services.unit import unit_of_work
@@ -16,14 +17,25 @@ from services.unit import unit_of_work
 MOST_REPORT_BYTES = 16_000
 
 
-@bp.get("/health")
-def well() -> Any:
-    """200 « ok » when this process can write to its database, else 503: for a load balancer."""
-    return (jsonify(status="ok"), 200) if health.is_well() else (jsonify(status="down"), 503)
+class Health(Answer):
+    status: Literal["ok", "down"]
+
+
+@routes.get(
+    "/health",
+    N_("Whether this process can write to its database"),
+    says=N_("It can."),
+    same_answer={503: N_("It cannot.")},
+)
+def well() -> Health | Response:
+    """For a load balancer."""
+    if health.is_well():
+        return Health(status="ok")
+    return routes.written(Health(status="down"), 503)
 
 
 @bp.get("/metrics")
-def metrics() -> Any:
+def metrics() -> Response:
     """Figures in the text format of Prometheus. `Authorization: Bearer <COMPTOIR_METRICS_TOKEN>`;
     404 without one, 401 with a wrong one.
     """
@@ -37,11 +49,16 @@ def metrics() -> Any:
     return Response(health.metrics(), mimetype="text/plain; version=0.0.4")
 
 
-@bp.post("/csp")
-def csp_report() -> Any:
-    """What a browser refused on one of our pages; always 204, so that nobody learns anything here.
-    30 a minute an address.
-    """
+@routes.post(
+    "/csp",
+    N_("What a browser refused on one of our pages (Content-Security-Policy reports)"),
+    says=N_("Always, whatever was sent."),
+    status=204,
+    otherwise={413: N_("Over 13 MB.")},
+    reads=("application/csp-report", "application/reports+json", "application/json"),
+)
+def csp_report() -> Response:
+    """Always 204, so that nobody learns anything here. 30 a minute an address."""
     if (
         limits.spend(f"csp:{request.remote_addr}", 30, 60) is None
         and (request.content_length or 0) <= MOST_REPORT_BYTES
@@ -53,4 +70,4 @@ def csp_report() -> Any:
         if rows:
             with unit_of_work():
                 csp.note(rows)
-    return "", 204
+    return Response(status=204)

@@ -1,22 +1,48 @@
 """The public price of a barcode (contract: docs/rules/pricing.md)."""
 
-from typing import Any
+from typing import Annotated, Literal
 
-from flask import g, jsonify, request
+from flask import Response, g, request
 from flask_babel import gettext as _
+from pydantic import Field
 
-from api import bp, problem
-from services import limits, money, settings
+from api import problem, routes
+from api.fields import N_, Address, Answer, Euros
+from services import limits, settings
 from services.buyback import pricing
 
 
-@bp.get("/quote")
-def quote() -> Any:
-    """`?ean=` → 200 with one of four statuses; price and title are null when there is none. 400
-    without ean, 429 above the limit.
-    """
-    words = request.args.get("ean", "").strip()
-    if not words:
+class QuoteAsked(Address):
+    # Whatever is typed gets an answer, so nothing is refused while it is read.
+    ean: Annotated[str, Field(description=N_("The barcode."), examples=["5060327534393"])] = ""
+
+
+class Quote(Answer):
+    ean: str
+    title: str | None
+    platform: str | None
+    status: pricing.Status
+    price: Euros | None
+    currency: Literal["EUR"]
+    explanation: str | None
+
+
+@routes.get(
+    "/quote",
+    N_("What we pay for a barcode today (public)"),
+    says=N_(
+        "Known or not, bought or not: `status` says which; price and title are null when there is"
+        " none."
+    ),
+    otherwise={
+        400: N_("No barcode was given."),
+        429: N_("Too many in a minute from one address."),
+    },
+)
+def quote(asked: QuoteAsked) -> Quote | Response:
+    """Price and title are null when there is none."""
+    ean = asked.ean.strip()
+    if not ean:
         return problem(400, "missing_ean", _("Give the barcode: /api/v1/quote?ean=3307215933466."))
     if seconds := limits.spend(
         f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60
@@ -27,13 +53,13 @@ def quote() -> Any:
             _("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds),
             headers={"Retry-After": str(seconds)},
         )
-    answer = pricing.quote(g.site_id, words)
-    return jsonify(
+    answer = pricing.quote(g.site_id, ean)
+    return Quote(
         ean=answer.ean,
         title=answer.title,
         platform=answer.platform,
-        status=answer.status.value,
-        price=money.dotted(answer.price_cents) if answer.price_cents is not None else None,
+        status=answer.status,
+        price=answer.price_cents,
         currency="EUR",
         explanation=answer.explanation or answer.sentence,
     )

@@ -1,17 +1,34 @@
-"""The stock of a vendor's stores for his software: what there is, what changed since, what he
-publishes; and his sale offers.
+"""The stock of a vendor's stores for their software: what there is, what changed since, what they
+publish; and their listings.
 """
 
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
-from flask import Response, jsonify
+from flask import Response
 from flask_babel import gettext as _
+from pydantic import Field
 from sqlalchemy import select
 
-from api import bp
-from api.door import Asked, Given, Invalid, body, iso, opens, store_of
-from models import Listing, MachineKey, StockLevel, Variant
-from services import clock, money
+from api import routes
+from api.door import store_of
+from api.fields import (
+    N_,
+    Address,
+    Answer,
+    At,
+    Body,
+    Digits,
+    Ean,
+    Euros,
+    Invalid,
+    Moment,
+    Page,
+    Text,
+    UpTo,
+    Whole,
+)
+from models import Listing, MachineKey, MovementKind, StockLevel, Variant
+from services import clock
 from services.people import machine_keys
 from services.stock import feeds, levels, listing_files, listings
 from services.unit import db, retried, unit_of_work
@@ -19,12 +36,34 @@ from services.unit import db, retried, unit_of_work
 MOST_LINES = 1_000
 
 
-@bp.get("/stock")
-@opens("stock", "till")
-def stock(key: MachineKey) -> Any:
-    """What a store holds new, in pages; second-hand units are offered one by one."""
-    store = store_of(key, Asked.text("store", 20))
-    limit = Asked.whole("limit", 1, 1000, 500)
+class StorePage(Page):
+    store: Annotated[
+        str,
+        Text(20),
+        Field(description=N_("Code of one of your stores; the key's own store without it.")),
+    ] = ""
+    limit: Annotated[int, Digits(1, 1000), Field(description=N_("How many in one page."))] = 500
+
+
+class Level(Answer):
+    ean: str
+    quantity: int
+    reserved: int
+    available: int
+    place: str
+    updated_at: At
+
+
+class Levels(Answer):
+    store: str
+    results: list[Level]
+    next: int | None
+
+
+@routes.get("/stock", N_("What a store holds, new"), opens=("stock", "till"), says=N_("A page."))
+def stock(key: MachineKey, asked: StorePage) -> Levels:
+    """Second-hand units are offered one by one, and not among these."""
+    store = store_of(key, asked.store)
     rows = db.session.execute(
         select(
             StockLevel.id,
@@ -37,38 +76,61 @@ def stock(key: MachineKey) -> Any:
         .join(Variant, Variant.id == StockLevel.variant_id)
         .where(
             StockLevel.store_id == store.id,
-            StockLevel.id > Asked.whole("cursor", 0, 2_147_483_647, 0),
+            StockLevel.id > asked.cursor,
         )
         .order_by(StockLevel.id)
-        .limit(limit)
+        .limit(asked.limit)
     ).all()
-    return jsonify(
+    return Levels(
         store=store.code or "",
         results=[
-            {
-                "ean": row.ean,
-                "quantity": row.quantity,
-                "reserved": row.reserved,
-                "available": max(0, row.quantity - row.reserved),
-                "place": row.place,
-                "updated_at": iso(row.updated_at),
-            }
+            Level(
+                ean=row.ean,
+                quantity=row.quantity,
+                reserved=row.reserved,
+                available=max(0, row.quantity - row.reserved),
+                place=row.place,
+                updated_at=row.updated_at,
+            )
             for row in rows
         ],
-        next=rows[-1].id if len(rows) == limit else None,
+        next=rows[-1].id if len(rows) == asked.limit else None,
     )
 
 
-@bp.get("/stock/changes")
-@opens("stock", "till")
-def changes(key: MachineKey) -> Any:
-    """What moved in a store after a cursor, oldest first. Keep `cursor` for the next call; nothing
-    is skipped.
-    """
-    store = store_of(key, Asked.text("store", 20))
-    cursor, limit = Asked.whole("cursor", 0, 2_147_483_647, 0), Asked.whole("limit", 1, 1000, 100)
-    rows = levels.changes(store.id, cursor, limit)
-    known = {
+class ChangesPage(StorePage):
+    limit: Annotated[int, Digits(1, 1000), Field(description=N_("How many in one page."))] = 100
+
+
+class Change(Answer):
+    id: int
+    ean: str
+    kind: MovementKind
+    quantity: int
+    item: int | None
+    reference: str
+    at: At
+    now: int
+
+
+class Changes(Answer):
+    store: str
+    results: list[Change]
+    cursor: int
+    more: bool
+
+
+@routes.get(
+    "/stock/changes",
+    N_("What moved in a store after a cursor"),
+    opens=("stock", "till"),
+    says=N_("Oldest first; give `cursor` next time."),
+)
+def changes(key: MachineKey, asked: ChangesPage) -> Changes:
+    """Nothing is skipped for who keeps `cursor` for the next call."""
+    store = store_of(key, asked.store)
+    rows = levels.changes(store.id, asked.cursor, asked.limit)
+    levels_now = {
         level.variant_id: level
         for level in db.session.scalars(
             select(StockLevel).where(
@@ -82,102 +144,163 @@ def changes(key: MachineKey) -> Any:
             select(Variant.id, Variant.ean).where(Variant.id.in_({row.variant_id for row in rows}))
         ).all()
     )
-    return jsonify(
+    return Changes(
         store=store.code or "",
         results=[
-            {
-                "id": row.id,
-                "ean": eans[row.variant_id],
-                "kind": row.kind.value,
-                "quantity": row.quantity,
-                "item": row.item_id,
-                "reference": row.reference,
-                "at": iso(row.at),
-                "now": known[row.variant_id].quantity if row.variant_id in known else 0,
-            }
+            Change(
+                id=row.id,
+                ean=eans[row.variant_id],
+                kind=row.kind,
+                quantity=row.quantity,
+                item=row.item_id,
+                reference=row.reference,
+                at=row.at,
+                now=levels_now[row.variant_id].quantity if row.variant_id in levels_now else 0,
+            )
             for row in rows
         ],
-        cursor=rows[-1].id if rows else cursor,
-        more=len(rows) == limit,
+        cursor=rows[-1].id if rows else asked.cursor,
+        more=len(rows) == asked.limit,
     )
 
 
-@bp.put("/stock")
-@opens("stock")
-def publish(key: MachineKey) -> Any:
-    """Absolute quantities of some barcodes in one store (at most 1 000). What is older than what is
-    known is ignored, and said.
-    """
-    given = Given(body())
-    code, dated_at = given.text("store", 20), given.moment("dated_at")
-    counts: dict[str, int] = {}
-    for number, line in enumerate(given.list("lines", MOST_LINES)):
-        one = Given(line, f"lines[{number}].")
-        ean, quantity = one.ean(), one.whole("quantity", 0, levels.MOST)
-        if ean in counts and counts[ean] != quantity:
-            one.wrong("ean", "named_twice", _("This barcode is named twice with two quantities."))
-        counts[ean] = quantity
-        given.errors += one.errors
-    given.check()
-    store_of(key, code)
+class Quantity(Body):
+    ean: Ean
+    quantity: Annotated[int, Whole(0, levels.MOST)]
+
+
+class Quantities(Body):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "store": "N1",
+        "lines": [{"ean": "5060327534393", "quantity": 3}],
+    }
+    store: Annotated[str, Text(20)] = ""
+    dated_at: Moment | None = None
+    lines: Annotated[list[Quantity], UpTo(MOST_LINES)]
+
+    def by_ean(self) -> dict[str, int]:
+        """Raises Invalid when one barcode is given two quantities."""
+        counts: dict[str, int] = {}
+        for number, line in enumerate(self.lines):
+            if counts.setdefault(line.ean, line.quantity) != line.quantity:
+                raise Invalid.field(
+                    f"lines[{number}].ean",
+                    "named_twice",
+                    _("This barcode is named twice with two quantities."),
+                )
+        return counts
+
+
+class IgnoredLine(Answer):
+    ean: str
+    reason: Literal["unknown_ean", "fanciful_quantity", "older_than_known"]
+
+
+class Published(Answer):
+    changed: int
+    unchanged: int
+    ignored: list[IgnoredLine]
+
+
+@routes.put(
+    "/stock",
+    N_("Publish absolute quantities of a store"),
+    opens=("stock",),
+    says=N_("What became of them."),
+)
+def publish(key: MachineKey, sent: Quantities) -> Published:
+    """What is older than what is known is ignored, and named in the answer."""
+    counts = sent.by_ean()
+    store_of(key, sent.store)
 
     def work() -> dict[str, Any]:
         with unit_of_work():
             return feeds.publish(
-                store_of(key, code), counts, by=machine_keys.actor(key), dated_at=dated_at
+                store_of(key, sent.store),
+                counts,
+                by=machine_keys.actor(key),
+                dated_at=sent.dated_at,
             )
 
-    return jsonify(retried(work))
+    return Published(**retried(work))
 
 
-@bp.get("/listings")
-@opens("listings")
-def offers(key: MachineKey) -> Any:
-    """The vendor's sale offers in pages, each with what keeps it from being shown, if anything
-    does.
-    """
-    limit = Asked.whole("limit", 1, 100, 50)
+class ListingsPage(Page):
+    limit: Annotated[int, Digits(1, 100), Field(description=N_("How many in one page."))] = 50
+
+
+class ListingOfVendor(Answer):
+    id: int
+    sku: str
+    ean: str
+    state: str
+    price: Euros
+    price_today: Euros
+    quantity: int
+    leadtime_to_ship: int | None
+    why_not_shown: str | None
+    updated_at: At
+
+
+class ListingsOfVendor(Answer):
+    results: list[ListingOfVendor]
+    next: int | None
+
+
+@routes.get(
+    "/listings",
+    N_("Your sale offers, and what keeps one from being shown"),
+    opens=("listings",),
+    says=N_("A page."),
+)
+def offers(key: MachineKey, asked: ListingsPage) -> ListingsOfVendor:
+    """The vendor's listings, each with what keeps it from being shown, if anything does."""
     rows = db.session.scalars(
         select(Listing)
         .where(
             Listing.vendor_id == key.vendor_id,
-            Listing.id > Asked.whole("cursor", 0, 2_147_483_647, 0),
+            Listing.id > asked.cursor,
         )
         .order_by(Listing.id)
-        .limit(limit)
+        .limit(asked.limit)
     ).all()
     today = clock.today()
-    return jsonify(
+    return ListingsOfVendor(
         results=[
-            {
-                "id": row.id,
-                "sku": row.sku,
-                "ean": row.variant.ean,
-                "state": listing_files.CODES[row.condition],
-                "price": money.dotted(row.price_cents),
-                "price_today": money.dotted(listings.price_on(row, today)),
-                "quantity": listings.stock_of(row),
-                "leadtime_to_ship": row.delay_days,
-                "why_not_shown": listings.why_not_shown(row, today),
-                "updated_at": iso(row.updated_at),
-            }
+            ListingOfVendor(
+                id=row.id,
+                sku=row.sku,
+                ean=row.variant.ean,
+                state=listing_files.CODES[row.condition],
+                price=row.price_cents,
+                price_today=listings.price_on(row, today),
+                quantity=listings.stock_of(row),
+                leadtime_to_ship=row.delay_days,
+                why_not_shown=listings.why_not_shown(row, today),
+                updated_at=row.updated_at,
+            )
             for row in rows
         ],
-        next=rows[-1].id if len(rows) == limit else None,
+        next=rows[-1].id if len(rows) == asked.limit else None,
     )
 
 
-@bp.get("/listings.csv")
-@opens("listings")
-def offers_file(key: MachineKey) -> Any:
-    """The same as a file: `file=of01` (default), `pri01` or `sto01`."""
-    made = {
+class ListingsFileAsked(Address):
+    file: Literal["of01", "pri01", "sto01"] = "of01"
+
+
+@routes.get(
+    "/listings.csv",
+    N_("Your offers as OF01, PRI01 or STO01"),
+    opens=("listings",),
+    says=N_("CSV, « ; », UTF-8."),
+    media="text/csv",
+)
+def offers_file(key: MachineKey, asked: ListingsFileAsked) -> Response:
+    """The same as a file."""
+    write = {
         "of01": listing_files.as_of01,
         "pri01": listing_files.as_pri01,
         "sto01": listing_files.as_sto01,
-    }.get(Asked.text("file", 10).lower() or "of01")
-    if made is None:
-        raise Invalid(
-            [{"field": "file", "code": "choice", "message": _("Give of01, pri01 or sto01.")}]
-        )
-    return Response("".join(made(key.vendor_id)), mimetype="text/csv")
+    }[asked.file]
+    return Response("".join(write(key.vendor_id)), mimetype="text/csv")

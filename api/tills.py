@@ -1,15 +1,16 @@
 """What tills tell: one event, or the queue of a line that was cut. Numbered by the till, told as
-often as it likes, counted once.
+often as it likes, counted once (docs/rules/stock.md).
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from flask import jsonify
-from flask_babel import gettext as _
+from flask import Response
+from pydantic import Field, SkipValidation, TypeAdapter, ValidationError, model_validator
 
-from api import bp, problem
-from api.door import Given, body, opens
+from api import problem, routes
+from api.fields import MOST_ID, N_, Answer, Body, Ean, Moment, Price, Text, UpTo, Whole
+from api.fields import problems as problems_of
 from models import Condition, MachineKey, TillEventKind
 from services import clock
 from services.stock import tills
@@ -17,21 +18,25 @@ from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 
 MOST_EVENTS = 500
-KINDS = {
-    "sales": TillEventKind.sale,
-    "returns": TillEventKind.return_,
-    "trade-ins": TillEventKind.trade_in,
-    "counts": TillEventKind.count,
-}
+CONDITIONS = {condition.value.removesuffix("_unit"): condition for condition in Condition}
 
 
-@bp.get("/till")
-@opens("till")
-def till(key: MachineKey) -> Any:
-    """Where this till stands with us: the highest number heard, the ones below it that never came,
-    whether its counts are believed.
-    """
-    return jsonify(
+class TillState(Answer):
+    name: str
+    last_number: int
+    missing: list[int]
+    counts: bool
+
+
+@routes.get(
+    "/till",
+    N_("Where this till stands with us"),
+    opens=("till",),
+    says=N_("Its last number, and the ones that never came."),
+)
+def till(key: MachineKey) -> TillState:
+    """`counts`: whether the counts of this till are believed for its store."""
+    return TillState(
         name=key.name,
         last_number=tills.last_number(key),
         missing=tills.missing(key),
@@ -39,104 +44,286 @@ def till(key: MachineKey) -> Any:
     )
 
 
-@bp.post("/till/<any(sales,returns,'trade-ins',counts):what>")
-@opens("till")
-def tell(key: MachineKey, what: str) -> Any:
-    """One event. 200 with what became of it (again when it was told before); 409 when its number
-    was used for another, 422 when it makes no sense.
-    """
-    given = Given(body())
-    told = _read(given, KINDS[what])
-    sent_at = given.moment("sent_at")
-    given.check()
-    assert told is not None
+# ── what is told ──
+
+
+class Event(Body):
+    """What every event may say. The kinds of events below say what each of them needs."""
+
+    KIND: ClassVar[TillEventKind]
+
+    number: Annotated[
+        int,
+        Whole(1, tills.MOST_NUMBER),
+        Field(description=N_("The till's own number: never used twice for two things.")),
+    ]
+    at: Annotated[Moment, Field(description=N_("When it happened, by the till's clock."))]
+    ean: Ean = ""
+    quantity: Annotated[int, Whole(1, tills.MOST_UNITS), Field(description=N_("1 without it."))] = 1
+    price: Annotated[
+        Price | None,
+        Field(description=N_("What was asked for one unit (sale), or given (trade-in).")),
+    ] = None
+    reference: Annotated[str, Text(60), Field(description=N_("Your ticket."))] = ""
+    item: Annotated[
+        Annotated[int, Whole(1, MOST_ID)] | None,
+        Field(description=N_("Our number of a second-hand unit (on its label).")),
+    ] = None
+    used: Annotated[
+        bool,
+        Field(strict=True, description=N_("A second-hand unit of this barcode, the oldest.")),
+    ] = False
+    condition: Annotated[
+        Literal["like_new", "very_good", "good", "acceptable"] | None,
+        Field(
+            description=N_(
+                "As it will be sold; without it somebody grades it before it is offered."
+            )
+        ),
+    ] = None
+    includes: Annotated[
+        Annotated[int, Whole(0, tills.MOST_NUMBER)] | None,
+        Field(
+            description=N_(
+                "Of a count: the last of this till's events it already knows; the one before"
+                " without it."
+            )
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _names_what_it_is_about(self) -> Self:
+        if not self.ean and self.item is None:
+            Text(40, blank=False).read("")
+        return self
+
+    def told(self) -> tills.Told:
+        return tills.Told(
+            self.number,
+            self.KIND,
+            self.ean,
+            self.quantity,
+            self.at,
+            self.price,
+            self.reference,
+            self.item,
+            self.used,
+            self.includes,
+            CONDITIONS[self.condition] if self.condition else None,
+        )
+
+
+class Sale(Event):
+    KIND = TillEventKind.sale
+    price: Price
+
+
+class Return(Event):
+    KIND = TillEventKind.return_
+
+
+class TradeIn(Event):
+    KIND = TillEventKind.trade_in
+    ean: Ean
+    price: Price
+
+
+class Count(Event):
+    KIND = TillEventKind.count
+    quantity: Annotated[int, Whole(0, 1_000_000)]
+
+
+# The same in a queue, where each says its kind.
+
+
+class QueuedSale(Sale):
+    kind: Literal["sale"]
+
+
+class QueuedReturn(Return):
+    kind: Literal["return"]
+
+
+class QueuedTradeIn(TradeIn):
+    kind: Literal["trade_in"]
+
+
+class QueuedCount(Count):
+    kind: Literal["count"]
+
+
+QueuedEvent = Annotated[
+    QueuedSale | QueuedReturn | QueuedTradeIn | QueuedCount, Field(discriminator="kind")
+]
+_QUEUED = TypeAdapter[Event](QueuedEvent)
+_SENT_AT = N_("When this was sent, by the till's clock: we set its moments right by it.")
+SentAt = Annotated[Moment | None, Field(description=_SENT_AT)]
+
+
+class SentSale(Sale):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "number": 1042,
+        "ean": "5060327534393",
+        "price": "23.42",
+        "at": "2026-11-25T10:29:58+01:00",
+        "sent_at": "2026-11-25T10:30:00+01:00",
+    }
+    sent_at: SentAt = None
+
+
+class SentReturn(Return):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "number": 1043,
+        "ean": "5060327534393",
+        "at": "2026-11-25T10:29:58+01:00",
+        "sent_at": "2026-11-25T10:30:00+01:00",
+    }
+    sent_at: SentAt = None
+
+
+class SentTradeIn(TradeIn):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "number": 1044,
+        "ean": "5060327534393",
+        "price": "8.00",
+        "condition": "good",
+        "at": "2026-11-25T10:29:58+01:00",
+        "sent_at": "2026-11-25T10:30:00+01:00",
+    }
+    sent_at: SentAt = None
+
+
+class SentCount(Count):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "number": 1045,
+        "ean": "5060327534393",
+        "quantity": 3,
+        "includes": 1044,
+        "at": "2026-11-25T10:29:58+01:00",
+        "sent_at": "2026-11-25T10:30:00+01:00",
+    }
+    sent_at: SentAt = None
+
+
+class Queue(Body):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "sent_at": "2026-11-25T10:30:00+01:00",
+        "events": [
+            {
+                "number": 1042,
+                "kind": "sale",
+                "ean": "5060327534393",
+                "quantity": 1,
+                "price": "23.42",
+                "at": "2026-11-25T09:12:00+01:00",
+            }
+        ],
+    }
+    sent_at: SentAt = None
+    # Each is read alone, so that one that is refused stops no other.
+    events: Annotated[list[SkipValidation[QueuedEvent]], UpTo(MOST_EVENTS)]
+
+
+# ── what is answered ──
+
+
+class Taken(Answer):
+    """What became of an event; `again` when it had been told before."""
+
+    number: int | None
+    status: Literal[
+        "ok",
+        "already_counted",
+        "unknown_ean",
+        "older_than_known",
+        "refused",
+        "invalid",
+        "number_reused",
+    ]
+    again: bool
+    quantity: int | None = None
+    conflicts: int = 0
+    item: int = 0
+    items: list[int] = []
+    message: str = ""
+
+
+class TakenQueue(Answer):
+    results: list[Taken]
+
+
+_SAYS = N_("What became of it; `again` when it had been told before.")
+
+
+@routes.post("/till/sales", N_("A till tells a sale over the counter"), opens=("till",), says=_SAYS)
+def tell_sale(key: MachineKey, sent: SentSale) -> Taken | Response:
+    return _tell(key, sent, sent.sent_at)
+
+
+@routes.post(
+    "/till/returns", N_("A till tells an article brought back"), opens=("till",), says=_SAYS
+)
+def tell_return(key: MachineKey, sent: SentReturn) -> Taken | Response:
+    return _tell(key, sent, sent.sent_at)
+
+
+@routes.post(
+    "/till/trade-ins", N_("A till tells second-hand units taken in"), opens=("till",), says=_SAYS
+)
+def tell_trade_in(key: MachineKey, sent: SentTradeIn) -> Taken | Response:
+    return _tell(key, sent, sent.sent_at)
+
+
+@routes.post(
+    "/till/counts",
+    N_("A till tells a count of one barcode (absolute)"),
+    opens=("till",),
+    says=_SAYS,
+)
+def tell_count(key: MachineKey, sent: SentCount) -> Taken | Response:
+    return _tell(key, sent, sent.sent_at)
+
+
+def _tell(key: MachineKey, event: Event, sent_at: datetime | None) -> Taken | Response:
+    """409 when the number was used for another event."""
     try:
-        return jsonify(_take(key, told, _drift(sent_at)))
+        return _take(key, event.told(), _drift(sent_at))
     except tills.NumberReused as refusal:
         db.session.rollback()
         return problem(409, "number_reused", str(refusal))
 
 
-@bp.post("/till/events")
-@opens("till")
-def tell_many(key: MachineKey) -> Any:
-    """Up to 500 events of a queue, in any order. Each is answered alone, in the order given: one
-    that is refused stops no other.
-    """
-    given = Given(body())
-    sent_at = given.moment("sent_at")
-    rows = given.list("events", MOST_EVENTS)
-    given.check()
-    answers, drift = [], _drift(sent_at)
-    for row in rows:
-        one = Given(row)
-        kinds = {kind.value: kind for kind in TillEventKind}
-        kind = kinds.get(one.text("kind", 20, needed=True))
-        if kind is None and not one.errors:
-            one.wrong("kind", "choice", _("Give one of: %(choices)s.", choices=", ".join(kinds)))
-        told = _read(one, kind or TillEventKind.sale)
-        number = (
-            row.get("number")
-            if isinstance(row, dict) and isinstance(row.get("number"), int)
-            else None
-        )
-        if one.errors or told is None:
-            answers.append(
-                {
-                    "number": number,
-                    "status": "invalid",
-                    "again": False,
-                    "message": "; ".join(f"{e['field']}: {e['message']}" for e in one.errors),
-                }
-            )
-            continue
-        try:
-            answers.append(_take(key, told, drift))
-        except Refused as refusal:
-            db.session.rollback()
-            status = "number_reused" if isinstance(refusal, tills.NumberReused) else "refused"
-            answers.append(
-                {"number": told.number, "status": status, "again": False, "message": str(refusal)}
-            )
-    return jsonify(results=answers)
+@routes.post(
+    "/till/events",
+    N_("The queue of a till that was off line, in any order"),
+    opens=("till",),
+    says=N_("An answer for each, in the order given; one that is refused stops no other."),
+)
+def tell_many(key: MachineKey, sent: Queue) -> TakenQueue:
+    """Up to 500 events."""
+    drift = _drift(sent.sent_at)
+    return TakenQueue(results=[_take_queued(key, row, drift) for row in sent.events])
 
 
-CONDITIONS = {condition.value.removesuffix("_unit"): condition for condition in Condition}
+def _take_queued(key: MachineKey, row: Any, drift: timedelta) -> Taken:
+    number = row.get("number") if isinstance(row, dict) else None
+    number = number if isinstance(number, int) else None
+    try:
+        return _take(key, _QUEUED.validate_python(row).told(), drift)
+    except ValidationError as wrong:
+        return Taken(number=number, status="invalid", again=False, message=problems_of(wrong))
+    except Refused as refusal:
+        db.session.rollback()
+        is_reused = isinstance(refusal, tills.NumberReused)
+        status: Literal["number_reused", "refused"] = "number_reused" if is_reused else "refused"
+        return Taken(number=number, status=status, again=False, message=str(refusal))
 
 
-def _read(given: Given, kind: TillEventKind) -> tills.Told | None:
-    number = given.whole("number", 1, tills.MOST_NUMBER)
-    ean = given.ean() if given.body.get("item") is None or given.body.get("ean") is not None else ""
-    at = given.moment("at", needed=True)
-    quantity = (
-        given.whole("quantity", 0, 1_000_000)
-        if kind is TillEventKind.count
-        else given.whole("quantity", 1, tills.MOST_UNITS, 1)
-    )
-    price = given.cents("price", needed=kind in (TillEventKind.sale, TillEventKind.trade_in))
-    reference, used = given.text("reference", 60), given.flag("used")
-    item, includes = (
-        given.perhaps_whole("item", 1, 2_147_483_647),
-        given.perhaps_whole("includes", 0, tills.MOST_NUMBER),
-    )
-    said = given.text("condition", 20)
-    condition = CONDITIONS.get(said)
-    if said and condition is None:
-        given.wrong(
-            "condition", "choice", _("Give one of: %(choices)s.", choices=", ".join(CONDITIONS))
-        )
-    if given.errors or at is None:
-        return None
-    return tills.Told(
-        number, kind, ean, quantity, at, price, reference, item, used, includes, condition
-    )
-
-
-def _take(key: MachineKey, told: tills.Told, drift: timedelta) -> dict[str, Any]:
-    def work() -> dict[str, Any]:
+def _take(key: MachineKey, told: tills.Told, drift: timedelta) -> Taken:
+    def work() -> Taken:
         with unit_of_work() as session:
             taken = tills.take(session.get_one(MachineKey, key.id), told, drift=drift)
-            return {"number": told.number, "again": taken.again, **taken.answer}
+            return Taken(number=told.number, again=taken.again, **taken.answer)
 
     return retried(work)
 

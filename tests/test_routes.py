@@ -71,7 +71,7 @@ CUSTOMER = {
 # For machines that show a key.
 MACHINE = {
     "api.product",
-    "api.products",
+    "api.find_products",
     "api.suggestions",
     "api.whole_catalogue",
     "api.catalogue_file",
@@ -83,7 +83,10 @@ MACHINE = {
     "api.offers",
     "api.offers_file",
     "api.till",
-    "api.tell",
+    "api.tell_sale",
+    "api.tell_return",
+    "api.tell_trade_in",
+    "api.tell_count",
     "api.tell_many",
     "api.give_file",
     "api.file_status",

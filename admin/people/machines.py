@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from admin.base import ScopedView, action, action_of, me
 from models import MachineKey, Store, Vendor, Webhook, WebhookDelivery
-from services import webhooks, workflow
+from services import webhooks
 from services.people import machine_keys
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -305,10 +305,8 @@ class ApiManualView(BaseView):
     @expose("/")
     @has_access
     def manual(self) -> Any:
-        document = current_app.extensions["openapi"]
         return render_template(
             "admin/people/api_manual.html",
-            document=document,
+            document=current_app.extensions["openapi"](),
             base=current_app.config["BASE_URL"],
-            words=workflow.words_of,
         )

@@ -10,15 +10,13 @@ import json
 import random
 import tempfile
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import requests
 
-from api import door
 from api import tills as api_tills
+from api.fields import Invalid
 from gateways import CarrierAccount, GatewayError, mondial_relay, sepa
-from models import TillEventKind
 from portal.access import inside
 from services import files, logs, money, webhooks, words
 from services.catalogue import products, referencer, search
@@ -257,21 +255,13 @@ def vat_and_yes(data: bytes) -> None:
 
 def api_body(data: bytes) -> None:
     """What a till may send: read field by field, refused field by field."""
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        return
-    given = door.Given(body)
-    told = api_tills._read(given, TillEventKind.count)
-    for field in (
-        given.text("a"),
-        given.flag("b"),
-        given.cents("c"),
-        given.moment("d"),
-        given.list("e", 3),
-    ):
-        assert field is None or isinstance(field, str | bool | int | list | datetime)
-    assert told is not None or given.errors
+    for model in (api_tills.SentSale, api_tills.SentTradeIn, api_tills.SentCount, api_tills.Queue):
+        try:
+            sent = model.read(data)
+        except Invalid as invalid:
+            assert all(error["code"] and error["message"] for error in invalid.errors)
+        else:
+            assert sent.sent_at is None or sent.sent_at.tzinfo is not None
 
 
 def search_words(data: bytes) -> None:

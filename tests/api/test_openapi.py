@@ -1,0 +1,83 @@
+"""The document of the API says what the routes do, because it is made of their statements."""
+
+import json
+
+import pytest
+
+from api import openapi
+from api.fields import Body, Invalid
+from api.routes import ROUTES
+from api.stock import Quantities
+from api.tills import Queue, SentSale
+
+
+def test_every_route_for_machines_is_in_the_document(app):
+    described = {
+        (path, method.upper())
+        for path, methods in openapi.document()["paths"].items()
+        for method in methods
+    }
+    served = {
+        (openapi.path_of(rule.rule.removeprefix("/api/v1")), method)
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/") and rule.endpoint != "api.metrics"
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert served == described
+
+
+def test_every_reference_of_the_document_leads_somewhere(client):
+    document = client.get("/api/v1/openapi.json").get_json()
+    named = {part.split('"')[0] for part in json.dumps(document).split("#/components/schemas/")[1:]}
+    assert named <= set(document["components"]["schemas"])
+    assert "Problem" in named
+
+
+@pytest.mark.parametrize(
+    "model",
+    [r.sent for r in ROUTES if r.sent is not None and issubclass(r.sent, Body)],
+    ids=lambda model: model.__name__,
+)
+def test_the_example_of_a_body_is_one_we_take(app, model):
+    with app.test_request_context():
+        assert model.read(json.dumps(model.EXAMPLE).encode())
+
+
+SALE = {"number": 1, "ean": "5060327534393", "at": "2026-11-25T10:30:00+01:00", "price": "1.00"}
+
+
+@pytest.mark.parametrize(
+    ("model", "sent", "field", "code"),
+    [
+        (SentSale, SALE | {"number": True}, "number", "whole_number"),
+        (SentSale, SALE | {"number": "1"}, "number", "whole_number"),
+        (SentSale, SALE | {"number": 2**31}, "number", "whole_number"),
+        (SentSale, SALE | {"price": 5}, "price", "amount"),
+        (SentSale, SALE | {"price": "-1.00"}, "price", "amount"),
+        (SentSale, SALE | {"at": "2026-11-25T10:30:00"}, "at", "moment"),
+        (SentSale, SALE | {"ean": "123"}, "ean", "bad_ean"),
+        (SentSale, SALE | {"used": "yes"}, "used", "boolean"),
+        (SentSale, SALE | {"condition": "new"}, "condition", "choice"),
+        (SentSale, SALE | {"reference": "x" * 61}, "reference", "text"),
+        (SentSale, {k: v for k, v in SALE.items() if k != "price"}, "price", "missing"),
+        (Queue, {"events": []}, "events", "list"),
+        (Queue, {"events": [{}] * 501}, "events", "list"),
+        (Quantities, {"lines": [{"ean": "5060327534393", "quantity": -1}]}, "lines[0].quantity",
+         "whole_number"),
+        (Quantities, {"lines": ["x"]}, "lines[0]", "object"),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_refused_is_named_with_a_code_and_a_french_sentence(
+    app, model, sent, field, code
+):
+    with app.test_request_context(), pytest.raises(Invalid) as refused:
+        model.read(json.dumps(sent).encode())
+    assert [(e["field"], e["code"]) for e in refused.value.errors] == [(field, code)]
+    assert refused.value.errors[0]["message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"[1]", b'"x"', b"null", b"[" * 100_000])
+def test_a_body_that_is_no_object_is_named_as_such(app, body):
+    with app.test_request_context(), pytest.raises(Invalid) as refused:
+        SentSale.read(body)
+    assert refused.value.errors[0]["code"] in ("json", "object")
