@@ -357,8 +357,8 @@ def tidy() -> None:
         days.forget_old()
         machines.forget_old()
     files.forget_copies()
-    if isinstance(limits.store, limits.SqliteStore):
-        limits.store.sweep()
+    if isinstance(limits.storage, limits.SqliteStorage):
+        limits.storage.sweep()
 
 
 @daily("04:00")

@@ -1,61 +1,43 @@
-"""How often something may be done: counters that live a while, shared by all processes (Redis, else
-a SQLite file of ours).
+"""How often something may be done: counters that live a while, shared by all processes, kept by the
+library `limits` in Redis, else in a SQLite file of ours.
 """
 
 import contextlib
 import ipaddress
 import logging
+import math
 import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
 
 import redis
+from limits import RateLimitItemPerSecond
+from limits.storage import RedisStorage, Storage
+from limits.strategies import FixedWindowRateLimiter
 
 from services import trace
 from services.workflow import Refused
 
 
-class Store(Protocol):
-    def add(self, key: str, seconds: int) -> int: ...
-    def left(self, key: str) -> int: ...
-    def count(self, key: str) -> int: ...
-    def clear(self, key: str) -> None: ...
-
-
-class RedisStore:
-    def __init__(self, url: str, prefix: str = "comptoir:limit:") -> None:
-        self._redis = redis.Redis.from_url(url, socket_timeout=2)
-        self._prefix = prefix
-
-    def add(self, key: str, seconds: int) -> int:
-        pipe = self._redis.pipeline()
-        pipe.incr(self._prefix + key)
-        pipe.expire(self._prefix + key, seconds, nx=True)
-        return int(pipe.execute()[0])
-
-    def left(self, key: str) -> int:
-        return max(0, int(self._redis.ttl(self._prefix + key)))  # type: ignore[arg-type]
-
-    def count(self, key: str) -> int:
-        return int(self._redis.get(self._prefix + key) or 0)  # type: ignore[arg-type]
-
-    def clear(self, key: str) -> None:
-        self._redis.delete(self._prefix + key)
-
-
-class SqliteStore:
-    """A file of its own: a counter must never wait for, or roll back with, a business
+class SqliteStorage(Storage):
+    """Counters in a file of their own: one must never wait for, or roll back with, a business
     transaction.
     """
 
+    STORAGE_SCHEME = None
+
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path, self._local = path, threading.local()
         self._db().execute(
             "CREATE TABLE IF NOT EXISTS counter (key TEXT PRIMARY KEY, n INTEGER NOT NULL, until"
             " REAL NOT NULL)"
         )
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return sqlite3.Error
 
     def _db(self) -> sqlite3.Connection:
         if not hasattr(self._local, "db"):
@@ -65,21 +47,17 @@ class SqliteStore:
         opened: sqlite3.Connection = self._local.db
         return opened
 
-    def add(self, key: str, seconds: int) -> int:
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         now = time.time()
         row = self._db().execute(
-            "INSERT INTO counter VALUES (?, 1, ?) ON CONFLICT (key) DO UPDATE SET n = CASE WHEN"
-            " until < ? THEN 1 ELSE n + 1 END, until = CASE WHEN until < ? THEN excluded.until ELSE"
-            " until END RETURNING n",
-            (key, now + seconds, now, now),
+            "INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET n = CASE WHEN"
+            " until < ? THEN excluded.n ELSE n + excluded.n END, until = CASE WHEN until < ? THEN"
+            " excluded.until ELSE until END RETURNING n",
+            (key, amount, now + expiry, now, now),
         )
         return int(row.fetchone()[0])
 
-    def left(self, key: str) -> int:
-        row = self._db().execute("SELECT until FROM counter WHERE key = ?", (key,)).fetchone()
-        return max(0, int(row[0] - time.time() + 0.999)) if row else 0
-
-    def count(self, key: str) -> int:
+    def get(self, key: str) -> int:
         row = (
             self._db()
             .execute("SELECT n FROM counter WHERE key = ? AND until >= ?", (key, time.time()))
@@ -87,23 +65,42 @@ class SqliteStore:
         )
         return int(row[0]) if row else 0
 
+    def get_expiry(self, key: str) -> float:
+        row = self._db().execute("SELECT until FROM counter WHERE key = ?", (key,)).fetchone()
+        until: float = row[0] if row else time.time()
+        return until
+
+    def check(self) -> bool:
+        return self._db().execute("SELECT 1").fetchone() is not None
+
     def clear(self, key: str) -> None:
         self._db().execute("DELETE FROM counter WHERE key = ?", (key,))
 
+    def reset(self) -> int:
+        return self._db().execute("DELETE FROM counter").rowcount
+
     def sweep(self) -> None:
+        """Forget what is over; Redis does so by itself."""
         self._db().execute("DELETE FROM counter WHERE until < ?", (time.time(),))
 
+    def forget_connections(self) -> None:
+        """After a fork: a connection of SQLite is not carried across it."""
+        self._local.__dict__.clear()
 
-store: Store
-# The store is away: the shop stays open, and says so in the log.
+
+storage: Storage
+# The counters are away: the shop stays open, and says so in the log.
 AWAY = (redis.RedisError, sqlite3.Error)
 log = logging.getLogger(__name__)
 
 
 def plug(redis_url: str, data_dir: Path) -> None:
     """Called once by app.py."""
-    global store
-    store = RedisStore(redis_url) if redis_url else SqliteStore(data_dir / "limits.db")
+    global storage
+    if redis_url:
+        storage = RedisStorage(redis_url, key_prefix="comptoir:limit", socket_timeout=2)
+    else:
+        storage = SqliteStorage(data_dir / "limits.db")
 
 
 class TooMany(Refused):
@@ -115,13 +112,15 @@ class TooMany(Refused):
 
 
 def spend(key: str, most: int, seconds: int) -> int | None:
-    """Count one use; None while it is allowed, else the seconds to wait."""
+    """Count one use; None while it is allowed, else the seconds to wait. `most` 0: no limit."""
     if most == 0:
         return None
+    limit = RateLimitItemPerSecond(most, seconds)
     try:
-        if store.add(key, seconds) <= most:
+        limiter = FixedWindowRateLimiter(storage)
+        if limiter.hit(limit, key):
             return None
-        return max(1, store.left(key))
+        return max(1, _seconds_until(limiter.get_window_stats(limit, key).reset_time))
     except AWAY:
         log.warning(
             "limits cannot be counted; %s is let through", key.partition(":")[0], exc_info=True
@@ -129,10 +128,14 @@ def spend(key: str, most: int, seconds: int) -> int | None:
         return None
 
 
+def _seconds_until(moment: float) -> int:
+    return max(0, math.ceil(moment - time.time()))
+
+
 def answers() -> bool:
     """Whether the counters can be reached."""
     try:
-        store.count("health")
+        storage.get("health")
         return True
     except AWAY:
         return False
@@ -152,9 +155,12 @@ def lock_left(account: str) -> int:
     try:
         here = _here(account)
         keys = (
-            (here,) if store.count(f"known:{here}") else (here, account)
+            (here,) if storage.get(f"known:{here}") else (here, account)
         )  # who signed in from here lately is judged by this place alone
-        return max(store.left(f"lock:{key}") if store.count(f"lock:{key}") else 0 for key in keys)
+        return max(
+            _seconds_until(storage.get_expiry(f"lock:{key}")) if storage.get(f"lock:{key}") else 0
+            for key in keys
+        )
     except AWAY:
         return 0
 
@@ -166,10 +172,10 @@ def wrong_password(account: str) -> None:
 
 
 def _wrong(key: str, free: int) -> None:
-    failures = store.add(f"fail:{key}", 24 * 3600)
+    failures = storage.incr(f"fail:{key}", 24 * 3600)
     if failures >= free:
-        store.clear(f"lock:{key}")
-        store.add(f"lock:{key}", min(60 * 2 ** (failures - free), 3600))
+        storage.clear(f"lock:{key}")
+        storage.incr(f"lock:{key}", min(60 * 2 ** (failures - free), 3600))
 
 
 def right_password(account: str) -> None:
@@ -178,22 +184,22 @@ def right_password(account: str) -> None:
     """
     with contextlib.suppress(*AWAY):
         for key in (_here(account), account):
-            store.clear(f"fail:{key}")
-            store.clear(f"lock:{key}")
-        store.clear(f"known:{_here(account)}")
-        store.add(f"known:{_here(account)}", 30 * 24 * 3600)
+            storage.clear(f"fail:{key}")
+            storage.clear(f"lock:{key}")
+        storage.clear(f"known:{_here(account)}")
+        storage.incr(f"known:{_here(account)}", 30 * 24 * 3600)
 
 
 def forgive(account: str) -> None:
     """Every count of wrong passwords of an account is forgotten, from wherever they came."""
     with contextlib.suppress(*AWAY):
-        store.add(f"forgiven:{account}", 48 * 3600)
-        store.clear(f"fail:{account}")
-        store.clear(f"lock:{account}")
+        storage.incr(f"forgiven:{account}", 48 * 3600)
+        storage.clear(f"fail:{account}")
+        storage.clear(f"lock:{account}")
 
 
 def _here(account: str) -> str:
-    return f"{account}@{_place()}#{store.count(f'forgiven:{account}')}"
+    return f"{account}@{_place()}#{storage.get(f'forgiven:{account}')}"
 
 
 def _place() -> str:

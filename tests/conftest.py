@@ -173,12 +173,7 @@ def _refuse_events_without_a_word(session: Session, _context) -> None:
 
 
 def _forget_limits() -> None:
-    if isinstance(limits.store, limits.SqliteStore):
-        limits.store._db().execute("DELETE FROM counter")
-    else:
-        keys = limits.store._redis.keys("comptoir:limit:*")
-        if keys:
-            limits.store._redis.delete(*keys)
+    limits.storage.reset()
 
 
 def _forget_visits(machine: config.Config) -> None:

@@ -66,9 +66,8 @@ def _live_and_die(point: int, work: Callable[[], None]) -> None:
 
     try:
         step = count
-        if isinstance(limits.store, limits.SqliteStore):
-            # a connection of SQLite is not carried across a fork
-            limits.store._local.__dict__.clear()
+        if isinstance(limits.storage, limits.SqliteStorage):
+            limits.storage.forget_connections()
         event.listen(db.engine, "before_cursor_execute", count)
         event.listen(db.engine, "commit", count)
         work()

@@ -65,7 +65,7 @@ def show(app, ean: str, run_id: str) -> dict:
         "transfers": print_of(transfers.content(batch)),
         "named": len(files.named()),
         "visits": visits._spool.names("visits-") != [],
-        "failures": limits.store.count("fail:staff:lea@demo.test"),
+        "failures": limits.storage.get("fail:staff:lea@demo.test"),
     }
 
 

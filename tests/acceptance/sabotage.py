@@ -306,8 +306,8 @@ FAULTS = (
     Fault(
         "one more than the limit",
         "services/limits.py",
-        "if store.add(key, seconds) <= most:",
-        "if store.add(key, seconds) <= most + 1:",
+        "limit = RateLimitItemPerSecond(most, seconds)",
+        "limit = RateLimitItemPerSecond(most + 1, seconds)",
         A + "test_s05_races.py",
     ),
     Fault(
