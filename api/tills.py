@@ -307,7 +307,7 @@ def tell_many(key: MachineKey, sent: Queue) -> TakenQueue:
 
 def _take_queued(key: MachineKey, row: Any, drift: timedelta) -> Taken:
     number = row.get("number") if isinstance(row, dict) else None
-    number = number if isinstance(number, int) else None
+    number = number if type(number) is int else None  # `true` is an int to Python
     try:
         return _take(key, _QUEUED.validate_python(row).told(), drift)
     except ValidationError as wrong:
