@@ -1,0 +1,77 @@
+"""« Bon d'achat »: worth more by a bonus, spent once, never negative."""
+
+import pytest
+
+from services import settings
+from services.payments import store_credit
+from services.people import customers
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import LEA
+
+
+@pytest.fixture
+def camille(app):
+    return factories.a_customer()
+
+
+def given(customer, cents: int = 1000, reference: str = "CDE000000001") -> int:
+    with unit_of_work() as session:
+        vendor = factories.the_vendor()
+        return store_credit.pay_out(vendor.id, session.merge(customer), cents, reference, by=LEA)
+
+
+def spent(customer, cents: int, reference: str = "achat 1") -> None:
+    with unit_of_work() as session:
+        vendor = factories.the_vendor()
+        store_credit.spend(vendor.id, session.merge(customer), cents, reference, by=LEA)
+
+
+@pytest.mark.parametrize(
+    ("percent", "amount", "bonus"), [("20", 1000, 200), ("20", 3, 1), ("0", 1000, 0), ("20", 2, 0)]
+)
+def test_the_bonus_is_a_share_half_up_to_the_cent(app, percent, amount, bonus):
+    with unit_of_work():
+        settings.change("credit_bonus_percent", percent, by=LEA)
+    assert store_credit.bonus_of(amount) == bonus
+
+
+def test_credit_is_what_was_owed_and_its_bonus(camille):
+    assert given(camille) == 1200
+    assert store_credit.balance(factories.the_vendor().id, camille.id) == 1200
+
+
+def test_credit_is_spent_to_the_cent_and_not_one_more(camille):
+    given(camille)
+    with pytest.raises(Refused, match="12,00"):
+        spent(camille, 1201)
+    for nothing in (0, -5):
+        with pytest.raises(Refused):
+            spent(camille, nothing)
+    spent(camille, 1200)
+    assert store_credit.balance(factories.the_vendor().id, camille.id) == 0
+
+
+def test_credit_with_one_vendor_buys_nothing_at_another(camille):
+    given(camille)
+    other, _site, _store = factories.another_vendor()
+    assert store_credit.balance(other.id, camille.id) == 0
+    with pytest.raises(Refused), unit_of_work() as session:
+        store_credit.spend(other.id, session.merge(camille), 1, "achat", by=LEA)
+
+
+def test_a_purse_tells_what_moved_it_newest_first(camille):
+    given(camille)
+    spent(camille, 500)
+    (purse,) = store_credit.purses(camille)
+    assert purse.left_cents == 700
+    assert [cents for _at, _words, cents in purse.moves] == [-500, 1200]
+
+
+def test_credit_that_is_left_keeps_an_account_from_being_erased(camille):
+    given(camille)
+    assert "12,00" in customers.why_not_erase(camille)
+    spent(camille, 1200)
+    db.session.rollback()
+    assert customers.why_not_erase(camille) is None
