@@ -91,8 +91,9 @@ def _print_of_request() -> str:
     if request.mimetype != "multipart/form-data":
         found.update(request.get_data(cache=True))
         return found.hexdigest()
-    found.update(json.dumps(sorted(request.form.items(multi=True))).encode())
-    for name, file in sorted(request.files.items(multi=True), key=lambda one: one[0]):
+    # A part of a form may have no name.
+    found.update(json.dumps(sorted(request.form.items(multi=True), key=repr)).encode())
+    for name, file in sorted(request.files.items(multi=True), key=lambda part: str(part[0])):
         found.update(json.dumps([name, file.filename]).encode())
         while block := file.stream.read(1 << 20):
             found.update(block)

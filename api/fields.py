@@ -79,7 +79,9 @@ class Texts(BaseModel):
     def read(cls, sent: Mapping[str, Any]) -> Self:
         """Raises Invalid."""
         try:
-            return cls.model_validate({name: value for name, value in sent.items() if value})
+            return cls.model_validate(
+                {name: value for name, value in sent.items() if value and isinstance(name, str)}
+            )
         except ValidationError as wrong:
             raise Invalid(list(_problems(wrong))) from None
 

@@ -414,6 +414,28 @@ def test_a_file_is_given_followed_and_its_errors_fetched(till, client):
     assert quantity(shoe) == 4
 
 
+def test_a_part_of_a_form_without_a_name_is_no_error(till, client):
+    parts = [b'kind"\r\n\r\nstock', b'"\r\n\r\nx']
+    body = b"".join(b'--b\r\nContent-Disposition: form-data; name="%s\r\n' % part for part in parts)
+    body += b"--b\r\nContent-Disposition: form-data\r\n\r\nnobody\r\n--b--\r\n"
+    answer = client.post(
+        "/api/v1/imports",
+        data=body,
+        headers=by(till.secret, **{"Idempotency-Key": "unnamed"}),
+        content_type="multipart/form-data; boundary=b",
+    )
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["file"]
+
+
+@pytest.mark.parametrize("number", [True, False, "7", None, 1.5])
+def test_a_queued_event_without_a_whole_number_is_answered_without_one(till, number):
+    body = {"events": [{"number": number, "kind": "sale"}]}
+    (answer,) = till("POST", "/till/events", body).json["results"]
+    assert (answer["number"], answer["status"]) == (None, "invalid")
+    assert "number:" in answer["message"]
+
+
 @pytest.mark.parametrize(
     "data",
     [

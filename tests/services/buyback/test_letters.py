@@ -1,0 +1,30 @@
+"""What every letter about an offer says in the same words."""
+
+from models import Offer
+from services.buyback import letters, offers
+from services.unit import db, unit_of_work
+from tests import factories
+from tests.factories import MARC
+
+
+def test_the_lines_of_a_letter_are_what_its_total_counts(app):
+    offer = factories.an_offer(*(factories.a_game(f"Jeu {n}", argus_cents=5000) for n in range(3)))
+    with unit_of_work() as session:
+        row = session.get_one(Offer, offer.id)
+        offers.remove_line(row, row.lines[0], "Ce titre est en double.", by=MARC)
+        offers.accept(row, by=MARC)
+    offer = db.session.get_one(Offer, offer.id)
+    facts = letters.facts(offer)
+    assert facts["total"] == sum(line.price_cents for line in facts["lines"])
+    assert [line.title for line in facts["taken_out"]] == ["Jeu 0"]
+    assert facts["link"].endswith(f"/ventes/{offer.number}")
+
+
+def test_a_link_to_a_document_is_signed(app, client):
+    offer = factories.an_accepted_offer()
+    link = letters.document_link(offer, "slip", offer.id)
+    path = "/" + link.split("/", 3)[3]
+    assert client.get(path).status_code == 200
+    payload, moment, signature = path.rsplit(".", 2)
+    forged = ".".join((payload, moment, signature[::-1]))
+    assert client.get(forged).status_code == 410
