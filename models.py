@@ -2086,13 +2086,13 @@ class CarrierContract(Model):
     prefers_home: Mapped[yes_no] = mapped_column(default=False)
     service: Mapped[CarrierService] = choice(CarrierService, CarrierService.soap)
     is_test: Mapped[yes_no] = mapped_column(default=False)
-    account: Mapped[str] = mapped_column(String(8), default="")  # « code enseigne »
-    brand: Mapped[str] = mapped_column(String(2), default="")  # « code marque »
+    account: Mapped[str] = mapped_column(String(40), default="")  # « code enseigne »
+    brand: Mapped[str] = mapped_column(String(20), default="")  # « code marque »
     key_sealed: Mapped[str] = mapped_column(Text, default="")  # « clé privée »
     login: Mapped[str] = mapped_column(String(120), default="")
     password_sealed: Mapped[str] = mapped_column(Text, default="")
     relay_country: Mapped[str] = mapped_column(String(2), default="FR")
-    relay_number: Mapped[str] = mapped_column(String(6), default="")
+    relay_number: Mapped[str] = mapped_column(String(20), default="")
     recipient: Mapped[str] = mapped_column(String(100), default="")
     street: Mapped[str] = mapped_column(String(100), default="")
     postcode: Mapped[str] = mapped_column(String(5), default="")

@@ -209,7 +209,7 @@ def _beat() -> None:
     with unit_of_work():
         days.beat("worker", queue=huey.pending_count())
         machines.beat(machines.here())
-        days.still_at_it(_under_way)
+        days.extend_lease(_under_way)
 
 
 def tell_paid() -> None:

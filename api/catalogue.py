@@ -12,7 +12,6 @@ from api import problem, routes
 from api.door import store_of
 from api.fields import (
     N_,
-    Address,
     Answer,
     At,
     Digits,
@@ -20,6 +19,7 @@ from api.fields import (
     Invalid,
     Moment,
     Page,
+    Query,
     Text,
 )
 from models import MachineKey, Product, ProductKind, ProductState, Variant
@@ -79,9 +79,9 @@ class Reference(ProductFields, VariantFields):
         "One reference by its barcode: title, cover, argus, what we pay, what to ask, what is in"
         " stock"
     ),
-    opens=("catalogue", "till"),
-    says=N_("Known."),
-    otherwise={404: N_("No barcode (`bad_ean`), or none we know (`unknown_ean`).")},
+    scopes=("catalogue", "till"),
+    returns=N_("Known."),
+    problems={404: N_("No barcode (`bad_ean`), or none we know (`unknown_ean`).")},
 )
 def product(
     key: MachineKey,
@@ -176,14 +176,14 @@ class FoundProducts(Answer):
         "Search: words (accents and plurals do not matter), a barcode or a reference, narrowed by"
         " facets"
     ),
-    opens=("catalogue",),
-    says=N_("A page."),
+    scopes=("catalogue",),
+    returns=N_("A page."),
 )
-def find_products(key: MachineKey, asked: Search) -> FoundProducts:
-    filters = asked.filters()
+def find_products(key: MachineKey, query: Search) -> FoundProducts:
+    filters = query.filters()
     if code := filters.pop("store", ""):
         filters["store"] = str(store_of(key, code).id)
-    wanted = search.Asked(asked.q, filters, asked.cursor, asked.limit)
+    wanted = search.Asked(query.q, filters, query.cursor, query.limit)
     found = search.find(wanted)
     answer = FoundProducts(
         results=[
@@ -197,7 +197,7 @@ def find_products(key: MachineKey, asked: Search) -> FoundProducts:
         count_is_capped=found.count > search.COUNT_CAP,
         corrected=found.corrected or None,
     )
-    if asked.facets:
+    if query.facets:
         counted = search.facets(wanted, (*search.FACETS, "store"), of_vendor=key.vendor_id)
         answer.facets = {
             name: [
@@ -213,7 +213,7 @@ def find_products(key: MachineKey, asked: Search) -> FoundProducts:
     return answer
 
 
-class SuggestionsAsked(Address):
+class SuggestionsAsked(Query):
     q: Annotated[str, Text(200)] = ""
 
 
@@ -229,19 +229,19 @@ class Suggestions(Answer):
 @routes.get(
     "/suggestions",
     N_("Titles that go on as the words begin"),
-    opens=("catalogue",),
-    says=N_("Eight at most."),
+    scopes=("catalogue",),
+    returns=N_("Eight at most."),
 )
-def suggestions(key: MachineKey, asked: SuggestionsAsked) -> Suggestions:
+def suggestions(key: MachineKey, query: SuggestionsAsked) -> Suggestions:
     return Suggestions(
-        results=[Suggestion(id=id, title=title) for id, title in search.suggest(asked.q)]
+        results=[Suggestion(id=id, title=title) for id, title in search.suggest(query.q)]
     )
 
 
 # ── the whole catalogue ──
 
 
-class Since(Address):
+class Since(Query):
     since: Moment | None = None
 
 
@@ -281,12 +281,12 @@ class CatalogueRows(Answer):
 @routes.get(
     "/catalogue",
     N_("The référencier in pages; with `since`, what changed since"),
-    opens=("catalogue",),
-    says=N_("A page."),
+    scopes=("catalogue",),
+    returns=N_("A page."),
 )
-def whole_catalogue(key: MachineKey, asked: CataloguePage) -> CatalogueRows:
+def whole_catalogue(key: MachineKey, query: CataloguePage) -> CatalogueRows:
     """In the order of its references."""
-    rows = referencer.page(asked.cursor, asked.limit, asked.since)
+    rows = referencer.page(query.cursor, query.limit, query.since)
     return CatalogueRows(
         results=[
             CatalogueRow(
@@ -313,20 +313,20 @@ def whole_catalogue(key: MachineKey, asked: CataloguePage) -> CatalogueRows:
             )
             for row in rows
         ],
-        next=rows[-1].id if len(rows) == asked.limit else None,
+        next=rows[-1].id if len(rows) == query.limit else None,
     )
 
 
 @routes.get(
     "/catalogue.csv",
     N_("The référencier as a file"),
-    opens=("catalogue",),
-    says=N_("CSV, « ; », UTF-8."),
+    scopes=("catalogue",),
+    returns=N_("CSV, « ; », UTF-8."),
     media="text/csv",
 )
-def catalogue_file(key: MachineKey, asked: Since) -> Response:
+def catalogue_file(key: MachineKey, query: Since) -> Response:
     """Whole or since a moment, with the header of the association."""
-    return Response(stream_with_context(referencer.as_csv(asked.since)), mimetype="text/csv")
+    return Response(stream_with_context(referencer.as_csv(query.since)), mimetype="text/csv")
 
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -335,18 +335,18 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @routes.get(
     "/catalogue.xlsx",
     N_("The référencier as a spreadsheet"),
-    opens=("catalogue",),
-    says="XLSX",
+    scopes=("catalogue",),
+    returns="XLSX",
     media=XLSX,
 )
-def catalogue_sheet(key: MachineKey, asked: Since) -> Response:
-    return Response(referencer.as_xlsx(asked.since), mimetype=XLSX)
+def catalogue_sheet(key: MachineKey, query: Since) -> Response:
+    return Response(referencer.as_xlsx(query.since), mimetype=XLSX)
 
 
 # ── shops near a place ──
 
 
-class NearestAsked(Address):
+class NearestAsked(Query):
     postcode: Annotated[str, Text(10, blank=False), Field(examples=["44000"])]
 
 
@@ -365,12 +365,12 @@ class NearStores(Answer):
 @routes.get(
     "/stores/nearest",
     N_("Your stores from a French postal code on"),
-    opens=("catalogue", "stock"),
-    says=N_("The nearest first."),
+    scopes=("catalogue", "stock"),
+    returns=N_("The nearest first."),
 )
-def nearest(key: MachineKey, asked: NearestAsked) -> NearStores:
+def nearest(key: MachineKey, query: NearestAsked) -> NearStores:
     """Kilometres as the crow flies."""
-    if places.of_postcode(asked.postcode) is None:
+    if places.of_postcode(query.postcode) is None:
         raise Invalid.field("postcode", "postcode", _("Give a French postal code of 5 digits."))
     return NearStores(
         results=[
@@ -381,7 +381,7 @@ def nearest(key: MachineKey, asked: NearestAsked) -> NearStores:
                 city=store.city,
                 km=km,
             )
-            for store, km in places.nearest_stores(asked.postcode)
+            for store, km in places.nearest_stores(query.postcode)
         ]
     )
 

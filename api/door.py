@@ -20,8 +20,8 @@ from services.people import machine_keys
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
-KEPT = timedelta(hours=24)
-ABANDONED = timedelta(seconds=60)
+ANSWER_KEPT_FOR = timedelta(hours=24)
+RUNNING_GIVEN_UP_AFTER = timedelta(seconds=60)
 
 
 def open_to(scopes: Sequence[str], work: Callable[[MachineKey], Response]) -> Response:
@@ -83,9 +83,9 @@ def _note_use(key: MachineKey) -> None:
 # ── the same request twice ──
 
 
-def _print_of_request() -> str:
-    """What makes two requests the same: of a form with files its fields and their bytes, since each
-    client draws its own boundary each time.
+def _request_fingerprint() -> str:
+    """What makes two requests the same: of a form its fields and the bytes of its files, since the
+    boundary between them is random for each request.
     """
     found = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
     if request.mimetype != "multipart/form-data":
@@ -112,8 +112,8 @@ def _once(key: MachineKey, work: Callable[[], Response]) -> Response:
         return problem(
             422, "invalid", _("An Idempotency-Key has at most 120 printable characters.")
         )
-    print_ = _print_of_request()
-    known = _remembered(key, name, print_)
+    fingerprint = _request_fingerprint()
+    known = _remembered(key, name, fingerprint)
     if known is not None:
         return known
     try:
@@ -133,31 +133,33 @@ def _once(key: MachineKey, work: Callable[[], Response]) -> Response:
     return response
 
 
-def _remembered(key: MachineKey, name: str, print_: str) -> Response | None:
-    """The answer of the first request, a refusal, or None: this one is the first, and from now on
-    known.
+def _remembered(key: MachineKey, name: str, fingerprint: str) -> Response | None:
+    """The stored answer of the first request, or an error; None when the request is new, which is
+    then stored as running.
     """
     now = clock.now()
     mine = (IdempotentRequest.key_id == key.id, IdempotentRequest.key == name)
     try:
         with unit_of_work() as session:
             session.execute(
-                delete(IdempotentRequest).where(*mine, IdempotentRequest.at < now - KEPT)
+                delete(IdempotentRequest).where(*mine, IdempotentRequest.at < now - ANSWER_KEPT_FOR)
             )
             session.execute(
                 delete(IdempotentRequest).where(
-                    *mine, IdempotentRequest.code == 0, IdempotentRequest.at < now - ABANDONED
+                    *mine,
+                    IdempotentRequest.code == 0,
+                    IdempotentRequest.at < now - RUNNING_GIVEN_UP_AFTER,
                 )
             )
             known = session.scalar(select(IdempotentRequest).where(*mine))
             if known is None:
                 session.add(
                     IdempotentRequest(
-                        key_id=key.id, key=name, request_sha256=print_, code=0, body="", at=now
+                        key_id=key.id, key=name, request_sha256=fingerprint, code=0, body="", at=now
                     )
                 )
                 return None
-            code, body, same = known.code, known.body, known.request_sha256 == print_
+            code, body, same = known.code, known.body, known.request_sha256 == fingerprint
     except IntegrityError:
         code, body, same = 0, "", True
     if not same:

@@ -86,8 +86,8 @@ class Texts(BaseModel):
             raise Invalid(list(_problems(wrong))) from None
 
 
-class Address(Texts):
-    """The parameters of an address (`?limit=50`)."""
+class Query(Texts):
+    """The query parameters of a URL (`?limit=50`). A number is `Digits`, never `Whole`."""
 
 
 class Form(Texts):
@@ -96,7 +96,7 @@ class Form(Texts):
 
 def _problems(wrong: ValidationError) -> Iterator[dict[str, str]]:
     for error in wrong.errors(include_url=False, include_context=True, include_input=False):
-        code, message = _said(error)
+        code, message = _code_and_sentence(error)
         yield {"field": _path(error["loc"]), "code": code, "message": message}
 
 
@@ -113,7 +113,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     return text
 
 
-def _said(error: ErrorDetails) -> tuple[str, str]:
+def _code_and_sentence(error: ErrorDetails) -> tuple[str, str]:
     """The code and the sentence of an error: the field's own, else ours for what pydantic found."""
     kind, context = error["type"], error.get("ctx", {})
     if "sentence" in context:
@@ -126,8 +126,9 @@ def _said(error: ErrorDetails) -> tuple[str, str]:
         return "object", _("Send a JSON object.")
     if kind == "bool_type":
         return "boolean", _("Give true or false.")
-    choices = context.get("expected") or context.get("expected_tags") or ""
-    return "choice", _("Give one of: %(choices)s.", choices=choices.replace("'", ""))
+    if choices := context.get("expected") or context.get("expected_tags"):
+        return "choice", _("Give one of: %(choices)s.", choices=choices.replace("'", ""))
+    return "invalid", _("This is not what is expected here.")
 
 
 def refuse(code: str, sentence: str) -> NoReturn:
@@ -164,7 +165,7 @@ class Whole:
 
 
 class Digits(Whole):
-    """The same in an address, where everything is text."""
+    """The same in a query, where everything is text."""
 
     def read(self, value: Any) -> int:
         is_number = (
@@ -247,7 +248,7 @@ def _read_moment(value: Any) -> datetime:
 def read_moment(text: str) -> datetime | None:
     """ISO 8601 with an offset, in years one can store, as UTC; None when it is not."""
     try:
-        # A « + » that an address turned into a space.
+        # In a query string an unescaped « + » of the offset arrives as a space: put it back.
         found = datetime.fromisoformat(
             text.replace(" ", "+", 1) if text.count(" ") == 1 and "T" in text else text
         )
@@ -303,8 +304,8 @@ At = Annotated[
 # ── shapes of several chapters ──
 
 
-class Page(Address):
-    """Where a list goes on."""
+class Page(Query):
+    """Pagination: the cursor at which the next page starts."""
 
     cursor: Annotated[
         int, Digits(0, MOST_ID), Field(description=N_("Where the last page ended; 0 to begin."))

@@ -72,19 +72,19 @@ class Import(Answer):
 @routes.post(
     "/imports",
     N_("Give a file"),
-    opens=("imports",),
-    says=N_("Taken: ask again for what became of it."),
+    scopes=("imports",),
+    returns=N_("Taken: ask again for what became of it."),
     status=202,
-    otherwise={413: N_("Over 50 MB.")},
+    problems={413: N_("Over 50 MB.")},
 )
-def give_file(key: MachineKey, sent: GivenFile) -> Import:
+def give_file(key: MachineKey, body: GivenFile) -> Import:
     """The same file on its way keeps its number."""
-    kind = runs.FORMERLY.get(sent.kind, sent.kind)
-    mode = (sent.import_mode or sent.mode).lower()
-    given = _check(key, sent.file, kind, mode)
+    kind = runs.FORMERLY.get(body.kind, body.kind)
+    mode = (body.import_mode or body.mode).lower()
+    given = _check(key, body.file, kind, mode)
     store_id = None
-    if kind == "stock" and (sent.store or key.store_id):
-        store_id = store_of(key, sent.store).id
+    if kind == "stock" and (body.store or key.store_id):
+        store_id = store_of(key, body.store).id
     with tempfile.NamedTemporaryFile() as kept:
         given.save(kept)
         kept.flush()
@@ -99,7 +99,7 @@ def give_file(key: MachineKey, sent: GivenFile) -> Import:
             vendor=session.get_one(Vendor, key.vendor_id),
             store=store,
             mode=mode,
-            dated_at=sent.dated_at,
+            dated_at=body.dated_at,
         )
         session.flush()
         return _answer(run)
@@ -133,9 +133,9 @@ _NOTHING = N_("There is nothing at this address, or it is not yours to see.")
 @routes.get(
     "/imports/<int:id>",
     N_("What became of a file"),
-    opens=("imports",),
-    says=N_("Its counters."),
-    otherwise={404: _NOTHING},
+    scopes=("imports",),
+    returns=N_("Its counters."),
+    problems={404: _NOTHING},
 )
 def file_status(key: MachineKey, id: Annotated[int, Field(ge=1, le=MOST_ID)]) -> Import | Response:
     run = _run(key, id)
@@ -145,10 +145,10 @@ def file_status(key: MachineKey, id: Annotated[int, Field(ge=1, le=MOST_ID)]) ->
 @routes.get(
     "/imports/<int:id>/error_report",
     N_("Its refused and ignored lines, to correct and give again"),
-    opens=("imports",),
-    says=N_("CSV with « error-line » and « error-message »."),
+    scopes=("imports",),
+    returns=N_("CSV with « error-line » and « error-message »."),
     media="text/csv",
-    otherwise={404: _NOTHING},
+    problems={404: _NOTHING},
 )
 def file_errors(key: MachineKey, id: Annotated[int, Field(ge=1, le=MOST_ID)]) -> Response:
     run = _run(key, id)

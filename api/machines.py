@@ -24,8 +24,8 @@ class Health(Answer):
 @routes.get(
     "/health",
     N_("Whether this process can write to its database"),
-    says=N_("It can."),
-    same_answer={503: N_("It cannot.")},
+    returns=N_("It can."),
+    other_statuses={503: N_("It cannot.")},
 )
 def well() -> Health | Response:
     """For a load balancer."""
@@ -52,9 +52,9 @@ def metrics() -> Response:
 @routes.post(
     "/csp",
     N_("What a browser refused on one of our pages (Content-Security-Policy reports)"),
-    says=N_("Always, whatever was sent."),
+    returns=N_("Always, whatever was sent."),
     status=204,
-    otherwise={413: N_("Over 13 MB.")},
+    problems={413: N_("Over 13 MB.")},
     reads=("application/csp-report", "application/reports+json", "application/json"),
 )
 def csp_report() -> Response:

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of the API, made of the statements of its routes (api/routes.py).
 
-`make accept` sends thousands of requests that follow it, and that do not, and holds the answers
-against it.
+`make accept` sends thousands of valid and invalid requests and compares each answer with the
+document.
 """
 
 import functools
@@ -22,8 +22,8 @@ _DESCRIPTION = N_(
     " in euros, moments in ISO 8601 with their offset. A key of « Clés » opens it:"
     " Authorization: Bearer cpt_…; each key opens one vendor, perhaps one store, and what"
     " its scopes name. Problems have one form: code, message, errors, request_id. Lists go"
-    " on with the cursor of the last page. Till events are numbered by the till: told"
-    " twice, they count once; told late, they count when they happened"
+    " on with the cursor of the last page. Till events are numbered by the till: sent"
+    " twice, they count once; sent late, they count at the time they happened"
     " (docs/rules/stock.md). Webhooks are signed as Standard Webhooks say: webhook-id,"
     " webhook-timestamp, webhook-signature."
 )
@@ -64,13 +64,13 @@ def _document() -> dict[str, Any]:
     for route in ROUTES:
         path = path_of(route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path, schemas)
-    addresses = {route.asked.__name__ for route in ROUTES if route.asked is not None}
+    queries = {route.query.__name__ for route in ROUTES if route.query is not None}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Comptoir", "version": "1", "description": _DESCRIPTION},
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-            "schemas": {name: s for name, s in schemas.items() if name not in addresses},
+            "schemas": {name: s for name, s in schemas.items() if name not in queries},
         },
         "paths": paths,
     }
@@ -98,7 +98,7 @@ def _schemas() -> dict[str, Any]:
     for route in ROUTES:
         models += [
             model
-            for model in (route.asked, route.sent, route.answers)
+            for model in (route.query, route.body, route.answer)
             if model is not None and not isinstance(model, str)
         ]
     _by_model, found = models_json_schema(
@@ -125,9 +125,9 @@ def _bare(schema: dict[str, Any]) -> dict[str, Any]:
 def _operation(route: Route, path: str, schemas: dict[str, Any]) -> dict[str, Any]:
     name = re.sub(r"[/.-]", "_", re.sub(r"[{}]", "", path.removeprefix("/api/v1")))
     parameters = [_part(part, annotation) for part, annotation in route.parts.items()]
-    if route.asked is not None:
-        parameters += _parameters(schemas[route.asked.__name__])
-    if route.opens and route.method != "GET":
+    if route.query is not None:
+        parameters += _parameters(schemas[route.query.__name__])
+    if route.scopes and route.method != "GET":
         parameters.append(_IDEMPOTENCY_KEY)
     operation: dict[str, Any] = {
         "operationId": route.method.lower() + name,
@@ -136,12 +136,12 @@ def _operation(route: Route, path: str, schemas: dict[str, Any]) -> dict[str, An
     }
     if parameters:
         operation["parameters"] = parameters
-    if route.opens:
-        operation |= {"security": [{"key": []}], "x-scopes": list(route.opens)}
+    if route.scopes:
+        operation |= {"security": [{"key": []}], "x-scopes": list(route.scopes)}
     if route.reads:
         operation["requestBody"] = {"content": {media: {"schema": {}} for media in route.reads}}
-    if route.sent is not None:
-        operation["requestBody"] = {"required": True, "content": _content(route.sent)}
+    if route.body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(route.body)}
     return operation
 
 
@@ -159,29 +159,33 @@ def _parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
             "in": "query",
             "required": name in needed,
             "description": one.get("description", ""),
-            "schema": {k: v for k, v in one.items() if k not in ("description", "default")},
+            "schema": {
+                k: v
+                for k, v in one.items()
+                if k != "description" and not (k == "default" and v in ("", None))
+            },
         }
         for name, one in schema["properties"].items()
     ]
 
 
-def _content(sent: type[Body] | type[Form]) -> dict[str, Any]:
-    schema = {"$ref": _REF.format(model=sent.__name__)}
-    if issubclass(sent, Form):
+def _content(body: type[Body] | type[Form]) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(model=body.__name__)}
+    if issubclass(body, Form):
         return {"multipart/form-data": {"schema": schema}}
-    return {"application/json": {"schema": schema, "example": sent.EXAMPLE}}
+    return {"application/json": {"schema": schema, "example": body.EXAMPLE}}
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    problems = dict(route.otherwise)
-    if route.opens:
+    problems = dict(route.problems)
+    if route.scopes:
         problems |= _OF_KEYS
         if route.method != "GET":
             problems |= {409: _CONFLICT, 422: _INVALID}
-    if route.asked is not None or route.sent is not None:
+    if route.query is not None or route.body is not None:
         problems.setdefault(422, _INVALID)
-    found = {str(route.status): _answer(route, route.says)}
-    for status, description in route.same_answer.items():
+    found = {str(route.status): _answer(route, route.returns)}
+    for status, description in route.other_statuses.items():
         found[str(status)] = _answer(route, description)
     for status, description in sorted(problems.items()):
         found[str(status)] = {
@@ -194,16 +198,16 @@ def _responses(route: Route) -> dict[str, Any]:
 
 
 def _answer(route: Route, description: str) -> dict[str, Any]:
-    if route.answers is None:
+    if route.answer is None:
         return {"description": description}
-    if not isinstance(route.answers, str):
-        schema = {"$ref": _REF.format(model=route.answers.__name__)}
+    if not isinstance(route.answer, str):
+        schema = {"$ref": _REF.format(model=route.answer.__name__)}
         return {"description": description, "content": {"application/json": {"schema": schema}}}
-    is_text = route.answers.startswith("text/")
+    is_text = route.answer.startswith("text/")
     schema = {"type": "string"} if is_text else {"type": "string", "format": "binary"}
-    return {"description": description, "content": {route.answers: {"schema": schema}}}
+    return {"description": description, "content": {route.answer: {"schema": schema}}}
 
 
-@routes.get("/openapi.json", N_("This document"), says="OpenAPI 3.1")
+@routes.get("/openapi.json", N_("This document"), returns="OpenAPI 3.1")
 def openapi() -> Response:
     return jsonify(document())

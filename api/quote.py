@@ -7,12 +7,12 @@ from flask_babel import gettext as _
 from pydantic import Field
 
 from api import problem, routes
-from api.fields import N_, Address, Answer, Euros
+from api.fields import N_, Answer, Euros, Query
 from services import limits, settings
 from services.buyback import pricing
 
 
-class QuoteAsked(Address):
+class QuoteAsked(Query):
     # Whatever is typed gets an answer, so nothing is refused while it is read.
     ean: Annotated[str, Field(description=N_("The barcode."), examples=["5060327534393"])] = ""
 
@@ -30,18 +30,18 @@ class Quote(Answer):
 @routes.get(
     "/quote",
     N_("What we pay for a barcode today (public)"),
-    says=N_(
+    returns=N_(
         "Known or not, bought or not: `status` says which; price and title are null when there is"
         " none."
     ),
-    otherwise={
+    problems={
         400: N_("No barcode was given."),
         429: N_("Too many in a minute from one address."),
     },
 )
-def quote(asked: QuoteAsked) -> Quote | Response:
+def quote(query: QuoteAsked) -> Quote | Response:
     """Price and title are null when there is none."""
-    ean = asked.ean.strip()
+    ean = query.ean.strip()
     if not ean:
         return problem(400, "missing_ean", _("Give the barcode: /api/v1/quote?ean=3307215933466."))
     if seconds := limits.spend(

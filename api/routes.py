@@ -1,14 +1,18 @@
-"""How a route for machines is stated: once, beside the function that answers it.
+"""How a route of the API is stated: once, beside the function that answers it.
 
-    @route.get("/stock", N_("What a store holds, new"), opens=("stock", "till"), says=N_("A page."))
-    def stock(key: MachineKey, asked: StorePage) -> Levels: ...
+    class StorePage(Query):
+        limit: Annotated[int, Digits(1, 1000), Field(description=N_("How many in one page."))] = 500
 
-Its arguments say what is read: `key` (the key that came, of a route with `opens`), `asked` (the
-parameters of the address), `sent` (the body), and the parts of the path by their names. Its return
-type is what it answers. The OpenAPI document (api/openapi.py) is made of the same statements.
+    @routes.get("/stock", N_("What a store holds, new"), scopes=("stock", "till"))
+    def stock(key: MachineKey, query: StorePage) -> Levels: ...
+
+The view's arguments say what is read: `key` (the key that came, of a route with scopes), `query`
+(the query parameters of the URL), `body`, and the parts of the path by their names. Its return type
+is the answer. The OpenAPI document (api/openapi.py) is made of the same statements.
 """
 
 import functools
+import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +24,7 @@ from pydantic import BaseModel
 
 from api import bp, problem
 from api.door import open_to
-from api.fields import N_, Address, Answer, Body, Form, Invalid
+from api.fields import Answer, Body, Form, Invalid, Query
 from models import MachineKey
 
 View = Callable[..., Any]
@@ -28,32 +32,34 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Route:
-    """One statement. `answers`: a model of JSON, or the media type of a file."""
+    """One statement. `answer`: the model of a JSON answer, or the media type of a file; `returns`:
+    its description; `parts`: the types of the parts of the path.
+    """
 
     method: str
     path: str
     name: str
     summary: str
-    opens: tuple[str, ...]
-    says: str
+    scopes: tuple[str, ...]
+    returns: str
     status: int
-    answers: type[BaseModel] | str | None
-    asked: type[Address] | None = None
-    sent: type[Body] | type[Form] | None = None
+    answer: type[BaseModel] | str | None
+    query: type[Query] | None = None
+    body: type[Body] | type[Form] | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
-    otherwise: Mapping[int, str] = field(default_factory=dict)
-    same_answer: Mapping[int, str] = field(default_factory=dict)
+    problems: Mapping[int, str] = field(default_factory=dict)
+    other_statuses: Mapping[int, str] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
 
     def read(self) -> dict[str, Any]:
-        """What came with the request, by the names of the view's arguments. Raises Invalid."""
+        """The query and the body of the request, as arguments of the view. Raises Invalid."""
         given: dict[str, Any] = {}
-        if self.asked is not None:
-            given["asked"] = self.asked.read(request.args)
-        if self.sent is not None and issubclass(self.sent, Form):
-            given["sent"] = self.sent.read({**request.form, **request.files})
-        elif self.sent is not None:
-            given["sent"] = self.sent.read(request.get_data(cache=True))
+        if self.query is not None:
+            given["query"] = self.query.read(request.args)
+        if self.body is not None and issubclass(self.body, Form):
+            given["body"] = self.body.read({**request.form, **request.files})
+        elif self.body is not None:
+            given["body"] = self.body.read(request.get_data(cache=True))
         return given
 
 
@@ -62,16 +68,17 @@ ROUTES: list[Route] = []
 
 
 def get(path: str, summary: str, **more: Any) -> Callable[[View], View]:
-    """State a route that only reads. `opens`: the scopes that open it, for everybody without;
-    `says`: the description of its answer; `media`: the type of a file it answers with; `otherwise`:
-    the problems it may answer besides, by status; `same_answer`: other statuses of its answer.
+    """State a route that only reads. `scopes`: a key needs one of these; without scopes the route
+    is public. `returns`: the description of its answer; `media`: the type of a file it answers
+    with; `problems`: the description of other errors, by status; `other_statuses`: further statuses
+    that carry the same answer.
     """
     return _state("GET", path, summary, **more)
 
 
 def post(path: str, summary: str, **more: Any) -> Callable[[View], View]:
     """The same for a route that does something. `status`: of its answer, 200 without; `reads`:
-    media types of a body that it reads by itself.
+    media types of a body that the view reads by itself.
     """
     return _state("POST", path, summary, **more)
 
@@ -85,39 +92,49 @@ def _state(
     path: str,
     summary: str,
     *,
-    opens: tuple[str, ...] = (),
-    says: str = "",
+    scopes: tuple[str, ...] = (),
+    returns: str = "",
     status: int = 200,
     media: str | None = None,
-    otherwise: Mapping[int, str] | None = None,
-    same_answer: Mapping[int, str] | None = None,
+    problems: Mapping[int, str] | None = None,
+    other_statuses: Mapping[int, str] | None = None,
     reads: tuple[str, ...] = (),
 ) -> Callable[[View], View]:
     def wrap(view: View) -> View:
-        hints = typing.get_type_hints(view, include_extras=True)
-        returned = hints.pop("return", None)
-        hints.pop("key", None)
+        arguments = typing.get_type_hints(view, include_extras=True)
+        returned = arguments.pop("return", None)
+        key, query, body = (arguments.pop(name, None) for name in ("key", "query", "body"))
+        if set(arguments) != _parts_of(path) or (key is not None) != bool(scopes):
+            raise TypeError(
+                f"{view.__name__}: its arguments are `query`, `body`, the parts of {path}, and"
+                " `key` when it has scopes"
+            )
         route = Route(
-            method,
-            path,
-            view.__name__,
-            summary,
-            opens,
-            says,
-            status,
-            media or _model_of(returned),
-            hints.pop("asked", None),
-            hints.pop("sent", None),
-            hints,
-            otherwise or {},
-            same_answer or {},
-            reads,
+            method=method,
+            path=path,
+            name=view.__name__,
+            summary=summary,
+            scopes=scopes,
+            returns=returns,
+            status=status,
+            answer=media or _model_of(returned),
+            query=query,
+            body=body,
+            parts=arguments,
+            problems=problems or {},
+            other_statuses=other_statuses or {},
+            reads=reads,
         )
         ROUTES.append(route)
         bp.add_url_rule(path, view.__name__, _answering(route, view), methods=[method])
         return view
 
     return wrap
+
+
+def _parts_of(path: str) -> set[str]:
+    """`/imports/<int:id>`: {"id"}."""
+    return set(re.findall(r"<(?:\w+:)?(\w+)>", path))
 
 
 def _model_of(returned: Any) -> type[Answer] | None:
@@ -129,7 +146,9 @@ def _model_of(returned: Any) -> type[Answer] | None:
 
 
 def _answering(route: Route, view: View) -> Callable[..., Response]:
-    """The function Flask calls: it lets in, reads, asks the view and writes its answer."""
+    """The function Flask calls: it checks the key, reads the query and the body, calls the view and
+    returns its answer as JSON.
+    """
 
     @functools.wraps(view)
     def run(**parts: Any) -> Response:
@@ -137,7 +156,7 @@ def _answering(route: Route, view: View) -> Callable[..., Response]:
             return written(view(*key, **parts, **route.read()), route.status)
 
         try:
-            return open_to(route.opens, work) if route.opens else work()
+            return open_to(route.scopes, work) if route.scopes else work()
         except Invalid as invalid:
             return problem(
                 422,
@@ -154,6 +173,3 @@ def written(answer: Answer | Response, status: int) -> Response:
     if isinstance(answer, Response):
         return answer
     return Response(answer.model_dump_json(exclude_unset=True), status, mimetype="application/json")
-
-
-__all__ = ["N_", "Route", "get", "post", "put"]

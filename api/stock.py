@@ -13,7 +13,6 @@ from api import routes
 from api.door import store_of
 from api.fields import (
     N_,
-    Address,
     Answer,
     At,
     Body,
@@ -23,6 +22,7 @@ from api.fields import (
     Invalid,
     Moment,
     Page,
+    Query,
     Text,
     UpTo,
     Whole,
@@ -60,10 +60,12 @@ class Levels(Answer):
     next: int | None
 
 
-@routes.get("/stock", N_("What a store holds, new"), opens=("stock", "till"), says=N_("A page."))
-def stock(key: MachineKey, asked: StorePage) -> Levels:
+@routes.get(
+    "/stock", N_("What a store holds, new"), scopes=("stock", "till"), returns=N_("A page.")
+)
+def stock(key: MachineKey, query: StorePage) -> Levels:
     """Second-hand units are offered one by one, and not among these."""
-    store = store_of(key, asked.store)
+    store = store_of(key, query.store)
     rows = db.session.execute(
         select(
             StockLevel.id,
@@ -76,10 +78,10 @@ def stock(key: MachineKey, asked: StorePage) -> Levels:
         .join(Variant, Variant.id == StockLevel.variant_id)
         .where(
             StockLevel.store_id == store.id,
-            StockLevel.id > asked.cursor,
+            StockLevel.id > query.cursor,
         )
         .order_by(StockLevel.id)
-        .limit(asked.limit)
+        .limit(query.limit)
     ).all()
     return Levels(
         store=store.code or "",
@@ -94,7 +96,7 @@ def stock(key: MachineKey, asked: StorePage) -> Levels:
             )
             for row in rows
         ],
-        next=rows[-1].id if len(rows) == asked.limit else None,
+        next=rows[-1].id if len(rows) == query.limit else None,
     )
 
 
@@ -123,13 +125,13 @@ class Changes(Answer):
 @routes.get(
     "/stock/changes",
     N_("What moved in a store after a cursor"),
-    opens=("stock", "till"),
-    says=N_("Oldest first; give `cursor` next time."),
+    scopes=("stock", "till"),
+    returns=N_("Oldest first; give `cursor` next time."),
 )
-def changes(key: MachineKey, asked: ChangesPage) -> Changes:
+def changes(key: MachineKey, query: ChangesPage) -> Changes:
     """Nothing is skipped for who keeps `cursor` for the next call."""
-    store = store_of(key, asked.store)
-    rows = levels.changes(store.id, asked.cursor, asked.limit)
+    store = store_of(key, query.store)
+    rows = levels.changes(store.id, query.cursor, query.limit)
     levels_now = {
         level.variant_id: level
         for level in db.session.scalars(
@@ -159,8 +161,8 @@ def changes(key: MachineKey, asked: ChangesPage) -> Changes:
             )
             for row in rows
         ],
-        cursor=rows[-1].id if rows else asked.cursor,
-        more=len(rows) == asked.limit,
+        cursor=rows[-1].id if rows else query.cursor,
+        more=len(rows) == query.limit,
     )
 
 
@@ -205,21 +207,21 @@ class Published(Answer):
 @routes.put(
     "/stock",
     N_("Publish absolute quantities of a store"),
-    opens=("stock",),
-    says=N_("What became of them."),
+    scopes=("stock",),
+    returns=N_("What became of them."),
 )
-def publish(key: MachineKey, sent: Quantities) -> Published:
+def publish(key: MachineKey, body: Quantities) -> Published:
     """What is older than what is known is ignored, and named in the answer."""
-    counts = sent.by_ean()
-    store_of(key, sent.store)
+    counts = body.by_ean()
+    store_of(key, body.store)
 
     def work() -> dict[str, Any]:
         with unit_of_work():
             return feeds.publish(
-                store_of(key, sent.store),
+                store_of(key, body.store),
                 counts,
                 by=machine_keys.actor(key),
-                dated_at=sent.dated_at,
+                dated_at=body.dated_at,
             )
 
     return Published(**retried(work))
@@ -250,19 +252,19 @@ class ListingsOfVendor(Answer):
 @routes.get(
     "/listings",
     N_("Your sale offers, and what keeps one from being shown"),
-    opens=("listings",),
-    says=N_("A page."),
+    scopes=("listings",),
+    returns=N_("A page."),
 )
-def offers(key: MachineKey, asked: ListingsPage) -> ListingsOfVendor:
+def offers(key: MachineKey, query: ListingsPage) -> ListingsOfVendor:
     """The vendor's listings, each with what keeps it from being shown, if anything does."""
     rows = db.session.scalars(
         select(Listing)
         .where(
             Listing.vendor_id == key.vendor_id,
-            Listing.id > asked.cursor,
+            Listing.id > query.cursor,
         )
         .order_by(Listing.id)
-        .limit(asked.limit)
+        .limit(query.limit)
     ).all()
     today = clock.today()
     return ListingsOfVendor(
@@ -281,26 +283,26 @@ def offers(key: MachineKey, asked: ListingsPage) -> ListingsOfVendor:
             )
             for row in rows
         ],
-        next=rows[-1].id if len(rows) == asked.limit else None,
+        next=rows[-1].id if len(rows) == query.limit else None,
     )
 
 
-class ListingsFileAsked(Address):
+class ListingsFileAsked(Query):
     file: Literal["of01", "pri01", "sto01"] = "of01"
 
 
 @routes.get(
     "/listings.csv",
     N_("Your offers as OF01, PRI01 or STO01"),
-    opens=("listings",),
-    says=N_("CSV, « ; », UTF-8."),
+    scopes=("listings",),
+    returns=N_("CSV, « ; », UTF-8."),
     media="text/csv",
 )
-def offers_file(key: MachineKey, asked: ListingsFileAsked) -> Response:
+def offers_file(key: MachineKey, query: ListingsFileAsked) -> Response:
     """The same as a file."""
     write = {
         "of01": listing_files.as_of01,
         "pri01": listing_files.as_pri01,
         "sto01": listing_files.as_sto01,
-    }[asked.file]
+    }[query.file]
     return Response("".join(write(key.vendor_id)), mimetype="text/csv")

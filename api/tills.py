@@ -31,8 +31,8 @@ class TillState(Answer):
 @routes.get(
     "/till",
     N_("Where this till stands with us"),
-    opens=("till",),
-    says=N_("Its last number, and the ones that never came."),
+    scopes=("till",),
+    returns=N_("Its last number, and the ones that never came."),
 )
 def till(key: MachineKey) -> TillState:
     """`counts`: whether the counts of this till are believed for its store."""
@@ -255,33 +255,38 @@ class TakenQueue(Answer):
 _SAYS = N_("What became of it; `again` when it had been told before.")
 
 
-@routes.post("/till/sales", N_("A till tells a sale over the counter"), opens=("till",), says=_SAYS)
-def tell_sale(key: MachineKey, sent: SentSale) -> Taken | Response:
-    return _tell(key, sent, sent.sent_at)
+@routes.post(
+    "/till/sales", N_("A till tells a sale over the counter"), scopes=("till",), returns=_SAYS
+)
+def tell_sale(key: MachineKey, body: SentSale) -> Taken | Response:
+    return _tell(key, body, body.sent_at)
 
 
 @routes.post(
-    "/till/returns", N_("A till tells an article brought back"), opens=("till",), says=_SAYS
+    "/till/returns", N_("A till tells an article brought back"), scopes=("till",), returns=_SAYS
 )
-def tell_return(key: MachineKey, sent: SentReturn) -> Taken | Response:
-    return _tell(key, sent, sent.sent_at)
+def tell_return(key: MachineKey, body: SentReturn) -> Taken | Response:
+    return _tell(key, body, body.sent_at)
 
 
 @routes.post(
-    "/till/trade-ins", N_("A till tells second-hand units taken in"), opens=("till",), says=_SAYS
+    "/till/trade-ins",
+    N_("A till tells second-hand units taken in"),
+    scopes=("till",),
+    returns=_SAYS,
 )
-def tell_trade_in(key: MachineKey, sent: SentTradeIn) -> Taken | Response:
-    return _tell(key, sent, sent.sent_at)
+def tell_trade_in(key: MachineKey, body: SentTradeIn) -> Taken | Response:
+    return _tell(key, body, body.sent_at)
 
 
 @routes.post(
     "/till/counts",
     N_("A till tells a count of one barcode (absolute)"),
-    opens=("till",),
-    says=_SAYS,
+    scopes=("till",),
+    returns=_SAYS,
 )
-def tell_count(key: MachineKey, sent: SentCount) -> Taken | Response:
-    return _tell(key, sent, sent.sent_at)
+def tell_count(key: MachineKey, body: SentCount) -> Taken | Response:
+    return _tell(key, body, body.sent_at)
 
 
 def _tell(key: MachineKey, event: Event, sent_at: datetime | None) -> Taken | Response:
@@ -296,13 +301,13 @@ def _tell(key: MachineKey, event: Event, sent_at: datetime | None) -> Taken | Re
 @routes.post(
     "/till/events",
     N_("The queue of a till that was off line, in any order"),
-    opens=("till",),
-    says=N_("An answer for each, in the order given; one that is refused stops no other."),
+    scopes=("till",),
+    returns=N_("An answer for each, in the order given; one that is refused stops no other."),
 )
-def tell_many(key: MachineKey, sent: Queue) -> TakenQueue:
+def tell_many(key: MachineKey, body: Queue) -> TakenQueue:
     """Up to 500 events."""
-    drift = _drift(sent.sent_at)
-    return TakenQueue(results=[_take_queued(key, row, drift) for row in sent.events])
+    drift = _drift(body.sent_at)
+    return TakenQueue(results=[_take_queued(key, row, drift) for row in body.events])
 
 
 def _take_queued(key: MachineKey, row: Any, drift: timedelta) -> Taken:

@@ -132,7 +132,9 @@ def marc_decides(number: str, at: datetime, marc: Actor, dice: random.Random) ->
         if choice < 0.3 and len(offer.lines) > 3:
             offers.remove_line(offer, offer.lines[0], "jeu import", by=marc)
         if choice > 0.85:
-            prices = {line.id: max(50, line.price_cents * 4 // 5) for line in offers.kept(offer)}
+            prices = {
+                line.id: max(50, line.price_cents * 4 // 5) for line in offers.active_lines(offer)
+            }
             offers.counter(
                 offer,
                 prices,

@@ -164,6 +164,11 @@ class Carrier(Protocol):
     def lacks(self, account: CarrierAccount) -> list[str]:
         """The codes that the contract does not have yet, in words for the administrator."""
 
+    def wrong_code(self, account: CarrierAccount) -> str | None:
+        """None when each code that is there has the form this carrier gives it, else a sentence
+        about the first that has not.
+        """
+
     def covers(self, account: CarrierAccount) -> list[Cover]:
         """The insurance levels that the contract opens, the standard one (0) first."""
 

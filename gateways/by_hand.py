@@ -35,6 +35,9 @@ class ByHand:
     def lacks(self, account: CarrierAccount) -> list[str]:
         return []
 
+    def wrong_code(self, account: CarrierAccount) -> str | None:
+        return None
+
     def covers(self, account: CarrierAccount) -> list[Cover]:
         return []
 

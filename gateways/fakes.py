@@ -85,6 +85,9 @@ class FakeCarrier:
     def lacks(self, account: CarrierAccount) -> list[str]:
         return [] if account.account else ["account"]
 
+    def wrong_code(self, account: CarrierAccount) -> str | None:
+        return None if account.account.isalnum() else "account"
+
     def covers(self, account: CarrierAccount) -> list[Cover]:
         indemnities = (2500, 5000, 12_500, 25_000, 37_500, 50_000)
         return [Cover(n, indemnities[n]) for n in range(account.insurance_levels + 1)]

@@ -194,6 +194,22 @@ class MondialRelay:
         )
         return [words for words, value in wanted if not value]
 
+    def wrong_code(self, account: CarrierAccount) -> str | None:
+        for code, form, sentence in (
+            (
+                account.account,
+                r"[0-9A-Z]{2}[0-9A-Z ]{0,6}",
+                _("The code enseigne has 8 capital letters and digits, such as BDTEST13."),
+            ),
+            (account.brand, r"\d{2}", _("The code marque has 2 digits.")),
+            (account.relay_number, r"\d{6}", _("A relay number has 6 digits.")),
+        ):
+            if code and not re.fullmatch(form, code, re.ASCII):
+                return sentence
+        if not 0 <= account.insurance_levels <= 5:
+            return _("Insurance levels go from 0 to 5.")
+        return None
+
     def covers(self, account: CarrierAccount) -> list[Cover]:
         """The levels up to the one the contract opens."""
         return [Cover(level, INSURANCE[level]) for level in range(account.insurance_levels + 1)]
@@ -348,7 +364,7 @@ class MondialRelay:
     def _call(
         self, operation: str, account: CarrierAccount, once: bool = False, **values: Any
     ) -> Any:
-        values = {"Enseigne": account.account, **values}
+        values = {"Enseigne": _enseigne(account), **values}
         values["Security"] = security(operation, values, account.key)
         transport = self._transport()
         try:
@@ -479,6 +495,11 @@ def security(operation: str, values: dict[str, Any], key: str) -> str:
     )
 
 
+def _enseigne(account: CarrierAccount) -> str:
+    """The « code enseigne » as the SOAP service wants it: 8 characters, spaces behind."""
+    return account.account.ljust(8)
+
+
 def link_signature(account: str, brand: str, *parts: str, key: str) -> str:
     """The « crc » of the carrier's links: MD5 of <enseigne+marque>, the parts, <key>."""
     said = f"<{account}{brand}>" + "".join(parts) + f"<{key}>"
@@ -487,10 +508,10 @@ def link_signature(account: str, brand: str, *parts: str, key: str) -> str:
 
 def tracking_link(account: CarrierAccount, number: str) -> str:
     """The carrier's own page about a parcel."""
-    crc = link_signature(account.account, account.brand, number, key=account.key)
+    crc = link_signature(_enseigne(account), account.brand, number, key=account.key)
     return (
         "https://www.mondialrelay.com/public/permanent/tracking.aspx"
-        f"?ens={account.account.replace(' ', '%20')}{account.brand}"
+        f"?ens={_enseigne(account).replace(' ', '%20')}{account.brand}"
         f"&exp={number}&pays=FR&language=FR&crc={crc}"
     )
 

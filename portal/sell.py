@@ -59,7 +59,7 @@ def _quote(words: str) -> pricing.Quote:
     here, customer = cart(), me()
     quote = pricing.quote(g.site_id, words, seller_id=customer.id if customer else None)
     if here and quote.variant_id:
-        held = sum(1 for line in offers.kept(here) if line.variant_id == quote.variant_id)
+        held = sum(1 for line in offers.active_lines(here) if line.variant_id == quote.variant_id)
         if held:
             quote = pricing.quote(
                 g.site_id, words, copies_in_cart=held, seller_id=customer.id if customer else None
@@ -204,7 +204,7 @@ def _recap_page(toast: dict[str, Any] | None = None) -> Response:
     here, customer = cart(), me()
     completable = offers.can_complete(customer, site()) if customer else None
     template = "portal/sell/_recap.html" if wants_fragment() else "portal/sell/recap.html"
-    moves = offers.price_moves(here) if here else []
+    moves = offers.price_changes(here) if here else []
     page = make_response(
         render_template(template, cart=here, moves=moves, toast=toast, completable=completable)
     )
@@ -306,7 +306,7 @@ def sale(number: str) -> Any:
         offer=offer,
         words=offers.SELLER_WORDS,
         trail=_trail(offer),
-        kept=offers.kept(offer),
+        kept=offers.active_lines(offer),
         taken_out=offers.taken_out(offer),
         new_total=offers.counter_total(offer),
         can_answer=offers.OFFER.allows(offer, "agree", CUSTOMER),

@@ -70,7 +70,7 @@ def ended(job: Job, day: date, error: str = "") -> None:
         )
 
 
-def still_at_it(names: set[str]) -> None:
+def extend_lease(names: set[str]) -> None:
     """The jobs under way here are alive, in the caller's unit: nobody takes them up."""
     if names:
         db.session.execute(

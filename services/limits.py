@@ -89,8 +89,8 @@ class SqliteStorage(Storage):
 
 
 storage: Storage
-# The counters are away: the shop stays open, and says so in the log.
-AWAY = (redis.RedisError, sqlite3.Error)
+# When the counters cannot be reached, what is asked is allowed and a warning is logged.
+STORAGE_ERRORS = (redis.RedisError, sqlite3.Error)
 log = logging.getLogger(__name__)
 
 
@@ -121,7 +121,7 @@ def spend(key: str, most: int, seconds: int) -> int | None:
         if limiter.hit(limit, key):
             return None
         return max(1, _seconds_until(limiter.get_window_stats(limit, key).reset_time))
-    except AWAY:
+    except STORAGE_ERRORS:
         log.warning(
             "limits cannot be counted; %s is let through", key.partition(":")[0], exc_info=True
         )
@@ -137,7 +137,7 @@ def answers() -> bool:
     try:
         storage.get("health")
         return True
-    except AWAY:
+    except STORAGE_ERRORS:
         return False
 
 
@@ -154,19 +154,19 @@ def lock_left(account: str) -> int:
     """
     try:
         here = _here(account)
-        keys = (
-            (here,) if storage.get(f"known:{here}") else (here, account)
-        )  # who signed in from here lately is judged by this place alone
+        # After a sign-in from this place within 30 days only the lock of this place counts, so that
+        # a stranger elsewhere cannot keep the owner out.
+        keys = (here,) if storage.get(f"known:{here}") else (here, account)
         return max(
             _seconds_until(storage.get_expiry(f"lock:{key}")) if storage.get(f"lock:{key}") else 0
             for key in keys
         )
-    except AWAY:
+    except STORAGE_ERRORS:
         return 0
 
 
 def wrong_password(account: str) -> None:
-    with contextlib.suppress(*AWAY):
+    with contextlib.suppress(*STORAGE_ERRORS):
         _wrong(_here(account), FREE_TRIES)
         _wrong(account, FREE_TRIES_EVERYWHERE)
 
@@ -182,7 +182,7 @@ def right_password(account: str) -> None:
     """The count starts anew for this place; and for all, so that who was attacked is let in
     everywhere.
     """
-    with contextlib.suppress(*AWAY):
+    with contextlib.suppress(*STORAGE_ERRORS):
         for key in (_here(account), account):
             storage.clear(f"fail:{key}")
             storage.clear(f"lock:{key}")
@@ -192,7 +192,7 @@ def right_password(account: str) -> None:
 
 def forgive(account: str) -> None:
     """Every count of wrong passwords of an account is forgotten, from wherever they came."""
-    with contextlib.suppress(*AWAY):
+    with contextlib.suppress(*STORAGE_ERRORS):
         storage.incr(f"forgiven:{account}", 48 * 3600)
         storage.clear(f"fail:{account}")
         storage.clear(f"lock:{account}")

@@ -1,8 +1,10 @@
-"""What must be told to the outside: rows with leases. A queue only rings; a crash loses nothing.
+"""Calls to outside systems (mail, SMS, carrier, webhooks, files), stored as rows in the unit that
+wants them. The queue only wakes a worker; a row reserved by a worker that died is taken again after
+its lease.
 
-A kind gives two functions: `call(payload, key)` speaks to the partner with no transaction open and
-returns what he answered; `record(payload, answer, error)` writes it down in the unit that marks the
-row done.
+A kind gives two functions: `call(payload, key)` calls the partner with no transaction open and
+returns its answer; `record(payload, answer, error)` writes the answer down in the unit that marks
+the row done.
 """
 
 import logging
@@ -66,7 +68,7 @@ class Kind:
 KINDS: dict[str, Kind] = {}
 
 
-# What `record` is told when nobody knows whether the partner did it.
+# The error that `record` gets when nobody knows whether the partner did it.
 UNSURE = "unsure"
 
 
@@ -93,8 +95,8 @@ def label_of(kind: str) -> str:
 
 
 def add(kind: str, key: str, **payload: Any) -> Outbox:
-    """Leave a row to be told, in the caller's unit. `key` comes from the business fact: the same
-    fact is told once.
+    """Add a call to make, in the caller's unit. `key` comes from the business fact, so that one
+    fact makes one call.
     """
     now = clock.now()
     row = Outbox(kind=kind, key=key, payload=payload, next_at=now, created_at=now)
@@ -115,9 +117,7 @@ def due(limit: int = 100) -> list[int]:
 
 
 def work(limit: int = 100) -> int:
-    """Tell everything that is due; returns how many rows were worked on. Safe to run twice at
-    once.
-    """
+    """Make the calls that are due; returns how many rows were worked on. Two may run at once."""
     ids = due(limit)
     db.session.rollback()
     end = time.monotonic() + BUDGET_SECONDS
@@ -161,8 +161,8 @@ def work_one(id: int) -> bool:
     return True
 
 
-def still_at_it(key: str) -> None:
-    """A long call says that it lives, so that its row is not taken for abandoned. Its own short
+def extend_lease(key: str) -> None:
+    """Renew the lease of a row during a long call, so that no other worker takes it. Its own short
     unit.
     """
     with unit_of_work() as session:
@@ -199,9 +199,9 @@ def hold(reason: str, *, by: Actor) -> OutboxHold:
     return row
 
 
-def doubt_what_may_have_left() -> int:
-    """After a restore: a row that must not be repeated is taken for one whose worker died, so that
-    it ends in a look-up, never in a second call.
+def mark_unrepeatable_as_uncertain() -> int:
+    """After a restore: treat each waiting row that must not be repeated as one whose worker died.
+    It then ends in a look-up, never in a second call.
     """
     kinds = [name for name, kind in KINDS.items() if kind.once]
     doubted = (
@@ -250,7 +250,7 @@ def retry(row: Outbox, *, by: Actor) -> None:
 
 
 def abandon(row: Outbox, reason: str, *, by: Actor) -> None:
-    """Give a row up for good, with the reason: what it was about is told as after a failure."""
+    """Give a row up for good, with the reason: `record` is called as after a failure."""
     reason = reason.strip()
     if not reason:
         raise Refused(_("Write why it is given up: somebody will ask."))
@@ -284,7 +284,7 @@ def waiting() -> int:
 
 
 def forget_done(days: int = 30) -> int:
-    """Drop told rows older than so many days: the messages themselves stay."""
+    """Delete finished and abandoned rows older than so many days: the messages themselves stay."""
     limit = clock.now() - timedelta(days=days)
     return changed(
         delete(Outbox).where(
@@ -333,7 +333,7 @@ def _finish(
 ) -> None:
     now = clock.now()
     with unit_of_work() as session:
-        # What ends keeps no secret, told or not.
+        # A finished row keeps no secret, whether it succeeded or not.
         kept = {name: value for name, value in payload.items() if not name.startswith("secret")}
         if error is None:
             end = {

@@ -340,7 +340,7 @@ def ended(offer: Offer) -> Offer:
 def a_received_offer(*games: Variant, **kwargs) -> Offer:
     """Every article accepted, the reception ended."""
     offer = an_open_parcel(*games, **kwargs)
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         sent(line)
     return ended(offer)
 

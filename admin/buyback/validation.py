@@ -57,7 +57,7 @@ class ValidateView(BaseView):
             stock=items.stock_of(offer.vendor_id, ids),
             sold=items.sold_of(offer.vendor_id, ids),
             flow=offers.OFFER,
-            kept=offers.kept(offer),
+            kept=offers.active_lines(offer),
             taken_out=offers.taken_out(offer),
             history=workflow.history(offer, 20),
             past=dashboards.past_sales(offer.customer_id),
@@ -155,7 +155,7 @@ def _met(offer: Offer) -> None:
 
 def _prices(offer: Offer) -> dict[int, int]:
     prices = {}
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         words = request.form.get(f"price-{line.id}", "")
         try:
             prices[line.id] = money.parse(words) if words.strip() else line.price_cents

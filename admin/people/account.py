@@ -200,7 +200,7 @@ def ask_for_proof() -> Any:
         return None
     trouble = ""
     if request.method == "POST" and "proof_password" in request.form:
-        if staff.proves(current_user, request.form["proof_password"]):
+        if staff.password_is_right(current_user, request.form["proof_password"]):
             _renew_key()
             return redirect(request.full_path.rstrip("?")) if reads else None
         trouble = _("This is not your password.")
@@ -243,7 +243,7 @@ class MyPasswordView(BaseView):
         form = NewPasswordForm()
         if form.validate_on_submit():
             try:
-                if not staff.proves(current_user, form.current.data):
+                if not staff.password_is_right(current_user, form.current.data):
                     raise Refused(_("This is not your current password."))
                 if form.password.data == form.current.data:
                     raise Refused(_("Choose another password than the current one."))

@@ -1,24 +1,21 @@
 """« Paramétrages divers → Transporteurs »: the contracts of vendors with carriers."""
 
-import re
 from typing import Any
 
 from flask import flash, redirect, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import PasswordField, SelectField
 from wtforms.validators import Optional
 
 from admin.base import ReferenceView, me, row_or_404
-from models import CarrierContract
+from models import CarrierContract, CarrierService
 from services import clock, workflow
 from services.people import customers
 from services.shipping import contracts
 from services.unit import db, unit_of_work
-from services.workflow import Refused
 
 
 class CarrierView(ReferenceView):
@@ -151,45 +148,25 @@ class CarrierView(ReferenceView):
         return {"why_no_label": contracts.why_no_label(row)}
 
     def check(self, row: CarrierContract) -> None:
-        row.account, row.brand = (
-            ((row.account or "").upper().ljust(8)[:8] if (row.account or "").strip() else ""),
-            (row.brand or "").strip(),
-        )
         row.carrier = row.carrier or "mondial_relay"
         row.name = (row.name or "").strip() or "Mondial Relay"
+        row.service = row.service or CarrierService.soap
         contracts.prefer(row)
+        row.account = (row.account or "").strip().upper()
+        row.brand = (row.brand or "").strip()
         row.relay_number = "".join((row.relay_number or "").split())
         row.relay_country = (row.relay_country or "FR").upper()[:2]
-        for words, rule, sentence in (
-            (
-                row.account,
-                r"[0-9A-Z]{2}[0-9A-Z ]{6}",
-                _("The code enseigne has 8 capital letters and digits, such as BDTEST13."),
-            ),
-            (row.brand, r"\d{2}", _("The code marque has 2 digits.")),
-            (row.relay_number, r"\d{6}", _("A relay number has 6 digits.")),
-        ):
-            if words and not re.fullmatch(rule, words):
-                raise Refused(sentence)
-        if not 0 <= (row.insurance_levels or 0) <= 5:
-            raise Refused(_("Insurance levels go from 0 to 5."))
+        for name in ("key_sealed", "password_sealed", "login"):
+            setattr(row, name, getattr(row, name) or "")
+        row.insurance_levels = row.insurance_levels or 0
+        contracts.check_codes(row)
         if row.postcode:
             row.postcode = customers.clean_postcode(row.postcode)
         if row.phone:
             row.phone = customers.clean_phone(row.phone, row.postcode or "")
         row.checked_at, row.check_result = None, ""
-        for name in (
-            "key_sealed",
-            "password_sealed",
-            "login",
-            "recipient",
-            "street",
-            "city",
-            "postcode",
-            "phone",
-        ):
-            if getattr(row, name) is None:
-                setattr(row, name, "")
+        for name in ("recipient", "street", "city", "postcode", "phone"):
+            setattr(row, name, getattr(row, name) or "")
 
     def kept(self, row: CarrierContract, form: Any, ready: Any) -> None:
         db.session.flush()

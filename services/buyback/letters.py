@@ -6,7 +6,7 @@ from models import Offer, OfferLine
 from services.people import links, sites
 
 
-def expected(offer: Offer) -> list[OfferLine]:
+def active_lines(offer: Offer) -> list[OfferLine]:
     """The articles agreed on: nobody took them out, and they were not found in the parcel
     unannounced.
     """
@@ -20,7 +20,7 @@ def taken_out(offer: Offer) -> list[OfferLine]:
 def facts(offer: Offer) -> dict[str, Any]:
     return {
         "total": offer.total_cents,
-        "lines": expected(offer),
+        "lines": active_lines(offer),
         "taken_out": taken_out(offer),
         "link": f"{sites.address(offer.site)}/ventes/{offer.number}",
     }

@@ -148,7 +148,7 @@ def add(cart: Offer, words: str) -> OfferLine:
     quote when it is not bought.
     """
     _must_be_cart(cart)
-    if len(kept(cart)) >= MOST_LINES:
+    if len(active_lines(cart)) >= MOST_LINES:
         raise Refused(
             _(
                 "A cart holds %(most)s articles at most: finalise this sale, then start another.",
@@ -157,7 +157,7 @@ def add(cart: Offer, words: str) -> OfferLine:
         )
     quote = pricing.quote(cart.site_id, words)
     if quote.variant_id is not None:
-        held = sum(1 for line in kept(cart) if line.variant_id == quote.variant_id)
+        held = sum(1 for line in active_lines(cart) if line.variant_id == quote.variant_id)
         quote = pricing.quote(cart.site_id, words, copies_in_cart=held, seller_id=cart.customer_id)
     if quote.status is not pricing.Status.bought:
         raise Refused(quote.sentence)
@@ -212,7 +212,7 @@ def adopt(cart: Offer | None, customer: Customer, site: Site) -> Offer | None:
 
 
 @dataclass(frozen=True)
-class PriceMove:
+class PriceChange:
     """A price that is no longer what the cart said; `after_cents` None: no longer bought."""
 
     line: OfferLine
@@ -221,10 +221,10 @@ class PriceMove:
     sentence: str
 
 
-def price_moves(cart: Offer) -> list[PriceMove]:
+def price_changes(cart: Offer) -> list[PriceChange]:
     """What today's prices would change in a cart. Reads only."""
     moves, held = [], dict[int, int]()
-    for line in kept(cart):
+    for line in active_lines(cart):
         quote = pricing.quote(
             cart.site_id,
             line.ean,
@@ -233,7 +233,7 @@ def price_moves(cart: Offer) -> list[PriceMove]:
         )
         held[line.variant_id] = held.get(line.variant_id, 0) + 1
         if quote.price_cents is None:
-            moves.append(PriceMove(line, line.price_cents, None, quote.sentence))
+            moves.append(PriceChange(line, line.price_cents, None, quote.sentence))
         elif quote.price_cents != line.price_cents:
             sentence = _(
                 "« %(title)s » goes from %(before)s to %(after)s.",
@@ -241,14 +241,14 @@ def price_moves(cart: Offer) -> list[PriceMove]:
                 before=money.text(line.price_cents),
                 after=money.text(quote.price_cents),
             )
-            moves.append(PriceMove(line, line.price_cents, quote.price_cents, sentence))
+            moves.append(PriceChange(line, line.price_cents, quote.price_cents, sentence))
     return moves
 
 
-def reprice(cart: Offer) -> list[PriceMove]:
+def reprice(cart: Offer) -> list[PriceChange]:
     """Bring a cart to today's prices and say what moved; what is no longer bought is taken out."""
     _must_be_cart(cart)
-    moves = price_moves(cart)
+    moves = price_changes(cart)
     for moved in moves:
         if moved.after_cents is None:
             moved.line.removed_at = clock.now()
@@ -304,7 +304,7 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
 def agree(offer: Offer, *, by: Actor) -> None:
     """The seller takes the second chance: its prices become the offer's."""
     OFFER.require(offer, "agree", by=by)
-    for line in kept(offer):
+    for line in active_lines(offer):
         if line.counter_cents == 0:
             _strike(line, _("not taken at the second chance"), by.name)
         elif line.counter_cents is not None and line.counter_cents != line.price_cents:
@@ -356,7 +356,7 @@ def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
     _must_be_cart(cart)
     if cart.site_id != offer.site_id or cart.customer_id != offer.customer_id:
         raise Refused(_("These games are in the cart of another account or another site."))
-    added = kept(cart)
+    added = active_lines(cart)
     if not added:
         raise Refused(_("Your cart is empty: scan a first game."))
     added_cents = sum(line.price_cents for line in added)
@@ -438,7 +438,7 @@ def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> 
     motive = paragraphs(motive)[:2000]
     if not motive:
         raise Refused(_("Write why the price changes: the seller reads it."))
-    lines = kept(offer)
+    lines = active_lines(offer)
     new = {line.id: prices.get(line.id, line.price_cents) for line in lines}
     if any(cents < 0 for cents in new.values()):
         raise Refused(_("A price cannot be negative."))
@@ -513,7 +513,7 @@ def abandon_by_clock(offer: Offer) -> None:
 # ── questions ──
 
 
-kept = letters.expected
+active_lines = letters.active_lines
 taken_out = letters.taken_out
 
 
@@ -525,7 +525,7 @@ def missing_cents(cart: Offer) -> int:
 def counter_total(offer: Offer) -> int:
     return sum(
         line.counter_cents if line.counter_cents is not None else line.price_cents
-        for line in kept(offer)
+        for line in active_lines(offer)
     )
 
 
@@ -644,7 +644,7 @@ def empty(cart: Offer) -> None:
 
 
 def last_decision(offer: Offer) -> Event | None:
-    """Who changed an offer last, and when: what to say when two people meet on it."""
+    """Who changed an offer last, and when: shown when two members of staff edit the same offer."""
     return next(iter(workflow.history(offer, 1)), None)
 
 
@@ -682,7 +682,7 @@ def _touch(cart: Offer) -> None:
 
 
 def _add_up(offer: Offer) -> None:
-    lines = kept(offer)
+    lines = active_lines(offer)
     offer.articles, offer.total_cents = len(lines), sum(line.price_cents for line in lines)
 
 
@@ -697,7 +697,7 @@ OPEN_STATES = (
     OfferState.second_chance,
     OfferState.accepted,
     OfferState.received,
-)  # abandoned ones may still arrive: their games are ours to give back
+)  # Abandoned offers may still arrive, and then we must return the games.
 
 
 def _export(customer: Customer) -> list[dict[str, Any]]:

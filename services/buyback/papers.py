@@ -52,7 +52,7 @@ def slip(offer: Offer) -> bytes:
         "Paiement par virement ou bon d’achat",
     ]
     documents.three(pdf, 43, (("Le vendeur", seller), ("L’acheteur", buyer), ("La vente", sale)))
-    lines = letters.expected(offer)
+    lines = letters.active_lines(offer)
     documents.grid(
         pdf,
         (

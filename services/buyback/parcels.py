@@ -598,7 +598,7 @@ def troubles() -> int:
 
 def _weight(offer: Offer, contract: CarrierContract | None) -> int:
     """Grams: of the variant, else of the platform, plus the packaging."""
-    ids = [line.variant_id for line in letters.expected(offer)]
+    ids = [line.variant_id for line in letters.active_lines(offer)]
     rows = db.session.execute(
         select(Variant.id, func.coalesce(Variant.weight_grams, Platform.weight_grams, 150))
         .join(Product, Product.id == Variant.product_id)

@@ -147,7 +147,9 @@ def open_parcel(offer: Offer, *, by: Actor) -> Parcel:
     parcel.delivered_at = parcel.delivered_at or now
     parcel.dropped_at = parcel.dropped_at or now
     LINE.fire_all(
-        [line for line in letters.expected(offer) if line.status is S.expected], "take_in", by=by
+        [line for line in letters.active_lines(offer) if line.status is S.expected],
+        "take_in",
+        by=by,
     )
     workflow.record(offer, "open_parcel", by=by)
     return parcel

@@ -73,7 +73,7 @@ def _numbers() -> Iterator[str]:
 
 def _offers() -> Iterator[str]:
     for offer in db.session.scalars(select(Offer).execution_options(yield_per=200)):
-        kept = letters.expected(offer)
+        kept = letters.active_lines(offer)
         if (offer.articles, offer.total_cents) != (
             len(kept),
             sum(line.price_cents for line in kept),

@@ -827,7 +827,7 @@ class FileToLoad(TypedDict):
 
 
 def _work(payload: FileToLoad, key: str) -> str:
-    load(payload["run"], alive=lambda: outbox.still_at_it(key))
+    load(payload["run"], alive=lambda: outbox.extend_lease(key))
     return ""
 
 

@@ -371,7 +371,7 @@ def _second_factor() -> Iterator[Check]:
     without = [
         u
         for u in users
-        if any(role.name in staff.MONEY for role in u.roles) and u.id not in with_one
+        if any(role.name in staff.NEED_SECOND_FACTOR for role in u.roles) and u.id not in with_one
     ]
     state, found = (
         (OK, _("all have one")) if not without else (WARN, _("%(n)s without", n=len(without)))

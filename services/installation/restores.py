@@ -86,7 +86,7 @@ def _finish(app: Flask, manifest: dict[str, Any], url: str, name: str, by: Actor
     db.session.remove()
     with unit_of_work():  # first of all: nothing may leave, whatever the checks below find
         outbox.hold(why_doubt(manifest), by=by)
-        outbox.doubt_what_may_have_left()
+        outbox.mark_unrepeatable_as_uncertain()
         numbering.leave_a_gap(
             "CDE", 1_000
         )  # slips and files made since the backup bear the numbers that would come next

@@ -107,12 +107,12 @@ def opened(details: BankDetails) -> str:
 
 
 # What waits for an IBAN hears of it in the same unit, and says how many payments go on.
-_HEAR: list[Callable[[Customer], int]] = []
+_ON_GIVEN: list[Callable[[Customer], int]] = []
 
 
-def heard_by(hear: Callable[[Customer], int]) -> None:
+def on_given(hear: Callable[[Customer], int]) -> None:
     """Declare a noun that waits for IBANs."""
-    _HEAR.append(hear)
+    _ON_GIVEN.append(hear)
 
 
 def give(customer: Customer, words: str, holder: str, *, site: Site) -> int:
@@ -166,7 +166,7 @@ def give(customer: Customer, words: str, holder: str, *, site: Site) -> int:
                 held_until=details.held_until or "",
             )
     db.session.flush()
-    return sum(hear(customer) for hear in _HEAR)
+    return sum(hear(customer) for hear in _ON_GIVEN)
 
 
 def _addresses(customer: Customer) -> set[str]:

@@ -175,7 +175,7 @@ def _iban_came(customer: Customer) -> int:
     return sum(waiting)
 
 
-bank_details.heard_by(_iban_came)
+bank_details.on_given(_iban_came)
 
 
 def iban_wait_over() -> list[int]:

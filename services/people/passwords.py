@@ -31,8 +31,9 @@ def chosen(password: str, *personal: str) -> str:
 
 
 def is_right(account: str, stored: str, typed: str, *, too_many: Any = None) -> bool:
-    """Whether a password that was typed is the one whose hash is stored; nobody has an empty hash,
-    and it takes as long. Wrong ones are counted under `account`.
+    """Whether a password that was typed is the one whose hash is stored. An empty `stored` (there
+    is no such account) is always wrong and takes as long, so that the time does not tell which
+    accounts exist. Wrong passwords are counted under `account`.
 
     Raises limits.TooMany once five wrong ones closed the account for a while, with the sentence
     `too_many` if one is given. Slow: call it outside a unit.
@@ -57,7 +58,7 @@ def too_many_tries(seconds: int, sentence: Any = None) -> limits.TooMany:
 _NOBODYS = hashed(secrets.token_hex(8))
 
 
-# What the French try first; the guesser below knows the thirty thousand commonest of the world,
+# What the French try first; zxcvbn (`_guesses`) knows the thirty thousand commonest of the world,
 # English words, names, dates, rows of keys.
 COMMON = (
     "motdepasse",
@@ -86,7 +87,7 @@ COMMON = (
     "bordeaux",
     "olympique",
 )
-# Fewer guesses than this and a list with a few rules finds it (zxcvbn's step 3 of 4).
+# A password that takes fewer guesses is refused (zxcvbn's step 3 of 4).
 LEAST_GUESSES = 10**8
 
 

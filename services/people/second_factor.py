@@ -98,7 +98,7 @@ def is_asked_of(user: User) -> bool:
     """Whether this member of staff may not work without one (setting « Second facteur »)."""
     wanted = settings.value("second_factor")
     return wanted == "everybody" or (
-        wanted == "money" and any(role.name in staff.MONEY for role in user.roles)
+        wanted == "money" and any(role.name in staff.NEED_SECOND_FACTOR for role in user.roles)
     )
 
 

@@ -32,9 +32,9 @@ ADMINISTRATOR, ANIMATOR, ACCOUNTANT, OPERATOR, VENDOR, STORE = (
 ROLES = (ADMINISTRATOR, ANIMATOR, ACCOUNTANT, OPERATOR, VENDOR, STORE)
 # The operator's own people see all vendors; the others see those they belong to.
 SEE_ALL = {ADMINISTRATOR, ANIMATOR, ACCOUNTANT}
-ONE_TIME = timedelta(days=3)
+ONE_TIME_PASSWORD_LASTS = timedelta(days=3)
 # Who can move money or rights: a second factor is asked of them unless the setting says otherwise.
-MONEY = {ADMINISTRATOR, ACCOUNTANT}
+NEED_SECOND_FACTOR = {ADMINISTRATOR, ACCOUNTANT}
 
 
 def actor(user: User) -> Actor:
@@ -95,9 +95,8 @@ def give_password(user: User, *, by: Actor) -> str:
     user.password = passwords.hashed(password)
     account = account_of(user)
     account.must_change_password, account.password_given_at = True, clock.now()
-    limits.forgive(
-        f"staff:{user.username}"
-    )  # whoever closed the door with wrong tries does not keep him out
+    # Clear the lock that somebody else's wrong passwords may have caused.
+    limits.forgive(f"staff:{user.username}")
     sign_out_everywhere(user)
     workflow.record(user, "reset_password", by=by)
     audit.note("one_time_password", by=by, subject=user.username)
@@ -172,7 +171,7 @@ def sign_in(email: str, password: str, address: str) -> User | None:
         (given := account_of_id(user.id))
         and given.must_change_password
         and given.password_given_at
-        and clock.now() - given.password_given_at > ONE_TIME
+        and clock.now() - given.password_given_at > ONE_TIME_PASSWORD_LASTS
     ):
         raise Refused(
             _("This one-time password is over three days old: ask an administrator for another.")
@@ -184,9 +183,9 @@ def account_of_id(user_id: int) -> StaffAccount | None:
     return db.session.get(StaffAccount, user_id)
 
 
-def proves(user: User, password: str) -> bool:
-    """Whether it is the password of a signed-in user, for what asks again. Its wrong tries are
-    counted apart from those of a sign-in, which a stranger can close. Raises limits.TooMany. Slow:
+def password_is_right(user: User, password: str) -> bool:
+    """Check the password of somebody signed in again, before what asks for it. Wrong ones are
+    counted apart from those of a sign-in, which a stranger can lock. Raises limits.TooMany. Slow:
     call it outside a unit.
     """
     if passwords.is_right(f"staff-proof:{user.id}", user.password, password):

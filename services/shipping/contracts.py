@@ -205,6 +205,13 @@ def _codes(contract: CarrierContract) -> CarrierAccount:
     )
 
 
+def check_codes(contract: CarrierContract) -> None:
+    """Raises Refused when a code has not the form its carrier gives it."""
+    reached = carrier(contract.carrier)
+    if reached is not None and (sentence := reached.wrong_code(_codes(contract))):
+        raise Refused(sentence)
+
+
 def test_connection(contract: CarrierContract) -> tuple[bool, str]:
     """« Tester la connexion »: ask the carrier something harmless. Call with no unit open; the
     answer is a sentence.

@@ -211,7 +211,7 @@ def _load(loading: runs.Loading) -> None:
     )
     db.session.rollback()
     chosen: dict[tuple[int, str], Line] = {}
-    torn: dict[int, str] = {}
+    contradictory: dict[int, str] = {}
     for line in loading.rows(reader.row):
         key = (line.store_id, line.ean or line.sku)
         first = chosen.get(key)
@@ -220,9 +220,11 @@ def _load(loading: runs.Loading) -> None:
         elif first.quantity == line.quantity:
             loading.repeat(line.line, line.ean or line.sku)
         else:
-            torn[first.line] = torn[line.line] = _counted_twice(line.ean or line.sku, first, line)
-    lines = [line for line in chosen.values() if line.line not in torn]
-    loading.put_aside(torn)
+            contradictory[first.line] = contradictory[line.line] = _counted_twice(
+                line.ean or line.sku, first, line
+            )
+    lines = [line for line in chosen.values() if line.line not in contradictory]
+    loading.put_aside(contradictory)
     if loading.read >= runs.PROGRESS_EVERY:
         loading.progress()
     apply(loading, lines, dated_at)
@@ -341,7 +343,7 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
                 _apply_to(connection, source, store_id, wanted, dated_at, written)
             if written.would_empty and not loading.confirmed:
                 session.rollback()
-                raise _Waits(written.would_empty)
+                raise _NeedsConfirmation(written.would_empty)
             loading.put_aside_late(written.ignored, ignored=True)
             matching.note_unknown(loading.vendor_id or 0, unknown)
             loading.ended(
@@ -358,8 +360,8 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
 
     try:
         retried(work)
-    except _Waits as waits:
-        _wait_for_a_click(loading, waits.counts)
+    except _NeedsConfirmation as needed:
+        _wait_for_a_click(loading, needed.counts)
     if any(line.title for line in unknown):
         matching.look_for_titles(loading.vendor_id or 0)
 
@@ -367,12 +369,13 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
 def _one_count_each(
     loading: runs.Loading, lines: list[Line], matched: dict[int, int]
 ) -> list[Line]:
-    """A barcode on one line and the vendor's own name on another may be one reference: what was
-    said of lines that look alike holds for these.
+    """Two lines, one with a barcode and one with the vendor's own code, may name one reference.
+    They are handled as two lines with one code: equal quantities are a repeat, different ones are
+    both refused.
     """
     first: dict[tuple[int, int], Line] = {}
     left_out: set[int] = set()
-    torn: dict[int, str] = {}
+    contradictory: dict[int, str] = {}
     for line in lines:
         if line.line not in matched:
             continue
@@ -383,9 +386,11 @@ def _one_count_each(
         if known.quantity == line.quantity:
             loading.repeat(line.line, line.ean or line.sku)
         else:
-            torn[known.line] = torn[line.line] = _counted_twice(line.ean or line.sku, known, line)
-    loading.put_aside(torn)
-    return [line for line in lines if line.line not in left_out and line.line not in torn]
+            contradictory[known.line] = contradictory[line.line] = _counted_twice(
+                line.ean or line.sku, known, line
+            )
+    loading.put_aside(contradictory)
+    return [line for line in lines if line.line not in left_out and line.line not in contradictory]
 
 
 def _counted_twice(what: str, a: Line, b: Line) -> str:
@@ -400,7 +405,7 @@ def _counted_twice(what: str, a: Line, b: Line) -> str:
     )
 
 
-class _Waits(Exception):
+class _NeedsConfirmation(Exception):
     """This file would empty most of a store: somebody must say that it is meant."""
 
     def __init__(self, counts: list[list[Any]]) -> None:
@@ -611,8 +616,8 @@ def _write(
     )
 
 
-# No till said it. Written only where one had: naming a foreign key makes SQLite's update twice as
-# slow.
+# Clears the till that counted last. Written only for levels that have one: naming a foreign key
+# makes SQLite's update twice as slow.
 _NO_TILL = {"counted_key_id": None, "counted_number": None, "counted_through": None}
 
 
@@ -634,7 +639,7 @@ def _levels(
     """What a store is thought to hold, all of it or of these references, and since when; and which
     of them a till counted last.
 
-    Moments as the engine keeps them: they compare as they are.
+    Timestamps are raw, as the database returns them; they compare without conversion.
     """
     sql = (
         "SELECT variant_id, quantity, counted_at, counted_key_id FROM stock_level WHERE store_id ="

@@ -388,7 +388,7 @@ FAULTS = (
     Fault(
         "what waited leaves after a restore",
         "services/installation/restores.py",
-        "        outbox.doubt_what_may_have_left()\n",
+        "        outbox.mark_unrepeatable_as_uncertain()\n",
         "",
         A + "test_s15_restore.py",
     ),

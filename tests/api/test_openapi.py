@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from api import openapi
-from api.fields import Body, Invalid
+from api import openapi, routes
+from api.fields import Body, Invalid, Page, Problem, Query
 from api.routes import ROUTES
 from api.stock import Quantities
 from api.tills import Queue, SentSale
+from models import MachineKey
 
 
 def test_every_route_for_machines_is_in_the_document(app):
@@ -35,12 +36,33 @@ def test_every_reference_of_the_document_leads_somewhere(client):
 
 @pytest.mark.parametrize(
     "model",
-    [r.sent for r in ROUTES if r.sent is not None and issubclass(r.sent, Body)],
+    [r.body for r in ROUTES if r.body is not None and issubclass(r.body, Body)],
     ids=lambda model: model.__name__,
 )
 def test_the_example_of_a_body_is_one_we_take(app, model):
     with app.test_request_context():
         assert model.read(json.dumps(model.EXAMPLE).encode())
+
+
+def test_a_view_whose_arguments_nobody_fills_is_refused_at_start():
+    def view(key: MachineKey, asked: Page) -> Problem:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="its arguments are"):
+        routes.get("/nowhere", "", scopes=("stock",))(view)
+    with pytest.raises(TypeError, match="its arguments are"):
+        routes.get("/nowhere/<int:id>", "", scopes=("stock",))(view)
+
+
+def test_what_pydantic_refuses_by_itself_has_a_sentence_too(app):
+    class Plain(Query):
+        number: int
+
+    with app.test_request_context(), pytest.raises(Invalid) as refused:
+        Plain.read({"number": "x"})
+    assert refused.value.errors == [
+        {"field": "number", "code": "invalid", "message": "Ce n’est pas ce qui est attendu ici."}
+    ]
 
 
 SALE = {"number": 1, "ean": "5060327534393", "at": "2026-11-25T10:30:00+01:00", "price": "1.00"}

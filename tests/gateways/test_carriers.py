@@ -50,6 +50,23 @@ def test_a_carrier_says_what_it_can_do(adapter):
     assert carrier.lacks(replace(account, account=""))
 
 
+@pytest.mark.parametrize("wrong", [{"account": "b d!"}, {"account": "€nseigne"}])
+def test_a_code_that_is_none_of_the_carriers_is_refused_with_a_sentence(adapter, wrong):
+    carrier, account, _travels = adapter
+    assert carrier.wrong_code(account) is None
+    assert carrier.wrong_code(replace(account, **wrong))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"brand": "1"}, {"brand": "1a"}, {"relay_number": "44"}, {"insurance_levels": 6}],
+)
+def test_the_codes_of_mondial_relay_have_their_forms(app, wrong):
+    carrier = MondialRelay("http://127.0.0.1:1")
+    assert carrier.wrong_code(replace(ACCOUNT, account="BD")) is None
+    assert carrier.wrong_code(replace(ACCOUNT, **wrong))
+
+
 def test_the_insurance_of_a_contract_rises_from_the_standard_one(adapter):
     carrier, account, _travels = adapter
     covers = carrier.covers(account)
@@ -94,6 +111,7 @@ def test_a_shipment_by_hand_has_a_page_and_nothing_to_ask(app):
     assert carrier.kinds == {"relay", "home"}
     assert carrier.covers(ACCOUNT) == []
     assert carrier.lacks(ACCOUNT) == []
+    assert carrier.wrong_code(ACCOUNT) is None
     for ask in (
         lambda: carrier.check(ACCOUNT),
         lambda: carrier.relays(ACCOUNT, "44000"),

@@ -165,7 +165,7 @@ def test_the_demonstration_tells_a_month_by_the_same_verbs(app):
         assert "{{" not in message.body
         assert "None" not in message.body
     for offer in db.session.scalars(select(Offer).where(Offer.status == OfferState.accepted)):
-        assert offer.total_cents == sum(line.price_cents for line in offers.kept(offer))
+        assert offer.total_cents == sum(line.price_cents for line in offers.active_lines(offer))
         assert offer.decided_at > offer.finalised_at
 
 

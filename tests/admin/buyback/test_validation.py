@@ -97,7 +97,10 @@ def test_removing_a_line_can_be_undone_on_the_screen(boss):
     assert "retiré" in page
     boss.post(f"/gestion/offres/valider/{offer.id}/ligne/{line.id}/restore")
     db.session.rollback()
-    assert offers.kept(db.session.get(Offer, offer.id)) == db.session.get(Offer, offer.id).lines
+    assert (
+        offers.active_lines(db.session.get(Offer, offer.id))
+        == db.session.get(Offer, offer.id).lines
+    )
 
 
 @pytest.mark.parametrize(

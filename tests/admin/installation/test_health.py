@@ -88,8 +88,8 @@ def test_limits_tell_when_they_cannot_be_counted(app, monkeypatch):
     import redis
 
     class Away:
-        def count(self, key):
+        def get(self, key):
             raise redis.RedisError
 
-    monkeypatch.setattr(limits, "store", Away())
+    monkeypatch.setattr(limits, "storage", Away())
     assert found()["limits"].state == "warn"

@@ -99,13 +99,13 @@ def test_a_price_that_moved_is_said_line_by_line_and_brought_up_to_date(app):
     game = factories.a_game("Astro Renard", argus_cents=5000)
     cart = factories.a_cart(game)
     factories.a_rule(rate_bp=3000)
-    moves = offers.price_moves(cart)
+    moves = offers.price_changes(cart)
     assert [(m.before_cents, m.after_cents) for m in moves] == [(2000, 1500)]
     assert "passe de 20,00" in moves[0].sentence
     with unit_of_work():
         offers.reprice(cart)
     assert cart.total_cents == 1500
-    assert offers.price_moves(cart) == []
+    assert offers.price_changes(cart) == []
 
 
 def test_an_article_no_longer_bought_leaves_the_cart_with_a_sentence(app):

@@ -90,7 +90,7 @@ def test_the_extract_has_the_official_columns_and_says_what_was_corrected(app):
     offer = factories.an_open_parcel()
     with unit_of_work() as session:
         reception.record_identity(session.get_one(Offer, offer.id), factories.DOCUMENT, by=MARC)
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         factories.sent(line)
     with unit_of_work() as session:
         police_register.correct(

@@ -62,7 +62,7 @@ def test_each_article_bought_is_an_entry_with_all_the_law_asks(register):
     offer = factories.an_open_parcel()
     with unit_of_work() as session:
         reception.record_identity(session.get_one(Offer, offer.id), factories.DOCUMENT, by=MARC)
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         factories.sent(line)
     first, second = entries()
     said = police_register.opened(first)
@@ -195,7 +195,7 @@ def test_a_correction_is_a_new_entry_that_names_the_one_it_corrects(register):
 
 def test_a_document_shown_later_completes_the_entries_that_lack_it_even_corrected_ones(register):
     offer = factories.an_open_parcel()
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         factories.sent(line)
     with unit_of_work() as session:
         police_register.correct(

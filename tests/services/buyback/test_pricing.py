@@ -176,7 +176,7 @@ def test_a_changed_rule_counts_at_once_and_never_changes_yesterday():
     assert pricing.quote(factories.the_site().id, game.ean).price_cents == 1000
     db.session.refresh(offer)
     assert offer.total_cents == 4000
-    assert offers.kept(offer)[0].explanation.endswith("= 40,00\u00a0€")
+    assert offers.active_lines(offer)[0].explanation.endswith("= 40,00\u00a0€")
 
 
 def test_each_vendor_prices_by_his_own_rules():

@@ -239,7 +239,7 @@ def test_an_article_found_besides_waits_for_the_sellers_word(app):
         reception.counter(
             session.get_one(OfferLine, id), GRADES, "", 800, "Article non annoncé", by=MARC
         )
-    for line in offers.kept(fresh(offer)):
+    for line in offers.active_lines(fresh(offer)):
         factories.sent(line)
     offer = factories.ended(fresh(offer))
     by_seller(offer, {id: "agree"})
@@ -260,7 +260,7 @@ def test_an_unknown_article_enters_the_catalogue_under_the_title_on_its_box(app)
         id = line.id
     with unit_of_work() as session:
         reception.undo(session.get_one(OfferLine, id), by=MARC)
-    assert reception.articles(fresh(offer)) == offers.kept(fresh(offer))
+    assert reception.articles(fresh(offer)) == offers.active_lines(fresh(offer))
 
 
 # ── the end ──
@@ -402,7 +402,7 @@ def test_without_the_identity_document_the_control_goes_on_and_the_payment_waits
         reception.identity_missing(session.get_one(Offer, offer.id), by=MARC)
     outbox.work()
     assert "pièce d’identité" in mail.letters[-1].text
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         factories.sent(line)
     offer = factories.ended(offer)
     assert offer.payment.status is PaymentState.held
@@ -420,7 +420,7 @@ def test_a_seller_under_eighteen_is_paid_only_with_a_parents_written_consent(app
     young = {**factories.DOCUMENT, "birth_date": f"{clock.today().year - 16}-01-15"}
     with unit_of_work() as session:
         reception.record_identity(session.get_one(Offer, offer.id), young, by=MARC)
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         factories.sent(line)
     offer = factories.ended(offer)
     assert "18 ans" in offer.payment.held_reason
@@ -466,7 +466,7 @@ def test_store_credit_is_the_sellers_choice_with_its_bonus_and_is_never_negative
         reception.choose_means(
             offer_, PaymentMeans.store_credit, by=customers.actor(offer_.customer)
         )
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         factories.sent(line)
     offer = factories.ended(fresh(offer))
     assert offer.status is OfferState.settled

@@ -35,7 +35,7 @@ def shop(app):
     offer = factories.an_open_parcel()
     with unit_of_work() as session:
         reception.record_identity(session.get_one(Offer, offer.id), factories.DOCUMENT, by=MARC)
-    for line in offers.kept(offer):
+    for line in offers.active_lines(offer):
         factories.sent(line)
     factories.ended(offer)
     level = factories.stocked(factories.a_shoe(), 5)
