@@ -9,10 +9,12 @@ once.
 import csv
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypedDict
@@ -233,22 +235,33 @@ _REMEMBERED = select(ColumnMapping).where(
 )
 
 
+_TIME = r"(?:[^\d]{0,3}(?P<hour>\d\d)[-_.:hH]?(?P<minute>\d\d)(?:[-_.:mM]?(?P<second>\d\d))?)?"
+_YEAR_FIRST = re.compile(
+    r"(?<!\d)(?P<year>20\d\d)(?P<mark>[-_.]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
+    + _TIME
+    + r"(?!\d)"
+)
+_DAY_FIRST = re.compile(
+    r"(?<!\d)(?P<day>\d\d)(?P<mark>[-_.]?)(?P<month>\d\d)(?P=mark)(?P<year>20\d\d)"
+    + _TIME
+    + r"(?!\d)"
+)
+
+
 def date_in_name(name: str) -> datetime | None:
-    """« stock_20261125.csv », « stock-2026-11-25-183000.csv »: the moment a file's own name gives,
-    in Paris; None without one.
+    """« stock_20261125.csv », « stock-2026-11-25-183000.csv », « stock 25-11-2026 1830.csv »: the
+    moment a file's own name gives, in Paris; None without one.
     """
-    digits = "".join(c if c.isdigit() else " " for c in Path(name).stem).split()
-    run = "".join(digits)
-    for start in range(max(0, len(run) - 7)):
-        for length in (14, 12, 8):
-            part = run[start : start + length]
-            if len(part) == length and part.startswith("20"):
-                try:
-                    written = "%Y%m%d%H%M%S"[: {14: 12, 12: 10, 8: 6}[length]]
-                    local = datetime.strptime(part, written)  # noqa: DTZ007  (made aware below)
-                except ValueError:
-                    continue
-                return clock.from_paris(local)
+    for form in (_YEAR_FIRST, _DAY_FIRST):
+        for found in form.finditer(Path(name).stem):
+            try:
+                day = date(int(found["year"]), int(found["month"]), int(found["day"]))
+                hour = time_of_day(
+                    int(found["hour"] or 0), int(found["minute"] or 0), int(found["second"] or 0)
+                )
+            except ValueError:
+                continue
+            return clock.from_paris(datetime.combine(day, hour))
     return None
 
 

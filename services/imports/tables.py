@@ -85,20 +85,25 @@ def columns(
     mapping: dict[str, str] | None = None,
 ) -> Columns:
     """Find our columns in a header, whatever their order; `mapping` (ours -> the file's name) is
-    what a person said and comes first.
+    what a person said, perhaps of another file, and comes first where this header has that name.
 
     Raises Refused naming what is missing and what was found.
     """
-    said = {fold(title): name for name, title in (mapping or {}).items() if name in aliases}
-    known = {
+    titles = {fold(title) for title in header}
+    chosen = {
+        fold(title): name
+        for name, title in (mapping or {}).items()
+        if name in aliases and fold(title) in titles
+    }
+    ours = {
         fold(alias): name
         for name, names in aliases.items()
         for alias in (name, *names)
-        if name not in said.values()
-    } | said
+        if name not in chosen.values()
+    } | chosen
     found = Columns({})
     for position, title in enumerate(header):
-        name = known.get(fold(title))
+        name = ours.get(fold(title))
         if name and name not in found.at:
             found.at[name] = position
         elif title.strip():

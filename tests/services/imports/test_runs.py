@@ -29,7 +29,14 @@ def test_a_file_s_own_name_dates_it():
     for name, said in (
         ("stock_20261120.csv", "20/11/2026 00:00"),
         ("N1-2026-11-20-183000.csv", "20/11/2026 18:30"),
+        ("stock 20-11-2026 1130.csv", "20/11/2026 11:30"),
+        ("20112026.csv", "20/11/2026 00:00"),
+        ("Stock du 05.11.2026 à 9h.csv", "05/11/2026 00:00"),
+        ("Produits_du_20261119_0549.csv", "19/11/2026 05:49"),
+        ("20261120183000.csv", "20/11/2026 18:30"),
         ("stock 12.csv", None),
+        ("commande 120261120.csv", None),
+        ("stock 2026-13-45.csv", None),
     ):
         found = runs.date_in_name(name)
         assert (clock.paris(found).strftime("%d/%m/%Y %H:%M") if found else None) == said
