@@ -179,9 +179,12 @@ _PAIN_002 = re.compile(
 
 @dataclass(frozen=True)
 class AnswerLine:
+    """What is said of one transfer: the code of the reason, and the bank's own words about it."""
+
     end_to_end: str
     status: str
     reason: str
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,7 @@ class BankReply:
     status: str
     reason: str
     lines: tuple[AnswerLine, ...]
+    words: str = ""
 
 
 def read_answer(data: bytes) -> BankReply:
@@ -212,7 +216,7 @@ def read_answer(data: bytes) -> BankReply:
     group = next((e for e in report.iter() if _tag(e) == "OrgnlGrpInfAndSts"), None)
     if group is None or not _child(group, "OrgnlMsgId"):
         raise BadFile(str(_l("it does not say which file it answers")))
-    status, reason = _child(group, "GrpSts"), _inside(group, "Cd")
+    status, reason, words = _child(group, "GrpSts"), _inside(group, "Cd"), _words_of(group)
     lines: dict[str, AnswerLine] = {}
     for block in (
         e for e in report if _tag(e) == "OrgnlPmtInfAndSts"
@@ -220,21 +224,32 @@ def read_answer(data: bytes) -> BankReply:
         own = _child(block, "PmtInfSts")
         if own:
             status, reason = own, _reason_of(block) or reason
+            words = _words_of(block) or words
         for e in (e for e in block if _tag(e) == "TxInfAndSts"):
             line = AnswerLine(
-                _inside(e, "OrgnlEndToEndId"), _child(e, "TxSts") or status, _reason_of(e) or reason
+                _inside(e, "OrgnlEndToEndId"),
+                _child(e, "TxSts") or status,
+                _reason_of(e) or reason,
+                _words_of(e) or words,
             )
             if (
                 line.end_to_end not in lines or line.status in REFUSED
             ):  # said twice: the bad news counts
                 lines[line.end_to_end] = line
-    return BankReply(_child(group, "OrgnlMsgId"), status, reason, tuple(lines.values()))
+    return BankReply(_child(group, "OrgnlMsgId"), status, reason, tuple(lines.values()), words)
 
 
 def _reason_of(element: Any) -> str:
     """The reason code an element gives itself, not one of its children's."""
     found = next((e for e in element if _tag(e) == "StsRsnInf"), None)
     return _inside(found, "Cd") if found is not None else ""
+
+
+def _words_of(element: Any) -> str:
+    """What the bank writes beside its code (AddtlInf), in its own language."""
+    found = next((e for e in element if _tag(e) == "StsRsnInf"), None)
+    texts = [] if found is None else [e.text or "" for e in found.iter() if _tag(e) == "AddtlInf"]
+    return " ".join(" ".join(texts).split())
 
 
 def _tag(element: Any) -> str:

@@ -2,12 +2,15 @@
 name.
 """
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 from babel.messages.pofile import read_po
+
+from tests.test_architecture import sources
 
 ROOT = Path(__file__).parent.parent
 PO = ROOT / "translations/fr/LC_MESSAGES/messages.po"
@@ -46,6 +49,24 @@ def test_every_sentence_is_translated_and_none_is_left_over(tmp_path):
     known = {m.id: m for m in catalogue(PO) if m.id}
     assert sorted(map(str, wanted - set(known))) == [], "run: make messages, then fill them"
     assert sorted(map(str, set(known) - wanted)) == [], "run: make messages"
+
+
+def test_every_sentence_of_the_code_is_in_the_catalogue():
+    """Those inside an f-string are not extracted, and would stay English."""
+    known = {i for m in catalogue(PO) for i in (m.id if isinstance(m.id, tuple) else (m.id,))}
+    lost = []
+    for path in sources("services", "admin", "portal", "api", "gateways", "app", "tasks"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("_", "_l", "N_", "gettext", "lazy_gettext", "ngettext")
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+                and node.args[0].value not in known
+            ):
+                lost.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert lost == []
 
 
 def test_no_translation_is_empty_fuzzy_or_loses_a_name():

@@ -15,6 +15,7 @@ from services.payments import ledger, payables
 from services.payments.ledger import Side
 from services.payments.transfers import BATCH, TRANSFER, B, K, T
 from services.unit import db
+from services.words import visible
 from services.workflow import Actor, Refused
 
 
@@ -72,14 +73,16 @@ def read(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]
                 number=batch.number,
             )
         )
-    named = {said.end_to_end: (said.status, said.reason) for said in reply.lines}
+    named = {said.end_to_end: (said.status, said.reason, said.words) for said in reply.lines}
+    whole = (reply.status, reply.reason, reply.words)
     executed, refused = [], []
     for reference, line in by_reference.items():
-        status, code = named.get(reference, (reply.status, reply.reason))
+        status, code, words = named.get(reference, whole)
         if status in sepa.EXECUTED and line.status is T.sent:
             executed.append(line)
         elif status in sepa.REFUSED and line.status is not T.sent_back:
             refused.append((line, code))
+            line.reason = _reason(code, words)
     _apply(batch, executed, refused, name, mark, by)
     return batch, len(executed), len(refused)
 
@@ -127,8 +130,8 @@ def _apply(
     if refused:
         had_left = sum(line.amount_cents for line, _code in refused if line.status is T.executed)
         TRANSFER.fire_all([line for line, _code in refused], "sent_back", by=by)
-        for line, code in refused:
-            line.answered_at, line.reason = now, _reason(code)[:200]
+        for line, _code in refused:
+            line.answered_at = now
         ledger.post(
             batch.vendor_id,
             "transfers_sent_back",
@@ -151,7 +154,12 @@ def _apply(
         workflow.record(batch, "answer", by=by, executed=len(executed), sent_back=len(refused))
 
 
-def _reason(code: str) -> str:
-    return f"{sepa.REASONS.get(code, _('the bank gave the reason %(code)s', code=code or '—'))}" + (
-        f" ({code})" if code in sepa.REASONS else ""
-    )
+def _reason(code: str, words: str) -> str:
+    """Why the bank refused, in our sentence, with the bank's own words behind when there are
+    any.
+    """
+    if code in sepa.REASONS:
+        sentence = f"{sepa.REASONS[code]} ({code})"
+    else:
+        sentence = _("the bank gave the reason %(code)s", code=code or "—")
+    return (f"{sentence} – {visible(words)}" if words else sentence)[:200]

@@ -285,11 +285,11 @@ def by_hand(
         raise Refused(_("Choose the carrier in the list."))
     if reason := contracts.carrier(contracts.BY_HAND).why_no_number(number):  # type: ignore[union-attr]
         raise Refused(reason)
-    if link and (urlsplit(link).scheme not in ("http", "https") or len(link) > 500):
+    if link and not _is_link(link):
         raise Refused(
             _("The link begins with https:// and has 500 characters at most: copy it whole.")
         )
-    if pdf and not pdf.startswith(b"%PDF"):
+    if pdf is not None and not pdf.startswith(b"%PDF"):
         raise Refused(_("The label must be a PDF: save it from the carrier's site."))
     now = clock.now()
     label = Label(
@@ -323,6 +323,14 @@ def sizes(label: Label) -> tuple[str, ...]:
     if carrier is None or not carrier.formats:
         return tuple(label.files)
     return carrier.formats if label.number else ()
+
+
+def _is_link(link: str) -> bool:
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and "." in (parts.hostname or "") and len(link) <= 500
 
 
 def pdf(label: Label | None, size: str) -> bytes:

@@ -42,6 +42,17 @@ def test_a_rejection_opens_the_payment_again_tells_the_seller_and_is_paid_under_
     assert books.check() == []
 
 
+def test_a_reason_we_have_no_sentence_for_is_told_in_french_with_the_bank_s_own_words(app):
+    batch = factories.a_batch(1)
+    answer = said(batch, CDE000000001="RJCT:NARR").replace(
+        b"</StsRsnInf>", b"<AddtlInf>No account /</AddtlInf><AddtlInf>Unable</AddtlInf></StsRsnInf>"
+    )
+    assert b"AddtlInf" in answer
+    read(answer)
+    (line,) = fresh(batch).lines
+    assert line.reason == "la banque donne le motif NARR – No account / Unable"
+
+
 def test_half_an_answer_moves_half_and_the_rest_waits(app):
     batch = factories.a_batch(3)
     assert read(said(batch, CDE000000001="ACSC", CDE000000002="PDNG")) == (1, 0)

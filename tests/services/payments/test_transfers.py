@@ -298,3 +298,21 @@ def test_no_file_is_made_while_sendings_are_held(app):
         outbox.lift(by=LEA)
     with unit_of_work():
         assert transfers.validate(factories.the_vendor(), transfers.WORD, seen, by=LEA).count == 1
+
+
+def test_a_file_whose_lines_are_not_what_was_validated_is_not_made(app):
+    id = factories.a_batch_to_make(2)
+    with unit_of_work() as session:
+        session.get_one(TransferBatch, id).lines[0].amount_cents += 100
+    outbox.work_now(f"transfer_file:{id}")
+    db.session.expire_all()
+    batch = db.session.get(TransferBatch, id)
+    assert batch.status is BatchState.preparing
+    assert batch.error
+
+
+def test_the_files_of_a_vendor_are_not_another_s(app):
+    factories.a_batch(1)
+    other, _site, _store = factories.another_vendor()
+    assert len(transfers.batches(factories.the_vendor().id)) == 1
+    assert transfers.batches(other.id) == []

@@ -69,3 +69,12 @@ def test_an_amount_takes_the_smallest_cover_that_is_enough(app):
     assert contracts.cover_words(contract, 2) == "Ass2 125 €"
     assert contracts.is_covered(contract, 0)
     assert not contracts.is_covered(contract, 3)
+
+
+def test_a_preference_leaves_the_one_of_another_merchant(app):
+    other, _site, _store = factories.another_vendor()
+    theirs, ours = factories.a_contract(other), factories.a_contract()
+    prefer(theirs, prefers_relay=True)
+    prefer(ours, prefers_relay=True)
+    db.session.expire_all()
+    assert db.session.get(CarrierContract, theirs.id).prefers_relay

@@ -142,7 +142,10 @@ def test_a_label_made_elsewhere_is_nobody_s_to_follow_and_moves_with_its_parcel(
         ({"number": "6A<b>"}, "lettres et chiffres"),
         ({"link": "javascript:alert(1)"}, "https://"),
         ({"link": "https://" + "x" * 500}, "500"),
+        ({"link": "https://"}, "https://"),
+        ({"link": "https://[::1"}, "https://"),
         ({"pdf": b"GIF89a"}, "PDF"),
+        ({"pdf": b""}, "PDF"),
     ],
 )
 def test_what_cannot_be_a_label_is_refused_and_the_label_there_was_stays(
