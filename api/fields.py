@@ -102,7 +102,10 @@ def _problems(wrong: ValidationError) -> Iterator[dict[str, str]]:
 
 def problems(wrong: ValidationError) -> str:
     """All that is wrong with one row of a list, as one sentence."""
-    return "; ".join(f"{one['field']}: {one['message']}" for one in _problems(wrong))
+    return " ; ".join(
+        f"{one['field']}: {one['message']}" if one["field"] else one["message"]
+        for one in _problems(wrong)
+    )
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -127,7 +130,8 @@ def _code_and_sentence(error: ErrorDetails) -> tuple[str, str]:
     if kind == "bool_type":
         return "boolean", _("Give true or false.")
     if choices := context.get("expected") or context.get("expected_tags"):
-        return "choice", _("Give one of: %(choices)s.", choices=choices.replace("'", ""))
+        listed = choices.replace("'", "").replace(" or ", ", ")
+        return "choice", _("Give one of: %(choices)s.", choices=listed)
     return "invalid", _("This is not what is expected here.")
 
 

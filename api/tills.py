@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from flask import Response
-from pydantic import Field, SkipValidation, TypeAdapter, ValidationError, model_validator
+from flask_babel import gettext as _
+from pydantic import Field, SkipValidation, ValidationError, model_validator
 
 from api import problem, routes
-from api.fields import MOST_ID, N_, Answer, Body, Ean, Moment, Price, Text, UpTo, Whole
+from api.fields import MOST_ID, N_, Answer, Body, Ean, Moment, Price, Text, UpTo, Whole, refuse
 from api.fields import problems as problems_of
 from models import Condition, MachineKey, TillEventKind
 from services import clock
@@ -94,7 +95,7 @@ class Event(Body):
     @model_validator(mode="after")
     def _names_what_it_is_about(self) -> Self:
         if not self.ean and self.item is None:
-            Text(40, blank=False).read("")
+            refuse("missing", _("Give « ean », or « item » for a second-hand unit."))
         return self
 
     def told(self) -> tills.Told:
@@ -155,7 +156,12 @@ class QueuedCount(Count):
 QueuedEvent = Annotated[
     QueuedSale | QueuedReturn | QueuedTradeIn | QueuedCount, Field(discriminator="kind")
 ]
-_QUEUED = TypeAdapter[Event](QueuedEvent)
+_QUEUED: dict[str, type[Event]] = {
+    "sale": QueuedSale,
+    "return": QueuedReturn,
+    "trade_in": QueuedTradeIn,
+    "count": QueuedCount,
+}
 _SENT_AT = N_("When this was sent, by the till's clock: we set its moments right by it.")
 SentAt = Annotated[Moment | None, Field(description=_SENT_AT)]
 
@@ -311,10 +317,15 @@ def tell_many(key: MachineKey, body: Queue) -> TakenQueue:
 
 
 def _take_queued(key: MachineKey, row: Any, drift: timedelta) -> Taken:
-    number = row.get("number") if isinstance(row, dict) else None
+    fields = row if isinstance(row, dict) else {}
+    number = fields.get("number")
     number = number if type(number) is int else None  # `true` is an int to Python
+    model = _QUEUED.get(str(fields.get("kind")))
+    if model is None:
+        sentence = _("Give one of: %(choices)s.", choices=", ".join(_QUEUED))
+        return Taken(number=number, status="invalid", again=False, message=f"kind: {sentence}")
     try:
-        return _take(key, _QUEUED.validate_python(row).told(), drift)
+        return _take(key, model.model_validate(row).told(), drift)
     except ValidationError as wrong:
         return Taken(number=number, status="invalid", again=False, message=problems_of(wrong))
     except Refused as refusal:

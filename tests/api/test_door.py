@@ -490,3 +490,14 @@ def test_the_manual_speaks_french_to_people_and_to_who_reads_the_document(client
     page = as_staff("Administrateur").get("/gestion/api/").get_data(as_text=True)
     assert "Une caisse annonce une vente au comptoir" in page
     assert "Où la dernière page s’est arrêtée" in page
+
+
+def test_a_repeat_gets_the_first_answer_for_a_day_not_a_minute(till):
+    shoe = a_shoe()
+    stocked(shoe, 5)
+    body = event(1, shoe, price="9.00")
+    first = till("POST", "/till/sales", body, **{"Idempotency-Key": "d1"})
+    with clock.at(clock.now() + timedelta(hours=23)):
+        again = till("POST", "/till/sales", body, **{"Idempotency-Key": "d1"})
+    assert again.headers.get("Idempotent-Replay") == "true"
+    assert again.json == first.json

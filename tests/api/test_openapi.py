@@ -103,3 +103,12 @@ def test_a_body_that_is_no_object_is_named_as_such(app, body):
     with app.test_request_context(), pytest.raises(Invalid) as refused:
         SentSale.read(body)
     assert refused.value.errors[0]["code"] in ("json", "object")
+
+
+def test_the_document_says_of_each_route_which_key_opens_it(app):
+    paths = openapi.document()["paths"]
+    for route in ROUTES:
+        operation = paths[openapi.path_of(route.path)][route.method.lower()]
+        assert operation.get("x-scopes", []) == list(route.scopes), route.name
+        needed = [{"key": []}] if route.scopes else []
+        assert operation.get("security", []) == needed, route.name

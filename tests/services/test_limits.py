@@ -68,3 +68,9 @@ def test_one_network_of_ipv6_is_one_place(app):
 
     assert place("2001:db8:1:2::1") == place("2001:db8:1:2:ffff::9") != place("2001:db8:1:3::1")
     assert place("192.0.2.1") != place("192.0.2.2")
+
+
+def test_a_lock_lasts_an_hour_at_most(app):
+    for _n in range(15):
+        limits.wrong_password("a")
+    assert 3590 <= limits.lock_left("a") <= 3600

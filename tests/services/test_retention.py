@@ -12,6 +12,7 @@ from models import (
     Customer,
     IdentityDocument,
     ImportRun,
+    Label,
     Message,
     Offer,
     Parcel,
@@ -249,3 +250,18 @@ def test_a_rule_that_breaks_stops_no_other(app, monkeypatch):
         run = retention.run(by=CLOCK)
     assert run.counts["cassée"] == {"forgotten": 0, "kept": 1}
     assert run.counts["consultations"]["forgotten"] == 1
+
+
+def test_a_label_that_is_still_followed_is_kept_whatever_its_age(app, carrier):
+    factories.a_contract()
+    id = factories.a_parcel().label.id
+    assert db.session.get(Label, id).follow_at is not None
+    with clock.at(clock.now() + timedelta(days=800)):
+        retention.run(by=CLOCK)
+        db.session.expire_all()
+        assert db.session.get(Label, id).url
+        with unit_of_work() as session:
+            session.get_one(Label, id).follow_at = None
+        retention.run(by=CLOCK)
+    db.session.expire_all()
+    assert db.session.get(Label, id).url == ""

@@ -143,3 +143,12 @@ def test_a_file_that_is_not_the_same_after_it_was_moved_stops_the_move(s3, tmp_p
         storage.move(source, Torn(tmp_path / "torn"))
     with pytest.raises(Refused, match="déjà"):
         storage.move(Folder(tmp_path), Folder(tmp_path))
+
+
+def test_a_file_of_the_same_size_with_other_bytes_is_copied_again(s3, tmp_path, app):
+    source, target = Folder(tmp_path), a_bucket(s3, tmp_path)
+    source.put("a", b"whole")
+    target.put("a", b"wrong")
+    moved = storage.move(source, target)
+    assert (moved.copied, moved.there) == (1, 0)
+    assert target.local("a").read_bytes() == b"whole"

@@ -77,3 +77,10 @@ def test_sqlite_serves_one_machine(app, monkeypatch):
     if is_sqlite():
         machines.join(FIRST)
         assert machines.running() == []
+
+
+def test_a_machine_is_remembered_for_a_month(app):
+    starts(FIRST)
+    with clock.at(clock.now() + timedelta(days=29)), unit_of_work():
+        machines.forget_old()
+    assert db.session.get(Pulse, "machine:aaaa") is not None

@@ -1,5 +1,7 @@
 """Passwords people may not choose."""
 
+import secrets
+
 import pytest
 
 from services.people import passwords
@@ -11,3 +13,10 @@ from services.people import passwords
 def test_passwords_of_the_lists_that_go_round_are_refused(app, word):
     with pytest.raises(passwords.Weak):
         passwords.check_strength(word)
+
+
+def test_a_password_has_at_most_128_characters(app):
+    word = secrets.token_urlsafe(128)
+    passwords.check_strength(word[: passwords.MOST])
+    with pytest.raises(passwords.Weak, match="128"):
+        passwords.check_strength(word[: passwords.MOST + 1])

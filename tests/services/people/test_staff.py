@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from models import AuditEntry, User
+from models import AuditEntry, StaffSession, User
 from services import clock, limits
-from services.people import staff
+from services.people import sessions, staff
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests.factories import LEA
@@ -62,3 +62,15 @@ def test_wrong_proofs_close_the_proof_and_not_the_sign_in(paul):
     with pytest.raises(limits.TooMany):
         staff.password_is_right(user, password)
     assert staff.sign_in("paul@demo.test", password, HERE) == user
+
+
+def test_a_new_one_time_password_ends_every_session(paul):
+    user, _password = paul
+    with unit_of_work():
+        for address in ("192.0.2.7", "192.0.2.8"):
+            sessions.open_for(user, address=address, agent="")
+    with unit_of_work():
+        staff.give_password(user, by=LEA)
+    ends = db.session.scalars(db.select(StaffSession.ended_at)).all()
+    assert len(ends) == 2
+    assert all(ends)

@@ -19,6 +19,7 @@ from services.finance import books
 from services.imports import runs
 from services.stock import feeds
 from services.unit import db, unit_of_work
+from services.workflow import Refused
 from tests import factories
 from tests.factories import (
     LEA,
@@ -302,3 +303,25 @@ def test_the_only_store_of_a_vendor_need_not_be_named(tmp_path):
     run = given(a_file(tmp_path, f"ean;quantite\n{shoe.ean};4\n"), vendor=factories.the_vendor())
     assert run.store_id == factories.the_store().id
     assert quantity(shoe) == 4
+
+
+def test_a_full_file_takes_nothing_away_that_was_counted_after_it(tmp_path):
+    lasting, counted = a_shoe(), a_game("Astro Renard")
+    now = clock.now()
+    for counts, hours, mode in (
+        ({lasting: 3}, 9, "delta"),
+        ({counted: 2}, 8, "delta"),
+        ({counted: 2, lasting: 3}, 1, "delta"),
+    ):
+        a_feed(tmp_path, counts, mode=mode, dated_at=now - timedelta(hours=hours))
+    run = a_feed(tmp_path, {lasting: 3}, mode="full", dated_at=now - timedelta(hours=2))
+    assert run.removed == 0
+    assert quantity(counted) == 2
+
+
+def test_stock_published_with_a_date_in_the_future_is_refused(app):
+    shoe = a_shoe()
+    ahead = clock.now() + timedelta(hours=1)
+    with pytest.raises(Refused, match="futur"), unit_of_work():
+        feeds.publish(factories.the_store(), {shoe.ean: 4}, by=LEA, dated_at=ahead)
+    assert quantity(shoe) == 0

@@ -378,3 +378,13 @@ def test_a_reduction_counts_in_the_history_from_the_day_it_begins_until_the_day_
     assert asked()[-2:] == [(5000, "10 00:00"), (8900, "13 00:00")]
     with clock.at(noon + timedelta(days=20)):
         assert products.lowest_of_30_days(shoe.id, id) == 5000
+
+
+def test_no_cell_of_a_file_that_goes_out_is_a_formula(tmp_path):
+    shoe = a_shoe()
+    given(a_file(tmp_path, OF01 + f"=1+1;{shoe.ean};EAN;89,00;11;;;;;;;;\n"), "listings")
+    vendor = factories.the_vendor().id
+    for out in (listing_files.as_of01, listing_files.as_pri01):
+        text = "".join(out(vendor))
+        assert "'=1+1;" in text
+        assert "\n=" not in text
