@@ -270,8 +270,14 @@ def search_words(data: bytes) -> None:
         assert word.isascii()
         assert word.isalnum()
         assert len(word) <= 40
-    match = search._match(words)
-    assert match is None or "\0" not in match
+    engine = search.is_sqlite
+    for on_sqlite in (True, False):  # no database is open here
+        search.is_sqlite = lambda answer=on_sqlite: answer
+        try:
+            match = search._match(words)
+        finally:
+            search.is_sqlite = engine
+        assert match is None or "\0" not in match
 
 
 def hook_address(data: bytes) -> None:
