@@ -2,7 +2,11 @@
 catalogue, listings.
 """
 
+import html
 import io
+import json
+import re
+import shlex
 from datetime import timedelta
 
 import pytest
@@ -479,6 +483,21 @@ def test_offers_say_what_keeps_them_from_being_shown(till):
 
 
 # ── its manual ──
+
+
+def test_each_line_of_the_manual_can_be_pasted(as_staff):
+    page = as_staff("Administrateur").get("/gestion/api/").get_data(as_text=True)
+    lines = [
+        html.unescape(found) for found in re.findall(r"<pre[^>]*>\s*(curl.*?)</pre>", page, re.S)
+    ]
+    assert len(lines) >= 20
+    for line in lines:
+        words = shlex.split(line)
+        assert words[-1].startswith("http"), line
+        if "-d" in words:
+            assert json.loads(words[words.index("-d") + 1])
+    sale = next(line for line in lines if line.endswith("/till/sales"))
+    assert "Content-Type: application/json" in sale
 
 
 def test_the_manual_speaks_french_to_people_and_to_who_reads_the_document(client, as_staff):
