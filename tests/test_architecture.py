@@ -362,10 +362,11 @@ DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 def test_every_path_test_and_command_a_page_names_exists(page):
     text = page.read_text()
     tops = (
-        "admin|api|benchmarks|demo|docs|gateways|migrations|portal|services|simulators|static|tests"
+        "admin|api|benchmarks|demo|docs|gateways|migrations|portal|services|simulators|static"
+        "|templates|tests"
     )
     missing = []
-    for name in re.findall(rf"\b((?:{tops})/[\w/.-]+\.(?:py|html|md|css|js|csv|txt|wsdl))", text):
+    for name in re.findall(rf"(?<![\w/])((?:{tops})/[\w/.-]+\.(?:py|html|md|css|js|csv|txt|wsdl))", text):
         if not (ROOT / name).exists() and not name.startswith("api/v1/"):
             missing.append(name)
     for path, test in re.findall(r"\b(tests/[\w/]+\.py)::(test_\w+)", text):
