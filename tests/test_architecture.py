@@ -366,7 +366,8 @@ def test_every_path_test_and_command_a_page_names_exists(page):
         "|templates|tests"
     )
     missing = []
-    for name in re.findall(rf"(?<![\w/])((?:{tops})/[\w/.-]+\.(?:py|html|md|css|js|csv|txt|wsdl))", text):
+    path = rf"(?<![\w/])((?:{tops})/[\w/.-]+\.(?:py|html|md|css|js|csv|txt|wsdl))"
+    for name in re.findall(path, text):
         if not (ROOT / name).exists() and not name.startswith("api/v1/"):
             missing.append(name)
     for path, test in re.findall(r"\b(tests/[\w/]+\.py)::(test_\w+)", text):
