@@ -539,6 +539,17 @@ KEEPS_WHAT_IS_TYPED = {
 }
 
 
+# What programs read of an error that no route of the API stated.
+API_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    429: "too_many",
+    500: "internal_error",
+}
+
+
 def _sentence(code: int) -> str:
     return {
         400: _("This address or this form is incomplete: go back and try again."),
@@ -553,7 +564,9 @@ def _sentence(code: int) -> str:
 def _page(code: int, sentence: str, headers: dict[str, str] | None = None) -> Any:
     """An error as a page of the right face, or as JSON for machines."""
     if request.path.startswith("/api/"):
-        return api.problem(code, str(code), sentence, headers=headers)
+        if code == 405:
+            sentence = _("This address does not answer %(method)s.", method=request.method)
+        return api.problem(code, API_CODES.get(code, str(code)), sentence, headers=headers)
     if request.path == "/scanner":
         return jsonify(code=str(code), message=sentence), code, headers or {}
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from flask import Response
 from flask_babel import gettext as _
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from sqlalchemy import select
 
 from api import routes
@@ -288,7 +288,7 @@ def offers(key: MachineKey, query: ListingsPage) -> ListingsOfVendor:
 
 
 class ListingsFileAsked(Query):
-    file: Literal["of01", "pri01", "sto01"] = "of01"
+    file: Annotated[Literal["of01", "pri01", "sto01"], BeforeValidator(str.lower)] = "of01"
 
 
 @routes.get(

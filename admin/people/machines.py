@@ -106,11 +106,8 @@ class NewKeyView(BaseView):
                         if _id("store")
                         else None
                     )
-                    vendor = (
-                        store.vendor
-                        if store
-                        else session.scalar(select(Vendor).where(Vendor.id == _id("vendor")))
-                    )
+                    vendor = session.scalar(select(Vendor).where(Vendor.id == _id("vendor")))
+                    vendor = vendor or (store.vendor if store else None)
                     if vendor is None:
                         raise Refused(_("Choose the vendor or the store this key is for."))
                     made, secret = machine_keys.make(

@@ -21,7 +21,7 @@ from typing import IO, Any, TypedDict
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import String, bindparam, or_, select, update
 
 from models import ColumnMapping, ImportRun, ImportState, Store, Vendor
 from services import clock, files, outbox, retention, webhooks, words, workflow
@@ -169,7 +169,7 @@ def receive(
     draft: bool = False,
 ) -> ImportRun:
     """Take a file in. Unless it is a draft, which a person looks at first, the worker loads it. The
-    same file already on its way is not taken twice.
+    same file already on its way is not taken twice, unless another mode is asked for it.
     """
     kind = FORMERLY.get(kind, kind)
     what = KINDS[kind]
@@ -193,6 +193,7 @@ def receive(
                 "kind": kind,
                 "vendor": owner,
                 "store": store.id if store else None,
+                "mode": mode,
             },
         )
     )
@@ -229,6 +230,7 @@ _SAME_FILE = select(ImportRun).where(
     ImportRun.state.in_(UNDER_WAY),
     ImportRun.vendor_id.is_not_distinct_from(bindparam("vendor")),
     ImportRun.store_id.is_not_distinct_from(bindparam("store")),
+    or_(bindparam("mode", type_=String) == "", ImportRun.mode == bindparam("mode", type_=String)),
 )
 _REMEMBERED = select(ColumnMapping).where(
     ColumnMapping.owner == bindparam("owner"), ColumnMapping.kind == bindparam("kind")

@@ -485,6 +485,33 @@ def test_offers_say_what_keeps_them_from_being_shown(till):
 # ── its manual ──
 
 
+def test_a_file_given_again_with_another_mode_is_another_import(till, client):
+    def give(**fields):
+        file = (io.BytesIO(b"ean;quantite\n5060327534393;1\n"), "stock.csv")
+        answer = client.post(
+            "/api/v1/imports", data={**fields, "file": file}, headers=by(till.secret)
+        )
+        return answer.json["import_id"]
+
+    first = give(kind="stock")
+    assert give(kind="stock") == first
+    assert give(kind="stock", mode="delta") != first
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [("DELETE", "/stock", "method_not_allowed"), ("GET", "/imports/abc", "not_found")],
+)
+def test_an_address_that_answers_nothing_says_so_in_a_code(till, method, path, code):
+    answer = till(method, path)
+    assert answer.json["code"] == code
+    assert "bouton" not in answer.json["message"]
+
+
+def test_the_kind_of_a_file_of_listings_is_read_in_any_case(till):
+    assert till("GET", "/listings.csv?file=PRI01").status_code == 200
+
+
 def test_each_line_of_the_manual_can_be_pasted(as_staff):
     page = as_staff("Administrateur").get("/gestion/api/").get_data(as_text=True)
     lines = [
