@@ -10,7 +10,7 @@ from flask import Response, abort, current_app, flash, g, redirect, request, ses
 from flask_babel import gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from models import Customer, Offer, OfferState, Site
+from models import Customer, Offer, Site
 from portal import bp
 from services import clock, settings, visits
 from services.buyback import offers
@@ -100,7 +100,7 @@ class Mine:
         found: Offer | None = db.session.scalar(
             db.select(Offer).where(Offer.number == number.upper())
         )
-        if found is None or found.customer_id != customer.id or found.status is OfferState.deleted:
+        if found is None or found.customer_id != customer.id or not offers.is_before_us(found):
             abort(404)
         return found
 

@@ -18,7 +18,7 @@ from flask import (
 )
 from flask_babel import gettext as _
 
-from models import Customer, Offer, OfferState, Parcel, PaymentMeans, Photo
+from models import Customer, Offer, Parcel, PaymentMeans, Photo
 from portal import bp
 from portal.access import (
     actor,
@@ -33,14 +33,13 @@ from portal.access import (
 from portal.account import account_page
 from portal.forms import IbanForm, refused, saying_why
 from services import files, limits, once, settings, visits
-from services.buyback import papers, parcels, reception
+from services.buyback import papers, parcels, progress, reception
 from services.payments import bank_details, seller_payments
 from services.people import customers, links, sites
 from services.shipping import contracts, labels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
-SENDABLE = (OfferState.accepted, OfferState.received, OfferState.settled, OfferState.abandoned)
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
@@ -131,7 +130,7 @@ def _label(parcel: Parcel, size: str = "A4") -> Response:
 
 
 def _slip(offer: Offer) -> Response:
-    if offer.status not in SENDABLE:
+    if not progress.has_slip(offer):
         abort(404)
     return _pdf(papers.slip(offer), f"bordereau-{offer.number}.pdf")
 
@@ -240,28 +239,20 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
         "finds_relays": label is not None and label.carrier != contracts.BY_HAND,
         "tracking": labels.tracking_address(label),
         "payment": offer.payment,
+        "payment_sentence": progress.payment_sentence(offer) if offer.payment else "",
         "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "",
         "iban": bank_details.masked(details),
         "iban_usable": details is not None and details.refused_at is None,
         "accepted_cents": reception.accepted_cents(offer),
         "bonus": seller_payments.store_credit.bonus_of,
-        "needs_identity": parcels.needs_identity(offer) if offer.status in SENDABLE else False,
-        "has_slip": offer.status in SENDABLE,
+        "needs_identity": progress.has_slip(offer) and parcels.needs_identity(offer),
+        "has_slip": progress.has_slip(offer),
+        "has_payment": progress.has_payment(offer),
+        "asks_for_iban": progress.asks_for_iban(offer),
+        "is_missing": reception.is_missing,
         "was_controlled": any(line.controlled_at for line in lines),
-        "can_choose": _can_choose(offer),
+        "can_choose": progress.can_choose_means(offer),
         "outcome": reception.outcome_words,
         "default_outcome": settings.value("default_outcome"),
         "return_fee": settings.value("return_fee_cents"),
     }
-
-
-def _can_choose(offer: Offer) -> bool:
-    open_states = (
-        OfferState.to_check,
-        OfferState.second_chance,
-        OfferState.accepted,
-        OfferState.received,
-    )
-    return offer.status in open_states and (
-        offer.payment is None or offer.payment.status not in seller_payments.ON_ITS_WAY
-    )

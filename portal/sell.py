@@ -16,7 +16,7 @@ from flask import (
 )
 from flask_babel import gettext as _
 
-from models import LineState, Offer, OfferLine, OfferState, PaymentState
+from models import Offer, OfferLine
 from portal import bp
 from portal.access import (
     actor,
@@ -30,10 +30,10 @@ from portal.access import (
     wants_fragment,
 )
 from portal.follow import payment_facts
-from services import files, limits, once, settings, workflow
-from services.buyback import offers, parcels, pricing
+from services import files, limits, once, settings
+from services.buyback import offers, pricing, progress
+from services.buyback.progress import Stage
 from services.catalogue import products
-from services.payments import seller_payments
 from services.unit import unit_of_work
 from services.workflow import CUSTOMER, Refused
 
@@ -272,12 +272,10 @@ def complete(number: str) -> Any:
 @customer_required
 def thanks(number: str) -> Any:
     offer = mine.offer(number)
-    if offer.status not in (
-        OfferState.to_check,
-        OfferState.accepted,
-    ):  # an old link: the sale has gone on since
+    stage = progress.stage(offer)
+    if stage not in (Stage.to_check, Stage.to_drop_off):  # an old link: the sale has gone on since
         return redirect(url_for("portal.sale", number=number))
-    return render_template("portal/sell/thanks.html", offer=offer)
+    return render_template("portal/sell/thanks.html", offer=offer, stage=stage)
 
 
 # ── « mes ventes » ──
@@ -291,9 +289,9 @@ def sales() -> Any:
     return render_template(
         "portal/sell/sales.html",
         sales=offers.of_customer(customer),
-        words=offers.SELLER_WORDS,
         new_total=offers.counter_total,
-        said=sale_words,
+        words=progress.words,
+        stage=progress.stage,
     )
 
 
@@ -304,14 +302,13 @@ def sale(number: str) -> Any:
     return render_template(
         "portal/sell/sale.html",
         offer=offer,
-        words=offers.SELLER_WORDS,
-        trail=_trail(offer),
+        stage=progress.stage(offer),
+        steps=progress.steps(offer),
         kept=offers.active_lines(offer),
         taken_out=offers.taken_out(offer),
         new_total=offers.counter_total(offer),
         can_answer=offers.OFFER.allows(offer, "agree", CUSTOMER),
         can_complete=offers.OFFER.allows(offer, "complete", CUSTOMER),
-        S=LineState,
         **payment_facts(offer),
     )
 
@@ -324,69 +321,12 @@ def answer(number: str) -> Any:
         raise Refused(_("Choose « I accept » or « I decline »."))
     agrees = request.form["answer"] == "agree"
     with unit_of_work():
-        offer = mine.offer(number)
-        already = offer.status in ((OfferState.accepted,) if agrees else (OfferState.declined,))
-        if not already:
-            (offers.agree if agrees else offers.disagree)(offer, by=actor())
+        offers.answer(mine.offer(number), agrees=agrees, by=actor())
     if agrees:
         flash(_("Thank you: your sale is validated at the new price."), "success")
     else:
         flash(_("Your games stay yours: nothing else to do."), "success")
     return redirect(url_for("portal.sale", number=number))
-
-
-def sale_words(offer: Offer) -> str:
-    """Where a sale is, in the seller's words: its payment says more than its state, its parcel
-    too.
-    """
-    if offer.payment is not None and offer.status in (OfferState.received, OfferState.settled):
-        return str(seller_payments.words_for_seller(offer.payment))
-    parcel = parcels.live_parcel(offer) if offer.status is OfferState.accepted else None
-    return (
-        workflow.words_of(parcel.status)
-        if parcel and parcel.dropped_at
-        else str(offers.SELLER_WORDS[offer.status])
-    )
-
-
-def _trail(offer: Offer) -> list[dict[str, Any]]:
-    """The steps a seller reads: done, now, to come, each with its day."""
-    S = OfferState
-    decided = offer.status in (S.accepted, S.received, S.settled, S.abandoned)
-    steps: list[dict[str, Any]]
-    ended = offer.status in (S.declined, S.refused)
-    steps = [
-        {"text": _("Offer sent"), "at": offer.finalised_at, "done": True},
-        {
-            "text": str(offers.SELLER_WORDS[offer.status]) if ended else _("Validated"),
-            "at": offer.decided_at if decided or ended else None,
-            "done": decided,
-            "ended": ended,
-        },
-    ]
-    if not ended:
-        parcel, payment = parcels.live_parcel(offer), offer.payment
-        opened = parcel.opened_at if parcel else None
-        paid_at = (
-            payment.paid_at or payment.told_at
-            if payment and payment.status in (PaymentState.in_file, PaymentState.paid)
-            else None
-        )
-        steps += [
-            {"text": text, "at": at, "done": at is not None}
-            for text, at in (
-                (_("Parcel dropped off"), parcel.dropped_at if parcel else None),
-                (_("Received"), opened),
-                (_("Checked"), offer.received_at),
-                (_("Paid"), paid_at),
-            )
-        ]
-        if paid_at is None and payment and payment.status is PaymentState.in_file:
-            steps[-1]["done"] = True
-    current = next((step for step in steps if not step["done"]), None)
-    if current:
-        current["now"] = True
-    return steps
 
 
 @bp.get("/conditions")

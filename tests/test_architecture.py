@@ -223,6 +223,40 @@ def test_only_the_workflow_changes_a_state():
     assert breaches == []
 
 
+def asks_a_state(node: ast.AST) -> bool:
+    """Whether a comparison asks the state of one row: `offer.status is …`; a column of a table,
+    `Offer.status == …`, is a criterion of a list.
+    """
+    return isinstance(node, ast.Compare) and any(
+        isinstance(side, ast.Attribute)
+        and side.attr in ("status", "state")
+        and not ast.unparse(side.value).rpartition(".")[2][:1].isupper()
+        for side in (node.left, *node.comparators)
+    )
+
+
+# What the scan page answers to a barcode; it is a price, not a row with moves.
+A_QUOTE = "quote.status"
+
+
+def test_pages_ask_a_service_what_a_state_allows():
+    breaches = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sources("admin", "portal")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if asks_a_state(node)
+    ]
+    asked = re.compile(r"([\w.]+\.(?:status|state)) (?:==|!=|in|not in) ")
+    for path in (ROOT / "templates").rglob("*.html"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            breaches += [
+                f"{path.relative_to(ROOT)}:{number}"
+                for found in asked.findall(line)
+                if found != A_QUOTE
+            ]
+    assert breaches == []
+
+
 def test_money_meets_no_float():
     for path in sources("services", "models"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -27,10 +27,8 @@ from models import (
     DocumentKind,
     Grade,
     IdentityDocument,
-    LineState,
     Offer,
     OfferLine,
-    OfferState,
     Parcel,
     ParcelState,
     Photo,
@@ -82,7 +80,7 @@ class BenchView(BaseView):
                         code=code[:20],
                     )
                 )
-            if offer.status in (OfferState.received, OfferState.settled):
+            if reception.is_over(offer):
                 return redirect(url_for("BenchView.done", number=offer.number))
             reception.open_parcel(offer, by=me())
             number = offer.number
@@ -92,7 +90,7 @@ class BenchView(BaseView):
     @has_access
     def bench(self, number: str) -> Any:
         offer = self._offer(number)
-        if offer.status in (OfferState.received, OfferState.settled):
+        if reception.is_over(offer):
             return redirect(url_for("BenchView.done", number=number))
         return self._page(offer, code=request.args.get("code", "").strip()[:40])
 
@@ -260,7 +258,6 @@ class BenchView(BaseView):
             offer=offer,
             accepted_cents=reception.accepted_cents(offer),
             lines=reception.articles(offer),
-            S=LineState,
             parcel=next((p for p in offer.parcels if not p.is_return), None),
             back=(back := parcels.return_parcel(offer)),
             back_sizes=labels.sizes(back.label) if back and back.label else (),
@@ -350,7 +347,7 @@ class BenchView(BaseView):
             if found and found.kind == "expected"
             else next((one for one in lines if one.id == line_id), None)
         )
-        if line is not None and line.status is not LineState.received:
+        if line is not None and not reception.waits(line):
             line = None
         parcel = parcels.live_parcel(offer)
         stores = list(
@@ -365,11 +362,10 @@ class BenchView(BaseView):
             "found": found,
             "line": line,
             "lines": lines,
-            "S": LineState,
             "trouble": trouble,
             "opened": opened,
-            "waiting": [one for one in lines if one.status is LineState.received],
-            "handled": [one for one in lines if one.status in reception.CONTROLLED],
+            "waiting": [one for one in lines if reception.waits(one)],
+            "handled": [one for one in lines if reception.is_controlled(one)],
             "done": next((one for one in lines if one.id == done_id), None),
             "grades": list(Grade),
             "stores": stores,
@@ -397,7 +393,7 @@ class BenchView(BaseView):
     def _offer(self, number: str) -> Offer:
         rows = select(Offer).where(Offer.number == number.upper()[:12])
         found = db.session.scalars(rows).first()
-        if found is None or found.status in (OfferState.draft, OfferState.deleted):
+        if found is None or not offers.is_before_us(found):
             abort(404)
         return found
 

@@ -35,12 +35,6 @@ def _opened(moment: Any) -> str:
     return _("no") if settings.value("mail_pixel") == "yes" else _("unknown")
 
 
-def _is_asked(parcel: Parcel) -> bool:
-    """Whether its carrier can be asked where it is."""
-    label = parcel.label
-    return label is not None and label.status in labels.TRAVELLING and bool(label.follow_at)
-
-
 class ParcelView(ScopedView):
     datamodel = SQLAInterface(Parcel)
     route_base = "/gestion/colis"
@@ -163,13 +157,15 @@ class ParcelView(ScopedView):
         if name == "text":
             return parcels.why_not_text(row) is None
         if name == "follow_now":
-            return _is_asked(row)
+            return labels.is_followed(row.label)
         return not row.is_return and parcels.PARCEL.allows(row, name)
 
     def show_more(self, row: Parcel) -> dict[str, Any]:
         contract = contracts.contract_of(row.vendor_id)
         return {
             "label": row.label,
+            "label_is_uncertain": labels.is_uncertain(row.label),
+            "is_awaited": parcels.is_awaited(row),
             "tracking": labels.tracking_address(row.label),
             "insurance": contracts.cover_words(
                 row.label.contract if row.label else None, row.label.insurance if row.label else 0
@@ -197,7 +193,7 @@ class ParcelView(ScopedView):
 
     @action("follow_now", _l("Ask the carrier now"), "", "")
     def follow_now(self, parcel: Parcel) -> None:
-        if parcel.label is None or not _is_asked(parcel):
+        if parcel.label is None or not labels.is_followed(parcel.label):
             raise Refused(_("This parcel has no label of the carrier."))
         parcel.label.follow_at = clock.now()
 

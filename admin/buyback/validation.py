@@ -8,7 +8,7 @@ from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 
 from admin.base import me, row_or_404
-from models import Offer, OfferState
+from models import Offer
 from services import clock, money, workflow
 from services.buyback import offers
 from services.finance import dashboards
@@ -125,7 +125,7 @@ class ValidateView(BaseView):
     @staticmethod
     def _offer(id: int) -> Offer:
         offer = row_or_404(Offer, id)
-        if offer.status in (OfferState.draft, OfferState.deleted):
+        if not offers.is_before_us(offer):
             abort(404)
         return offer
 

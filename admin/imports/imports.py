@@ -265,7 +265,7 @@ class ImportView(BaseView):
     @has_access
     def follow(self, id: int) -> Any:
         run = self._run(id)
-        if run.state is runs.S.draft:
+        if workflow.can(run, "start_import"):
             kind = runs.KINDS[run.kind]
             return render_template(
                 "admin/imports/import_preview.html",

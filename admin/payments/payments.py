@@ -74,6 +74,7 @@ class PaymentsView(BaseView):
             trouble=trouble,
             word=transfers.WORD,
             why_held=seller_payments.why_held,
+            shows_why=state in (S.held, S.awaiting_iban),
         )
 
     @expose("/<int:vendor_id>/valider", methods=["POST"])
@@ -173,7 +174,7 @@ class PaymentsView(BaseView):
         data, name = given.read(10_000_000), given.filename
         with unit_of_work():
             batch, executed, refused = bank_answers.read(data, name, by=me())
-            id, left = batch.id, sum(line.status is transfers.T.sent for line in batch.lines)
+            id, left = batch.id, transfers.awaited(batch)
         flash(
             _(
                 "Answer read: %(executed)s executed, %(refused)s sent back, %(left)s still"

@@ -107,7 +107,7 @@ class CountView(BaseView):
     def _page(self, id: int, sentence: str = "", typed: str = "") -> str:
         count = self._count(id)
         gaps = inventories.differences(count) if request.args.get("ecarts") else []
-        forecast = inventories.forecast(count) if count.status is inventories.C.counting else None
+        forecast = inventories.forecast(count) if workflow.can(count, "validate_count") else None
         return render_template(
             "admin/stock/count.html",
             count=count,

@@ -106,7 +106,12 @@ class ItemView(ScopedView):
                 .order_by(Store.name)
                 .limit(2000)
             )
-            return {"conditions": list(Condition), "others": others.all()}
+            return {
+                "conditions": list(Condition),
+                "others": others.all(),
+                "on_hand": items.is_on_hand(row),
+                "can_send": items.can_be_sent(row),
+            }
 
     withdraw_item = action_of(MOVE["withdraw"], items.withdraw)
     lose_item = action_of(MOVE["lose"], items.lose)

@@ -301,6 +301,13 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
 # ── the seller, afterwards ──
 
 
+def answer(offer: Offer, *, agrees: bool, by: Actor) -> None:
+    """The seller's answer to a second chance. The same answer twice is one answer."""
+    if offer.status is (S.accepted if agrees else S.declined):
+        return
+    (agree if agrees else disagree)(offer, by=by)
+
+
 def agree(offer: Offer, *, by: Actor) -> None:
     """The seller takes the second chance: its prices become the offer's."""
     OFFER.require(offer, "agree", by=by)
@@ -511,6 +518,11 @@ def abandon_by_clock(offer: Offer) -> None:
 
 
 # ── questions ──
+
+
+def is_before_us(offer: Offer) -> bool:
+    """Whether the shop sees it: sent by its seller, and not deleted."""
+    return offer.status not in (S.draft, S.deleted)
 
 
 active_lines = letters.active_lines

@@ -372,6 +372,11 @@ def _waits_for_its_label(parcel: Parcel) -> bool:
     return parcel.label is not None and parcel.label.status in labels.NOT_MADE
 
 
+def is_awaited(parcel: Parcel) -> bool:
+    """Whether its seller still has to drop it off."""
+    return parcel.status is S.not_sent and not parcel.is_return
+
+
 def why_not_remind(parcel: Parcel) -> str | None:
     """« Relance email »: after 5 days without a drop-off."""
     days = settings.value("remind_days")

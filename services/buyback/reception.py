@@ -117,7 +117,7 @@ def find(code: str) -> Offer | None:
 
 def why_not_open(offer: Offer) -> str | None:
     """None when the bench may open this sale (or go on with it), else why not."""
-    if offer.status in (OfferState.received, OfferState.settled):
+    if is_over(offer):
         return None
     if offer.status not in (OfferState.accepted, OfferState.abandoned):
         return _(
@@ -198,6 +198,24 @@ def look(offer: Offer, code: str) -> Found:
     if quote.variant_id is None:
         return Found("unknown", None, ean, _("Unknown in the catalogue, and not announced"), quote)
     return Found("surplus", None, ean, _("Not announced in this parcel"), quote)
+
+
+def is_over(offer: Offer) -> bool:
+    """Whether the reception of an offer was ended."""
+    return offer.status in (OfferState.received, OfferState.settled)
+
+
+def waits(line: OfferLine) -> bool:
+    """Whether the bench still has to decide on an article."""
+    return line.status is S.received
+
+
+def is_controlled(line: OfferLine) -> bool:
+    return line.status in CONTROLLED
+
+
+def is_missing(line: OfferLine) -> bool:
+    return line.status is S.missing
 
 
 def articles(offer: Offer) -> list[OfferLine]:
@@ -473,7 +491,7 @@ def _make_ours(line: OfferLine, store: Store, place: str, by: Actor) -> Item:
 
 
 def why_not_end(offer: Offer) -> str | None:
-    left = [line for line in articles(offer) if line.status is S.received]
+    left = [line for line in articles(offer) if waits(line)]
     if left:
         return _(
             "%(count)s articles are not controlled yet: scan them, or say they are missing.",
@@ -485,7 +503,7 @@ def why_not_end(offer: Offer) -> str | None:
 def end(offer: Offer, *, by: Actor) -> None:
     """« Fin de réception »: what was accepted is owed; the rest waits for the seller's answer."""
     _lock(offer)
-    if offer.status in (OfferState.received, OfferState.settled):
+    if is_over(offer):
         return
     _must_be_open(offer)
     if reason := why_not_end(offer):

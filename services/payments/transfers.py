@@ -76,6 +76,11 @@ workflow.says(
 )
 
 
+def awaited(batch: TransferBatch) -> int:
+    """How many transfers of a file the bank has not answered for."""
+    return sum(line.status is T.sent for line in batch.lines)
+
+
 def totals(vendor_id: int) -> tuple[int, int]:
     """« Nombre de transactions » and total, in cents, of what the next file would pay."""
     count = total = 0

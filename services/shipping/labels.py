@@ -315,6 +315,16 @@ def by_hand(
 # ── printed, followed by link ──
 
 
+def is_uncertain(label: Label | None) -> bool:
+    """Whether the carrier may have made a label whose number we did not read."""
+    return label is not None and label.status is S.unknown
+
+
+def is_followed(label: Label | None) -> bool:
+    """Whether its carrier can be asked where the parcel is."""
+    return label is not None and label.status in TRAVELLING and bool(label.follow_at)
+
+
 def sizes(label: Label) -> tuple[str, ...]:
     """The formats a label can be printed in; none for one that was made elsewhere without its
     PDF.

@@ -252,14 +252,24 @@ def _leave_channels(item: Item) -> None:
         webhooks.tell(listing.vendor_id, "listing.delisted", gone)
 
 
+def is_on_hand(item: Item) -> bool:
+    """Whether the unit lies in a store of ours, free or kept for somebody."""
+    return item.status in ON_HAND
+
+
+def can_be_sent(item: Item) -> bool:
+    """Whether it may go to another store: neither offered nor kept for somebody."""
+    return item.status is S.in_stock
+
+
 def send_to(item: Item, store: Store, *, by: Actor) -> None:
     """The unit goes to another store of its vendor, at once: it leaves one and enters the other.
     Raises Refused when it is offered, kept for somebody, or gone.
     """
-    if item.status is not S.in_stock:
+    if not can_be_sent(item):
         raise Refused(
             _("Take it off sale first: what is offered or kept for somebody stays where it is.")
-            if item.status in ON_HAND
+            if is_on_hand(item)
             else _("This unit is no longer in stock.")
         )
     if store.vendor_id != item.vendor_id:

@@ -1,0 +1,160 @@
+"""How far a sale is, as its seller reads it: the stage of the sale, the steps done and to come, and
+what the seller may still do. The offer, its parcel and its payment each have a state of their own;
+here the three become one.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum, auto
+
+from flask_babel import gettext as _
+
+from models import Offer, OfferState, ParcelState, PaymentMeans, PaymentState, SellerPayment
+from services import workflow
+from services.buyback import offers, parcels, reception
+from services.payments import seller_payments
+
+S = OfferState
+# From here on the slip exists, and stays readable when the sale is over.
+WITH_SLIP = (S.accepted, S.received, S.settled, S.abandoned)
+WITH_PAYMENT = (S.accepted, S.received, S.settled)
+
+
+class Stage(StrEnum):
+    """What happens next in a sale. Each has its panel, templates/portal/sell/next/<stage>.html."""
+
+    to_check = auto()
+    second_chance = auto()
+    to_drop_off = auto()
+    on_its_way = auto()
+    on_the_bench = auto()
+    to_answer = auto()
+    awaiting_iban = auto()
+    sent_back = auto()
+    paying = auto()
+    abandoned = auto()
+    refused = auto()
+    declined = auto()
+
+
+_ENDED = {S.abandoned: Stage.abandoned, S.refused: Stage.refused, S.declined: Stage.declined}
+
+
+def stage(offer: Offer) -> Stage | None:
+    """The stage of a finalised sale; None when nothing is left to say, which is when a received
+    sale has no payment yet.
+    """
+    if offer.status is S.to_check:
+        return Stage.to_check
+    if offer.status is S.second_chance:
+        return Stage.second_chance
+    if offer.status is S.accepted:
+        return _stage_of_parcel(offer)
+    if offer.status is S.received and reception.pending(offer):
+        return Stage.to_answer
+    if offer.payment is not None:
+        return _stage_of_payment(offer.payment)
+    return _ENDED.get(offer.status)
+
+
+def _stage_of_parcel(offer: Offer) -> Stage:
+    parcel = parcels.live_parcel(offer)
+    if parcel is not None and parcel.status is ParcelState.inspecting:
+        return Stage.on_the_bench
+    return Stage.on_its_way if parcel is not None and parcel.dropped_at else Stage.to_drop_off
+
+
+def _stage_of_payment(payment: SellerPayment) -> Stage:
+    if payment.status is not PaymentState.awaiting_iban:
+        return Stage.paying
+    return Stage.sent_back if payment.reject_reason else Stage.awaiting_iban
+
+
+def words(offer: Offer) -> str:
+    """The state of a sale in the seller's words: its payment says more than the offer, and a parcel
+    that travels too.
+    """
+    if offer.payment is not None and offer.status in (S.received, S.settled):
+        return str(seller_payments.words_for_seller(offer.payment))
+    parcel = parcels.live_parcel(offer) if offer.status is S.accepted else None
+    if parcel is not None and parcel.dropped_at:
+        return workflow.words_of(parcel.status)
+    return str(offers.SELLER_WORDS[offer.status])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the follow-up of a sale: what it is, when it happened (UTC), whether it is done,
+    whether it is the one under way, the one
+    under way.
+    """
+
+    text: str
+    at: datetime | None
+    done: bool
+    now: bool = False
+
+
+def steps(offer: Offer) -> list[Step]:
+    """The steps of a sale: those done, the one under way, those to come."""
+    found = [Step(_("Offer sent"), offer.finalised_at, True)]
+    if offer.status in (S.declined, S.refused):
+        end = Step(str(offers.SELLER_WORDS[offer.status]), offer.decided_at, False)
+        return _with_current([*found, end])
+    decided = offer.status in WITH_SLIP
+    parcel, payment = parcels.live_parcel(offer), offer.payment
+    paid = _is_paid(payment)
+    found.append(Step(_("Validated"), offer.decided_at if decided else None, decided))
+    for text, at in (
+        (_("Parcel dropped off"), parcel.dropped_at if parcel else None),
+        (_("Received"), parcel.opened_at if parcel else None),
+        (_("Checked"), offer.received_at),
+    ):
+        found.append(Step(text, at, at is not None))
+    paid_at = (payment.paid_at or payment.told_at) if payment and paid else None
+    return _with_current([*found, Step(_("Paid"), paid_at, paid)])
+
+
+def _with_current(found: list[Step]) -> list[Step]:
+    current = next((one for one in found if not one.done), None)
+    return [replace(one, now=one is current) for one in found]
+
+
+def payment_sentence(offer: Offer) -> str:
+    """What the seller may expect of a payment under way or made."""
+    payment = offer.payment
+    assert payment is not None
+    if payment.status is PaymentState.held:
+        return (
+            _("Your identity document is missing: answer our mail, or show it in the shop.")
+            if parcels.needs_identity(offer)
+            else _("The shop is finishing its checks.")
+        )
+    if payment.status in (PaymentState.in_file, PaymentState.to_pay):
+        return _("The bank may take a few days to show it.")
+    return _("Thank you. Other games are welcome.")
+
+
+def has_slip(offer: Offer) -> bool:
+    return offer.status in WITH_SLIP
+
+
+def has_payment(offer: Offer) -> bool:
+    """Whether the page of the sale speaks of its payment."""
+    return offer.status in WITH_PAYMENT
+
+
+def can_choose_means(offer: Offer) -> bool:
+    """Whether the seller may still choose between a transfer and store credit."""
+    return offer.status in (S.to_check, S.second_chance, S.accepted, S.received) and not (
+        _is_paid(offer.payment)
+    )
+
+
+def asks_for_iban(offer: Offer) -> bool:
+    """Whether the account a transfer goes to is shown, and may be changed."""
+    return offer.means is PaymentMeans.transfer and not _is_paid(offer.payment)
+
+
+def _is_paid(payment: SellerPayment | None) -> bool:
+    return payment is not None and payment.status in seller_payments.ON_ITS_WAY
