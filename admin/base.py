@@ -31,7 +31,7 @@ from flask_login import current_user
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
 
-from admin import fields, listing
+from admin import fields, forms, listing
 from models import SavedView
 from services import files, workflow
 from services.people import staff
@@ -45,6 +45,20 @@ def me() -> Actor:
 
 
 Row = TypeVar("Row")
+
+
+class SavedViewForm(forms.Sent):
+    name = forms.Text(80)
+    query = forms.Text(1000)
+    forget = forms.Ticked()
+
+
+class ManyForm(forms.Sent):
+    """One action for the rows that are ticked, and the list to come back to."""
+
+    action = forms.Typed()
+    rowid = forms.Several(500)
+    query = forms.Typed()
 
 
 class ScopedView(ModelView):
@@ -189,10 +203,8 @@ class ScopedView(ModelView):
         """Keep this search, these filters and this order under a name of one's own; an empty list
         of words forgets it.
         """
-        name, query = (
-            request.form.get("name", "").strip()[:80],
-            request.form.get("query", "")[:1000],
-        )
+        form = SavedViewForm.read()
+        name, query = form.name.data, form.query.data
         with unit_of_work() as session:
             known = session.scalar(
                 db.select(SavedView).where(
@@ -201,7 +213,7 @@ class ScopedView(ModelView):
                     SavedView.name == name,
                 )
             )
-            if request.form.get("forget") and known:
+            if form.forget.data and known:
                 session.delete(known)
                 query = ""
             elif not name:
@@ -261,8 +273,9 @@ class ScopedView(ModelView):
 
     @expose("/action_post", methods=["POST"])
     def action_post(self) -> Any:
-        self._act(request.form.get("action", ""), request.form.getlist("rowid")[:500])
-        query = request.form.get("query", "")
+        form = ManyForm.read()
+        self._act(form.action.data, form.rowid.data)
+        query = form.query.data
         return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
 
     def _act(self, name: str, pks: Sequence[str]) -> None:

@@ -66,3 +66,16 @@ def age_words(age: timedelta) -> str:
     return format_timedelta(
         -age, threshold=1, add_direction=True, format="short", locale=_language()
     ).replace(" ", money.NBSP)
+
+
+def read_day(words: str) -> date:
+    """« 2026-11-25 », « 25/11/2026 », « 2026-11-25T10:00:00Z ». Raises ValueError with the sentence
+    for the person who typed it.
+    """
+    bare = words.strip()[:10]
+    for form in ("%Y-%m-%d", "%d/%m/%Y"):
+        try:
+            return datetime.strptime(bare, form).date()  # noqa: DTZ007  (a day has no zone)
+        except ValueError:
+            continue
+    raise ValueError(_("« %(words)s » is no date: write 2026-11-25.", words=words.strip()[:20]))

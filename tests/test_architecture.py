@@ -257,6 +257,22 @@ def test_pages_ask_a_service_what_a_state_allows():
     assert breaches == []
 
 
+# Each option of « Paramétrages » reads its own words; the page that asks for the password sends on
+# what was typed into another one.
+READ_FORMS_THEMSELVES = {
+    "admin/forms.py",
+    "admin/installation/settings.py",
+    "admin/people/account.py",
+}
+
+
+def test_views_read_their_forms_through_the_form_that_names_the_fields():
+    reads = re.compile(r"request\.form(?:\.get|\[|\.items|\.getlist)")
+    assert {
+        str(path.relative_to(ROOT)) for path in sources("admin") if reads.search(path.read_text())
+    } == READ_FORMS_THEMSELVES
+
+
 def test_money_meets_no_float():
     for path in sources("services", "models"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -19,9 +19,11 @@ from flask import (
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from admin import forms
 from admin.base import as_pdf, me, row_or_404
 from models import (
     DocumentKind,
@@ -34,13 +36,59 @@ from models import (
     Photo,
     Store,
 )
-from services import clock, files, money, once, settings, workflow
+from services import clock, files, once, settings, workflow
 from services.buyback import offers, papers, parcels, reception
 from services.catalogue import products
 from services.people import identity
 from services.shipping import labels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
+
+
+class SlipForm(forms.Sent):
+    code = forms.Text(40)
+
+
+class ControlForm(forms.Sent):
+    """What is said of one article: its grades, where it goes, or why it is refused."""
+
+    article = forms.Typed()
+    box = forms.Typed()
+    manual = forms.Typed()
+    comment = forms.Typed()
+    motive = forms.Typed()
+    store = forms.Chosen()
+    place = forms.Text(60)
+
+
+class CounterForm(ControlForm):
+    price = forms.Amount(needed=_l("Type the new price, such as 5,60."))
+    counter_motive = forms.Typed()
+
+
+class SurplusForm(forms.Sent):
+    """An article found in the parcel that was not announced."""
+
+    code = forms.Typed()
+    title = forms.Typed()
+    form_token = forms.Typed()
+
+
+class IdentityForm(forms.Sent):
+    """What the identity document says, or that it is missing; the service reads its days."""
+
+    kind = forms.Typed()
+    number = forms.Typed()
+    issued_by = forms.Typed()
+    issued_on = forms.Typed()
+    first_names = forms.Typed()
+    birth_date = forms.Typed()
+    profession = forms.Typed()
+    consent_by = forms.Typed()
+    absent = forms.Ticked()
+
+    def typed(self) -> dict[str, str]:
+        return {name: value for name, value in self.data.items() if name != "absent"}
 
 
 class BenchView(BaseView):
@@ -70,7 +118,7 @@ class BenchView(BaseView):
     @expose("/ouvrir", methods=["POST"])
     @has_access
     def open(self) -> Any:
-        code = request.form.get("code", "").strip()[:40]
+        code = SlipForm.read().code.data
         with unit_of_work():
             offer = reception.find(code)
             if offer is None:
@@ -100,33 +148,25 @@ class BenchView(BaseView):
     )
     @has_access
     def control(self, number: str, line_id: int, verb: str) -> Any:
-        form = request.form
-        grades = {name: form.get(name, "") for name in ("article", "box", "manual")}
-        comment, motive = (
-            form.get("comment", ""),
-            form.get("counter_motive" if verb == "counter" else "motive", ""),
-        )
-        token = form.get("form_token", "")
+        token = forms.TokenForm.read().form_token.data
         if once.seen(token):
             return self._after(self._offer(number))
         try:
+            form = (CounterForm if verb == "counter" else ControlForm).read()
+            grades = {name: form[name].data for name in ("article", "box", "manual")}
+            comment = form.comment.data
             with unit_of_work():
                 line = self._line(number, line_id)
                 if verb == "send":
-                    store = self._store(line.offer)
-                    reception.send(line, grades, comment, store, form.get("place", ""), by=me())
-                    session["bench_store"], session["bench_place"] = (
-                        store.id,
-                        form.get("place", "").strip()[:60],
-                    )
+                    store = self._store(line.offer, form.store.data)
+                    reception.send(line, grades, comment, store, form.place.data, by=me())
+                    session["bench_store"], session["bench_place"] = store.id, form.place.data
                 elif verb == "counter":
-                    try:
-                        cents = money.parse(form.get("price", ""))
-                    except ValueError:
-                        raise Refused(_("Type the new price, such as 5,60.")) from None
-                    reception.counter(line, grades, comment, cents, motive, by=me())
+                    reception.counter(
+                        line, grades, comment, form.price.data, form.counter_motive.data, by=me()
+                    )
                 elif verb == "refuse":
-                    reception.refuse(line, grades, comment, motive, by=me())
+                    reception.refuse(line, grades, comment, form.motive.data, by=me())
                 elif verb == "miss":
                     reception.miss(line, by=me())
                 else:
@@ -143,18 +183,18 @@ class BenchView(BaseView):
     @expose("/<number>/en-plus", methods=["POST"])
     @has_access
     def surplus(self, number: str) -> Any:
-        code, token = request.form.get("code", ""), request.form.get("form_token", "")
-        if once.seen(token):
+        form = SurplusForm.read()
+        if once.seen(form.form_token.data):
             return self._after(self._offer(number))
         try:
             with unit_of_work():
                 line_id = reception.add_surplus(
-                    self._offer(number), code, request.form.get("title", ""), by=me()
+                    self._offer(number), form.code.data, form.title.data, by=me()
                 ).id
-                once.done(token, url_for("BenchView.bench", number=number))
+                once.done(form.form_token.data, url_for("BenchView.bench", number=number))
         except Refused as refusal:
             db.session.rollback()
-            return self._page(self._offer(number), code=code, trouble=str(refusal)), 422
+            return self._page(self._offer(number), code=form.code.data, trouble=str(refusal)), 422
         return self._page(self._offer(number), line_id=line_id)
 
     @expose("/<number>/manquants", methods=["POST"])
@@ -169,7 +209,8 @@ class BenchView(BaseView):
     @has_access
     def identity(self, number: str) -> Any:
         """« Pièce d'identité »: what it says, or that it is missing."""
-        if request.form.get("absent"):
+        form = IdentityForm.read()
+        if form.absent.data:
             with unit_of_work():
                 reception.identity_missing(self._offer(number), by=me())
             flash(
@@ -178,7 +219,7 @@ class BenchView(BaseView):
             return redirect(url_for("BenchView.bench", number=number))
         try:
             with unit_of_work():
-                reception.record_identity(self._offer(number), dict(request.form), by=me())
+                reception.record_identity(self._offer(number), form.typed(), by=me())
         except Refused as refusal:
             db.session.rollback()
             offer = self._offer(number)
@@ -401,11 +442,11 @@ class BenchView(BaseView):
         line = next((one for one in self._offer(number).lines if one.id == line_id), None)
         return line or abort(404)
 
-    def _store(self, offer: Offer) -> Store:
-        asked = request.form.get("store", "")
+    def _store(self, offer: Offer, asked: int | None) -> Store:
+        """The store the article goes to: the one that was chosen, else the vendor's first."""
         rows = select(Store).where(Store.vendor_id == offer.vendor_id).order_by(Store.id)
         stores = list(db.session.scalars(rows))
-        found = next((s for s in stores if str(s.id) == asked), stores[0] if stores else None)
+        found = next((s for s in stores if s.id == asked), stores[0] if stores else None)
         if found is None:
             raise Refused(
                 _("This vendor has no store to put articles in: an administrator adds one.")

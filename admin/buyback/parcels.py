@@ -13,6 +13,7 @@ from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from admin import forms
 from admin.base import ScopedView, as_pdf, me, row_or_404
 from models import Customer, Label, Offer, Parcel, ParcelState
 from services import clock, files, settings, workflow
@@ -246,6 +247,23 @@ class ParcelView(ScopedView):
                 )
 
 
+class RelabelForm(forms.Sent):
+    """Another label: its insurance level and the weight in grams, empty to keep them."""
+
+    insurance = forms.Count()
+    weight = forms.Count()
+
+
+class FoundForm(forms.Sent):
+    number = forms.Typed()
+
+
+class ByHandForm(forms.Sent):
+    carrier = forms.Text(500)
+    number = forms.Text(500)
+    link = forms.Text(500)
+
+
 class ParcelActionsView(BaseView):
     """What one does with a label: print, order again, look for it."""
 
@@ -271,13 +289,10 @@ class ParcelActionsView(BaseView):
     @has_access
     def relabel(self, id: int) -> Any:
         """Another label: another level, a corrected weight, or after the carrier refused."""
-        level, weight = request.form.get("insurance", ""), request.form.get("weight", "")
+        form = RelabelForm.read()
         with unit_of_work():
             parcels.ask_again(
-                self._parcel(id),
-                int(level) if level in "012345" and level else None,
-                int(weight) if weight.isdigit() and len(weight) < 7 else None,
-                by=me(),
+                self._parcel(id), form.insurance.data, form.weight.data or None, by=me()
             )
         flash(_("The label is ordered: it is there in a few seconds."), "success")
         return redirect(url_for("ParcelView.show", pk=id))
@@ -289,7 +304,7 @@ class ParcelActionsView(BaseView):
         label = self._parcel(id).label
         if label is None:
             raise Refused(_("This parcel does not look for its label."))
-        number, url = labels.look_up(label, request.form.get("number", ""))
+        number, url = labels.look_up(label, FoundForm.read().number.data)
         with unit_of_work():
             parcels.label_found(self._parcel(id), number, url, by=me())
         flash(
@@ -310,7 +325,7 @@ class ParcelActionsView(BaseView):
     @has_access
     def by_hand(self, id: int) -> Any:
         """« Envoi suivi à la main »: carrier, number, link, and the PDF when there is one."""
-        form, file = request.form, request.files.get("pdf")
+        form, file = ByHandForm.read(), request.files.get("pdf")
         try:
             if file and file.filename:
                 files.check_name(file.filename, ".pdf")
@@ -318,19 +333,16 @@ class ParcelActionsView(BaseView):
                 parcel = self._parcel(id)
                 parcels.give_label(
                     parcel,
-                    carrier_name=form.get("carrier", ""),
-                    number=form.get("number", ""),
-                    link=form.get("link", ""),
+                    carrier_name=form.carrier.data,
+                    number=form.number.data,
+                    link=form.link.data,
                     pdf=file.read() if file and file.filename else None,
                     by=me(),
                 )
                 is_return = parcel.is_return
         except Refused as refusal:  # what was typed comes back with the reason
             flash(str(refusal), "danger")
-            typed: dict[str, Any] = {
-                name: form.get(name, "")[:500] for name in ("carrier", "number", "link")
-            }
-            return redirect(url_for("ParcelView.show", pk=id, **typed) + "#ailleurs")
+            return redirect(url_for("ParcelView.show", pk=id, **form.data) + "#ailleurs")
         flash(
             _("The label is linked to this parcel.")
             if is_return

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import func, select
 
+from admin import forms
 from admin.base import as_pdf, me, row_or_404
 from models import Consultation, PoliceRecord, RegisterSeal, Vendor
 from services import clock
@@ -23,6 +24,24 @@ from services.workflow import Refused
 HOURS = 12
 SIZE = 50
 MOST_ROWS, MOST_PDF_ROWS = 50_000, 5_000
+
+
+class ConsultForm(forms.Sent):
+    """Why the register is opened, and for which days."""
+
+    purpose = forms.Typed()
+    authority = forms.Typed()
+    since = forms.Day()
+    until = forms.Day()
+
+
+class ExtractForm(forms.Sent):
+    q = forms.Text(100)
+
+
+class CorrectionForm(forms.Sent):
+    number = forms.Chosen()
+    motive = forms.Typed()
 
 
 class RegisterView(BaseView):
@@ -60,16 +79,17 @@ class RegisterView(BaseView):
     @expose("/<int:vendor_id>/consulter", methods=["POST"])
     @has_access
     def consult(self, vendor_id: int) -> Any:
+        form = ConsultForm.read()
         with unit_of_work():
             vendor = self._vendor(vendor_id)
             id = police_register.consult(
                 vendor,
-                request.form.get("purpose", ""),
+                form.purpose.data,
                 by=me(),
                 what="list",
-                authority=request.form.get("authority", ""),
-                since=_day(request.form.get("since")),
-                until=_day(request.form.get("until")),
+                authority=form.authority.data,
+                since=form.since.data,
+                until=form.until.data,
             ).id
         return redirect(url_for("RegisterView.entries", id=id))
 
@@ -111,7 +131,7 @@ class RegisterView(BaseView):
     @has_access
     def extract(self, id: int, kind: str) -> Any:
         """The extract for an authority: logged, then made."""
-        words = request.form.get("q", "").strip()[:100]
+        words = ExtractForm.read().q.data
         with unit_of_work() as session:
             look = self._look(id)
             session.add(
@@ -165,24 +185,23 @@ class RegisterView(BaseView):
     @expose("/consultation/<int:id>/corriger", methods=["POST"])
     @has_access
     def correct(self, id: int) -> Any:
+        form = CorrectionForm.read()
         with unit_of_work():
             look = self._look(id)
-            words = request.form.get("number", "")
             entry = db.session.scalar(
                 db.select(PoliceRecord).where(
                     PoliceRecord.vendor_id == look.vendor_id,
-                    PoliceRecord.number
-                    == (int(words) if words.isdigit() and len(words) < 10 else 0),
+                    PoliceRecord.number == form.number.data,
                 )
             )
             if entry is None:
                 raise Refused(_("There is no entry with this number."))
-            made = police_register.correct(entry, request.form.get("motive", ""), by=me()).number
+            made = police_register.correct(entry, form.motive.data, by=me()).number
         flash(
             _(
                 "Correction kept as entry %(number)s; entry %(before)s stays as it is.",
                 number=made,
-                before=words,
+                before=entry.number,
             ),
             "success",
         )
@@ -203,13 +222,6 @@ class RegisterView(BaseView):
     def _last_seal(vendor_id: int) -> RegisterSeal | None:
         rows = select(RegisterSeal).where(RegisterSeal.vendor_id == vendor_id)
         return db.session.scalars(rows.order_by(RegisterSeal.day.desc()).limit(1)).first()
-
-
-def _day(words: str | None) -> date | None:
-    try:
-        return date.fromisoformat(words) if words else None
-    except ValueError:
-        raise Refused(_("Type a date.")) from None
 
 
 def _period(look: Consultation) -> str:

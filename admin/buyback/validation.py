@@ -7,15 +7,32 @@ from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 
+from admin import forms
 from admin.base import me, row_or_404
 from models import Offer
-from services import clock, money, workflow
+from services import clock, workflow
 from services.buyback import offers
 from services.finance import dashboards
 from services.shipping import contracts
 from services.stock import items
 from services.unit import unit_of_work
 from services.workflow import Refused
+
+
+class DecisionForm(forms.Sent):
+    """What is decided of an offer, and the version of the offer that was looked at."""
+
+    version = forms.Typed()
+    motive = forms.Typed()
+    insurance = forms.Count()
+
+
+class TakeOutForm(forms.Sent):
+    reason = forms.Text()
+
+
+class RemarkForm(forms.Sent):
+    remark = forms.Typed()
 
 
 class ValidateView(BaseView):
@@ -72,17 +89,18 @@ class ValidateView(BaseView):
     @has_access
     def decide(self, id: int, verb: str) -> Any:
         try:
+            form = DecisionForm.read()
             with unit_of_work():
                 offer = self._offer(id)
-                _met(offer)
+                _refuse_if_decided_meanwhile(offer, form.version.data)
                 _before, after, _place, _count = offers.neighbours(offer)
                 after_id = after.id if after else None
                 if verb == "counter":
-                    offers.counter(offer, _prices(offer), request.form.get("motive", ""), by=me())
+                    offers.counter(offer, _prices(offer), form.motive.data, by=me())
                 elif verb == "refuse":
-                    offers.refuse(offer, request.form.get("motive", ""), by=me())
+                    offers.refuse(offer, form.motive.data, by=me())
                 elif verb == "accept":
-                    offers.accept(offer, _level(request.form.get("insurance", "0")), by=me())
+                    offers.accept(offer, form.insurance.data or 0, by=me())
                 else:
                     offers.delete(offer, by=me())
                 number, state = offer.number, workflow.words_of(offer.status)
@@ -104,12 +122,8 @@ class ValidateView(BaseView):
             if line is None:
                 abort(404)
             if verb == "remove":
-                offers.remove_line(
-                    offer,
-                    line,
-                    request.form.get("reason", "").strip() or _("does not suit"),
-                    by=me(),
-                )
+                reason = TakeOutForm.read().reason.data or _("does not suit")
+                offers.remove_line(offer, line, reason, by=me())
             else:
                 offers.restore_line(offer, line, by=me())
         return redirect(url_for("ValidateView.offer", id=id) + f"#l{line_id}")
@@ -118,7 +132,7 @@ class ValidateView(BaseView):
     @has_access
     def remark(self, id: int) -> Any:
         with unit_of_work():
-            offers.remark(self._offer(id), request.form.get("remark", ""), by=me())
+            offers.remark(self._offer(id), RemarkForm.read().remark.data, by=me())
         flash(_("Remark kept."), "success")
         return redirect(url_for("ValidateView.offer", id=id))
 
@@ -130,17 +144,11 @@ class ValidateView(BaseView):
         return offer
 
 
-def _level(words: str) -> int:
-    if words not in ("", "0", "1", "2", "3", "4", "5"):
-        raise Refused(_("This insurance level is not in the contract."))
-    return int(words or 0)
-
-
-def _met(offer: Offer) -> None:
-    """Two people on one offer: the second is told what the first did, and decides again with open
-    eyes.
+def _refuse_if_decided_meanwhile(offer: Offer, seen: str) -> None:
+    """Two staff members decide on one offer: the second is told what the first did, and decides
+    again. Raises Refused.
     """
-    if request.form.get("version", str(offer.version)) != str(offer.version):
+    if seen and seen != str(offer.version):
         last = offers.last_decision(offer)
         raise Refused(
             _(
@@ -154,11 +162,7 @@ def _met(offer: Offer) -> None:
 
 
 def _prices(offer: Offer) -> dict[int, int]:
-    prices = {}
-    for line in offers.active_lines(offer):
-        words = request.form.get(f"price-{line.id}", "")
-        try:
-            prices[line.id] = money.parse(words) if words.strip() else line.price_cents
-        except ValueError:
-            raise Refused(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
-    return prices
+    """The price of each article, in cents: the one that was typed, else the announced one."""
+    announced = {line.id: line.price_cents for line in offers.active_lines(offer)}
+    typed = forms.of_each("price", announced, forms.Amount)
+    return {id: cents if typed[id] is None else typed[id] for id, cents in announced.items()}

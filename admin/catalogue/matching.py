@@ -6,7 +6,6 @@ from flask import (
     abort,
     flash,
     redirect,
-    request,
     url_for,
 )
 from flask_appbuilder import BaseView, expose
@@ -15,6 +14,7 @@ from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from admin import forms
 from admin.base import ScopedView, action_of, me
 from models import (
     UnknownDemand,
@@ -117,7 +117,7 @@ class AttachView(BaseView):
             row = session.scalar(
                 db.select(UnmatchedReference).where(UnmatchedReference.id == id)
             ) or abort(404)
-            ean = products.read_ean(request.form.get("ean", ""))
+            ean = products.read_ean(forms.EanForm.read().ean.data)
             variant = products.by_ean(ean)
             if variant is None:
                 raise Refused(_("The catalogue does not know %(ean)s.", ean=ean))

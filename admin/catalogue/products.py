@@ -21,9 +21,9 @@ from sqlalchemy import select
 from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import Length, Optional
 
+from admin import forms
 from admin.base import ReferenceView, action_of, me, uploaded
 from admin.fields import MoneyField
-from admin.listing import whole
 from models import (
     Product,
     ProductImage,
@@ -250,6 +250,18 @@ def _attributes(words: str) -> dict[str, str]:
     return found
 
 
+class DescriptionForm(forms.Sent):
+    """The title and the description one site shows."""
+
+    site = forms.Chosen()
+    title = forms.Typed()
+    description = forms.Typed()
+
+
+class MergeForm(forms.Sent):
+    into = forms.Chosen()
+
+
 class SheetView(BaseView):
     """What hangs on a sheet: how each site describes it, its pictures, one more reference."""
 
@@ -266,17 +278,10 @@ class SheetView(BaseView):
     @expose("/<int:id>/texte", methods=["POST"])
     @has_access
     def describe(self, id: int) -> Any:
+        form = DescriptionForm.read()
         with unit_of_work() as session:
-            site = session.scalar(
-                db.select(Site).where(Site.id == whole(request.form.get("site"), 0))
-            ) or abort(404)
-            products.describe(
-                _product(id),
-                site,
-                request.form.get("title", ""),
-                request.form.get("description", ""),
-                by=me(),
-            )
+            site = session.scalar(db.select(Site).where(Site.id == form.site.data)) or abort(404)
+            products.describe(_product(id), site, form.title.data, form.description.data, by=me())
         flash(_("Saved."), "success")
         return redirect(url_for("ProductView.show", pk=id))
 
@@ -308,7 +313,7 @@ class SheetView(BaseView):
     @has_access
     def reference(self, id: int) -> Any:
         with unit_of_work():
-            variant = products.add_reference(_product(id), request.form.get("ean", ""))
+            variant = products.add_reference(_product(id), forms.EanForm.read().ean.data)
             variant_id = variant.id
         return redirect(url_for("VariantView.edit", pk=variant_id))
 
@@ -342,8 +347,9 @@ class MergeView(BaseView):
         sentence, words = "", request.values.get("q", "")[:100].replace("\0", "")
         if request.method == "POST":
             try:
+                form = MergeForm.read()
                 with unit_of_work() as session:
-                    into = session.get(Product, whole(request.form.get("into"), 0)) or abort(404)
+                    into = session.get(Product, form.into.data or 0) or abort(404)
                     products.merge(_product(id), into, by=me())
                     into_id, title = into.id, into.title
                 flash(

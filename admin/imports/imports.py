@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
+from admin import forms
 from admin.base import ScopedView, me, row_or_404
 from models import ImportRun, Store, Vendor
 from services import access, clock, files, workflow
@@ -168,6 +169,19 @@ def kinds() -> list[runs.Kind]:
     return list(runs.KINDS.values()) if staff.sees_all(current_user) else everybody
 
 
+class FileForm(forms.Sent):
+    """What a file holds, and whose it is."""
+
+    kind = forms.Typed()
+    store = forms.Chosen()
+    vendor = forms.Chosen()
+    mode = forms.Typed()
+
+
+class StartForm(forms.Sent):
+    mode = forms.Typed()
+
+
 class ImportView(BaseView):
     route_base = "/gestion/imports/fichier"
     default_view = "upload"
@@ -190,7 +204,7 @@ class ImportView(BaseView):
             vendors=db.session.scalars(db.select(Vendor).order_by(Vendor.name).limit(2000)).all(),
             runs=runs.latest(),
             sentence=sentence,
-            chosen=request.form.get("kind") or request.args.get("kind", ""),
+            chosen=request.values.get("kind", ""),
             labels={name: kind.label for name, kind in runs.KINDS.items()},
             asked=request.values,
             sees_all=staff.sees_all(current_user),
@@ -201,14 +215,15 @@ class ImportView(BaseView):
         """Keep the file and open a draft: nothing is loaded before somebody looked at its
         columns.
         """
-        given, kind = request.files.get("file"), request.form.get("kind", "")
+        form = FileForm.read()
+        given, kind = request.files.get("file"), form.kind.data
         if kind not in {one.name for one in kinds()}:
             if access.tied_stores() is not None:
                 raise Refused(_("You work in one store: you give its stock files, and no others."))
             raise Refused(_("Choose what this file holds."))
         if not given or not given.filename:
             raise Refused(_("Choose a file."))
-        store, vendor = self._owner(runs.KINDS[kind])
+        store, vendor = self._owner(runs.KINDS[kind], form)
         with tempfile.NamedTemporaryFile() as kept:
             given.save(kept)
             kept.flush()
@@ -224,26 +239,16 @@ class ImportView(BaseView):
                 by=me(),
                 vendor=session.get(Vendor, vendor) if vendor else None,
                 store=session.get(Store, store) if store else None,
-                mode=request.form.get("mode", ""),
+                mode=form.mode.data,
                 draft=True,
             ).id
 
     @staticmethod
-    def _owner(kind: runs.Kind) -> tuple[int | None, int | None]:
+    def _owner(kind: runs.Kind, form: FileForm) -> tuple[int | None, int | None]:
         """Store and vendor a file is for, among those this person may see."""
-        words = request.form.get("store", "")
-        store = (
-            db.session.scalar(db.select(Store).where(Store.id == int(words)))
-            if words.isascii() and words.isdigit() and len(words) < 10
-            else None
-        )
+        store = db.session.scalar(db.select(Store).where(Store.id == form.store.data))
         vendors = list(db.session.scalars(db.select(Vendor).order_by(Vendor.id).limit(2)))
-        words = request.form.get("vendor", "")
-        vendor = (
-            db.session.scalar(db.select(Vendor).where(Vendor.id == int(words)))
-            if words.isascii() and words.isdigit() and len(words) < 10
-            else None
-        )
+        vendor = db.session.scalar(db.select(Vendor).where(Vendor.id == form.vendor.data))
         if (tied := access.tied_stores()) is not None:
             if kind.name != "stock":
                 raise Refused(_("You work in one store: you give its stock files, and no others."))
@@ -294,12 +299,8 @@ class ImportView(BaseView):
             if access.tied_stores() is not None and run.store_id is None:
                 raise Refused(_("You work in one store: you give its stock files, and no others."))
             if verb == "start":
-                mapping = {
-                    name.removeprefix("col-"): title
-                    for name, title in request.form.items()
-                    if name.startswith("col-")
-                }
-                runs.start(run, mapping, by=me(), mode=request.form.get("mode", ""))
+                mapping = forms.beginning_with("col-")
+                runs.start(run, mapping, by=me(), mode=StartForm.read().mode.data)
             elif verb == "cancel":
                 runs.cancel(run, by=me())
             else:

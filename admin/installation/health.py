@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.actions import action
 from flask_appbuilder.models.sqla.interface import SQLAInterface
@@ -10,6 +10,7 @@ from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from admin import forms
 from admin.base import ScopedView, me
 from models import Outbox
 from services import clock, days, outbox, sealing
@@ -44,6 +45,11 @@ class HealthView(BaseView):
             now=clock.now(),
             job_words=lambda name: str(JOBS.get(name, name)),
         )
+
+
+class AbandonForm(forms.Sent):
+    rowid = forms.Typed()
+    reason = forms.Typed()
 
 
 class TaskView(ScopedView):
@@ -118,9 +124,10 @@ class TaskView(ScopedView):
     @has_access
     def abandon(self) -> Any:
         """One row, with the reason."""
-        pk = request.form.get("rowid", "")
+        form = AbandonForm.read()
+        pk = form.rowid.data
         with unit_of_work():
-            outbox.abandon(self.row(pk), request.form.get("reason", ""), by=me())
+            outbox.abandon(self.row(pk), form.reason.data, by=me())
         flash(_("Abandoned: it will not leave."), "success")
         return redirect(url_for("TaskView.show", pk=pk))
 

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 from wtforms.validators import Optional
 
+from admin import forms
 from admin.base import ReferenceView, ScopedView, as_pdf, me, row_or_404
 from models import (
     Customer,
@@ -30,6 +31,20 @@ SIZE = 50
 AT_ONCE = 1_000
 S = PaymentState
 SHOWN = (S.to_pay, S.awaiting_iban, S.held, S.in_file, S.paid)
+
+
+_INCOMPLETE = _l("This form is incomplete: reload the page.")
+
+
+class ValidateForm(forms.Sent):
+    """The word that validates a transfer file, and the count and the total (cents) that were
+    shown.
+    """
+
+    word = forms.Typed()
+    count = forms.Count(needed=_INCOMPLETE)
+    total = forms.Cents(needed=_INCOMPLETE)
+    form_token = forms.Typed()
 
 
 class PaymentsView(BaseView):
@@ -81,18 +96,14 @@ class PaymentsView(BaseView):
     @has_access
     def validate(self, vendor_id: int) -> Any:
         """« Valider »: a second click, or a second person, gets the same file."""
-        token = request.form.get("form_token", "")
+        form = ValidateForm.read()
+        token = form.form_token.data
         if first := once.seen(token):
             return redirect(first)
-        try:
-            seen = (int(request.form.get("count", "")), int(request.form.get("total", "")))
-        except ValueError:
-            raise Refused(_("This form is incomplete: reload the page.")) from None
+        seen = (form.count.data, form.total.data)
         try:
             with unit_of_work():
-                batch = transfers.validate(
-                    self._vendor(vendor_id), request.form.get("word", ""), seen, by=me()
-                )
+                batch = transfers.validate(self._vendor(vendor_id), form.word.data, seen, by=me())
                 location, key, count = (
                     url_for("PaymentsView.batch", id=batch.id),
                     f"transfer_file:{batch.id}",

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
+from admin import forms
 from admin.base import ScopedView, action, action_of, me
 from models import MachineKey, Store, Vendor, Webhook, WebhookDelivery
 from services import webhooks
@@ -84,6 +85,26 @@ class MachineKeyView(ScopedView):
         )
 
 
+class OnceForm(forms.Sent):
+    """The mark of one page that shows a secret once."""
+
+    once = forms.Typed()
+
+
+class KeyForm(OnceForm):
+    name = forms.Typed()
+    scopes = forms.Several()
+    store = forms.Chosen()
+    vendor = forms.Chosen()
+    per_minute = forms.Chosen()
+
+
+class HookForm(OnceForm):
+    url = forms.Typed()
+    events = forms.Several()
+    vendor = forms.Chosen()
+
+
 class NewKeyView(BaseView):
     """A key is shown once, here, and never again."""
 
@@ -100,23 +121,20 @@ class NewKeyView(BaseView):
             if _made_before():
                 return redirect(url_for("MachineKeyView.list"))
             try:
+                form = KeyForm.read()
                 with unit_of_work() as session:
-                    store = (
-                        session.scalar(select(Store).where(Store.id == _id("store")))
-                        if _id("store")
-                        else None
-                    )
-                    vendor = session.scalar(select(Vendor).where(Vendor.id == _id("vendor")))
+                    store = session.scalar(select(Store).where(Store.id == form.store.data))
+                    vendor = session.scalar(select(Vendor).where(Vendor.id == form.vendor.data))
                     vendor = vendor or (store.vendor if store else None)
                     if vendor is None:
                         raise Refused(_("Choose the vendor or the store this key is for."))
                     made, secret = machine_keys.make(
                         vendor,
-                        request.form.get("name", ""),
-                        request.form.getlist("scopes"),
+                        form.name.data,
+                        form.scopes.data,
                         by=me(),
                         store=store,
-                        per_minute=_id("per_minute") or 600,
+                        per_minute=form.per_minute.data or 600,
                     )
                     name = made.name
                 _remember_made()
@@ -139,7 +157,7 @@ def _made_before() -> bool:
     """The page that shows a secret once was loaded again: a second key would be made, which nobody
     wants.
     """
-    once = request.form.get("once", "")
+    once = OnceForm.read().once.data
     if not once or once != browser.get("made_once"):
         return False
     flash(_("It was made already; its secret is not shown again."), "warning")
@@ -147,12 +165,7 @@ def _made_before() -> bool:
 
 
 def _remember_made() -> None:
-    browser["made_once"] = request.form.get("once", "")
-
-
-def _id(name: str) -> int:
-    words = request.form.get(name, "")
-    return int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
+    browser["made_once"] = OnceForm.read().once.data
 
 
 def _stores() -> list[Store]:
@@ -222,18 +235,15 @@ class NewHookView(BaseView):
             if _made_before():
                 return redirect(url_for("WebhookView.list"))
             try:
+                form = HookForm.read()
                 with unit_of_work() as session:
-                    vendor = (
-                        session.scalar(select(Vendor).where(Vendor.id == _id("vendor")))
-                        if _id("vendor")
-                        else None
-                    )
+                    vendor = session.scalar(select(Vendor).where(Vendor.id == form.vendor.data))
                     mine = _vendors()
                     vendor = vendor or (mine[0] if len(mine) == 1 else None)
                     if vendor is None:
                         raise Refused(_("Choose the vendor this address belongs to."))
                     row, secret = webhooks.open_for(
-                        vendor, request.form.get("url", ""), request.form.getlist("events"), by=me()
+                        vendor, form.url.data, form.events.data, by=me()
                     )
                     url = row.url
                 _remember_made()

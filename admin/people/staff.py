@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from admin import typed
+from admin import forms
 from admin.base import ReferenceView, ScopedView, has_access, me
 from models import (
     Membership,
@@ -134,8 +134,8 @@ class MembershipView(ReferenceView):
 
 class AddStaffForm(FlaskForm):
     email = EmailField(_l("E-mail"), [InputRequired(_l("This is needed."))])
-    first_name = StringField(_l("First name"), [Length(max=60)], filters=[typed.tidy])
-    last_name = StringField(_l("Last name"), [Length(max=60)], filters=[typed.tidy])
+    first_name = StringField(_l("First name"), [Length(max=60)], filters=[forms.tidy])
+    last_name = StringField(_l("Last name"), [Length(max=60)], filters=[forms.tidy])
     role = SelectField(_l("Role"), choices=[(role, role) for role in staff.ROLES])
     vendor = SelectField(_l("Vendor"), [Optional()], coerce=lambda v: int(v) if v else None)
 

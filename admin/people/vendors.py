@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from admin import typed
+from admin import forms
 from admin.base import ReferenceView, has_access, me
 from models import (
     ShippingRate,
@@ -145,6 +145,20 @@ class StoreView(ReferenceView):
         vendors.check_store(row)
 
 
+class ContactForm(forms.Sent):
+    email = forms.Typed()
+    phone = forms.Typed()
+    address = forms.Typed()
+
+
+class StoreForm(forms.Sent):
+    address = forms.Typed()
+    postcode = forms.Typed()
+    city = forms.Typed()
+    phone = forms.Typed()
+    opening_hours = forms.Typed()
+
+
 class MyVendorView(BaseView):
     """« Mon enseigne »: what a vendor keeps up by himself, and each of his stores."""
 
@@ -179,17 +193,17 @@ class MyVendorView(BaseView):
             f"v{id}",
             Vendor,
             id,
-            lambda row: vendors.keep_contact(
-                row, **typed.fields("email", "phone", "address"), by=me()
-            ),
+            lambda row: vendors.keep_contact(row, **ContactForm.read().data, by=me()),
         )
 
     @expose("/magasin/<int:id>", methods=["POST"])
     @has_access
     def store(self, id: int) -> Any:
-        fields = typed.fields("address", "postcode", "city", "phone", "opening_hours")
         return self._keep(
-            f"s{id}", Store, id, lambda row: vendors.keep_store(row, **fields, by=me())
+            f"s{id}",
+            Store,
+            id,
+            lambda row: vendors.keep_store(row, **StoreForm.read().data, by=me()),
         )
 
     def _keep(self, at: str, model: Any, id: int, verb: Any) -> Any:

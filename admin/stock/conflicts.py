@@ -6,7 +6,6 @@ from flask import (
     abort,
     flash,
     redirect,
-    request,
     url_for,
 )
 from flask_appbuilder import BaseView, expose
@@ -16,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from admin import typed
+from admin import forms
 from admin.base import ScopedView, action_of, me
 from models import (
     StockConflict,
@@ -81,6 +80,13 @@ class ConflictView(ScopedView):
             return {"twins": levels.twins(row)}
 
 
+class TwinForm(forms.Sent):
+    """Where the twin stands; `item` for a second-hand unit."""
+
+    store = forms.Chosen()
+    item = forms.Chosen()
+
+
 class TwinView(BaseView):
     """« Prendre celui-ci »: the twin is promised to the order at once."""
 
@@ -92,6 +98,7 @@ class TwinView(BaseView):
     @expose("/<int:id>", methods=["POST"])
     @has_access
     def replace(self, id: int) -> Any:
+        form = TwinForm.read()
         if db.session.scalar(select(StockConflict.id).where(StockConflict.id == id)) is None:
             abort(404)
         with (
@@ -99,10 +106,7 @@ class TwinView(BaseView):
             unit_of_work() as session,
         ):  # the conflict is his (seen just now); where the twin stands need not be
             conflict = session.get_one(StockConflict, id)
-            wanted = (
-                typed.row_id(request.form.get("store", "")),
-                typed.row_id(request.form.get("item", "")),
-            )
+            wanted = (form.store.data or 0, form.item.data or 0)
             twin = next(
                 (
                     t

@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from admin import typed
+from admin import forms
 from admin.base import ScopedView, me, row_or_404
 from models import (
     StockCount,
@@ -63,6 +63,23 @@ class StockCountView(ScopedView):
         return url_for("CountView.count", id=row.id)
 
 
+class CountForm(forms.Sent):
+    """A new inventory: where, and whether the whole store is counted."""
+
+    store = forms.Chosen()
+    name = forms.Typed()
+    whole = forms.Ticked()
+
+
+class ScanForm(forms.Sent):
+    ean = forms.Typed()
+    quantity = forms.Count()
+
+
+class SureForm(forms.Sent):
+    sure = forms.Ticked()
+
+
 class CountView(BaseView):
     """Counting: scan, correct, look at the differences, validate. A USB scanner is enough."""
 
@@ -80,15 +97,13 @@ class CountView(BaseView):
         )
         if request.method == "POST":
             try:
+                form = CountForm.read()
                 with unit_of_work() as session:
                     store = session.scalar(
-                        select(Store).where(Store.id == typed.row_id(request.form.get("store", "")))
+                        select(Store).where(Store.id == form.store.data)
                     ) or abort(404)
                     count = inventories.open_count(
-                        store,
-                        request.form.get("name", ""),
-                        whole=request.form.get("whole") == "1",
-                        by=me(),
+                        store, form.name.data, whole=form.whole.data, by=me()
                     )
                     session.flush()
                     id = count.id
@@ -125,16 +140,16 @@ class CountView(BaseView):
     @expose("/<int:id>/scan", methods=["POST"])
     @has_access
     def scan(self, id: int) -> Any:
-        words, quantity = request.form.get("ean", ""), request.form.get("quantity", "").strip()
         try:
+            form = ScanForm.read()
             with unit_of_work():
                 count = self._count(id)
-                if quantity:
-                    inventories.say(count, words, typed.count(quantity), by=me())
+                if form.quantity.data is not None:
+                    inventories.say(count, form.ean.data, form.quantity.data, by=me())
                 else:
-                    inventories.scan(count, words, by=me())
+                    inventories.scan(count, form.ean.data, by=me())
         except Refused as refusal:
-            return self._page(id, str(refusal), words), 422
+            return self._page(id, str(refusal), forms.EanForm.read().ean.data), 422
         return redirect(url_for("CountView.count", id=id))
 
     @expose("/<int:id>/<any(validate,drop):verb>", methods=["POST"])
@@ -142,10 +157,9 @@ class CountView(BaseView):
     def decide(self, id: int, verb: str) -> Any:
         with unit_of_work():
             count = self._count(id)
-            sure = request.form.get("sure") == "1"
             changed = 0
             if verb == "validate":
-                changed = inventories.validate(count, by=me(), sure=sure)
+                changed = inventories.validate(count, by=me(), sure=SureForm.read().sure.data)
             else:
                 inventories.drop(count, by=me())
         flash(

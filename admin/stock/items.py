@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
+from admin import forms
 from admin.base import ScopedView, action_of, me, row_or_404
 from models import (
     Condition,
@@ -18,11 +19,10 @@ from models import (
     Store,
     Variant,
 )
-from services import access, money
+from services import access
 from services.catalogue import search
 from services.stock import items
 from services.unit import db, unit_of_work
-from services.workflow import Refused
 
 MOVE = {move.verb: move for move in items.ITEM.moves}
 
@@ -118,6 +118,20 @@ class ItemView(ScopedView):
     give_back_item = action_of(MOVE["give_back"], items.give_back)
 
 
+class SendForm(forms.Sent):
+    store = forms.Chosen()
+
+
+class ShelveForm(forms.Sent):
+    condition = forms.OneOf(Condition, wrong=_l("Choose a condition of the list."))
+    place = forms.Typed()
+
+
+class SellForm(forms.Sent):
+    price = forms.Amount(needed=_l("Type the price it was sold for."))
+    channel = forms.Text(60, default="boutique")
+
+
 class SellItemView(BaseView):
     """« Vendu »: one unit, one price."""
 
@@ -132,8 +146,7 @@ class SellItemView(BaseView):
         """It goes to another store of the same vendor, which need not be one this person works
         in.
         """
-        words = request.form.get("store", "")
-        number = int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
+        number = SendForm.read().store.data
         with unit_of_work() as session:
             item = session.scalar(db.select(Item).where(Item.id == id)) or abort(404)
             with access.limited_to(None):
@@ -148,16 +161,10 @@ class SellItemView(BaseView):
     @has_access
     def shelve(self, id: int) -> Any:
         """In which condition it is sold, and where it lies."""
-        said = request.form.get("condition", "")
-        if said not in {"", *(one.value for one in Condition)}:
-            raise Refused(_("Choose a condition of the list."))
+        form = ShelveForm.read()
         with unit_of_work():
-            item = row_or_404(Item, id)
             items.shelve(
-                item,
-                condition=Condition(said) if said else None,
-                place=request.form.get("place", ""),
-                by=me(),
+                row_or_404(Item, id), condition=form.condition.data, place=form.place.data, by=me()
             )
         flash(_("Saved."), "success")
         return redirect(url_for("ItemView.show", pk=id))
@@ -165,12 +172,8 @@ class SellItemView(BaseView):
     @expose("/<int:id>", methods=["POST"])
     @has_access
     def sell(self, id: int) -> Any:
+        form = SellForm.read()
         with unit_of_work():
-            item = row_or_404(Item, id)
-            try:
-                price = money.parse(request.form.get("price", ""))
-            except ValueError:
-                raise Refused(_("Type the price it was sold for.")) from None
-            items.sell(item, price, channel=request.form.get("channel", "boutique")[:60], by=me())
+            items.sell(row_or_404(Item, id), form.price.data, channel=form.channel.data, by=me())
         flash(_("Sold."), "success")
         return redirect(url_for("ItemView.show", pk=id))

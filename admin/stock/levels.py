@@ -22,9 +22,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from admin import typed
+from admin import forms
 from admin.base import ScopedView, me
 from admin.catalogue.products import of_products
+from admin.listing import whole
 from models import (
     Movement,
     Product,
@@ -35,6 +36,7 @@ from models import (
 from services import clock
 from services.stock import levels, listing_files
 from services.unit import db, unit_of_work
+from services.workflow import Refused
 
 
 class StockLevelView(ScopedView):
@@ -124,6 +126,22 @@ class StockLevelView(ScopedView):
         }
 
 
+class LevelForm(forms.Sent):
+    """One number of a level, as it is edited in the list, and the one the page showed (`was`)."""
+
+    quantity = forms.Count()
+    reason = forms.Typed()
+    alert_under = forms.Count()
+    place = forms.Typed()
+    was = forms.Text()
+
+    def counted(self) -> int:
+        """The quantity that was typed. Raises Refused when there is none."""
+        if self.quantity.data is None:
+            raise Refused(_("« %(words)s » is no quantity.", words=""))
+        return int(self.quantity.data)
+
+
 class AdjustView(BaseView):
     """Stock edited in place: one number, saved as it is left, undone by saving the one before."""
 
@@ -135,6 +153,7 @@ class AdjustView(BaseView):
     @expose("/<int:id>", methods=["POST"])
     @has_access
     def adjust(self, id: int) -> Any:
+        form = LevelForm.read()
         with unit_of_work() as session:
             level = session.scalar(select(StockLevel).where(StockLevel.id == id)) or abort(404)
             before = {
@@ -142,26 +161,15 @@ class AdjustView(BaseView):
                 "alert_under": level.alert_under,
                 "place": level.place,
             }
-            typed.refuse_if_changed(before)
-            if "quantity" in request.form:
-                levels.adjust(
-                    level,
-                    typed.count(request.form["quantity"]),
-                    by=me(),
-                    reason=request.form.get("reason", ""),
-                )
-            if "alert_under" in request.form:
-                levels.set_alert(
-                    level,
-                    (
-                        typed.count(request.form["alert_under"])
-                        if request.form["alert_under"].strip()
-                        else None
-                    ),
-                    by=me(),
-                )
-            if "place" in request.form:
-                levels.set_place(level, request.form["place"], by=me())
+            for name, now in before.items():
+                if form.holds(name) and form.holds("was"):
+                    forms.refuse_if_changed(name, now, form.was.data)
+            if form.holds("quantity"):
+                levels.adjust(level, form.counted(), by=me(), reason=form.reason.data)
+            if form.holds("alert_under"):
+                levels.set_alert(level, form.alert_under.data, by=me())
+            if form.holds("place"):
+                levels.set_place(level, form.place.data, by=me())
             after = {
                 "quantity": level.quantity,
                 "alert_under": level.alert_under,
@@ -188,7 +196,7 @@ class StockAtView(BaseView):
         stores, store, moment, sentence = self._asked()
         rows = []
         if store is not None:
-            held = levels.all_at(store.id, moment, typed.row_id(request.args.get("apres", "")), 100)
+            held = levels.all_at(store.id, moment, whole(request.args.get("apres", ""), 0), 100)
             known = {
                 v.id: v
                 for v in db.session.scalars(

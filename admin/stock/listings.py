@@ -19,9 +19,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from admin import typed
+from admin import forms
 from admin.base import ScopedView, action_of, me
 from admin.catalogue.products import of_products
+from admin.listing import whole
 from models import (
     Item,
     Listing,
@@ -143,7 +144,7 @@ class ListingFileView(BaseView):
     @has_access
     def take(self, kind: str) -> Any:
         vendor = db.session.scalar(
-            select(Vendor).where(Vendor.id == typed.row_id(request.args.get("vendeur", "")))
+            select(Vendor).where(Vendor.id == whole(request.args.get("vendeur", ""), 0))
         ) or abort(404)
         made = {
             "of01": listing_files.as_of01,
@@ -157,6 +158,25 @@ class ListingFileView(BaseView):
         return answer
 
 
+_NO_PRICE = _l("Type a price, such as 12,50.")
+
+
+class PriceForm(forms.Sent):
+    """The price of an offer, its discount with the days it holds, and when it is for sale."""
+
+    price = forms.Amount(needed=_NO_PRICE)
+    discount = forms.Amount()
+    starts = forms.Day()
+    ends = forms.Day()
+    available_from = forms.Day()
+    available_to = forms.Day()
+    delay = forms.Count()
+
+
+class PutOnSaleForm(forms.Sent):
+    price = forms.Amount(needed=_NO_PRICE)
+
+
 class PriceView(BaseView):
     route_base = "/gestion/offres-de-vente/prix"
     class_permission_name = "ListingView"
@@ -166,28 +186,23 @@ class PriceView(BaseView):
     @expose("/<int:id>", methods=["POST"])
     @has_access
     def price(self, id: int) -> Any:
+        form = PriceForm.read()
         with unit_of_work() as session:
             row = session.scalar(select(Listing).where(Listing.id == id)) or abort(404)
-            reduced = request.form.get("discount", "").strip()
             listings.price(
                 row,
-                typed.cents(request.form.get("price", "")),
+                form.price.data,
                 by=me(),
-                discount_cents=typed.cents(reduced) if reduced else None,
-                starts=listing_files.read_day(request.form.get("starts", "")),
-                ends=listing_files.read_day(request.form.get("ends", "")),
+                discount_cents=form.discount.data,
+                starts=form.starts.data,
+                ends=form.ends.data,
             )
-            if "delay" in request.form:
-                first, last = (
-                    listing_files.read_day(request.form.get(name, ""))
-                    for name in ("available_from", "available_to")
-                )
-                delay = request.form["delay"].strip()
+            if form.holds("delay"):
                 listings.set_terms(
                     row,
-                    available_from=first,
-                    available_to=last,
-                    delay_days=typed.count(delay) if delay else None,
+                    available_from=form.available_from.data,
+                    available_to=form.available_to.data,
+                    delay_days=form.delay.data,
                     by=me(),
                 )
         flash(_("Saved."), "success")
@@ -196,11 +211,10 @@ class PriceView(BaseView):
     @expose("/article/<int:id>", methods=["POST"])
     @has_access
     def put_on_sale(self, id: int) -> Any:
+        form = PutOnSaleForm.read()
         with unit_of_work() as session:
             item = session.scalar(select(Item).where(Item.id == id)) or abort(404)
-            listing = listings.put_on_sale(
-                item, typed.cents(request.form.get("price", "")), by=me()
-            )
+            listing = listings.put_on_sale(item, form.price.data, by=me())
             session.flush()
             listing_id = listing.id
         return redirect(url_for("ListingView.show", pk=listing_id))

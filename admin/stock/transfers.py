@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from admin import typed
+from admin import forms
 from admin.base import ScopedView, me, row_or_404
 from models import (
     StockTransfer,
@@ -62,6 +62,25 @@ class StockTransferView(ScopedView):
         return url_for("TransferView.transfer", id=row.id)
 
 
+class EndsForm(forms.Sent):
+    """The store units leave, and the one they go to."""
+
+    here = forms.Chosen()
+    there = forms.Chosen()
+
+
+class PutInForm(forms.Sent):
+    ean = forms.Typed()
+    quantity = forms.Count()
+
+
+def _arrived(transfer: StockTransfer) -> dict[int, int]:
+    """How many units of each line arrived: what was typed, else all that were sent."""
+    sent = {line.id: line.quantity for line in transfer.lines}
+    typed = forms.of_each("arrived", sent, forms.Count)
+    return {id: quantity if typed[id] is None else typed[id] for id, quantity in sent.items()}
+
+
 class TransferView(BaseView):
     """One transfer: what travels, sent, arrived."""
 
@@ -79,10 +98,10 @@ class TransferView(BaseView):
             "",
         )
         if request.method == "POST":
+            form = EndsForm.read()
             ends = [
-                next((s.id for s in among if str(s.id) == request.form.get(name)), None)
-                or abort(404)
-                for among, name in ((stores, "here"), (targets, "there"))
+                next((s.id for s in among if s.id == chosen.data), None) or abort(404)
+                for among, chosen in ((stores, form.here), (targets, form.there))
             ]
             try:
                 with (
@@ -126,14 +145,14 @@ class TransferView(BaseView):
     @expose("/<int:id>/article", methods=["POST"])
     @has_access
     def put(self, id: int) -> Any:
-        words = request.form.get("quantity", "").strip()
         try:
+            form = PutInForm.read()
             self._stands_in(id, "put")
             with access.limited_to(None), unit_of_work() as session:
                 inventories.put_in(
                     session.get_one(StockTransfer, id),
-                    request.form.get("ean", ""),
-                    typed.count(words) if words else None,
+                    form.ean.data,
+                    form.quantity.data,
                     by=me(),
                 )
         except Refused as refusal:
@@ -152,13 +171,7 @@ class TransferView(BaseView):
                 elif verb == "drop":
                     inventories.drop_transfer(transfer, by=me())
                 else:
-                    arrived = {
-                        line.id: typed.count(
-                            request.form.get(f"arrived-{line.id}", str(line.quantity))
-                        )
-                        for line in transfer.lines
-                    }
-                    inventories.arrive(transfer, arrived, by=me())
+                    inventories.arrive(transfer, _arrived(transfer), by=me())
         except Refused as refusal:
             return self._page(id, str(refusal)), 422
         return redirect(url_for("TransferView.transfer", id=id))

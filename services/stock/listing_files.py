@@ -9,7 +9,7 @@ go to the vendor's only store; used ones are counted on their offer.
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -29,7 +29,7 @@ from models import (
     Vendor,
     VendorReference,
 )
-from services import clock, money, webhooks, words, workflow
+from services import clock, dates, money, webhooks, words, workflow
 from services.catalogue import matching, products
 from services.imports import runs, tables
 from services.stock import feeds, listings
@@ -121,17 +121,12 @@ STO01 = ["offer-sku", "quantity", "warehouse-code", "update-delete"]
 # ── a line ──
 
 
-def read_day(words: str) -> date | None:
-    """« 2026-11-25 », « 25/11/2026 », « 2026-11-25T10:00:00Z ». Raises Refused."""
-    bare = words.strip()[:10]
-    if not bare:
-        return None
-    for form in ("%Y-%m-%d", "%d/%m/%Y"):
-        try:
-            return datetime.strptime(bare, form).date()  # noqa: DTZ007  (a day has no zone)
-        except ValueError:
-            continue
-    raise Refused(_("« %(words)s » is no date: write 2026-11-25.", words=words[:20]))
+def _day_of(words: str) -> date | None:
+    """The day a cell holds; None when it is empty. Raises Refused."""
+    try:
+        return dates.read_day(words) if words.strip() else None
+    except ValueError as wrong:
+        raise Refused(str(wrong)) from None
 
 
 def _whole(words: str, low: int, high: int) -> int | None:
@@ -165,8 +160,8 @@ def _condition(words: str) -> Condition | None:
 # is read.
 _SAID: dict[str, tuple[str, Callable[[str], Any]]] = {
     "state": ("condition", _condition),
-    "available_from": ("available_from", read_day),
-    "available_to": ("available_to", read_day),
+    "available_from": ("available_from", _day_of),
+    "available_to": ("available_to", _day_of),
     "delay": ("delay_days", lambda words: _whole(words, 0, 90)),
     "alert": ("alert_under", lambda words: _whole(words, 1, 1_000_000)),
     "logistic": ("logistic_class", lambda words: words[:40]),
@@ -217,8 +212,8 @@ class Line:
         if "discount" in at:
             self.reduction = (
                 tables.amount(cell("discount")),
-                read_day(cell("discount_from")),
-                read_day(cell("discount_to")),
+                _day_of(cell("discount_from")),
+                _day_of(cell("discount_to")),
             )
             if self.price is not None:
                 listings.check_discount(self.price, *self.reduction)
