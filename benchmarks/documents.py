@@ -4,6 +4,7 @@ rows against fpdf2's own table.
 
 import sys
 import time
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import _common
@@ -40,7 +41,7 @@ def bare_labels(count: int) -> None:
     pdf.output()
 
 
-def bare_table(rows: list[tuple[str, ...]]) -> None:
+def bare_table(rows: Sequence[tuple[str, ...]]) -> None:
     pdf = FPDF()
     pdf.add_page()
     pdf.set_font("helvetica", "", 8)

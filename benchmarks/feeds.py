@@ -243,7 +243,7 @@ def measure(what: str, goal: float, raw) -> None:
     """First load and all changed, ours and raw on two installations of the same shape; then the
     same files again.
     """
-    times = {}
+    times: dict[tuple[str, str], float] = {}
     for which in ("ours", "raw"):
         with scratch_on(what) as (folder, address):
             app = installation()
@@ -260,7 +260,7 @@ def measure(what: str, goal: float, raw) -> None:
                         db.engine.dispose()
                     times[which, phase] = raw(address or folder, paths, stores, vendor, shift == 0)
             if which == "ours":
-                times["again"] = ours(app, paths, stores)
+                times["ours", "again"] = ours(app, paths, stores)
     total = SHOPS * LINES
     for phase in ("first", "changed"):
         mine, base = times["ours", phase], times["raw", phase]
@@ -275,7 +275,7 @@ def measure(what: str, goal: float, raw) -> None:
         )
     result(
         f"the same {SHOPS} feeds again, {what} (feeds a second)",
-        f"{SHOPS / times['again']:,.0f}",
+        f"{SHOPS / times['ours', 'again']:,.0f}",
         "–",
         0,
         "told",

@@ -7,6 +7,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -189,7 +190,8 @@ def test_a_real_worker_sends_what_waits_and_survives_being_killed(app, machine):
 
 
 def test_a_task_is_skipped_while_its_last_run_is_not_over_and_runs_again_afterwards(app):
-    began, runs = [], []
+    began: list[Any] = []
+    runs: list[Any] = []
 
     @tasks.alone
     def slow() -> None:

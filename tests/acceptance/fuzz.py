@@ -10,6 +10,7 @@ import json
 import random
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -272,7 +273,7 @@ def search_words(data: bytes) -> None:
         assert len(word) <= 40
     engine = search.is_sqlite
     for on_sqlite in (True, False):  # no database is open here
-        search.is_sqlite = lambda answer=on_sqlite: answer
+        search.is_sqlite = partial(bool, on_sqlite)
         try:
             match = search._match(words)
         finally:

@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import event, func, select
 
@@ -38,7 +39,7 @@ step: Callable[..., None] = (
 )
 
 
-def killed(point: int, work: Callable[[], None]) -> bool:
+def killed(point: int, work: Callable[[], Any]) -> bool:
     """Run `work` in a child that dies at its point-th step. False when it came to its end alive."""
     db.session.remove()
     db.engine.dispose()
@@ -54,7 +55,7 @@ def killed(point: int, work: Callable[[], None]) -> bool:
     return False
 
 
-def _live_and_die(point: int, work: Callable[[], None]) -> None:
+def _live_and_die(point: int, work: Callable[[], Any]) -> None:
     global step
     left = point
 

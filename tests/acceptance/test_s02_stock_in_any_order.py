@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -63,7 +63,7 @@ class Promise:
     id: int
     place: tuple[int, int]
     units: int
-    until: object
+    until: datetime
     is_paid: bool = False
 
 
@@ -78,7 +78,7 @@ class Picture:
     )  # transfer sent from the first shop -> what travels
     conflicts: int = 0
     last_file: dict[int, str] = field(default_factory=dict)
-    past: list[tuple[object, dict[tuple[int, int], int]]] = field(default_factory=list)
+    past: list[tuple[datetime, dict[tuple[int, int], int]]] = field(default_factory=list)
 
     def units(self, place: tuple[int, int]) -> int:
         return self.held.get(place, 0)

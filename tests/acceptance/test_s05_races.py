@@ -56,7 +56,8 @@ def at_once(count: int, work: Callable[[int], Any], app) -> Counter:
     """Each in a thread and a session of its own, let go together; what each got: its answer, «
     refused », or the class of an error.
     """
-    start, found, lock = threading.Barrier(count), Counter(), threading.Lock()
+    start, lock = threading.Barrier(count), threading.Lock()
+    found: Counter[Any] = Counter()
 
     def one(number: int) -> None:
         with app.app_context():
@@ -82,7 +83,7 @@ def test_the_last_unit_is_sold_once_however_many_want_it(app, figure):
     units = size(3, 50)
     game = factories.a_game()
     ids = [factories.an_item(game).id for _n in range(units)]
-    sold = Counter()
+    sold: Counter[str] = Counter()
 
     def buy(id: int):
         def work(_number: int) -> str:
@@ -444,7 +445,7 @@ def test_two_hands_on_every_article_of_a_parcel_make_one_of_each(app, as_staff):
         for n in range(2)
     ]
     number, ids = offer.number, [line.id for line in offer.lines]
-    codes = Counter()
+    codes: Counter[int] = Counter()
 
     def grade(who: int) -> str:
         for id in ids:
@@ -470,7 +471,8 @@ def test_two_hands_on_every_article_of_a_parcel_make_one_of_each(app, as_staff):
 
 
 def test_the_seller_agrees_while_the_shop_refuses_and_exactly_one_wins(app, figure):
-    rounds, won = size(3, 40), Counter()
+    rounds = size(3, 40)
+    won: Counter[str] = Counter()
     for _n in range(rounds):
         offer = factories.a_second_chance()
         id, customer = offer.id, customers.actor(offer.customer)

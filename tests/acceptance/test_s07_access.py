@@ -7,6 +7,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -16,6 +17,7 @@ from models import (
     BuyingRule,
     CarrierContract,
     Consultation,
+    Customer,
     Event,
     ImportRun,
     Item,
@@ -72,7 +74,7 @@ class Tenant:
     vendor: Vendor
     site: Site
     store: Store
-    customer: object
+    customer: Customer
     ids: dict
     number: str
 
@@ -121,7 +123,7 @@ def a_tenant(name: str, vendor: Vendor, site: Site, store: Store) -> Tenant:
                 at=waiting.created_at,
             )
         )
-    mine = {"vendor_id": vendor.id}
+    of_vendor = {"vendor_id": vendor.id}
 
     def first(model, **where):
         return db.session.scalars(
@@ -131,18 +133,18 @@ def a_tenant(name: str, vendor: Vendor, site: Site, store: Store) -> Tenant:
     ids = {
         Offer: waiting.id,
         OfferLine: waiting.lines[0].id,
-        Parcel: first(Parcel, **mine).id,
-        Item: first(Item, **mine).id,
-        Photo: first(Photo, **mine).id,
-        SellerPayment: first(SellerPayment, **mine).id,
-        TransferBatch: first(TransferBatch, **mine).id,
-        Consultation: first(Consultation, **mine).id,
-        BuyingRule: first(BuyingRule, **mine).id,
+        Parcel: first(Parcel, **of_vendor).id,
+        Item: first(Item, **of_vendor).id,
+        Photo: first(Photo, **of_vendor).id,
+        SellerPayment: first(SellerPayment, **of_vendor).id,
+        TransferBatch: first(TransferBatch, **of_vendor).id,
+        Consultation: first(Consultation, **of_vendor).id,
+        BuyingRule: first(BuyingRule, **of_vendor).id,
         Site: site.id,
         Store: store.id,
         Vendor: vendor.id,
-        Message: first(Message, **mine).id,
-        Event: first(Event, **mine).id,
+        Message: first(Message, **of_vendor).id,
+        Event: first(Event, **of_vendor).id,
         CarrierContract: vendor.id,
         PayingAccount: vendor.id,
         type(customer): customer.id,
@@ -242,7 +244,7 @@ def world(app, as_staff, as_customer):
 
 
 # What the number of an address names, where the view does not say it.
-NAMED = {
+NAMED: dict[str, Any] = {
     "ValidateView": Offer,
     "BenchView.photo": Photo,
     "BenchView.sent_back": Parcel,

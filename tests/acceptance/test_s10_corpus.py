@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import openpyxl
@@ -60,7 +62,7 @@ def told(found: list[str], what: str, figure, count: int) -> None:
 
 # ── refused ──
 
-READERS = {
+READERS: dict[str, Callable[[str], Any]] = {
     "email_bad": customers.clean_email,
     "phone_bad": lambda v: customers.clean_phone(v, "44000"),
     "postcode_bad": customers.clean_postcode,
@@ -494,12 +496,13 @@ def test_real_people_real_addresses_and_real_games_are_taken(app, figure):
                 refused.append(f"phone {row['value']} read as {found}")
         except Refused as refusal:
             refused.append(f"phone {row['value']}: {refusal}")
-    for kind, reader in (
+    readers: tuple[tuple[str, Callable[[str], Any]], ...] = (
         ("email", customers.clean_email),
         ("ean", products.read_ean),
         ("amount", money.parse),
         ("iban", lambda v: str(bank_details.check(v))),
-    ):
+    )
+    for kind, reader in readers:
         for row in of(LEGITIMATE, kind):
             try:
                 found = reader(row["value"])

@@ -4,6 +4,7 @@ another vendor's.
 
 import io
 import re
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select
@@ -47,10 +48,7 @@ def two(app, as_staff):
     our_item = factories.an_item(factories.a_game("Jeu à nous"))
     their_rule = db.session.scalar(select(BuyingRule.id).where(BuyingRule.vendor_id == vendor.id))
 
-    class Two:
-        pass
-
-    both = Two()
+    both = SimpleNamespace()
     both.vendor_id, both.site_id, both.store_id, both.offer_id, both.item_id, both.rule_id = (
         vendor.id,
         site.id,
@@ -329,10 +327,7 @@ def theirs(app, as_staff):
         reception.photograph(line, "secret.jpg", by=MARC)
         reception.send(line, GRADES, "", session.merge(store), by=MARC)
 
-    class Theirs:
-        pass
-
-    found = Theirs()
+    found = SimpleNamespace()
     found.offer_id, found.line_id, found.number, found.vendor_id = (
         id,
         line_id,

@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def till(client):
             f"/api/v1{path}", method=method, json=body, headers=by(secret, **headers)
         )
 
-    speak.key, speak.secret = key, secret
+    speak.key, speak.secret = key, secret  # type: ignore[attr-defined]
     return speak
 
 
@@ -173,7 +174,7 @@ def test_a_till_sells_takes_back_trades_in_and_counts(till):
 def test_an_offline_queue_is_answered_event_by_event_and_told_again_without_doubling(till):
     shoe = a_shoe()
     stocked(shoe, 10)
-    queue = [{**event(n, shoe, price="5.00"), "kind": "sale"} for n in (3, 1, 2)]
+    queue: list[Any] = [{**event(n, shoe, price="5.00"), "kind": "sale"} for n in (3, 1, 2)]
     queue += [
         {**event(4, "5060327534393", price="5.00"), "kind": "sale"},
         {"number": 5, "kind": "sale"},

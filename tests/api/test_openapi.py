@@ -110,5 +110,5 @@ def test_the_document_says_of_each_route_which_key_opens_it(app):
     for route in ROUTES:
         operation = paths[openapi.path_of(route.path)][route.method.lower()]
         assert operation.get("x-scopes", []) == list(route.scopes), route.name
-        needed = [{"key": []}] if route.scopes else []
+        needed: list[dict[str, list[str]]] = [{"key": []}] if route.scopes else []
         assert operation.get("security", []) == needed, route.name

@@ -1,6 +1,7 @@
 """Whose a row is: said by its table, obeyed by every statement of a limited session."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -30,7 +31,7 @@ def test_a_table_that_does_not_say_whose_its_rows_are_stops_the_program(monkeypa
 
 def test_an_update_of_many_changes_no_row_of_another_vendor(two):
     with access.limited_to(two.scope), unit_of_work() as session:
-        changed = session.execute(update(Offer).values(remark="lu"))
+        changed: Any = session.execute(update(Offer).values(remark="lu"))
         assert changed.rowcount == 1
     assert db.session.get(Offer, two.theirs).remark != "lu"
 
@@ -71,7 +72,8 @@ def test_a_select_sees_only_its_own_rows_however_it_names_the_table(two, rows):
 def test_a_person_of_no_vendor_sees_nothing_and_changes_nothing(two):
     with access.limited_to(access.NOTHING), unit_of_work() as session:
         assert session.scalars(select(Offer.id)).all() == []
-        assert session.execute(update(Offer).values(remark="lu")).rowcount == 0
+        changed: Any = session.execute(update(Offer).values(remark="lu"))
+        assert changed.rowcount == 0
 
 
 def test_a_statement_gets_the_conditions_of_its_own_tables_only(two):

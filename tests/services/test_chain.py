@@ -7,7 +7,7 @@ import pytest
 from services.chain import Verdict, Walk, chain_breaks
 
 
-@dataclass(frozen=True)
+@dataclass
 class Link:
     number: int
     previous_hash: str

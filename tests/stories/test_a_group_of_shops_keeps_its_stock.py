@@ -4,6 +4,7 @@ the association to a pair sold twice.
 
 import json
 from datetime import timedelta
+from typing import Any
 
 from models import ImportState, Product, ProductState, StockConflict, Store, UnmatchedReference
 from services import clock, outbox
@@ -105,7 +106,7 @@ def test_from_the_catalogue_of_the_association_to_a_pair_sold_twice(app, client,
 
     # The line was cut at noon; in the evening the till tells its queue twice: nothing doubles.
     shoe = products.by_ean(ean(600))
-    queue = {
+    queue: dict[str, Any] = {
         "sent_at": clock.now().isoformat(),
         "events": [
             {

@@ -4,6 +4,7 @@ before what costs.
 
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pyotp
 import pytest
@@ -44,10 +45,7 @@ def ines(app):
             pyotp.TOTP(secret).at(clock.now() - timedelta(seconds=30)),
         )
 
-    class Ines:
-        pass
-
-    person = Ines()
+    person = SimpleNamespace()
     person.id, person.secret, person.codes = id, secret, codes
     return person
 

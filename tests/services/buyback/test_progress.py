@@ -1,5 +1,6 @@
 """How far a sale is, as its seller reads it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def decided(verb: str) -> Offer:
     return db.session.get_one(Offer, id)
 
 
-STAGES = {
+STAGES: dict[Stage, Callable[[], Offer]] = {
     Stage.to_check: factories.an_offer,
     Stage.second_chance: factories.a_second_chance,
     Stage.to_drop_off: factories.an_accepted_offer,

@@ -27,7 +27,10 @@ def test_a_spreadsheet_that_unpacks_a_hundred_times_its_size_is_refused_at_once(
 
 
 def test_a_name_chosen_for_one_file_never_hides_the_usual_names_of_another(app):
-    aliases = {"ean": ("ean", "gencod"), "quantity": ("quantite", "stock")}
+    aliases: dict[str, tuple[str, ...]] = {
+        "ean": ("ean", "gencod"),
+        "quantity": ("quantite", "stock"),
+    }
     chosen = {"ean": "Code barre", "quantity": "En stock"}
     theirs = tables.columns(["Code barre", "Stock", "En stock"], aliases, (), chosen)
     assert theirs.at == {"ean": 0, "quantity": 2}

@@ -1,6 +1,7 @@
 """Payables: a transfer file pays what declared itself, and each line pays one thing."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -29,7 +30,7 @@ def test_a_line_pays_exactly_one_thing(app):
 def test_lines_are_told_apart_by_what_they_pay(app, monkeypatch):
     batch = factories.a_batch(2)
     monkeypatch.setitem(payables.PAYABLES, "refund_id", Refunds())
-    refund = SimpleNamespace(payment_id=None, refund_id=7, amount_cents=500)
+    refund: Any = SimpleNamespace(payment_id=None, refund_id=7, amount_cents=500)
     for line in batch.lines:
         line.refund_id = None
     (of_sellers, lines), (of_refunds, others) = payables.by_payable([*batch.lines, refund])

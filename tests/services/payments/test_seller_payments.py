@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from models import (
+    BatchState,
     Offer,
     SellerPayment,
     TransferBatch,
@@ -22,7 +23,8 @@ def test_a_cancelled_file_does_not_pay_an_iban_replaced_meanwhile(app):
     factories.an_iban(the_payment().customer, factories.IBANS[0])
     with unit_of_work() as session:
         row = session.get_one(TransferBatch, batch.id)
-        row.status, row.error, row.sha256, row.file = "preparing", "disque plein", "", ""
+        row.status, row.error = BatchState.preparing, "disque plein"
+        row.sha256 = row.file = ""
     with unit_of_work() as session:
         transfers.cancel(session.get_one(TransferBatch, batch.id), by=LEA)
     assert the_payment().status.value == "held"

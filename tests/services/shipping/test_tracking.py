@@ -22,7 +22,7 @@ def contract(app):
 def test_a_parcel_goes_through_the_four_lists_and_never_back(contract, carrier):
     number = factories.a_parcel().label_number
     start = clock.now()
-    events = ()
+    events: tuple[Trace, ...] = ()
     for n, (state, words) in enumerate(
         (
             ("in_transit", "PRISE EN CHARGE POINT RELAIS"),
