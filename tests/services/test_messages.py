@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateways import live
-from models import Message, MessageState, Outbox, OutboxState
+from models import Customer, Message, MessageState, Outbox, OutboxState
 from services import messages, outbox
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -37,7 +37,7 @@ def test_a_message_is_a_row_first_and_leaves_after(app, mail):
 def test_a_message_refused_with_its_unit_never_leaves(app, mail):
     with pytest.raises(ZeroDivisionError), unit_of_work():
         messages.tell(
-            factories.Customer(email="x@y.fr", first_name="X"),
+            Customer(email="x@y.fr", first_name="X"),
             "password_changed",
             site=factories.the_site(),
         )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from gateways import GatewayError, live
-from models import Message, MessageState, Outbox, OutboxState
+from models import Customer, Message, MessageState, Outbox, OutboxState
 from services import clock, messages, outbox
 from services.unit import db, unit_of_work
 from tests import factories
@@ -78,7 +78,7 @@ def test_a_bug_in_one_row_does_not_stop_the_others(app, mail, monkeypatch):
     first, second = a_letter().id, None
     with unit_of_work():
         second = messages.tell(
-            factories.Customer(id=None, email="b@exemple.fr", first_name="B"),
+            Customer(id=None, email="b@exemple.fr", first_name="B"),
             "password_changed",
             site=factories.the_site(),
         ).id
