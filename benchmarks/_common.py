@@ -56,6 +56,28 @@ def installation():
     return app
 
 
+def signed_in(app, role: str = "Administrateur"):
+    """A client of the application whom the back office takes for a staff member of this role."""
+    from services import clock, settings
+    from services.people import sessions, staff
+    from services.unit import db, unit_of_work
+    from services.workflow import Actor
+
+    bench = Actor("command", None, "bench")
+    with app.app_context():
+        with unit_of_work():
+            settings.change("second_factor", "nobody", by=bench)
+            user, _password = staff.add(f"{role[:4].lower()}@bench.test", role, by=bench)
+            staff.account_of(user).must_change_password = False
+            key = sessions.open_for(user, address="127.0.0.1", agent="bench")
+            id, stamp = str(user.id), int(clock.now().timestamp())
+        db.session.remove()
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie.update(_user_id=id, _fresh=True, key=key, seen=stamp, proved=stamp)
+    return client
+
+
 def ean(number: int) -> str:
     body = f"2{number:011d}"
     return body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)

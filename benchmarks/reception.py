@@ -13,29 +13,6 @@ sys.path.insert(0, str(_common.ROOT))
 ARTICLES, PARCELS, PAYMENTS = 120, 5_000, 10_000
 
 
-def staff_client(app, role: str):
-    from services import clock
-    from services.people import staff
-    from services.unit import unit_of_work
-    from services.workflow import Actor
-
-    with unit_of_work():
-        user, _password = staff.add(
-            f"{role[:4].lower()}@bench.test",
-            role,
-            by=Actor("command", None, "bench"),
-            first_name=role,
-        )
-        staff.account_of(user).must_change_password = False
-        id = user.id
-    client = app.test_client()
-    with client.session_transaction() as cookie:
-        cookie.update(
-            {"_user_id": str(id), "_fresh": True, "epoch": 0, "seen": int(clock.now().timestamp())}
-        )
-    return client
-
-
 def bench_articles(app) -> None:
     """Scan (read) and « Envoyer » (write, with its register entry), over HTTP without the network;
     the baseline only reads.
@@ -52,7 +29,7 @@ def bench_articles(app) -> None:
         offer.number,
         [(line.id, line.ean) for line in db.session.query(OfferLine).order_by(OfferLine.id)],
     )
-    client = staff_client(app, "Administrateur")
+    client = _common.signed_in(app, "Administrateur")
     db.session.remove()
     fragment = {"X-Fragment": "bench"}
     app.config["WTF_CSRF_ENABLED"] = False
@@ -172,7 +149,7 @@ def bench_payments(app) -> None:
     from services.unit import db, unit_of_work
     from tests import factories
 
-    client = staff_client(app, "Comptable")
+    client = _common.signed_in(app, "Comptable")
     factories.an_iban(factories.a_customer())
     customer_id, offer = 1, factories.an_offer()
     columns = [c.name for c in Offer.__table__.columns if c.name not in ("id", "token", "number")]
