@@ -72,7 +72,7 @@ def init() -> None:
 @staff_group.command("add")
 @click.argument("email")
 @click.option("--role", default=staff.ADMINISTRATOR, show_default=True, help=", ".join(staff.ROLES))
-@click.option("--vendor", default="", help="Name of the vendor he works for.")
+@click.option("--vendor", default="", help="Name of the vendor they work for.")
 def staff_add(email: str, role: str, vendor: str) -> None:
     """Give somebody access; prints a one-time password to change at the first sign-in."""
     with _sentences(), unit_of_work() as session:

@@ -122,44 +122,18 @@ def read(env: dict[str, str] | None = None) -> Config:
         env.get("COMPTOIR_FILES_SECRET", ""),
     )
     _check_store(files_url, files_key, files_secret)
-    if mode == "production":
-        if metrics_token and len(metrics_token) < 20:
-            raise ConfigError(
-                "COMPTOIR_METRICS_TOKEN is too short: at least 20 random characters, or none at"
-                " all."
-            )
-        if len(secret_key) < 32:
-            raise ConfigError(
-                "COMPTOIR_SECRET_KEY is compulsory in production: at least 32 random characters."
-            )
-        if not re.fullmatch(r"\w+:[A-Za-z0-9+/]{43}=(,\w+:[A-Za-z0-9+/]{43}=)*", sealing_keys):
-            raise ConfigError(
-                "COMPTOIR_SEALING_KEYS is compulsory in production: « k1: » and 32 random bytes in"
-                " base64 (openssl rand -base64 32)."
-            )
-        if not base_url.startswith("https://"):
-            raise ConfigError("COMPTOIR_BASE_URL must be an https:// address in production.")
-        for name, url in (
-            ("SMTP", smtp_url),
-            ("SMS", sms_url),
-            ("MONDIAL_RELAY", mondial_relay_url),
-        ):
-            if "simulator" in url or urlsplit(url).port in SIMULATOR_PORTS:
-                raise ConfigError(
-                    f"COMPTOIR_{name}_URL points at a simulator, which production may not reach."
-                )
-    return Config(
+    config = Config(
         env=mode,
         data_dir=data_dir,
         database_url=database_url,
         redis_url=redis_url,
         base_url=base_url,
-        secret_key=secret_key or _trial_secret(data_dir),
+        secret_key=secret_key or ("" if mode == "production" else _trial_secret(data_dir)),
         smtp_url=smtp_url,
         sms_url=sms_url,
         mondial_relay_url=mondial_relay_url,
         port=port,
-        sealing_keys=sealing_keys or trial_sealing_key(data_dir),
+        sealing_keys=sealing_keys or ("" if mode == "production" else trial_sealing_key(data_dir)),
         old_secret_keys=old_secret_keys,
         metrics_token=metrics_token,
         backup_dir=backup_dir,
@@ -169,6 +143,39 @@ def read(env: dict[str, str] | None = None) -> Config:
         files_key=files_key,
         files_secret=files_secret,
     )
+    if mode == "production":
+        _check_production(config)
+    return config
+
+
+def _check_production(config: Config) -> None:
+    """Raise ConfigError with what production lacks, or what of it would reach a simulator. The
+    secrets of a trial are not made for production: they are compulsory.
+    """
+    if config.metrics_token and len(config.metrics_token) < 20:
+        raise ConfigError(
+            "COMPTOIR_METRICS_TOKEN is too short: at least 20 random characters, or none at all."
+        )
+    if len(config.secret_key) < 32:
+        raise ConfigError(
+            "COMPTOIR_SECRET_KEY is compulsory in production: at least 32 random characters."
+        )
+    if not re.fullmatch(r"\w+:[A-Za-z0-9+/]{43}=(,\w+:[A-Za-z0-9+/]{43}=)*", config.sealing_keys):
+        raise ConfigError(
+            "COMPTOIR_SEALING_KEYS is compulsory in production: « k1: » and 32 random bytes in"
+            " base64 (openssl rand -base64 32)."
+        )
+    if not config.base_url.startswith("https://"):
+        raise ConfigError("COMPTOIR_BASE_URL must be an https:// address in production.")
+    for name, url in (
+        ("SMTP", config.smtp_url),
+        ("SMS", config.sms_url),
+        ("MONDIAL_RELAY", config.mondial_relay_url),
+    ):
+        if "simulator" in url or urlsplit(url).port in SIMULATOR_PORTS:
+            raise ConfigError(
+                f"COMPTOIR_{name}_URL points at a simulator, which production may not reach."
+            )
 
 
 def _check_store(url: str, key: str, secret: str) -> None:

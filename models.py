@@ -636,7 +636,7 @@ class StaffAccount(Model):
     )
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
     password_given_at: Mapped[moment | None]  # a one-time password opens three days long
-    # The secret of his authenticator application (TOTP, RFC 6238), sealed; a code is used once:
+    # The secret of their authenticator application (TOTP, RFC 6238), sealed; a code is used once:
     # `totp_step` is the last step accepted.
     totp_sealed: Mapped[str] = mapped_column(Text, default="")
     totp_step: Mapped[int] = mapped_column(default=0)
@@ -2321,7 +2321,7 @@ class Offer(Model):
     articles: Mapped[int] = mapped_column(default=0)
     total_cents: Mapped[cents] = mapped_column(default=0)
     proposed_cents: Mapped[cents] = mapped_column(default=0)
-    # How the seller wants to be paid, and until when he may answer what the bench found.
+    # How the seller wants to be paid, and until when they may answer what the bench found.
     means: Mapped[PaymentMeans] = choice(PaymentMeans, PaymentMeans.transfer)
     reception_answer_by: Mapped[moment | None]
     received_at: Mapped[moment | None]

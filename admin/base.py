@@ -206,20 +206,20 @@ class ScopedView(ModelView):
         form = SavedViewForm.read()
         name, query = form.name.data, form.query.data
         with unit_of_work() as session:
-            known = session.scalar(
+            existing = session.scalar(
                 db.select(SavedView).where(
                     SavedView.user_id == current_user.id,
                     SavedView.view == self.endpoint,
                     SavedView.name == name,
                 )
             )
-            if form.forget.data and known:
-                session.delete(known)
+            if form.forget.data and existing:
+                session.delete(existing)
                 query = ""
             elif not name:
                 raise Refused(_("Give this view a name."))
-            elif known:
-                known.query = query
+            elif existing:
+                existing.query = query
             else:
                 session.add(
                     SavedView(user_id=current_user.id, view=self.endpoint, name=name, query=query)
@@ -289,7 +289,7 @@ class ScopedView(ModelView):
         if not pks:
             flash(_("Choose at least one row."), "warning")
         for pk in pks:
-            self.row(pk)  # all of them must be his before any is touched
+            self.row(pk)  # all of them must be theirs before any is touched
         done = 0
         for pk in pks:
             try:

@@ -113,9 +113,9 @@ def _once(key: MachineKey, work: Callable[[], Response]) -> Response:
             422, "invalid", _("An Idempotency-Key has at most 120 printable characters.")
         )
     fingerprint = _request_fingerprint()
-    known = _remembered(key, name, fingerprint)
-    if known is not None:
-        return known
+    answered = _remembered(key, name, fingerprint)
+    if answered is not None:
+        return answered
     try:
         response = work()
     except BaseException:
@@ -151,15 +151,15 @@ def _remembered(key: MachineKey, name: str, fingerprint: str) -> Response | None
                     IdempotentRequest.at < now - RUNNING_GIVEN_UP_AFTER,
                 )
             )
-            known = session.scalar(select(IdempotentRequest).where(*mine))
-            if known is None:
+            existing = session.scalar(select(IdempotentRequest).where(*mine))
+            if existing is None:
                 session.add(
                     IdempotentRequest(
                         key_id=key.id, key=name, request_sha256=fingerprint, code=0, body="", at=now
                     )
                 )
                 return None
-            code, body, same = known.code, known.body, known.request_sha256 == fingerprint
+            code, body, same = existing.code, existing.body, existing.request_sha256 == fingerprint
     except IntegrityError:
         code, body, same = 0, "", True
     if not same:

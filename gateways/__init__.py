@@ -12,8 +12,8 @@ class GatewayError(Exception):
     """A partner failed. Permanent: trying the same again is useless and a person must look. Waits:
     nothing was tried yet.
 
-    Unsure: he may have done it although no answer came, and doing it twice would cost: a look-up or
-    a person decides.
+    Unsure: the partner may have done it although no answer came, and doing it twice would cost: a
+    look-up or a person decides.
     """
 
     def __init__(

@@ -382,7 +382,7 @@ class MondialRelay:
             raise GatewayError(type(error).__name__, unsure=once) from error
         except Exception as error:
             # HTML instead of XML, an HTTP error page, half an answer: the carrier may still have
-            # done it, unless he was never reached.
+            # done it, unless it was never reached.
             kept_out = transport.last_status in (403, 429, 503)
             raise GatewayError(
                 f"the carrier's answer cannot be read ({type(error).__name__})",

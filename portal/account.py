@@ -191,7 +191,9 @@ def change_email() -> Any:
             with unit_of_work():
                 customer = _me()
                 customers.ask_email(customer, form.email.data, site=site())
-                customers.sign_out_everywhere(customer)  # who proved himself again goes on alone
+                customers.sign_out_everywhere(
+                    customer
+                )  # whoever gave the password again goes on alone
             flash(_("Open the mail we sent to the new address to confirm it."), "success")
             return remember(make_response(redirect(url_for("portal.account"))), customer)
     return account_page(email=form), 422

@@ -205,7 +205,7 @@ def give_iban() -> Any:
                 if proves:
                     customers.sign_out_everywhere(
                         customer
-                    )  # who proved himself again goes on alone
+                    )  # whoever gave the password again goes on alone
             flash(
                 (
                     _(

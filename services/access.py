@@ -55,7 +55,7 @@ def scope() -> Scope | None:
 
 def tied_stores() -> frozenset[int] | None:
     """The stores whoever is at work is tied to; None when the whole of a vendor, or everything, is
-    open to him.
+    open to them.
     """
     limit = _scope.get()
     return limit.stores if limit is not None else None

@@ -92,15 +92,15 @@ class Page(FPDF):
     def fit(self, words: str, width: float) -> str:
         """Words cut with « … » so that they hold in a width, in the current font."""
         words = latin(words)
-        known = self._widths.setdefault((self.font_family, self.font_style, self.font_size_pt), {})
-        for character in {*words, "…"} - known.keys():
-            known[character] = self.get_string_width(character)
-        length = sum(map(known.__getitem__, words))
+        widths = self._widths.setdefault((self.font_family, self.font_style, self.font_size_pt), {})
+        for character in {*words, "…"} - widths.keys():
+            widths[character] = self.get_string_width(character)
+        length = sum(map(widths.__getitem__, words))
         if length <= width - 2:
             return words
-        length += known["…"]
+        length += widths["…"]
         while words and length > width - 2:
-            length -= known[words[-1]]
+            length -= widths[words[-1]]
             words = words[:-1]
         return words.rstrip() + "…"
 
@@ -108,13 +108,13 @@ class Page(FPDF):
         """Words broken into lines that hold in a width, in the current font. Ten times faster than
         multi_cell's dry run.
         """
-        known = self._widths.setdefault((self.font_family, self.font_style, self.font_size_pt), {})
-        space = known.get(" ") or known.setdefault(" ", self.get_string_width(" "))
+        widths = self._widths.setdefault((self.font_family, self.font_style, self.font_size_pt), {})
+        space = widths.get(" ") or widths.setdefault(" ", self.get_string_width(" "))
         found, line, length = [], "", 0.0
         for word in latin(words).split():
-            size = known.get(word)
+            size = widths.get(word)
             if size is None:
-                size = known[word] = self.get_string_width(word)
+                size = widths[word] = self.get_string_width(word)
             while (
                 size > width and len(word) > 1
             ):  # a word longer than its column is cut where it must

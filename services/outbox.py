@@ -334,17 +334,17 @@ def _finish(
     now = clock.now()
     with unit_of_work() as session:
         # A finished row keeps no secret, whether it succeeded or not.
-        kept = {name: value for name, value in payload.items() if not name.startswith("secret")}
+        shown = {name: value for name, value in payload.items() if not name.startswith("secret")}
         if error is None:
             end = {
                 **OUTBOX.values("do"),
                 "done_at": now,
                 "provider_ref": (answer or "")[:200],
                 "last_error": "",
-                "payload": kept,
+                "payload": shown,
             }
         elif last:
-            end = {**OUTBOX.values("give_up"), "last_error": error, "payload": kept}
+            end = {**OUTBOX.values("give_up"), "last_error": error, "payload": shown}
         else:
             # 30 s, 1 min, 2 min … at most 1 h, so that a partner who is down is not hammered.
             pause = timedelta(seconds=min(30 * 2 ** min(attempts - 1, 10), 3600))

@@ -71,24 +71,24 @@ def run(*, by: Actor) -> RetentionRun:
     counts: dict[str, Any] = {}
     for one in RULES:
         ids = list(db.session.scalars(one.due(now).limit(MOST_A_NIGHT)))
-        done = kept = 0
+        done = held = 0
         for id in ids:
             try:
                 dropped = retried(lambda one=one, id=id: _forget(one, id, now))  # type: ignore[misc]
             except Refused as refusal:
                 log.info("%s kept: %s", one.name, type(refusal).__name__)
-                kept += 1
+                held += 1
                 continue
             except Exception:
                 log.exception("%s could not be forgotten", one.name)
-                kept += 1
+                held += 1
                 continue
             for name in (
                 dropped
             ):  # after the commit: killed in between, a file is litter, swept later, never a hole
                 files.drop(name)
             done += 1
-        counts[one.name] = {"forgotten": done, "kept": kept}
+        counts[one.name] = {"forgotten": done, "kept": held}
     for name in (litter := files.litter()):
         files.drop(name)
     counts["litter"] = {"forgotten": len(litter), "kept": 0}

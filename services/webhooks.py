@@ -163,7 +163,7 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
     """Leave a delivery for each address of a vendor that listens to this event; what still waits
     with the same words is not said twice.
     """
-    told = 0
+    count = 0
     for row in db.session.scalars(_LISTENING, {"vendor": vendor_id}):
         name = _name_heard(row, event)
         if name is None:
@@ -186,8 +186,8 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
         if any(json.loads(known)["data"] == data for known in waiting):
             continue
         _deliver(row, name, body, f"msg_{secrets.token_hex(12)}")
-        told += 1
-    return told
+        count += 1
+    return count
 
 
 def replay(delivery: WebhookDelivery, *, by: Actor) -> None:

@@ -237,9 +237,9 @@ class BenchView(BaseView):
         self._line(number, line_id)
         if given is None or not given.filename:
             raise Refused(_("Choose a photo."))
-        kept = files.keep_picture(given.read(), most_side=1600)
+        name = files.keep_picture(given.read(), most_side=1600)
         with unit_of_work():
-            reception.photograph(self._line(number, line_id), kept, by=me())
+            reception.photograph(self._line(number, line_id), name, by=me())
         return self._shots(number, line_id)
 
     @expose("/<number>/photo/<int:line_id>/<int:photo_id>/supprimer", methods=["POST"])

@@ -61,19 +61,19 @@ class BrandAgreementView(ReferenceView):
 
     def kept(self, row: BrandAgreement, form: Any, ready: Any) -> None:
         if "brand_name" in form:
-            known = db.session.scalar(
+            existing = db.session.scalar(
                 db.select(Brand).where(
                     db.func.lower(Brand.name) == form.brand_name.data.strip().lower()
                 )
             )
-            if known is None:
+            if existing is None:
                 raise Refused(
                     _(
                         "There is no brand « %(name)s » in the catalogue.",
                         name=form.brand_name.data[:60],
                     )
                 )
-            row.brand = known
+            row.brand = existing
 
     def check(self, row: BrandAgreement) -> None:
         row.note = (row.note or "").strip()

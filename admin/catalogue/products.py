@@ -288,11 +288,11 @@ class SheetView(BaseView):
     @expose("/<int:id>/photo", methods=["POST"])
     @has_access
     def picture(self, id: int) -> Any:
-        kept = uploaded("picture", most_side=1200)
-        if kept is None:
+        name = uploaded("picture", most_side=1200)
+        if name is None:
             raise Refused(_("Choose a photo."))
         with unit_of_work():
-            products.add_image(_product(id), kept, by=me())
+            products.add_image(_product(id), name, by=me())
         flash(_("Saved."), "success")
         return redirect(url_for("ProductView.show", pk=id))
 

@@ -104,7 +104,7 @@ class TwinView(BaseView):
         with (
             access.limited_to(None),
             unit_of_work() as session,
-        ):  # the conflict is his (seen just now); where the twin stands need not be
+        ):  # the conflict is theirs (seen just now); where the twin stands need not be
             conflict = session.get_one(StockConflict, id)
             wanted = (form.store.data or 0, form.item.data or 0)
             twin = next(

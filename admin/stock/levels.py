@@ -197,13 +197,13 @@ class StockAtView(BaseView):
         rows = []
         if store is not None:
             held = levels.all_at(store.id, moment, whole(request.args.get("apres", ""), 0), 100)
-            known = {
+            variants = {
                 v.id: v
                 for v in db.session.scalars(
                     select(Variant).where(Variant.id.in_([id for id, _new, _used in held]))
                 )
             }
-            rows = [(known[id], new, used) for id, new, used in held]
+            rows = [(variants[id], new, used) for id, new, used in held]
         return render_template(
             "admin/stock/stock_at.html",
             stores=stores,

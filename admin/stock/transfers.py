@@ -107,7 +107,7 @@ class TransferView(BaseView):
                 with (
                     access.limited_to(None),
                     unit_of_work() as session,
-                ):  # from a store of his to any of the same vendors
+                ):  # from a store of theirs to any of the same vendors
                     here, there = (session.get_one(Store, one) for one in ends)
                     transfer = inventories.open_transfer(here, there, by=me())
                     session.flush()
@@ -126,7 +126,7 @@ class TransferView(BaseView):
 
     def _page(self, id: int, sentence: str = "") -> str:
         transfer = self._transfer(id)
-        with access.limited_to(None):  # the other end may be a store he does not work in
+        with access.limited_to(None):  # the other end may be a store they do not work in
             stores = [
                 db.session.scalars(select(Store).where(Store.id == id)).one()
                 for id in (transfer.from_store_id, transfer.to_store_id)

@@ -430,7 +430,7 @@ def remark(offer: Offer, words: str, *, by: Actor) -> None:
 
 def accept(offer: Offer, insurance: int = 0, *, by: Actor) -> None:
     """« Accepter cette proposition »: its label is ordered at this insurance level; the seller is
-    told, with all he needs to send it.
+    told, with all they need to send it.
     """
     decided = {"decided_at": clock.now(), "drop_off_by": _drop_off_deadline()}
     OFFER.fire(offer, "accept", by=by, set=decided, total_cents=offer.total_cents)

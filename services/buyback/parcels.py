@@ -517,7 +517,7 @@ def stuck() -> list[int]:
 
 def expect_return(offer: Offer, relay: str, fee_cents: int, *, by: Actor) -> Parcel:
     """Articles go back to their seller: by a label to the relay he chose when the fee is covered,
-    else he collects them.
+    else the seller collects them.
     """
     contract = contracts.contract_of(offer.vendor_id)
     orders = bool(relay and fee_cents) and contracts.why_no_label(contract) is None

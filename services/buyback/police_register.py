@@ -116,15 +116,15 @@ def identity_came(vendor_id: int, customer: Customer, *, by: Actor) -> int:
         .where(PoliceRecord.vendor_id == vendor_id, PoliceRecord.customer_id == customer.id)
         .order_by(PoliceRecord.number)
     )
-    known = db.session.scalars(rows).all()
+    entries = db.session.scalars(rows).all()
     completed = {
-        entry.corrects for entry in known if entry.corrects and opened(entry).get("document")
+        entry.corrects for entry in entries if entry.corrects and opened(entry).get("document")
     }
     undone = select(Item.id).where(
-        Item.id.in_({e.item_id for e in known if e.item_id}), Item.status == ItemState.returned
+        Item.id.in_({e.item_id for e in entries if e.item_id}), Item.status == ItemState.returned
     )
     given_back = set(db.session.scalars(undone))
-    for entry in known:
+    for entry in entries:
         if (
             entry.kind is not RecordKind.purchase
             or entry.number in completed
@@ -220,7 +220,7 @@ def _why_wrong(entry: PoliceRecord) -> str | None:
         )
     if entry.hash != _hash(text, entry.previous_hash):
         return chain_breaks(number)
-    said = json.loads(text)
+    facts = json.loads(text)
     shown = {
         "number": number,
         "at": _stamp(entry.recorded_at),
@@ -230,7 +230,7 @@ def _why_wrong(entry: PoliceRecord) -> str | None:
         "article": entry.what,
         "corrects": entry.corrects,
     }
-    kept = {**said, "article": said["article"][:400], "corrects": said.get("corrects")}
+    kept = {**facts, "article": facts["article"][:400], "corrects": facts.get("corrects")}
     if any(kept[name] != value for name, value in shown.items()):
         return _("Entry %(number)s shows something else than its sealed copy.", number=number)
     return None
@@ -394,8 +394,8 @@ def columns() -> list[str]:
 
 def as_row(entry: PoliceRecord) -> list[str]:
     """An entry under those headings."""
-    said = opened(entry)
-    seller, document = said.get("seller") or {}, said.get("document") or {}
+    facts = opened(entry)
+    seller, document = facts.get("seller") or {}, facts.get("document") or {}
     who = ", ".join(
         filter(
             None,
@@ -422,18 +422,18 @@ def as_row(entry: PoliceRecord) -> list[str]:
         filter(
             None,
             (
-                said["article"],
-                f"EAN {said['ean']}",
-                said.get("description"),
-                said.get("provenance"),
-                said["reference"],
+                facts["article"],
+                f"EAN {facts['ean']}",
+                facts.get("description"),
+                facts.get("provenance"),
+                facts["reference"],
             ),
         )
     )
     note = ""
     if entry.kind is RecordKind.correction:
         note = _(
-            "corrects no. %(number)s: %(motive)s", number=said["corrects"], motive=said["motive"]
+            "corrects no. %(number)s: %(motive)s", number=facts["corrects"], motive=facts["motive"]
         )
     elif not document:
         note = _("document not shown on that day")
@@ -443,8 +443,8 @@ def as_row(entry: PoliceRecord) -> list[str]:
         who,
         shown,
         article,
-        money.text(said["price_cents"]),
-        said.get("means", ""),
+        money.text(facts["price_cents"]),
+        facts.get("means", ""),
         note,
     ]
 

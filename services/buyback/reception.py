@@ -530,7 +530,7 @@ def tell(offer: Offer, *, by: Actor) -> None:
     if offer.received_at is None:
         raise Refused(_("End the reception first."))
     first = offer.reception_told_at is None
-    if first and pending(offer):  # the seller's time to answer begins when he is told
+    if first and pending(offer):  # the seller's time to answer begins when they are told
         offer.reception_answer_by = clock.days_later(settings.value("answer_days"))
     offer.reception_told_at = clock.now()
     workflow.record(offer, "tell_reception", by=by)

@@ -4,6 +4,7 @@ Lists arrive as files. They are staged beside the catalogue, compared with it in
 what differs is written, in one short transaction: a file never half-applies, whatever kills it.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
@@ -166,11 +167,7 @@ def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> 
     """Apply what differs and end the run with its report, in one transaction. A price the file has
     no column for stays as it is.
     """
-    today, now, source = raw(clock.today()), raw(clock.now()), f"import:{loading.run_id}"
-
-    def run(sql: str, **values: Any) -> int:
-        return connection.execute(text(sql), values).rowcount
-
+    run = _Statements(connection, raw(clock.today()), raw(clock.now()))
     if loading.repeated:  # the last line of a reference counts
         run(
             "DELETE FROM stage WHERE EXISTS (SELECT 1 FROM stage later WHERE later.ean = stage.ean"
@@ -179,77 +176,15 @@ def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> 
     with merging(connection):
         if not is_sqlite():
             run("SELECT pg_advisory_xact_lock(hashtext('argus import'))")
-        run(
-            "INSERT INTO platform (name, weight_grams) SELECT DISTINCT platform, 150 FROM stage"
-            " WHERE platform <> '' AND NOT EXISTS (SELECT 1 FROM platform p WHERE p.name ="
-            " stage.platform)"
+        _name_what_is_known(run, absent)
+        _mark_what_differs(run)
+        created = _create_what_is_new(run)
+        _keep_the_prices(run, source=f"import:{loading.run_id}")
+        updated = run.count("SELECT count(*) FROM stage WHERE changed > 0")
+        _change_what_differs(run)
+        same = run.count(
+            "SELECT count(*) FROM stage WHERE variant_id IS NOT NULL AND changed IS NULL"
         )
-        run(
-            "UPDATE stage SET variant_id = v.id, product_id = v.product_id FROM variant v WHERE"
-            " v.ean = stage.ean"
-        )
-        for name in absent:
-            run(
-                f"UPDATE stage SET {name} = v.{name}_cents FROM variant v WHERE v.id ="
-                " stage.variant_id"
-            )
-        if is_sqlite():
-            run(
-                "UPDATE stage SET product_id = (SELECT coalesce(max(id), 0) FROM product) +"
-                " stage.rowid WHERE variant_id IS NULL"
-            )
-        else:
-            run("UPDATE stage SET product_id = nextval('product_id_seq') WHERE variant_id IS NULL")
-        run(
-            "UPDATE stage SET changed = CASE WHEN v.argus_cents IS DISTINCT FROM stage.argus OR"
-            " v.voucher_cents IS DISTINCT FROM stage.voucher OR v.cash_cents IS DISTINCT FROM"
-            " stage.cash THEN 2 ELSE 1 END FROM variant v JOIN product p ON p.id = v.product_id"
-            " LEFT JOIN platform pf ON pf.id = p.platform_id WHERE v.id = stage.variant_id AND"
-            " (v.argus_cents IS DISTINCT FROM stage.argus OR v.voucher_cents IS DISTINCT FROM"
-            " stage.voucher OR v.cash_cents IS DISTINCT FROM stage.cash OR p.title <> stage.title"
-            " OR (stage.platform <> '' AND pf.name IS DISTINCT FROM stage.platform))"
-        )
-        created = run(
-            f"INSERT INTO product (id, title, platform_id, {products.PLAIN_PRODUCT}, created_at,"
-            f" updated_at) SELECT s.product_id, s.title, p.id, {products.PLAIN_PRODUCT_VALUES},"
-            " :now, :now FROM stage s LEFT JOIN platform p ON p.name = s.platform WHERE"
-            " s.variant_id IS NULL",
-            now=now,
-        )
-        run(
-            "INSERT INTO variant (product_id, ean, argus_cents, argus_on, voucher_cents,"
-            f" cash_cents, {products.PLAIN_VARIANT}, updated_at) SELECT product_id, ean, argus,"
-            f" :today, voucher, cash, {products.PLAIN_VARIANT_VALUES}, :now FROM stage WHERE"
-            " variant_id IS NULL",
-            today=today,
-            now=now,
-        )
-        run(
-            "INSERT INTO argus_value (variant_id, value_cents, voucher_cents, cash_cents, source,"
-            " since) SELECT v.id, s.argus, s.voucher, s.cash, :source, :today FROM stage s JOIN"
-            " variant v ON v.ean = s.ean WHERE s.variant_id IS NULL OR s.changed = 2",
-            source=source,
-            today=today,
-        )
-        updated = connection.execute(
-            text("SELECT count(*) FROM stage WHERE changed > 0")
-        ).scalar_one()
-        run(
-            "UPDATE variant SET argus_cents = s.argus, argus_on = :today, voucher_cents ="
-            " s.voucher, cash_cents = s.cash, updated_at = :now FROM stage s WHERE s.variant_id ="
-            " variant.id AND s.changed = 2",
-            today=today,
-            now=now,
-        )
-        run(
-            "UPDATE product SET title = s.title, updated_at = :now, platform_id = coalesce((SELECT"
-            " id FROM platform WHERE name = s.platform), product.platform_id) FROM stage s WHERE"
-            " s.product_id = product.id AND s.changed > 0",
-            now=now,
-        )
-        same = connection.execute(
-            text("SELECT count(*) FROM stage WHERE variant_id IS NOT NULL AND changed IS NULL")
-        ).scalar_one()
         run(
             "INSERT INTO search_todo (product_id) SELECT product_id FROM stage WHERE variant_id IS"
             " NULL OR changed > 0 ON CONFLICT (product_id) DO NOTHING"
@@ -258,6 +193,102 @@ def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> 
             connection, created=created, updated=updated + loading.repeated, unchanged=same
         )
     search.catch_up(alive=loading.alive)
+
+
+@dataclass
+class _Statements:
+    """Statements of one merge, with the day and the moment (UTC) it writes."""
+
+    connection: Connection
+    today: Any
+    now: Any
+
+    def __call__(self, sql: str, **values: Any) -> int:
+        """Run one; returns how many rows it met. `:today` and `:now` are known."""
+        dates = {n: getattr(self, n) for n in ("today", "now") if f":{n}" in sql}
+        return self.connection.execute(text(sql), {**dates, **values}).rowcount
+
+    def count(self, sql: str) -> int:
+        return int(self.connection.execute(text(sql)).scalar_one())
+
+
+def _name_what_is_known(run: _Statements, absent: list[str]) -> None:
+    """Give each line the platform, the reference and the product it is about; new ones get the
+    number their product will have.
+    """
+    run(
+        "INSERT INTO platform (name, weight_grams) SELECT DISTINCT platform, 150 FROM stage"
+        " WHERE platform <> '' AND NOT EXISTS (SELECT 1 FROM platform p WHERE p.name ="
+        " stage.platform)"
+    )
+    run(
+        "UPDATE stage SET variant_id = v.id, product_id = v.product_id FROM variant v WHERE"
+        " v.ean = stage.ean"
+    )
+    for name in absent:
+        run(
+            f"UPDATE stage SET {name} = v.{name}_cents FROM variant v WHERE v.id = stage.variant_id"
+        )
+    if is_sqlite():
+        run(
+            "UPDATE stage SET product_id = (SELECT coalesce(max(id), 0) FROM product) +"
+            " stage.rowid WHERE variant_id IS NULL"
+        )
+    else:
+        run("UPDATE stage SET product_id = nextval('product_id_seq') WHERE variant_id IS NULL")
+
+
+def _mark_what_differs(run: _Statements) -> None:
+    """`changed`: 2 where a price differs, 1 where only the title or the platform does."""
+    run(
+        "UPDATE stage SET changed = CASE WHEN v.argus_cents IS DISTINCT FROM stage.argus OR"
+        " v.voucher_cents IS DISTINCT FROM stage.voucher OR v.cash_cents IS DISTINCT FROM"
+        " stage.cash THEN 2 ELSE 1 END FROM variant v JOIN product p ON p.id = v.product_id"
+        " LEFT JOIN platform pf ON pf.id = p.platform_id WHERE v.id = stage.variant_id AND"
+        " (v.argus_cents IS DISTINCT FROM stage.argus OR v.voucher_cents IS DISTINCT FROM"
+        " stage.voucher OR v.cash_cents IS DISTINCT FROM stage.cash OR p.title <> stage.title"
+        " OR (stage.platform <> '' AND pf.name IS DISTINCT FROM stage.platform))"
+    )
+
+
+def _create_what_is_new(run: _Statements) -> int:
+    """New products, each with its reference; returns how many."""
+    created = run(
+        f"INSERT INTO product (id, title, platform_id, {products.PLAIN_PRODUCT}, created_at,"
+        f" updated_at) SELECT s.product_id, s.title, p.id, {products.PLAIN_PRODUCT_VALUES},"
+        " :now, :now FROM stage s LEFT JOIN platform p ON p.name = s.platform WHERE"
+        " s.variant_id IS NULL"
+    )
+    run(
+        "INSERT INTO variant (product_id, ean, argus_cents, argus_on, voucher_cents,"
+        f" cash_cents, {products.PLAIN_VARIANT}, updated_at) SELECT product_id, ean, argus,"
+        f" :today, voucher, cash, {products.PLAIN_VARIANT_VALUES}, :now FROM stage WHERE"
+        " variant_id IS NULL"
+    )
+    return created
+
+
+def _keep_the_prices(run: _Statements, source: str) -> None:
+    """Every new or changed price stays on file with its day."""
+    run(
+        "INSERT INTO argus_value (variant_id, value_cents, voucher_cents, cash_cents, source,"
+        " since) SELECT v.id, s.argus, s.voucher, s.cash, :source, :today FROM stage s JOIN"
+        " variant v ON v.ean = s.ean WHERE s.variant_id IS NULL OR s.changed = 2",
+        source=source,
+    )
+
+
+def _change_what_differs(run: _Statements) -> None:
+    run(
+        "UPDATE variant SET argus_cents = s.argus, argus_on = :today, voucher_cents ="
+        " s.voucher, cash_cents = s.cash, updated_at = :now FROM stage s WHERE s.variant_id ="
+        " variant.id AND s.changed = 2"
+    )
+    run(
+        "UPDATE product SET title = s.title, updated_at = :now, platform_id = coalesce((SELECT"
+        " id FROM platform WHERE name = s.platform), product.platform_id) FROM stage s WHERE"
+        " s.product_id = product.id AND s.changed > 0"
+    )
 
 
 runs.kind(

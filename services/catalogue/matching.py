@@ -315,14 +315,14 @@ def propose_product(row: UnmatchedReference, *, by: Actor) -> Product:
     little.
     """
     UNMATCHED.fire(row, "propose_product", by=by)
-    known = products.by_ean(row.ean)
-    if known is None:
+    existing = products.by_ean(row.ean)
+    if existing is None:
         vendor = db.session.get_one(Vendor, row.vendor_id)
-        known = products.propose(
+        existing = products.propose(
             vendor, row.title, row.ean, by=by, brand=row.brand, supplier_ref=row.supplier_ref
         ).variants[0]
-    _learn(row, known.id, "ean")
-    return known.product
+    _learn(row, existing.id, "ean")
+    return existing.product
 
 
 def put_aside(row: UnmatchedReference, *, by: Actor) -> None:
@@ -331,17 +331,17 @@ def put_aside(row: UnmatchedReference, *, by: Actor) -> None:
 
 
 def _learn(row: UnmatchedReference, variant_id: int, how: str) -> None:
-    known = db.session.scalar(
+    existing = db.session.scalar(
         select(VendorReference).where(
             VendorReference.vendor_id == row.vendor_id, VendorReference.sku == row.sku
         )
     )
-    if known is None:
+    if existing is None:
         db.session.add(
             VendorReference(vendor_id=row.vendor_id, sku=row.sku, variant_id=variant_id, how=how)
         )
     else:
-        known.variant_id, known.how = variant_id, how
+        existing.variant_id, existing.how = variant_id, how
     row.proposal_id = variant_id
 
 

@@ -267,13 +267,13 @@ def new_reference(title: str, words: str) -> Variant:
 def add_reference(product: Product, words: str) -> Variant:
     """Give a product a barcode. Raises Refused when it is none, or another product has it."""
     ean = read_ean(words)
-    known = by_ean(ean)
-    if known is not None:
+    existing = by_ean(ean)
+    if existing is not None:
         raise Refused(
             _(
                 "%(ean)s is already the barcode of « %(title)s ».",
                 ean=ean,
-                title=known.product.title,
+                title=existing.product.title,
             )
         )
     variant = Variant(product=product, ean=ean)
@@ -433,22 +433,22 @@ def sheet(id: int) -> Product | None:
 
 def describe(product: Product, site: Site, title: str, description: str, *, by: Actor) -> None:
     """How one site speaks of it; both empty: as the sheet does."""
-    known = db.session.scalar(
+    existing = db.session.scalar(
         select(ProductText).where(
             ProductText.product_id == product.id, ProductText.site_id == site.id
         )
     )
     title, description = _tidy(title, 300), visible_lines(description)[:10_000]
-    if known is None and (title or description):
+    if existing is None and (title or description):
         db.session.add(
             ProductText(
                 product_id=product.id, site_id=site.id, title=title, description=description
             )
         )
-    elif known is not None and not title and not description:
-        db.session.delete(known)
-    elif known is not None:
-        known.title, known.description = title, description
+    elif existing is not None and not title and not description:
+        db.session.delete(existing)
+    elif existing is not None:
+        existing.title, existing.description = title, description
     workflow.record(product, "describe", by=by, site=site.name)
 
 

@@ -400,8 +400,8 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
                 " touched"
             )
         )
-        known = count("SELECT count(*) FROM matched WHERE NOT is_new")
-        loading.ended(connection, created=created, updated=updated, unchanged=known - updated)
+        matched = count("SELECT count(*) FROM matched WHERE NOT is_new")
+        loading.ended(connection, created=created, updated=updated, unchanged=matched - updated)
     if created > 10_000 and not is_sqlite():
         with merging(connection):
             for table in (
@@ -430,7 +430,7 @@ def _find_sheets(run: Any, has_brands: bool, vendor: int | None) -> None:
     """Which product each model of the file is: that of a sister we know, else the one with this
     supplier reference and brand, else a new one.
 
-    A vendor adds barcodes to his own proposals only: what is validated is seen by all.
+    A vendor adds barcodes to their own proposals only: what is validated is seen by all.
     """
     run(
         "CREATE TEMPORARY TABLE sheet AS SELECT model, min(line) AS line, min(CASE WHEN is_new THEN"
@@ -505,17 +505,17 @@ def _update(run: Any, loading: runs.Loading, now: Any) -> None:
     """Update only the columns present in the file, where they differ: `changed` references, `moved`
     products.
     """
-    said = set(loading.at)
-    of_variant = {name: column for name, column in _OF_VARIANT.items() if name in said}
+    named = set(loading.at)
+    of_variant = {name: column for name, column in _OF_VARIANT.items() if name in named}
     of_product = {
-        name: column for name, column in _OF_PRODUCT.items() if name.removesuffix("_id") in said
+        name: column for name, column in _OF_PRODUCT.items() if name.removesuffix("_id") in named
     }
-    kept = ("active", "vat")  # an empty cell says nothing of these
+    optional = ("active", "vat")  # an empty cell says nothing of these
 
     def differs(mine: str, theirs: str, name: str) -> str:
         return (
             f"({mine} IS NOT NULL AND {theirs} <> {mine})"
-            if name in kept
+            if name in optional
             else f"{theirs} IS DISTINCT FROM {mine}"
         )
 
@@ -539,7 +539,7 @@ def _update(run: Any, loading: runs.Loading, now: Any) -> None:
         )
         values = ", ".join(
             f"{column} = "
-            + (f"coalesce(s.{name}, variant.{column})" if name in kept else f"s.{name}")
+            + (f"coalesce(s.{name}, variant.{column})" if name in optional else f"s.{name}")
             for name, column in of_variant.items()
         )
         run(
@@ -566,7 +566,7 @@ def _update(run: Any, loading: runs.Loading, now: Any) -> None:
         run("CREATE INDEX moved_known ON moved (known_id)")
         values = ", ".join(
             f"{column} = "
-            + (f"coalesce(s.{name}, product.{column})" if name in kept else f"s.{name}")
+            + (f"coalesce(s.{name}, product.{column})" if name in optional else f"s.{name}")
             for name, column in of_product.items()
         )
         run(

@@ -90,13 +90,13 @@ def refresh(connection: Connection, ids: list[int]) -> None:
     ).all():
         if status == ProductState.merged.value:
             continue
-        said = words_of(f"{title} {reference}")
+        text = words_of(f"{title} {reference}")
         for part in (maker, *parts):
             if part:
-                said += _part(part)
-        said += details.get(id, ())
-        rows.append((id, " ".join(dict.fromkeys(said))))
-        vocabulary.update(said)
+                text += _part(part)
+        text += details.get(id, ())
+        rows.append((id, " ".join(dict.fromkeys(text))))
+        vocabulary.update(text)
     connection.exec_driver_sql(f"DELETE FROM search_index WHERE rowid IN {among}", numbers)
     insert_many(connection, "search_index", ("rowid", "words"), rows)
     _learn(connection, {word for word in vocabulary if len(word) > 2 and not word.isdigit()})
@@ -371,8 +371,8 @@ def _ranked(asked: Asked, ids: list[int], size: int) -> Found:
     ).all()
 
     def rank(row: Any) -> tuple[int, int, int]:
-        said = words_of(row.title)
-        return -len(wanted & set(said)), len(said), -row.id
+        text = words_of(row.title)
+        return -len(wanted & set(text)), len(text), -row.id
 
     order = [row.id for row in sorted(rows, key=rank)]
     start = order.index(asked.after) + 1 if asked.after in order else 0

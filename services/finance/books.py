@@ -73,10 +73,10 @@ def _numbers() -> Iterator[str]:
 
 def _offers() -> Iterator[str]:
     for offer in db.session.scalars(select(Offer).execution_options(yield_per=200)):
-        kept = letters.active_lines(offer)
+        lines = letters.active_lines(offer)
         if (offer.articles, offer.total_cents) != (
-            len(kept),
-            sum(line.price_cents for line in kept),
+            len(lines),
+            sum(line.price_cents for line in lines),
         ):
             yield _(
                 "%(what)s: its total is not the sum of its articles.",
@@ -216,7 +216,7 @@ def _ledger() -> Iterator[str]:
     for customer_id, cents in db.session.execute(credit):
         if cents > 0:
             yield _("Customer %(id)s spent more credit than he had.", id=customer_id)
-    # What each seller is owed is what his payments that have not left say.
+    # What each seller is owed is what their payments that have not left say.
     owed: dict[tuple[int, int], int] = {
         (v, c): -int(cents)
         for v, c, cents in db.session.execute(

@@ -41,10 +41,10 @@ def take_in(folder: Path) -> int:
         moment = runs.date_in_name(path.name) or min(
             datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now()
         )
-        kept = runs.keep(path, path.name)
+        stored = runs.keep(path, path.name)
         with unit_of_work() as session:
             runs.receive(
-                kept, "stock", by=WATCHER, store=session.merge(store), mode=mode, dated_at=moment
+                stored, "stock", by=WATCHER, store=session.merge(store), mode=mode, dated_at=moment
             )
         _move(path, path.parent / "recus")
         done += 1

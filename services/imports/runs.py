@@ -327,8 +327,8 @@ def preview(run: ImportRun) -> Preview:
 
 def remembered(run: ImportRun) -> dict[str, str]:
     """How this vendor's files of this kind name our columns, when a person said so once."""
-    known = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
-    return dict(known.columns) if known else {}
+    remembered = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
+    return dict(remembered.columns) if remembered else {}
 
 
 def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "") -> None:
@@ -354,9 +354,9 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     }
     if mode in what.modes:
         run.mode = mode
-    known = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
-    if known:
-        known.columns = run.mapping
+    remembered = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
+    if remembered:
+        remembered.columns = run.mapping
     elif run.mapping:
         db.session.add(ColumnMapping(owner=_owner(run), kind=run.kind, columns=run.mapping))
     IMPORT.fire(run, "start_import", by=by, set={"started_at": clock.now()})
@@ -760,12 +760,12 @@ def import_file(path: Path, kind: str = "argus", *, by: Actor, **how: Any) -> Im
     """Receive and load at once (the command line), or wait for the worker that was quicker. Returns
     the finished run.
     """
-    kept = keep(path, path.name)
+    stored = keep(path, path.name)
     with unit_of_work() as session:
         for name in ("vendor", "store"):
             if how.get(name) is not None:
                 how[name] = session.merge(how[name])
-        run_id = receive(kept, kind, by=by, **how).id
+        run_id = receive(stored, kind, by=by, **how).id
     was_ours = outbox.work_now(f"import:{run_id}")
     for _second in range(3600):
         db.session.rollback()
@@ -864,9 +864,9 @@ outbox.handles("import", _l("File to load"), call=_work, record=_worked)
 
 
 def _forget_file(run: ImportRun) -> list[str]:
-    kept = [run.file_path, run.errors_path]
+    paths = [run.file_path, run.errors_path]
     run.file_path = run.errors_path = ""
-    return [name for name in kept if name]
+    return [name for name in paths if name]
 
 
 retention.rule(

@@ -30,17 +30,17 @@ def reports(body: Any) -> list[tuple[str, str, str]]:
     for one in given[:20]:
         if not isinstance(one, dict):
             continue
-        said = one.get("csp-report") or one.get("body") or {}
-        if not isinstance(said, dict):
+        report = one.get("csp-report") or one.get("body") or {}
+        if not isinstance(report, dict):
             continue
         directive = (
-            said.get("effective-directive")
-            or said.get("effectiveDirective")
-            or said.get("violated-directive")
+            report.get("effective-directive")
+            or report.get("effectiveDirective")
+            or report.get("violated-directive")
             or ""
         )
-        blocked = said.get("blocked-uri") or said.get("blockedURL") or ""
-        page = said.get("document-uri") or said.get("documentURL") or ""
+        blocked = report.get("blocked-uri") or report.get("blockedURL") or ""
+        page = report.get("document-uri") or report.get("documentURL") or ""
         directive, blocked, page = (
             w.encode("utf-8", "replace").decode() if isinstance(w, str) else w
             for w in (directive, blocked, page)
@@ -54,13 +54,13 @@ def note(rows: list[tuple[str, str, str]]) -> int:
     """Count them, in the caller's unit; returns how many were kept. Past a few hundred different
     ones only known ones count.
     """
-    now, kept = clock.now(), 0
+    now, count = clock.now(), 0
     room = MOST_ROWS - (db.session.scalar(select(func.count(CspReport.id))) or 0)
     for directive, blocked, page in rows:
-        known = select(CspReport.id).where(
+        existing = select(CspReport.id).where(
             CspReport.directive == directive, CspReport.blocked == blocked, CspReport.page == page
         )
-        if db.session.scalar(known) is None:
+        if db.session.scalar(existing) is None:
             if room <= 0:
                 continue
             room -= 1
@@ -72,8 +72,8 @@ def note(rows: list[tuple[str, str, str]]) -> int:
             set_={"times": CspReport.times + 1, "last_at": now},
         )
         db.session.execute(row)
-        kept += 1
-    return kept
+        count += 1
+    return count
 
 
 def lately(days: int = 7) -> int:

@@ -148,11 +148,11 @@ def _again(column: Sealed, ids: list[int], unreadable: list[str]) -> int:
 
 
 def _opened(column: Sealed, row: object) -> str | bytes:
-    kept = getattr(row, column.column)
+    sealed = getattr(row, column.column)
     return (
-        sealing.unseal_bytes(files.read(kept), column.place(row))
+        sealing.unseal_bytes(files.read(sealed), column.place(row))
         if column.is_file
-        else sealing.unseal(kept, column.place(row))
+        else sealing.unseal(sealed, column.place(row))
     )
 
 

@@ -3,7 +3,7 @@ itself.
 
 Between the backup and the disaster labels were ordered, mails left, files went to the bank: the
 restored database does not know. So all sendings are held, what must not be repeated is doubted, and
-a person looks before he resumes.
+a person looks before they resume.
 """
 
 import tempfile

@@ -36,13 +36,13 @@ def read(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]
     ours, not an answer, or already read.
     """
     mark = hashlib.sha256(data).hexdigest()
-    known = db.session.scalar(select(BankAnswer).where(BankAnswer.sha256 == mark))
-    if known is not None:
+    existing = db.session.scalar(select(BankAnswer).where(BankAnswer.sha256 == mark))
+    if existing is not None:
         raise Refused(
             _(
                 "This answer was already read on %(day)s by %(name)s.",
-                day=clock.paris(known.at).strftime("%d/%m/%Y"),
-                name=known.by_name,
+                day=clock.paris(existing.at).strftime("%d/%m/%Y"),
+                name=existing.by_name,
             )
         )
     try:

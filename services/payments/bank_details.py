@@ -174,12 +174,12 @@ def _addresses(customer: Customer) -> set[str]:
     both.
     """
     since = clock.now() - timedelta(days=30)
-    asked = select(Message.recipient).where(
+    addresses = select(Message.recipient).where(
         Message.customer_id == customer.id,
         Message.event == "email_change_asked",
         Message.created_at > since,
     )
-    return {customer.email, *(address for address in db.session.scalars(asked) if address)}
+    return {customer.email, *(address for address in db.session.scalars(addresses) if address)}
 
 
 def keep_paying_account(account: PayingAccount, words: str) -> None:
@@ -192,10 +192,10 @@ def keep_paying_account(account: PayingAccount, words: str) -> None:
         account.iban_tail = str(iban)[-4:]
     if not account.iban_sealed:
         raise Refused(_("Type the IBAN transfers are paid from."))
-    known = str(IBAN(paying_iban(account)).bic or "")
+    bic = str(IBAN(paying_iban(account)).bic or "")
     typed = "".join((account.bic or "").upper().split())
     if not typed:
-        account.bic = known
+        account.bic = bic
         return
     try:
         BIC(typed)
@@ -206,12 +206,12 @@ def keep_paying_account(account: PayingAccount, words: str) -> None:
                 " get the bank's own."
             )
         ) from None
-    if known and typed[:6] != known[:6]:
+    if bic and typed[:6] != bic[:6]:
         raise Refused(
             _(
                 "This BIC is another bank's (%(known)s goes with this IBAN). Leave it empty to get"
                 " the bank's own.",
-                known=known,
+                known=bic,
             )
         )
     account.bic = typed

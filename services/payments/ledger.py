@@ -2,7 +2,7 @@
 once.
 
 A positive amount is a debit, a negative one a credit. What we owe a seller is the negative balance
-of his account.
+of their account.
 """
 
 from dataclasses import dataclass

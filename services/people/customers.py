@@ -250,15 +250,15 @@ def erase(customer: Customer, *, by: Actor | None = None) -> str:
     """Erase what the law allows (RGPD art. 17): the person leaves, finished sales stay without a
     name.
 
-    By himself, by staff on his written request, or by the clock when nobody used the account for
-    years. Returns the sentence that says what stays, why and until when. Raises Refused while a
+    By themselves, by staff on their written request, or by the clock when nobody used the account
+    for years. Returns the sentence that says what stays, why and until when. Raises Refused while a
     sale is under way.
     """
     if customer.erased_at is not None:
         raise Refused(_("This account is already erased."))
     if reason := why_not_erase(customer):
         raise Refused(reason)
-    kept = personal.kept_sentence(customer)
+    sentence = personal.kept_sentence(customer)
     by = by or Actor(workflow.CUSTOMER, customer.id, _("Erased customer"))
     workflow.record(customer, "erase", by=by)
     audit.note("person_erased", by=by, subject=f"customer {customer.id}")
@@ -282,7 +282,7 @@ def erase(customer: Customer, *, by: Actor | None = None) -> str:
     customer.pending_email = None
     customer.session_epoch += 1
     customer.erased_at = clock.now()
-    return kept or _("Your account and all your data are erased.")
+    return sentence or _("Your account and all your data are erased.")
 
 
 # ── questions ──

@@ -262,8 +262,8 @@ def rename_hosts(site: Site, words: str) -> None:
         for line in words.replace(",", "\n").splitlines()
         if line.strip()
     ]
-    kept = [h for h in site.hosts if h.host in wanted]
-    if [h.host for h in kept] == wanted:
+    remaining = [h for h in site.hosts if h.host in wanted]
+    if [h.host for h in remaining] == wanted:
         return
     site.hosts.clear()
     db.session.flush()

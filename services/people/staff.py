@@ -144,9 +144,9 @@ def sees_all(user: User) -> bool:
 
 def make_roles() -> None:
     """Roles are code (admin/roles.py); the database only knows their names."""
-    known = set(db.session.scalars(select(Role.name)))
+    names = set(db.session.scalars(select(Role.name)))
     for name in (*ROLES, "Admin", "Public"):
-        if name not in known:
+        if name not in names:
             db.session.add(Role(name=name))
     db.session.flush()
 

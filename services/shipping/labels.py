@@ -169,12 +169,12 @@ def _order_now(payload: LabelOrder, key: str) -> str:
     db.session.rollback()
     made = carrier.create_label(opened, shipment)
     near: list[Relay] = []
-    kept: dict[str, str] = {}
+    stored: dict[str, str] = {}
     try:
         if shipment.relays_near:
             near = carrier.relays(opened, shipment.relays_near, most=5)
         size = carrier.formats[0]
-        kept = {size: files.keep(carrier.label_pdf(made.url, size), ".pdf")}
+        stored = {size: files.keep(carrier.label_pdf(made.url, size), ".pdf")}
     except Exception:
         # A label that was paid for must not be lost: relays and PDF are asked for again later.
         log.exception("relays or PDF of label %s could not be read", made.number)
@@ -183,7 +183,7 @@ def _order_now(payload: LabelOrder, key: str) -> str:
             "number": made.number,
             "url": made.url,
             "relays": [asdict(relay) for relay in near],
-            "files": kept,
+            "files": stored,
         }
     )
 
@@ -198,8 +198,8 @@ def _ordered(payload: LabelOrder, answer: str | None, error: str | None) -> None
             label.number = made["number"]
         return
     if made:
-        told = {"files": made["files"], "relays": made["relays"]}
-        found(label, made["number"], made["url"], by=CLOCK, **told)
+        values = {"files": made["files"], "relays": made["relays"]}
+        found(label, made["number"], made["url"], by=CLOCK, **values)
     elif error == outbox.UNSURE:
         sentence = _(
             "The carrier's answer was lost: look on its site whether a label %(number)s exists"
@@ -407,9 +407,9 @@ def forget(label: Label) -> list[str]:
     """Forget what shows an address: the files of the label and the relays near the sender. Returns
     the files to remove.
     """
-    kept = list(label.files.values())
+    names = list(label.files.values())
     label.files, label.relays, label.url = {}, [], ""
-    return kept
+    return names
 
 
 retention.rule(

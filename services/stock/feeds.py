@@ -379,15 +379,15 @@ def _one_count_each(
     for line in lines:
         if line.line not in matched:
             continue
-        known = first.setdefault((line.store_id, matched[line.line]), line)
-        if known is line:
+        earlier = first.setdefault((line.store_id, matched[line.line]), line)
+        if earlier is line:
             continue
         left_out.add(line.line)
-        if known.quantity == line.quantity:
+        if earlier.quantity == line.quantity:
             loading.repeat(line.line, line.ean or line.sku)
         else:
-            contradictory[known.line] = contradictory[line.line] = _counted_twice(
-                line.ean or line.sku, known, line
+            contradictory[earlier.line] = contradictory[line.line] = _counted_twice(
+                line.ean or line.sku, earlier, line
             )
     loading.put_aside(contradictory)
     return [line for line in lines if line.line not in left_out and line.line not in contradictory]
@@ -695,14 +695,14 @@ def publish(
     most = settings.value("stock_most_quantity")
     levels.lock_store(store.id)
     eans = sorted(counts)
-    known = {v.ean: v.id for v in matching.by_eans(eans)}
+    variants = {v.ean: v.id for v in matching.by_eans(eans)}
     ignored = {
-        ean: "unknown_ean" if ean not in known else "fanciful_quantity"
+        ean: "unknown_ean" if ean not in variants else "fanciful_quantity"
         for ean in eans
-        if ean not in known or not 0 <= counts[ean] <= most
+        if ean not in variants or not 0 <= counts[ean] <= most
     }
     lines = {
-        known[ean]: Line(n, "", ean, counts[ean], store.id)
+        variants[ean]: Line(n, "", ean, counts[ean], store.id)
         for n, ean in enumerate(eans)
         if ean not in ignored
     }

@@ -116,10 +116,10 @@ def _line(count: StockCount, ean: str) -> StockCountLine:
                 ean=ean[:20],
             )
         )
-    known = select(StockCountLine).where(
+    existing = select(StockCountLine).where(
         StockCountLine.count_id == count.id, StockCountLine.variant_id == variant.id
     )
-    line = db.session.scalar(known, execution_options={"populate_existing": True})
+    line = db.session.scalar(existing, execution_options={"populate_existing": True})
     if line is None:
         line = StockCountLine(count_id=count.id, variant_id=variant.id, counted=0, at=clock.now())
         db.session.add(line)
@@ -258,7 +258,7 @@ def validate(count: StockCount, *, by: Actor, sure: bool = True) -> int:
     """The count is right: stock follows it, what moved meanwhile on top. Returns how many
     references changed.
 
-    Raises Refused when it would empty most of the store and nobody said that he is `sure`.
+    Raises Refused when it would empty most of the store and `sure` was not said.
     """
     levels.lock_store(count.store_id)
     if not sure and forecast(count).is_most:

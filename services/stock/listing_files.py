@@ -247,17 +247,17 @@ def _one_of_each(loading: runs.Loading) -> tuple[list[Line], set[str]]:
         return Line(number, cells, at)
 
     for line in loading.rows(read):
-        known = first.setdefault(line.sku, line)
-        if known is line:
+        earlier = first.setdefault(line.sku, line)
+        if earlier is line:
             continue
-        if known.facts() == line.facts():
+        if earlier.facts() == line.facts():
             loading.repeat(line.line, line.sku)
         else:
-            torn[known.line] = torn[line.line] = _(
+            torn[earlier.line] = torn[line.line] = _(
                 "« %(sku)s » is said twice, differently, on lines %(a)s and %(b)s: keep the right"
                 " one.",
                 sku=line.sku,
-                a=known.line,
+                a=earlier.line,
                 b=line.line,
             )
     loading.put_aside(torn)
@@ -518,15 +518,15 @@ class _Change:
                 kept.pop(self.known[sku].id, None)
 
     def _count(self, line: Line, variant: int, counted: dict[int, Line]) -> None:
-        known = counted.setdefault(variant, line)
-        if known.quantity != line.quantity:
+        earlier = counted.setdefault(variant, line)
+        if earlier.quantity != line.quantity:
             raise Refused(
                 _(
                     "%(what)s is counted twice, %(a)s on line %(la)s and %(b)s on line %(lb)s: keep"
                     " the right one.",
                     what=line.ean or line.sku,
-                    a=known.quantity,
-                    la=known.line,
+                    a=earlier.quantity,
+                    la=earlier.line,
                     b=line.quantity,
                     lb=line.line,
                 )

@@ -318,7 +318,7 @@ def asked_on(
 
 def stock_of(row: Listing) -> int:
     """How many units of a listing can be had: one for a unit, else of used ones what its vendor
-    says, of new ones what his stores hold and nobody reserved.
+    says, of new ones what their stores hold and nobody reserved.
     """
     if row.item_id is not None:
         return 1 if row.item is not None and row.item.status is items.S.listed else 0

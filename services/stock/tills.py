@@ -148,12 +148,12 @@ def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Tak
 
 
 def _known(key: MachineKey, told: Told) -> Taken | None:
-    known = db.session.scalar(
+    earlier = db.session.scalar(
         select(TillEvent).where(TillEvent.key_id == key.id, TillEvent.number == told.number)
     )
-    if known is None:
+    if earlier is None:
         return None
-    if known.sha256 != told.sha256():
+    if earlier.sha256 != told.sha256():
         raise NumberReused(
             _(
                 "Event %(number)s of this till was something else before: its numbers must never be"
@@ -161,7 +161,7 @@ def _known(key: MachineKey, told: Told) -> Taken | None:
                 number=told.number,
             )
         )
-    return Taken(known.answer, True)
+    return Taken(earlier.answer, True)
 
 
 def _check(told: Told) -> None:

@@ -215,8 +215,8 @@ FAULTS = (
     Fault(
         "an account is erased under its sale",
         "services/people/customers.py",
-        "    if reason := why_not_erase(customer):\n        raise Refused(reason)\n    kept",
-        "    kept",
+        "    if reason := why_not_erase(customer):\n        raise Refused(reason)\n    sentence",
+        "    sentence",
         S + "people tests/portal/test_account.py",
     ),
     Fault(
@@ -244,7 +244,7 @@ FAULTS = (
     Fault(
         "an action forgets whose row it is",
         "admin/base.py",
-        "            self.row(pk)  # all of them must be his before any is touched",
+        "            self.row(pk)  # all of them must be theirs before any is touched",
         "            pass",
         "tests/admin/test_scope.py",
     ),
@@ -532,7 +532,7 @@ FAULTS = (
     Fault(
         "a column left out empties what was there",
         "services/catalogue/referencer.py",
-        "for name, column in _OF_VARIANT.items() if name in said}",
+        "for name, column in _OF_VARIANT.items() if name in named}",
         "for name, column in _OF_VARIANT.items()}",
         S + "catalogue/test_referencer.py",
     ),
@@ -700,7 +700,7 @@ FAULTS = (
     Fault(
         "the same request is carried out again",
         "api/door.py",
-        "    if known is not None:\n        return known\n",
+        "    if answered is not None:\n        return answered\n",
         "",
         "tests/api/test_door.py",
     ),
