@@ -97,7 +97,7 @@ class _RowNumber(IntegerConverter):
 
 
 def create_app(
-    machine: config.Config | None = None, bell: Callable[[], Any] | str | None = "queue"
+    machine: config.Config | None = None, bell: Callable[[int], Any] | str | None = "queue"
 ) -> Flask:
     """The whole application. `bell` is what to ring after a commit that left something to send: the
     queue, unless told otherwise.
@@ -217,12 +217,17 @@ def _render_item(kind: str, item: Any, _context: Any) -> Any:
     return False
 
 
-def _queue_bell() -> None:
-    """Ring the worker; when the queue is away the sweep of the next minute finds the row."""
+def _queue_bell(seconds: int = 0) -> None:
+    """Ring the worker, at once or after so many seconds; when the queue is away the sweep of the
+    next minute finds the row.
+    """
     import tasks
 
     try:
-        tasks.ring()
+        if seconds:
+            tasks.ring.schedule(delay=seconds + 1)
+        else:
+            tasks.ring()
     except Exception:
         logging.getLogger("app").warning(
             "the queue does not answer; the sweep will find what waits", exc_info=True
@@ -345,8 +350,10 @@ def _guard(response: Response) -> Response:
     if _machine().is_https:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.path.startswith("/static/"):
+        # A module that another one imports has no version in its address: it is asked for anew.
+        plain = "no-cache" if request.path.endswith(".js") else "public, max-age=3600"
         headers["Cache-Control"] = (
-            "public, max-age=31536000, immutable" if "v" in request.args else "public, max-age=3600"
+            "public, max-age=31536000, immutable" if "v" in request.args else plain
         )
     elif "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"

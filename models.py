@@ -267,6 +267,8 @@ class Outbox(Model):
     state: Mapped[OutboxState] = status(OutboxState, OutboxState.todo)
     attempts: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[moment]
+    # What a person may still take back, « offer:12 »; empty for what leaves at once.
+    undo_key: Mapped[str] = mapped_column(String(80), default="", index=True)
     lease_until: Mapped[moment | None]
     lease_token: Mapped[str | None] = mapped_column(String(40))
     provider_ref: Mapped[str | None] = mapped_column(String(200))

@@ -423,6 +423,7 @@ def _teach_templates(app: Flask) -> None:
         chosen=_chosen,
         facts_words=lambda event: facts_words(event.facts),
         held=outbox.held,
+        last_decision=validation.last_decision,
         idle_minutes=lambda: settings.value("staff_idle_minutes"),
         event_words=lambda event: workflow.words_of_event(event.happened),
     )

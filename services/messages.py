@@ -302,8 +302,18 @@ def _why_not_again(payload: Sending) -> str | None:
     return None
 
 
+def _taken_back(payload: Sending) -> None:
+    """Nobody was written to: the message goes."""
+    db.session.delete(db.session.get_one(Message, payload["message"]))
+
+
 outbox.handles(
-    "message", _l("Message to send"), call=_send, record=_sent, why_not_again=_why_not_again
+    "message",
+    _l("Message to send"),
+    call=_send,
+    record=_sent,
+    why_not_again=_why_not_again,
+    taken_back=_taken_back,
 )
 
 retention.rule(

@@ -10,7 +10,8 @@ the row done.
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,6 +64,7 @@ class Kind:
     record: Callable[[Any, str | None, str | None], None]
     once: bool = False
     why_not_again: Callable[[Any], str | None] = lambda _payload: None
+    taken_back: Callable[[Any], None] = lambda _payload: None
 
 
 KINDS: dict[str, Kind] = {}
@@ -80,13 +82,15 @@ def handles(
     record: Callable[[Any, str | None, str | None], None],
     once: bool = False,
     why_not_again: Callable[[Any], str | None] = lambda _payload: None,
+    taken_back: Callable[[Any], None] = lambda _payload: None,
 ) -> None:
     """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was
     lost, is never tried again: `record` gets UNSURE as its error, and a look-up or a person
     decides. `why_not_again` says, in words, why a dead row of this kind cannot be tried once more
-    from « Tâches ».
+    from « Tâches ». `taken_back` deletes what waited for a call that a person took back before it
+    left.
     """
-    KINDS[kind] = Kind(label, call, record, once, why_not_again)
+    KINDS[kind] = Kind(label, call, record, once, why_not_again, taken_back)
 
 
 def label_of(kind: str) -> str:
@@ -99,10 +103,59 @@ def add(kind: str, key: str, **payload: Any) -> Outbox:
     fact makes one call.
     """
     now = clock.now()
-    row = Outbox(kind=kind, key=key, payload=payload, next_at=now, created_at=now)
+    undo_key, wait = db.session().info.get("undoable", ("", 0))
+    row = Outbox(
+        kind=kind,
+        key=key,
+        payload=payload,
+        next_at=now + timedelta(seconds=wait),
+        created_at=now,
+        undo_key=undo_key,
+    )
     db.session.add(row)
-    db.session().info["rings"] = True
+    db.session().info["rings"] = wait
     return row
+
+
+# ── what can be taken back before it leaves ──
+
+
+@contextmanager
+def undoable(fact: str, seconds: int) -> Iterator[None]:
+    """Let the calls added inside leave so many seconds later. Until then `take_back(fact, …)`
+    withdraws them; with 0 seconds they leave at once.
+    """
+    info = db.session().info
+    if seconds:
+        info["undoable"] = (fact, seconds)
+    try:
+        yield
+    finally:
+        info.pop("undoable", None)
+
+
+def _of_fact(fact: str, since: datetime) -> Any:
+    return select(Outbox).where(Outbox.undo_key == fact, Outbox.created_at >= since)
+
+
+def can_take_back(fact: str, since: datetime) -> bool:
+    """Whether everything that was added for a fact since then (UTC) still waits."""
+    states = set(db.session.scalars(_of_fact(fact, since).with_only_columns(Outbox.state)))
+    return states == {S.todo}
+
+
+def take_back(fact: str, since: datetime) -> None:
+    """Withdraw the calls of a fact, and what waited for them, in the caller's unit. Raises Refused
+    when one of them left already.
+    """
+    rows = db.session.scalars(
+        _of_fact(fact, since).with_for_update(), execution_options={"populate_existing": True}
+    ).all()
+    if not rows or any(row.state is not S.todo for row in rows):
+        raise Refused(_("It is too late: the mail has left, or is leaving."))
+    for row in rows:
+        KINDS[row.kind].taken_back(row.payload)
+        db.session.delete(row)
 
 
 def due(limit: int = 100) -> list[int]:
@@ -219,7 +272,7 @@ def lift(*, by: Actor) -> None:
         raise Refused(_("Sendings are not held."))
     row.lifted_at, row.lifted_by = clock.now(), by.name
     audit.note("hold_lifted", by=by, reason=row.reason)
-    db.session().info["rings"] = True
+    db.session().info["rings"] = 0
 
 
 # ── dead rows, and what a person does about them ──
@@ -246,7 +299,7 @@ def retry(row: Outbox, *, by: Actor) -> None:
     now, error = clock.now(), row.last_error
     fresh = {"attempts": 0, "next_at": now, "created_at": now, "lease_token": None}
     OUTBOX.fire(row, "retry_task", by=by, set=fresh, kind=row.kind, error=error)
-    db.session().info["rings"] = True
+    db.session().info["rings"] = 0
 
 
 def abandon(row: Outbox, reason: str, *, by: Actor) -> None:

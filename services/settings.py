@@ -85,6 +85,15 @@ OPTIONS: dict[str, Option] = {
     o.key: o
     for o in (
         Option(
+            "undo_seconds",
+            _BUYING,
+            _l("Time to undo a decision"),
+            _l("The mail and the label of an accepted or refused offer wait so long. 0: no undo."),
+            10,
+            _whole(0, 60),
+            _l("seconds"),
+        ),
+        Option(
             "second_chance_days",
             _BUYING,
             _l("Time to answer a second chance"),

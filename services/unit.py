@@ -35,9 +35,9 @@ def changed(statement: Executable) -> int:
     return cast("CursorResult[Any]", db.session.execute(statement)).rowcount
 
 
-# Called after each commit that left something to tell the outside; app.py plugs the queue's bell
-# in.
-after_commit: list[Callable[[], None]] = []
+# Called after each commit that left something to tell the outside, with the seconds until it may
+# leave; app.py plugs the queue's bell in.
+after_commit: list[Callable[[int], Any]] = []
 
 RETRIES = 5
 T = TypeVar("T")
@@ -63,12 +63,14 @@ def unit_of_work() -> Iterator[Session]:
         session.commit()
     except BaseException:
         session.rollback()
+        session.info.pop("rings", None)
         raise
     finally:
         session.info.pop("in_unit", None)
-    if session.info.pop("rings", False):
+    seconds = session.info.pop("rings", None)
+    if seconds is not None:
         for ring in after_commit:
-            ring()
+            ring(seconds)
 
 
 def retried(work: Callable[[], T]) -> T:

@@ -285,7 +285,16 @@ def _record(payload: Delivery, answer: str | None, error: str | None) -> None:
         DELIVERY.fire(delivery, "give_up", by=workflow.CLOCK)
 
 
-outbox.handles("webhook", _l("Software to tell"), call=_call, record=_record)
+def _taken_back(payload: Delivery) -> None:
+    """The address was told nothing: the delivery goes."""
+    delivery = db.session.get(WebhookDelivery, payload["delivery"])
+    if delivery is not None:
+        db.session.delete(delivery)
+
+
+outbox.handles(
+    "webhook", _l("Software to tell"), call=_call, record=_record, taken_back=_taken_back
+)
 retention.rule(
     "webhooks",
     _l("What vendors' software was told"),

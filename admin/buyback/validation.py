@@ -1,11 +1,14 @@
 """« Achat à valider »: one offer at a time, with the keyboard."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
+from flask import session as browser
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
+from sqlalchemy import select
 
 from admin import forms
 from admin.base import me, row_or_404
@@ -15,7 +18,7 @@ from services.buyback import offers
 from services.finance import dashboards
 from services.shipping import contracts
 from services.stock import items
-from services.unit import unit_of_work
+from services.unit import db, unit_of_work
 from services.workflow import Refused
 
 
@@ -42,6 +45,7 @@ class ValidateView(BaseView):
 
     route_base = "/gestion/offres/valider"
     default_view = "first"
+    method_permission_name = {"undo": "decide"}
 
     @expose("/")
     @has_access
@@ -98,20 +102,33 @@ class ValidateView(BaseView):
                 if verb == "counter":
                     offers.counter(offer, _prices(offer), form.motive.data, by=me())
                 elif verb == "refuse":
-                    offers.refuse(offer, form.motive.data, by=me())
+                    offers.refuse(offer, form.motive.data, by=me(), can_be_undone=True)
                 elif verb == "accept":
-                    offers.accept(offer, form.insurance.data or 0, by=me())
+                    offers.accept(offer, form.insurance.data or 0, by=me(), can_be_undone=True)
                 else:
                     offers.delete(offer, by=me())
                 number, state = offer.number, workflow.words_of(offer.status)
         except Refused as refusal:
             return self._page(id, verb, str(refusal)), 422
-        flash(_("%(number)s: %(state)s.", number=number, state=state), "success")
+        if verb in ("accept", "refuse"):
+            browser["decided"] = id  # said at the top of the next page, with « Annuler »
+        else:
+            flash(_("%(number)s: %(state)s.", number=number, state=state), "success")
         return redirect(
             url_for("ValidateView.offer", id=after_id)
             if after_id
             else url_for("ValidateView.first")
         )
+
+    @expose("/<int:id>/annuler", methods=["POST"])
+    @has_access
+    def undo(self, id: int) -> Any:
+        """« Annuler »: the decision of a moment ago is taken back, nothing has left."""
+        with unit_of_work():
+            offers.undo(self._offer(id), by=me())
+        browser.pop("decided", None)
+        flash(_("Undone: nothing was sent. Decide again."), "success")
+        return redirect(url_for("ValidateView.offer", id=id))
 
     @expose("/<int:id>/ligne/<int:line_id>/<any(remove,restore):verb>", methods=["POST"])
     @has_access
@@ -142,6 +159,26 @@ class ValidateView(BaseView):
         if not offers.is_before_us(offer):
             abort(404)
         return offer
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What this person decided last, and for how many seconds it can still be undone."""
+
+    offer: Offer
+    seconds: int
+
+
+def last_decision() -> Decision | None:
+    """The decision to say at the top of the page; it is said until it can no longer be undone."""
+    id = browser.get("decided")
+    if id is None:
+        return None
+    offer = db.session.scalar(select(Offer).where(Offer.id == id))
+    seconds = offers.seconds_to_undo(offer) if offer is not None else 0
+    if not seconds:
+        browser.pop("decided")
+    return Decision(offer, seconds) if offer is not None else None
 
 
 def _refuse_if_decided_meanwhile(offer: Offer, seen: str) -> None:

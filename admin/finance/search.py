@@ -10,7 +10,7 @@ from services.finance import dashboards
 
 
 class SearchView(BaseView):
-    """One search: CDE, EAN, e-mail, name. One exact hit opens itself."""
+    """One search: CDE, ART, VIR, label, EAN, e-mail, name. One exact hit opens itself."""
 
     route_base = "/gestion/recherche"
     default_view = "search"
@@ -21,14 +21,19 @@ class SearchView(BaseView):
         words = request.args.get("q", "").strip()[:100].replace("\0", "")
         found = dashboards.search(words) if words else dashboards.Found({})
         hits = [
-            (view, row)
+            (view, row, address)
             for view, rows in found.rows.items()
-            if self.appbuilder.sm.has_access("can_show", view)
             for row in rows
+            if (address := self._address(view, row))
         ]
         if len(hits) == 1 and not found.corrected:
-            endpoint, row = hits[0]
-            return redirect(url_for(f"{endpoint}.show", pk=row.id))
+            return redirect(hits[0][2])
         return render_template(
             "admin/finance/search.html", words=words, hits=hits, corrected=found.corrected
         )
+
+    def _address(self, view: str, row: Any) -> str:
+        """The page that shows a row, empty for who may not open it."""
+        method, key = ("batch", "id") if view == "PaymentsView" else ("show", "pk")
+        may = self.appbuilder.sm.has_access(f"can_{method}", view)
+        return url_for(f"{view}.{method}", **{key: row.id}) if may else ""

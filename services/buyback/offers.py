@@ -6,6 +6,7 @@ what it was computed from is frozen beside it.
 """
 
 import secrets
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +26,17 @@ from models import (
     Site,
     ValidationMode,
 )
-from services import clock, messages, money, numbering, personal, settings, webhooks, workflow
+from services import (
+    clock,
+    messages,
+    money,
+    numbering,
+    outbox,
+    personal,
+    settings,
+    webhooks,
+    workflow,
+)
 from services.buyback import letters, parcels, pricing
 from services.people import sites
 from services.shipping import contracts
@@ -92,6 +103,16 @@ def _before_drop_off(offer: Offer) -> str | None:
     return None
 
 
+def _fact(offer: Offer) -> str:
+    return f"offer:{offer.id}"
+
+
+def _nothing_left(offer: Offer) -> str | None:
+    if offer.decided_at and outbox.can_take_back(_fact(offer), offer.decided_at):
+        return None
+    return _("It is too late: the mail has left, or is leaving.")
+
+
 # ruff: disable[E501]
 OFFER = Workflow(
     "offer",
@@ -105,6 +126,7 @@ OFFER = Workflow(
     Move("disagree",         _l("I decline"),                 {S.second_chance},                 S.declined,       None,           (CUSTOMER,), done=_l("Second chance declined by the seller")),
     Move("lapse",            _l("No answer in time"),         {S.second_chance},                 S.declined,       None,           (TIME,)),
     Move("refuse",           _l("Refuse this offer"),         {S.to_check, S.second_chance},     S.refused, done=_l("Offer refused")),
+    Move("undo",             _l("Undo"),                      {S.accepted, S.refused},           S.to_check,       _nothing_left, done=_l("Decision taken back")),
     Move("delete",           _l("Delete this offer"),         {S.to_check, S.refused, S.declined}, S.deleted, done=_l("Offer deleted")),
     Move("complete",         _l("Add games"),                 {S.to_check, S.accepted},          None,             _before_drop_off, (CUSTOMER,), done=_l("Games added")),
     Move("check_again",      _l("To be checked again"),       {S.accepted},                      S.to_check,       None,           (CUSTOMER,), done=_l("To be checked again")),
@@ -428,14 +450,43 @@ def remark(offer: Offer, words: str, *, by: Actor) -> None:
     OFFER.fire(offer, "remark", by=by, set={"remark": words})
 
 
-def accept(offer: Offer, insurance: int = 0, *, by: Actor) -> None:
+def accept(offer: Offer, insurance: int = 0, *, by: Actor, can_be_undone: bool = False) -> None:
     """« Accepter cette proposition »: its label is ordered at this insurance level; the seller is
-    told, with all they need to send it.
+    told, with all they need to send it. What leaves waits a few seconds (`undo_seconds`) where the
+    decision can be undone.
     """
     decided = {"decided_at": clock.now(), "drop_off_by": _drop_off_deadline()}
     OFFER.fire(offer, "accept", by=by, set=decided, total_cents=offer.total_cents)
-    webhooks.tell(offer.vendor_id, "buyback.validated", {"number": offer.number})
-    parcels.request(offer, insurance, by=by)
+    with _waiting_a_moment(offer, can_be_undone):
+        webhooks.tell(offer.vendor_id, "buyback.validated", {"number": offer.number})
+        parcels.request(offer, insurance, by=by)
+
+
+def _waiting_a_moment(offer: Offer, can_be_undone: bool) -> AbstractContextManager[None]:
+    """What a decision sends waits, so that it can be undone; not where a label was replaced, or
+    given up, by the decision: that cannot be taken back.
+    """
+    seconds = settings.value("undo_seconds") if can_be_undone else 0
+    return outbox.undoable(_fact(offer), 0 if parcels.live_parcel(offer) else seconds)
+
+
+def seconds_to_undo(offer: Offer) -> int:
+    """How many seconds « Annuler » is offered for; 0 when it is too late."""
+    if offer.decided_at is None or not OFFER.allows(offer, "undo"):
+        return 0
+    passed = (clock.now() - offer.decided_at).total_seconds()
+    return max(0, round(float(settings.value("undo_seconds")) - passed))
+
+
+def undo(offer: Offer, *, by: Actor) -> None:
+    """« Annuler »: an acceptance or a refusal is taken back before its mail and its label leave
+    (domain.md § 2.49). Raises Refused once something left.
+    """
+    since = offer.decided_at
+    OFFER.fire(offer, "undo", by=by, set={"decided_at": None, "drop_off_by": None, "motive": ""})
+    assert since is not None
+    parcels.take_back(offer, since)
+    outbox.take_back(_fact(offer), since)
 
 
 def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> None:
@@ -480,22 +531,22 @@ def counter(offer: Offer, prices: dict[int, int], motive: str, *, by: Actor) -> 
     )
 
 
-def refuse(offer: Offer, motive: str, *, by: Actor) -> None:
+def refuse(offer: Offer, motive: str, *, by: Actor, can_be_undone: bool = False) -> None:
     """« Refuser cette proposition »: the whole lot, with the reason the seller reads (it may be
     empty).
     """
-    offer.motive = paragraphs(motive)[:2000]
-    OFFER.fire(offer, "refuse", by=by, motive=offer.motive)
-    parcels.abandon(offer, by=by)  # games were added to a sale that had its label
-    offer.decided_at = clock.now()
-    messages.tell(
-        offer.seller,
-        "offer_refused",
-        site=offer.site,
-        offer=offer,
-        motive=offer.motive,
-        **letters.facts(offer),
-    )
+    decided = {"motive": paragraphs(motive)[:2000], "decided_at": clock.now()}
+    OFFER.fire(offer, "refuse", by=by, set=decided, motive=decided["motive"])
+    with _waiting_a_moment(offer, can_be_undone):
+        parcels.abandon(offer, by=by)  # games were added to a sale that had its label
+        messages.tell(
+            offer.seller,
+            "offer_refused",
+            site=offer.site,
+            offer=offer,
+            motive=offer.motive,
+            **letters.facts(offer),
+        )
 
 
 def delete(offer: Offer, *, by: Actor) -> None:

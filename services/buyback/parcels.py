@@ -156,6 +156,20 @@ def request(offer: Offer, insurance: int = 0, *, by: Actor) -> Parcel:
     return parcel
 
 
+def take_back(offer: Offer, since: datetime) -> None:
+    """A decision is undone: the parcel it made (not before `since`, UTC) was told to nobody and
+    goes, with the label that was not ordered yet.
+    """
+    parcel = live_parcel(offer)
+    if parcel is None or parcel.created_at < since:
+        return
+    if parcel.label is not None:
+        db.session.delete(parcel.label)
+        set_committed_value(parcel, "label", None)
+    offer.parcels.remove(parcel)
+    db.session.delete(parcel)
+
+
 def _order(parcel: Parcel, contract: CarrierContract, insurance: int = 0) -> None:
     label = labels.order(
         contract,

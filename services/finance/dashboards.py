@@ -2,6 +2,7 @@
 everything.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Select, false, func, or_, select
 from models import (
     BankDetails,
     Customer,
+    Item,
     Label,
     Message,
     MessageState,
@@ -19,6 +21,7 @@ from models import (
     Parcel,
     ParcelState,
     PaymentState,
+    TransferBatch,
     UnknownDemand,
     VisitDay,
 )
@@ -215,16 +218,29 @@ def _parcels_with_label(number: str, limit: int) -> Select[tuple[Parcel]]:
     return select(Parcel).where(Parcel.id.in_(labels)).limit(limit)
 
 
-def search(words: str, limit: int = 20) -> Found:
-    """An exact CDE, label or EAN alone, else sellers and products that match."""
-    upper = words.upper().replace(" ", "")
-    if upper.startswith("CDE"):
-        found = db.session.scalars(
-            select(Offer)
-            .where(Offer.number.like(_like(upper), escape="\\"), Offer.status != OfferState.deleted)
-            .limit(limit)
+def _by_printed_number(code: str, limit: int) -> Found | None:
+    """What a code of ours names, by its first letters; None when it is no code of ours."""
+    if code.startswith("CDE"):
+        sales = select(Offer).where(
+            Offer.number.like(_like(code), escape="\\"), Offer.status != OfferState.deleted
         )
-        return Found({"OfferView": list(found)})
+        return Found({"OfferView": list(db.session.scalars(sales.limit(limit)))})
+    if re.fullmatch(r"ART\d{7,9}", code):
+        units = select(Item).where(Item.id == int(code[3:]))
+        return Found({"ItemView": list(db.session.scalars(units))})
+    if code.startswith("VIR-"):
+        files = select(TransferBatch).where(TransferBatch.number == code)
+        return Found({"PaymentsView": list(db.session.scalars(files))})
+    return None
+
+
+def search(words: str, limit: int = 20) -> Found:
+    """What a printed number names (CDE, ART, VIR, a label, a barcode) alone, else sellers and
+    products that match.
+    """
+    upper = words.upper().replace(" ", "")
+    if (printed := _by_printed_number(upper, limit)) is not None:
+        return printed
     if (
         upper.isalnum()
         and 8 <= len(upper) <= 40

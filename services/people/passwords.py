@@ -122,7 +122,9 @@ def _guesses(password: str, known: list[str]) -> int:
         # needs
     )
 
-    return int(zxcvbn(password, user_inputs=known, max_length=MOST)["guesses"])
+    # Its reading of dates stops at a line break after digits: a line break counts as a blank.
+    plain = " ".join(password.splitlines())
+    return int(zxcvbn(plain, user_inputs=known, max_length=MOST)["guesses"])
 
 
 class Weak(Refused):

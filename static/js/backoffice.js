@@ -1,6 +1,9 @@
 // Keys, rows one can click anywhere, selections, pages that refresh while work goes on.
-const typing = () => /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName) && document.activeElement.type !== "checkbox";
+import { inField, listen } from "./scans.js";
+
+const typing = () => inField(document.activeElement);
 const rows = () => [...document.querySelectorAll("[data-lines] tbody tr")];
+const waits = document.querySelector("[data-scan]");
 let at = -1;
 
 function focusLine(step) {
@@ -14,24 +17,41 @@ function focusLine(step) {
 
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); document.getElementById("g")?.focus(); return; }
-  if (event.key === "Escape" && typing()) { document.activeElement.blur(); return; }
-  if (typing() || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const key = event.key.toLowerCase();
-  if (key === "/") { event.preventDefault(); (document.getElementById("s") || document.getElementById("g"))?.focus(); }
-  else if (key === "?") document.getElementById("help")?.showModal();
+  if (event.key === "Escape" && typing()) document.activeElement.blur();
+  else if (event.key === "/" && !typing() && !document.querySelector("dialog[open]")) {      // before the field gets it
+    event.preventDefault();
+    (document.getElementById("s") || document.getElementById("g"))?.focus();
+  }
+});
+
+function command(key) {
+  if (typing()) return;
+  if (key === "?") document.getElementById("help")?.showModal();
   else if (key === "j") focusLine(1);
   else if (key === "k") focusLine(-1);
   else if (key === "r") {
     const form = rows()[at]?.querySelector(".take-out"), reason = form?.querySelector("[name=reason]");
-    if (reason) { event.preventDefault(); reason.focus(); } else form?.requestSubmit();
-  } else if (key.length === 1) document.querySelector(`[data-key="${CSS.escape(key)}"]:not(:disabled)`)?.click();
-});
+    if (reason) reason.focus(); else form?.requestSubmit();
+  } else document.querySelector(`[data-key="${CSS.escape(key)}"]:not(:disabled)`)?.click();
+}
+
+// A code scanned where nobody types goes to the field that waits for one, else opens what it names.
+function scanned(code) {
+  if (/^CPT/i.test(code)) return;                  // a command of the bench, which is another page
+  if (waits) { waits.value = code; return waits.form.requestSubmit(); }
+  location.href = "/gestion/recherche/?q=" + encodeURIComponent(code);
+}
+listen({ scan: scanned, key: command, harmless: "jk" });
 
 document.addEventListener("submit", (event) => {
   if (event.target.dataset.busy) return event.preventDefault();      // a double click is one click
   event.target.dataset.busy = "1";
   setTimeout(() => delete event.target.dataset.busy, 3000);
 });
+
+// What can be undone for some seconds says so, and stops saying it.
+const leaving = document.querySelector("[data-leaves]");
+if (leaving && Number(leaving.dataset.leaves)) setTimeout(() => leaving.querySelectorAll("form, [data-leaving]").forEach((part) => part.remove()), Number(leaving.dataset.leaves) * 1000);
 
 document.addEventListener("change", (event) => {
   const table = event.target.closest(".rows");
@@ -44,13 +64,18 @@ document.addEventListener("change", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) return window.print();
   const opens = event.target.closest("[data-opens]");
-  if (opens) { const part = document.getElementById(opens.dataset.opens); part.open = true; part.querySelector("textarea, input:not([type=hidden])")?.focus(); }
+  if (opens) {
+    event.preventDefault();                        // the jump of the link would take the cursor away from the field
+    const part = document.getElementById(opens.dataset.opens);
+    part.open = true;
+    part.scrollIntoView({ block: "nearest" });
+    part.querySelector("textarea, input:not([type=hidden])")?.focus();
+  }
   const cell = event.target.closest(".rows td:not(.off)");
   if (cell && !event.target.closest("a, button, input, label, summary")) cell.parentElement.querySelector("a[href]")?.click();
 });
 
 // A field that waits for a scanner: what is in it is chosen, so that the next scan takes its place; and digits typed nowhere go there.
-const waits = document.querySelector("[data-scan]");
 if (waits) {
   waits.focus();
   waits.select();

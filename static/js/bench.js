@@ -1,7 +1,8 @@
 // The bench: a USB scanner types like a very fast hand. A burst of six characters or more ended by Enter is a scan,
 // wherever the focus is (but never inside a text area); a single key is a command.
+import { BURST, GAP, inField } from "./scans.js";
+
 const bench = document.getElementById("bench");
-const BURST = 6, GAP = 90;
 const COMMANDS = { CPTENVOYER: "enter", CPTREFUSER: "x", CPTMANQUANT: "m", CPTANNULER: "u", CPTPHOTO: " ", CPTFIN: "enter", CPTBOITE: "b", CPTNOTICE: "n", CPTARTICLE: "a" };
 const ORDER = ["like_new", "very_good", "good", "fair", "poor", "missing"];
 let part = "article", touched = new Set(), busy = false, waitingCode = "", camera = null, audio = null;
@@ -179,7 +180,7 @@ let burst = "", last = 0, single = 0, before = "", told = 0;   // told: how many
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const field = event.target, area = field.tagName === "TEXTAREA";
-  const typing = area || field.tagName === "SELECT" || (field.tagName === "INPUT" && !/^(radio|checkbox|file|button|submit)$/.test(field.type));
+  const typing = inField(field);
   if (area) { if (event.key === "Escape") field.blur(); return; }
   const now = event.timeStamp, fast = now - last < GAP;   // when the key was pressed, not when we got to it
   last = now;

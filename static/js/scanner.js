@@ -1,13 +1,15 @@
 // The camera: BarcodeDetector where it exists, else pictures read by the server; two agreeing reads make a barcode.
-import { csrf, load, place } from "./portal.js";
+import { csrf, load, offline, online, place } from "./fragments.js";
 
 const viewer = document.getElementById("viewer"), video = viewer.querySelector("video"), aim = document.getElementById("aim");
 const form = document.querySelector("[data-quote]"), field = document.getElementById("ean"), auto = document.getElementById("auto");
 let stream = null, last = "", seen = new Map(), busy = false, sound;
 
+let asked = 0;
 async function price(ean) {
-  const answer = await load(`/?ean=${encodeURIComponent(ean)}`);
-  if (!answer) return;
+  const mine = ++asked, answer = await load(`/?ean=${encodeURIComponent(ean)}`);
+  online();
+  if (!answer || mine !== asked) return;           // another game was asked for meanwhile: its price counts
   place(answer.html);
   history.replaceState(null, "", `/?ean=${encodeURIComponent(ean)}`);
   document.getElementById("ticket").scrollIntoView({ block: "nearest" });
@@ -15,7 +17,13 @@ async function price(ean) {
 }
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  try { await price(field.value); field.select(); } catch { form.submit(); }
+  const typed = field.value, ask = async () => {
+    try {
+      await price(typed);
+      if (field.value === typed) field.select();   // what was typed meanwhile stays
+    } catch (error) { if (error instanceof TypeError) offline(ask); else form.submit(); }
+  };
+  await ask();
 });
 
 document.getElementById("camera").addEventListener("click", async () => {
@@ -68,7 +76,7 @@ async function agree(ean) {
   seen.set(ean, performance.now());
   busy = true;
   viewer.classList.add("seen"); navigator.vibrate?.(60); beep(); aimed(ean);
-  try { await price(ean); } finally { busy = false; setTimeout(() => { viewer.classList.remove("seen"); aimed(viewer.dataset.aim); }, 900); }
+  try { await price(ean); } catch (error) { if (error instanceof TypeError) offline(() => price(ean)); } finally { busy = false; setTimeout(() => { viewer.classList.remove("seen"); aimed(viewer.dataset.aim); }, 900); }
 }
 function beep() {
   const tone = sound.createOscillator(), loud = sound.createGain();

@@ -122,8 +122,8 @@ FAULTS = (
     Fault(
         "a unit that fails is kept half",
         "services/unit.py",
-        "    except BaseException:\n        session.rollback()\n        raise",
-        "    except BaseException:\n        session.commit()\n        raise",
+        "    except BaseException:\n        session.rollback()\n        session.info",
+        "    except BaseException:\n        session.commit()\n        session.info",
         S
         + "test_outbox.py tests/services/test_messages.py "
         + S

@@ -13,7 +13,6 @@ from sqlalchemy import select
 
 import tasks
 from models import Item, LineState, Offer, OfferLine, OfferState, PaymentState
-from services import outbox
 from services.finance import books
 from services.people import sites
 from services.unit import db
@@ -191,7 +190,7 @@ def test_from_the_accepted_offer_to_paid_seller_and_staff(
     shop.get_by_role("button", name="Ass1 50").click()
     expect(shop.get_by_text("Acceptée")).to_be_visible()
     db.session.rollback()
-    outbox.work()
+    factories.a_moment_later()
     seller = visit(PHONE)
     cookie = as_customer(customer).get_cookie("comptoir_client")
     seller.context.add_cookies(

@@ -193,6 +193,77 @@ def test_ten_games_typed_one_after_another_are_all_in_the_sale(visit):
         expect(page.locator("#compteur")).to_contain_text(str(number))
 
 
+def slowly(page, path, seconds=1.0):
+    """The answer to this address takes its time."""
+
+    def wait(route):
+        page.wait_for_timeout(1000 * seconds)
+        route.continue_()
+
+    page.route(f"**{path}", wait)
+
+
+def test_a_photo_of_a_barcode_is_read_with_scripts_on(visit, tmp_path):
+    from tests.services.test_files import barcode
+
+    factories.a_game("A.O.T. 2", "PS4", 4500, code="5060327534393")
+    picture = tmp_path / "code.jpg"
+    picture.write_bytes(barcode("5060327534393"))
+    page = visit(PHONE)
+    page.goto("/")
+    page.get_by_text("ou envoyez une photo du code-barres").click()
+    page.locator("#photo").set_input_files(picture)
+    page.get_by_role("button", name="Lire").click()
+    expect(page.locator("#ticket h2")).to_have_text("A.O.T. 2")
+
+
+def test_what_is_typed_while_a_game_is_added_stays_typed(visit):
+    game = factories.a_game("Opéra Mécanique", "PS5", 4500)
+    page = visit(PHONE)
+    page.goto(f"/?ean={game.ean}")
+    slowly(page, "/panier/ajouter")
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    page.locator("#ean").press_sequentially("50563", delay=30)
+    expect(page.locator("#compteur")).to_contain_text("1")
+    expect(page.locator("#ean")).to_have_value("50563")
+
+
+def test_a_game_priced_while_another_is_added_keeps_its_ticket(visit):
+    first = factories.a_game("Opéra Mécanique", "PS5", 4500)
+    second = factories.a_game("Île aux Lampions", "Switch", 4000)
+    page = visit(PHONE)
+    page.goto(f"/?ean={first.ean}")
+    slowly(page, "/panier/ajouter", 1.5)
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    page.locator("#ean").fill(second.ean)
+    page.keyboard.press("Enter")
+    expect(page.locator("#ticket h2")).to_have_text("Île aux Lampions")
+    expect(page.locator("#compteur")).to_contain_text("1")
+    expect(page.locator("#ticket h2")).to_have_text("Île aux Lampions")
+
+
+def test_without_a_network_the_page_stays_and_sends_again(visit):
+    game = factories.a_game("Opéra Mécanique", "PS5", 4500)
+    page = visit(PHONE)
+    page.goto("/")
+    page.context.set_offline(True)
+    page.locator("#ean").fill(game.ean)
+    page.keyboard.press("Enter")
+    expect(page.locator("#offline")).to_contain_text("Hors ligne")
+    expect(page.locator("#ean")).to_have_value(game.ean)
+    page.get_by_role("button", name="Réessayer").click()
+    expect(page.locator("#offline")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#ticket h2")).to_have_text("Opéra Mécanique")
+    expect(page.locator("#offline")).to_be_hidden()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="OUI, je le vends !").click()
+    expect(page.locator("#offline")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#compteur")).to_contain_text("1")
+    expect(page.locator("#offline")).to_be_hidden()
+
+
 def test_hostile_titles_stay_words(visit):
     game = factories.a_game(
         "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>",

@@ -16,9 +16,11 @@ def test_an_offer_is_checked_with_the_keyboard_and_the_next_one_comes(visit, sig
     expect(page.locator(".tile-hot b")).to_have_text("2")
     page.locator(".tile-hot").click()
     expect(page.get_by_text(first.number)).to_be_visible()
+    page.wait_for_load_state()
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("r")
+    expect(page.locator("tr.focus [name=reason]")).to_be_focused()
     page.keyboard.type("jeu import")
     page.keyboard.press("Enter")
     expect(page.locator("tr.gone")).to_have_count(1)
@@ -27,6 +29,63 @@ def test_an_offer_is_checked_with_the_keyboard_and_the_next_one_comes(visit, sig
     expect(page.get_by_text(second.number)).to_be_visible()
     db.session.rollback()
     assert db.session.get(Offer, first.id).status is OfferState.accepted
+
+
+def to_check(offer: Offer) -> bool:
+    db.session.rollback()
+    return db.session.get_one(Offer, offer.id).status is OfferState.to_check
+
+
+@pytest.mark.parametrize(
+    ("button", "field"), [("Refuser", "#rm"), ("2ème chance", "#cm, #second-chance input")]
+)
+def test_the_cursor_is_in_the_field_a_button_opens_and_words_are_no_shortcuts(
+    visit, signed_in, button, field
+):
+    offer = factories.an_offer()
+    page = signed_in(visit(DESK))
+    page.goto(f"/gestion/offres/valider/{offer.id}")
+    page.get_by_role("link", name=button, exact=True).click()
+    expect(page.locator(field).locator("visible=true").first).to_be_focused()
+    page.keyboard.type("Pas d’exemplaires", delay=130)
+    expect(page.get_by_role("heading", name="Achat à valider")).to_be_visible()
+    assert to_check(offer)
+
+
+@pytest.mark.parametrize("code", ["ART0000295", "CPTANNULER", "AAAAAAAA", "CDE000000999"])
+def test_a_label_scanned_where_nobody_types_decides_nothing(visit, signed_in, code):
+    offer = factories.an_offer()
+    page = signed_in(visit(DESK))
+    page.goto(f"/gestion/offres/valider/{offer.id}")
+    page.keyboard.type(code, delay=8)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(400)
+    assert to_check(offer)
+
+
+def test_a_printed_number_scanned_on_any_page_opens_what_it_names(visit, signed_in):
+    offer = factories.an_offer()
+    item = factories.an_item(factories.a_game("Astro Renard"))
+    page = signed_in(visit(DESK))
+    for code, title in ((offer.number, offer.number), (f"ART{item.id:07d}", "Astro Renard")):
+        page.goto("/gestion/")
+        page.keyboard.type(code, delay=8)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+
+
+def test_an_acceptance_is_undone_with_one_key_before_the_seller_is_told(visit, signed_in):
+    offer = factories.an_offer()
+    page = signed_in(visit(DESK))
+    page.goto(f"/gestion/offres/valider/{offer.id}")
+    page.keyboard.press("a")
+    expect(page.locator(".undo")).to_contain_text(f"{offer.number} : Acceptée")
+    page.keyboard.press("u")
+    expect(page.get_by_text("Annulé : rien n’est parti")).to_be_visible()
+    assert to_check(offer)
+    page.keyboard.press("a")
+    expect(page.locator(".undo")).to_be_visible()
+    assert not to_check(offer)
 
 
 def test_a_second_chance_is_proposed_with_the_mouse(visit, signed_in):

@@ -26,6 +26,7 @@ from tests.factories.house import (
     MARC,
     PASSWORD,
     a_key,
+    a_moment_later,
     a_store,
     another_vendor,
     the_site,

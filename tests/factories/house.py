@@ -1,9 +1,10 @@
 """The people who act, and the site, the vendor, the store and the keys of tests."""
 
+from datetime import timedelta
 from itertools import count
 
 from models import BuyingRule, MachineKey, RuleEffect, Site, Store, Vendor
-from services import clock
+from services import clock, outbox
 from services.people import machine_keys, sites
 from services.unit import db, unit_of_work
 from services.workflow import Actor
@@ -98,3 +99,10 @@ def a_key(
         session.flush()
         id = key.id
     return db.session.get(MachineKey, id), secret
+
+
+def a_moment_later(seconds: int = 11) -> None:
+    """The seconds in which a decision could be undone are over: what waited leaves."""
+    with clock.at(clock.now() + timedelta(seconds=seconds)):
+        while outbox.work():
+            pass

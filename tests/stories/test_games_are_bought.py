@@ -136,8 +136,7 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(
     ):
         assert words in screen.replace("\u00a0", " "), words
     marc.post(f"/gestion/offres/valider/{id}/accept", data={"insurance": "1"})
-    outbox.work()
-    outbox.work()  # the label first, then the mail that carries it
+    factories.a_moment_later()  # the label first, then the mail that carries it
     offer = the_offer()
     parcel = offer.parcels[0]
     assert parcel.status is ParcelState.not_sent

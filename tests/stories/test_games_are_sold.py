@@ -132,7 +132,7 @@ def test_a_lot_of_games_from_the_scan_to_the_accepted_offer(app, client, as_staf
     assert offer.status is OfferState.accepted
     assert offer.total_cents == 1320
     assert offer.remark == "Belle collection."
-    outbox.work()
+    factories.a_moment_later()
     letter = mail.sent_to("camille@exemple.fr")[-1]
     assert "validée" in letter.subject
     assert "13,20" in letter.text

@@ -68,6 +68,27 @@ def test_after_a_decision_the_next_offer_comes_by_itself(boss):
     assert "Tout est à jour" in done
 
 
+def test_a_decision_is_undone_from_the_next_page_until_its_mail_leaves(boss):
+    offer = factories.an_offer()
+    data = {"version": offer.version}
+    page = boss.post(
+        f"/gestion/offres/valider/{offer.id}/accept", data=data, follow_redirects=True
+    ).text
+    assert f"{offer.number} : Acceptée." in page.replace("\u00a0", " ")
+    assert "Le vendeur est prévenu dans 10 secondes." in page
+    undo = f"/gestion/offres/valider/{offer.id}/annuler"
+    assert undo in page
+    back = boss.post(undo, follow_redirects=True).text
+    assert "rien n’est parti" in back
+    assert "Accepter cette proposition" in back
+    boss.post(f"/gestion/offres/valider/{offer.id}/refuse", data={"motive": "Trop."})
+    factories.a_moment_later()
+    assert undo not in boss.get("/gestion/").text
+    assert "trop tard" in boss.post(undo, follow_redirects=True).text
+    db.session.rollback()
+    assert db.session.get(Offer, offer.id).status is OfferState.refused
+
+
 def test_the_second_of_two_people_is_told_what_the_first_did(boss, as_staff):
     offer = factories.an_offer()
     seen = offer.version

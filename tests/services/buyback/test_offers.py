@@ -3,9 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
-from models import Event, Message, Offer, OfferLine, OfferState, RuleEffect, ValidationMode
-from services import clock, money, workflow
+from models import (
+    Event,
+    Label,
+    Message,
+    Offer,
+    OfferLine,
+    OfferState,
+    Outbox,
+    RuleEffect,
+    ValidationMode,
+)
+from services import clock, money, outbox, settings, workflow
 from services.buyback import offers
 from services.people import customers
 from services.unit import db, unit_of_work
@@ -415,3 +426,98 @@ def test_all_numbers_in_one_letter_agree(app):
     assert offer.number in letter.subject
     assert letter.body.count(money.text(offer.total_cents)) == 2
     assert "4,00" not in letter.body
+
+
+# ── undone ──
+
+
+def decided(verb: str, offer_id: int, **how) -> Offer:
+    with unit_of_work() as session:
+        offer = session.get_one(Offer, offer_id)
+        if verb == "accept":
+            offers.accept(offer, by=MARC, can_be_undone=True, **how)
+        else:
+            offers.refuse(offer, "Trop.", by=MARC, can_be_undone=True)
+    return db.session.get_one(Offer, offer_id)
+
+
+def undone(offer_id: int) -> Offer:
+    with unit_of_work() as session:
+        offers.undo(session.get_one(Offer, offer_id), by=MARC)
+    return db.session.get_one(Offer, offer_id)
+
+
+@pytest.mark.parametrize("verb", ["accept", "refuse"])
+def test_a_decision_is_taken_back_and_nobody_was_told(app, mail, verb):
+    factories.a_contract()
+    id = factories.an_offer().id
+    outbox.work()
+    before = (len(mail.letters), db.session.scalar(select(func.count(Message.id))))
+    decided(verb, id)
+    assert outbox.work() == 0  # nothing leaves before its seconds are over
+    offer = undone(id)
+    assert offer.status is OfferState.to_check
+    assert (offer.decided_at, offer.drop_off_by, offer.motive) == (None, None, "")
+    assert offer.parcels == []
+    with clock.at(clock.now() + timedelta(minutes=5)):
+        assert outbox.work() == 0
+    assert (len(mail.letters), db.session.scalar(select(func.count(Message.id)))) == before
+    assert db.session.scalar(select(func.count(Label.id))) == 0
+    assert [e.verb for e in workflow.history(offer, 2)] == ["undo", verb]
+
+
+def test_an_offer_decided_again_after_an_undo_gets_its_label_and_its_mail_once(app, mail, carrier):
+    factories.a_contract()
+    id = factories.an_offer().id
+    decided("accept", id)
+    undone(id)
+    decided("accept", id)
+    with clock.at(clock.now() + timedelta(seconds=11)):
+        while outbox.work():
+            pass
+    offer = db.session.get_one(Offer, id)
+    assert [p.label_number != "" for p in offer.parcels] == [True]
+    told = select(Message.event).where(Message.offer_id == id, Message.event == "offer_validated")
+    assert len(db.session.scalars(told).all()) == 1
+
+
+def test_what_has_left_is_not_undone(app):
+    id = factories.an_offer().id
+    decided("refuse", id)
+    assert offers.seconds_to_undo(db.session.get_one(Offer, id)) == 10
+    with clock.at(clock.now() + timedelta(seconds=11)):
+        outbox.work()
+        assert offers.seconds_to_undo(db.session.get_one(Offer, id)) == 0
+        with pytest.raises(Refused, match="trop tard"):
+            undone(id)
+    assert db.session.get_one(Offer, id).status is OfferState.refused
+
+
+def test_a_worker_that_has_just_taken_one_of_the_letters_wins_over_the_undo(app):
+    id = factories.an_offer().id
+    decided("refuse", id)
+    with clock.at(clock.now() + timedelta(seconds=11)):
+        (row,) = db.session.scalars(select(Outbox.id).where(Outbox.undo_key == f"offer:{id}"))
+        assert outbox._claim(row, "a token")
+        with pytest.raises(Refused, match="trop tard"):
+            undone(id)
+    assert db.session.get_one(Offer, id).status is OfferState.refused
+
+
+def test_a_sale_whose_label_was_replaced_by_the_decision_cannot_be_undone(app):
+    factories.a_contract()
+    id = factories.an_accepted_offer().id
+    with unit_of_work() as session:  # games were added: it is checked again, its parcel stays
+        offers.OFFER.fire(session.get_one(Offer, id), "check_again", by=factories.HUGO)
+    decided("refuse", id)
+    with pytest.raises(Refused, match="trop tard"):
+        undone(id)
+
+
+def test_no_seconds_no_undo(app):
+    with unit_of_work():
+        settings.change("undo_seconds", "0", by=MARC)
+    id = factories.an_offer().id
+    decided("refuse", id)
+    assert outbox.work() >= 1
+    assert offers.seconds_to_undo(db.session.get_one(Offer, id)) == 0
