@@ -148,6 +148,15 @@ OPTIONS: dict[str, Option] = {
             _l("units"),
         ),
         Option(
+            "feed_doubt_lines",
+            _STOCK,
+            _l("A full file waits from so many unreadable barcodes"),
+            _l("When they are more than 2 % of its lines too: what they name is not known."),
+            3,
+            _whole(1, 100_000),
+            _l("lines"),
+        ),
+        Option(
             "feed_empty_percent",
             _STOCK,
             _l("A full file that empties a store waits above"),

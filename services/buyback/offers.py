@@ -475,7 +475,8 @@ def seconds_to_undo(offer: Offer) -> int:
     if offer.decided_at is None or not OFFER.allows(offer, "undo"):
         return 0
     passed = (clock.now() - offer.decided_at).total_seconds()
-    return max(0, round(float(settings.value("undo_seconds")) - passed))
+    seconds: int = settings.value("undo_seconds")
+    return max(0, round(seconds - passed))
 
 
 def undo(offer: Offer, *, by: Actor) -> None:

@@ -8,7 +8,7 @@ undoes a newer one.
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, select, text
 
-from models import ImportRun, ImportState, StockLevel, Store
+from models import ImportRun, ImportState, Movement, MovementKind, StockLevel, Store
 from services import clock, settings
 from services.catalogue import matching, products
 from services.imports import runs, tables
@@ -45,7 +45,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "supplier_ref": ("reference-fournisseur", "ref-fournisseur", "supplier-reference"),
     "delete": ("update-delete",),
 }
+# A clock may be so much ahead of ours; what it dates after now is taken as now.
 FUTURE = timedelta(minutes=10)
+DOUBT_PERCENT = 2
 
 
 class Line(NamedTuple):
@@ -122,6 +124,10 @@ class _Reader:
         self.plain: dict[str, int] = {
             str(n): n for n in range(min(self.most, 1000) + 1)
         }  # what nearly every line says
+        # Lines whose reference is read and whose count is not believed: they leave the level as it
+        # is. Lines whose reference cannot be read: they may be about any. Lines of other stores.
+        self.disbelieved: list[Line] = []
+        self.unreadable = self.elsewhere = 0
 
     def row(self, line: int, cells: list[str]) -> Line:
         cells = cells[: self.width] + [""] * (self.width + 1 - min(len(cells), self.width))
@@ -131,22 +137,28 @@ class _Reader:
                 ean = products.read_ean(ean)
             except products.BadEan as bad:
                 if not sku:
+                    self.unreadable += 1
                     raise runs.Ignored(str(bad)) from None
                 ean = ""
         elif not sku:
+            self.unreadable += 1
             raise Refused(_("This line names no reference."))
         elif sku.isdigit():  # tills that have no name of their own for an article give its barcode
             with contextlib.suppress(products.BadEan):
                 ean = products.read_ean(sku)
-        words = cells[self.quantity]
-        quantity = self.plain.get(words)
-        if quantity is None:
-            quantity = self._quantity(words)
-        if cells[self.delete].strip().lower() == "delete":
-            quantity = 0
         store_id = (
             self._store(cells[self.store]) if self.has_store or self.only is None else self.only
         )
+        words = cells[self.quantity]
+        quantity = self.plain.get(words)
+        if cells[self.delete].strip().lower() == "delete":
+            quantity = 0
+        elif quantity is None:
+            try:
+                quantity = self._quantity(words)
+            except runs.Ignored:
+                self.disbelieved.append(Line(line, sku, ean, 0, store_id))
+                raise
         if not self.is_named:
             return Line(line, sku, ean, quantity, store_id)
         return Line(
@@ -188,6 +200,7 @@ class _Reader:
                 raise Refused(_("This line names no store."))
             return self.only
         found = self.stores.get(code)
+        self.elsewhere += found is None or (self.only is not None and found != self.only)
         if found is None or (self.only is not None and found != self.only):
             raise runs.Ignored(
                 _("« %(code)s » is not the store this file is for.", code=words[:20])
@@ -223,11 +236,35 @@ def _load(loading: runs.Loading) -> None:
             contradictory[first.line] = contradictory[line.line] = _counted_twice(
                 line.ean or line.sku, first, line
             )
+    if loading.read and reader.elsewhere == loading.read:
+        raise Refused(
+            _("Every line of this file is about another store than the one it was given for.")
+        )
+    if _is_doubtful(loading, reader.unreadable):
+        loading.facts["unreadable"] = [reader.unreadable, loading.read]
+        _wait_for_a_click(loading)
+        return
     lines = [line for line in chosen.values() if line.line not in contradictory]
+    disbelieved = [
+        *reader.disbelieved,
+        *(line for line in chosen.values() if line.line in contradictory),
+    ]
     loading.put_aside(contradictory)
     if loading.read >= runs.PROGRESS_EVERY:
         loading.progress()
-    apply(loading, lines, dated_at)
+    apply(loading, lines, dated_at, disbelieved)
+
+
+def _is_doubtful(loading: runs.Loading, unreadable: int) -> bool:
+    """Whether so many lines name nothing we can read that a full file, which empties what it does
+    not name, must be looked at first (domain.md § 2.48).
+    """
+    return (
+        loading.mode == runs.FULL
+        and not loading.confirmed
+        and unreadable >= settings.value("feed_doubt_lines")
+        and unreadable * 100 > loading.read * DOUBT_PERCENT
+    )
 
 
 def _mode_of(header: list[str]) -> str:
@@ -259,12 +296,12 @@ def _date(loading: runs.Loading) -> datetime:
                 day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"),
             )
         )
-    return dated_at
+    return min(dated_at, clock.now())
 
 
 def _is_the_last_one_again(loading: runs.Loading, dated_at: datetime) -> bool:
-    """The same bytes as the last file of this store, without a newer date of its own: sent twice,
-    it changes nothing.
+    """The same bytes as the last file of this store, without a newer date of its own, and nothing
+    moved since that one: sent twice, it changes nothing.
     """
     last = db.session.execute(
         _LAST_FILE, {"vendor": loading.vendor_id, "store": loading.store_id, "this": loading.run_id}
@@ -274,13 +311,27 @@ def _is_the_last_one_again(loading: runs.Loading, dated_at: datetime) -> bool:
         last is not None
         and last.sha256 == loading.sha256
         and (own_date is None or last.dated_at is None or dated_at <= last.dated_at)
+        and not _moved_since(loading, last.ended_at)
     )
+
+
+def _moved_since(loading: runs.Loading, moment: datetime) -> bool:
+    """Whether somebody or another file said otherwise, in the store or the stores of a file, after
+    a moment (UTC). Sales and returns do not count: a file that is sent again after a sale would
+    bring the sold unit back (docs/decisions/0015).
+    """
+    of_vendor = select(Store.id).where(Store.vendor_id == loading.vendor_id)
+    stores = [loading.store_id] if loading.store_id else db.session.scalars(of_vendor).all()
+    newest = (
+        db.session.execute(_NEWEST_MOVEMENT, {"store": store_id}).scalar() for store_id in stores
+    )
+    return any(at is not None and at > moment for at in newest)
 
 
 # Made once: building a statement costs more than asking it, and a group of shops sends thousands of
 # small files.
 _LAST_FILE = (
-    select(ImportRun.sha256, ImportRun.dated_at)
+    select(ImportRun.sha256, ImportRun.dated_at, ImportRun.ended_at)
     .where(
         ImportRun.kind == "stock",
         ImportRun.vendor_id == bindparam("vendor"),
@@ -289,6 +340,15 @@ _LAST_FILE = (
         ImportRun.id != bindparam("this"),
     )
     .order_by(ImportRun.ended_at.desc(), ImportRun.id.desc())
+    .limit(1)
+)
+_NEWEST_MOVEMENT = (
+    select(Movement.recorded_at)
+    .where(
+        Movement.store_id == bindparam("store"),
+        Movement.kind.not_in([MovementKind.sale, MovementKind.return_]),
+    )
+    .order_by(Movement.id.desc())
     .limit(1)
 )
 _OVERPROMISED = select(StockLevel).where(
@@ -302,9 +362,11 @@ def _nothing_new(loading: runs.Loading) -> None:
         loading.ended(session)
 
 
-def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
+def apply(
+    loading: runs.Loading, lines: list[Line], dated_at: datetime, disbelieved: list[Line]
+) -> None:
     """Match, compare and write a file's lines: each store whole, all of them in one short
-    transaction.
+    transaction. What `disbelieved` names keeps its level.
     """
     stores = sorted(
         {line.store_id for line in lines}
@@ -313,7 +375,8 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
     by = Actor("machine", loading.run_id, loading.by_name)
     matched = matching.match(loading.vendor_id or 0, lines)
     unknown = [line for line in lines if line.line not in matched]
-    lines = _one_count_each(loading, lines, matched)
+    lines, contradictory = _one_count_each(loading, lines, matched)
+    spared = _references(loading, [*disbelieved, *contradictory])
     loading.put_aside(
         {
             line.line: _(
@@ -340,7 +403,15 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
                     if line.store_id == store_id and line.line in matched
                 }
                 lock_until_commit(connection, f"stock {store_id}")
-                _apply_to(connection, source, store_id, wanted, dated_at, written)
+                _apply_to(
+                    connection,
+                    source,
+                    store_id,
+                    wanted,
+                    dated_at,
+                    written,
+                    spared.get(store_id, set()),
+                )
             if written.would_empty and not loading.confirmed:
                 session.rollback()
                 raise _NeedsConfirmation(written.would_empty)
@@ -361,17 +432,28 @@ def apply(loading: runs.Loading, lines: list[Line], dated_at: datetime) -> None:
     try:
         retried(work)
     except _NeedsConfirmation as needed:
-        _wait_for_a_click(loading, needed.counts)
+        loading.facts["would_empty"] = needed.counts
+        _wait_for_a_click(loading)
     if any(line.title for line in unknown):
         matching.look_for_titles(loading.vendor_id or 0)
 
 
+def _references(loading: runs.Loading, lines: list[Line]) -> dict[int, set[int]]:
+    """The references these lines are about, by store."""
+    found: dict[int, set[int]] = {}
+    matched = matching.match(loading.vendor_id or 0, lines) if lines else {}
+    for line in lines:
+        if line.line in matched:
+            found.setdefault(line.store_id, set()).add(matched[line.line])
+    return found
+
+
 def _one_count_each(
     loading: runs.Loading, lines: list[Line], matched: dict[int, int]
-) -> list[Line]:
+) -> tuple[list[Line], list[Line]]:
     """Two lines, one with a barcode and one with the vendor's own code, may name one reference.
     They are handled as two lines with one code: equal quantities are a repeat, different ones are
-    both refused.
+    both refused. Returns the lines to apply, and those that contradict each other.
     """
     first: dict[tuple[int, int], Line] = {}
     left_out: set[int] = set()
@@ -390,7 +472,10 @@ def _one_count_each(
                 line.ean or line.sku, earlier, line
             )
     loading.put_aside(contradictory)
-    return [line for line in lines if line.line not in left_out and line.line not in contradictory]
+    return (
+        [line for line in lines if line.line not in left_out and line.line not in contradictory],
+        [line for line in lines if line.line in contradictory],
+    )
 
 
 def _counted_twice(what: str, a: Line, b: Line) -> str:
@@ -413,8 +498,8 @@ class _NeedsConfirmation(Exception):
         self.counts = counts
 
 
-def _wait_for_a_click(loading: runs.Loading, counts: list[list[Any]]) -> None:
-    loading.facts["would_empty"] = counts
+def _wait_for_a_click(loading: runs.Loading) -> None:
+    """Nothing is applied before somebody says that the file is right; its report says why."""
     with unit_of_work() as session:
         loading.ended(session, verb="ask")
 
@@ -457,7 +542,9 @@ def _apply_to(
     wanted: dict[int, Line],
     dated_at: datetime,
     written: _Written,
+    spared: Container[int] = (),
 ) -> None:
+    """Apply counts to one store. A full file empties what it does not name, except `spared`."""
     store = connection.execute(
         text("SELECT name, vendor_id, last_feed_at FROM store WHERE id = :id"), {"id": store_id}
     ).one()
@@ -475,6 +562,8 @@ def _apply_to(
     full, when = source.mode == runs.FULL, raw(dated_at)
     known, by_till = _levels(connection, store_id, None if full else wanted)
     later = levels.moved_since(store_id, dated_at)
+    if full:
+        known = {id: level for id, level in known.items() if id in wanted or id not in spared}
     plan = _plan(known, wanted, later, when, full, settings.value("stock_most_jump"))
     written.add(plan, store_id)
     if full:
@@ -689,9 +778,10 @@ def publish(
     """A vendor's software says how many there are of some barcodes (a partial statement, without a
     file). Returns what became of them.
     """
-    dated_at = dated_at or clock.now()
-    if dated_at > clock.now() + FUTURE:
+    now = clock.now()
+    if dated_at is not None and dated_at > now + FUTURE:
         raise Refused(_("This is dated in the future: the clock of your software is wrong."))
+    dated_at = min(dated_at or now, now)
     most = settings.value("stock_most_quantity")
     levels.lock_store(store.id)
     eans = sorted(counts)

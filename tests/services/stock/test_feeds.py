@@ -325,3 +325,99 @@ def test_stock_published_with_a_date_in_the_future_is_refused(app):
     with pytest.raises(Refused, match="futur"), unit_of_work():
         feeds.publish(factories.the_store(), {shoe.ean: 4}, by=LEA, dated_at=ahead)
     assert quantity(shoe) == 0
+
+
+# ── what a full file may empty ──
+
+
+@pytest.mark.parametrize("words", ["abc", "-1", "99999", "", "2,5"])
+def test_a_line_that_is_not_believed_leaves_its_level_as_it_is(tmp_path, words):
+    shoes = [a_shoe() for _n in range(3)]
+    for shoe in shoes:
+        stocked(shoe, 4)
+    rows = f"ean;quantite\n{shoes[0].ean};{words}\n{shoes[1].ean};2\n{shoes[2].ean};2\n"
+    run = given(a_file(tmp_path, rows), mode="full")
+    assert (run.ignored, run.removed) == (1, 0)
+    assert [quantity(shoe) for shoe in shoes] == [4, 2, 2]
+    assert books.check() == []
+
+
+def test_two_lines_that_contradict_each_other_leave_the_level_as_it_is(tmp_path):
+    twice, other = a_shoe(), a_shoe()
+    stocked(twice, 7), stocked(other, 1)
+    rows = f"ean;quantite\n{twice.ean};3\n{twice.ean};4\n{other.ean};1\n"
+    run = given(a_file(tmp_path, rows), mode="full")
+    assert run.removed == 0
+    assert quantity(twice) == 7
+
+
+def test_a_full_file_with_barcodes_nobody_can_read_waits_and_says_how_many(tmp_path):
+    shoes = [a_shoe() for _n in range(8)]
+    for shoe in shoes:
+        stocked(shoe, 1)
+    spoilt = "".join(f"3,76015E+{n};1\n" for n in (12, 13, 14))
+    good = "".join(f"{shoe.ean};1\n" for shoe in shoes[3:])
+    run = given(a_file(tmp_path, "ean;quantite\n" + spoilt + good), mode="full")
+    assert run.state is ImportState.to_confirm
+    assert run.report["unreadable"] == [3, 8]
+    assert [quantity(shoe) for shoe in shoes] == [1] * 8
+    with unit_of_work() as session:
+        runs.confirm(session.get_one(ImportRun, run.id), by=LEA)
+    outbox.work()
+    db.session.expire_all()
+    assert [quantity(shoe) for shoe in shoes] == [0] * 3 + [1] * 5
+
+
+def test_two_unreadable_barcodes_or_a_partial_file_ask_nothing(tmp_path):
+    shoe = a_shoe()
+    spoilt = "3,76015E+12;1\n3,76015E+13;1\n"
+    rows = f"ean;quantite\n{shoe.ean};3\n{spoilt}"
+    assert given(a_file(tmp_path, rows), mode="full").state is ImportState.complete
+    more = rows + "3,76015E+14;1\n"
+    assert given(a_file(tmp_path, more), mode="delta").state is ImportState.complete
+
+
+def test_a_file_of_another_store_is_a_failure_and_no_question(tmp_path):
+    factories.a_store(code="N2")
+    shoes = [a_shoe() for _n in range(3)]
+    for shoe in shoes:
+        stocked(shoe, 1)
+    rows = "ean;quantite;magasin\n" + "".join(f"{shoe.ean};1;N2\n" for shoe in shoes)
+    run = given(a_file(tmp_path, rows), mode="full")
+    assert run.state is ImportState.failed
+    assert "autre magasin" in run.error
+    assert [quantity(shoe) for shoe in shoes] == [1, 1, 1]
+
+
+def test_a_line_that_is_deleted_needs_no_quantity(tmp_path):
+    shoe = a_shoe()
+    stocked(shoe, 3)
+    rows = f"offer-sku;quantity;warehouse-code;update-delete\n{shoe.ean};;;delete\n"
+    assert given(a_file(tmp_path, rows)).ignored == 0
+    assert quantity(shoe) == 0
+
+
+def test_a_clock_that_is_ahead_swallows_no_sale(tmp_path):
+    shoe = a_shoe()
+    key, _secret = factories.a_key()
+    ahead = clock.now() + timedelta(minutes=8)
+    with unit_of_work():
+        feeds.publish(factories.the_store(), {shoe.ean: 5}, by=LEA, dated_at=ahead)
+    later = clock.now() + timedelta(minutes=1)
+    with clock.at(later):
+        for number in (1, 2):
+            assert factories.told(key, number, "sale", shoe, at=later)["status"] == "ok"
+        assert quantity(shoe) == 3
+        a_feed(tmp_path, {shoe: 2}, mode="delta", dated_at=later + timedelta(minutes=8))
+        assert quantity(shoe) == 2
+
+
+def test_the_same_file_is_no_repeat_once_somebody_said_otherwise(tmp_path):
+    shoe = a_shoe()
+    path = a_file(tmp_path, f"ean;quantite\n{shoe.ean};1\n")
+    given(path, mode="full")
+    stocked(shoe, 77)
+    run = given(path, mode="full")
+    assert "same_file" not in run.report
+    assert quantity(shoe) == 1
+    assert given(path, mode="full").report["same_file"]
