@@ -88,7 +88,10 @@ def scan() -> Any:
             jsonify(ean=None, error=_("Slow down: wait %(seconds)s seconds.", seconds=seconds)),
             429,
         )
-    found = files.read_barcode(request.get_data(cache=False))
+    try:
+        found = files.read_frame(request.get_data(cache=False))
+    except Refused as refusal:
+        return jsonify(ean=None, error=str(refusal)), 422
     if not found:
         return jsonify(ean=None)
     try:

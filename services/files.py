@@ -3,8 +3,11 @@ read from them. Where the files lie is services/storage.py.
 """
 
 import secrets
+import threading
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,15 @@ from services.unit import db
 from services.workflow import Refused
 
 MOST_BYTES = 12_000_000
+# A JPEG is shrunk while it is decoded; other formats are decoded whole.
 MOST_PIXELS = 40_000_000
+MOST_PIXELS_WHOLE = 12_000_000
+# Enough to read a barcode; a picture of the camera holds no more.
+ENOUGH_PIXELS = 8_000_000
+MOST_FRAME_BYTES = 400_000
+# Pictures are decoded one after the other, so that many at once cost the memory of one.
+_decoding = threading.Semaphore(1)
+PATIENCE_SECONDS = 8
 PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _BARCODES = zxingcpp.barcode_formats_from_str("EAN13|EAN8|UPCA|UPCE")
@@ -157,9 +168,14 @@ def open_picture(data: bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(BytesIO(data), formats=FORMATS)
-            if picture.width * picture.height > MOST_PIXELS:
+            pixels = picture.width * picture.height
+            if pixels > MOST_PIXELS:
                 raise Refused(
                     _("This picture is too large (over 40 megapixels): send a smaller one.")
+                )
+            if picture.format != "JPEG" and pixels > MOST_PIXELS_WHOLE:
+                raise Refused(
+                    _("This picture is over 12 megapixels: send it as a JPEG, or a smaller one.")
                 )
             return picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -172,20 +188,42 @@ def open_picture(data: bytes) -> Image.Image:
         ) from None
 
 
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait for the picture that is being decoded. Raises Refused when it takes too long."""
+    if not _decoding.acquire(timeout=PATIENCE_SECONDS):
+        raise Refused(_("Many pictures are being read just now: try again in a moment."))
+    try:
+        yield
+    finally:
+        _decoding.release()
+
+
 def keep_picture(data: bytes, most_side: int = 800, keeps_transparency: bool = False) -> str:
     """Re-encode a picture (no metadata survives) and store it; returns its name."""
     picture = open_picture(data)
+    with _one_at_a_time():
+        encoded = _encoded(picture, most_side, keeps_transparency)
+    return keep(encoded, ".png" if keeps_transparency else ".jpg")
+
+
+def _encoded(picture: Image.Image, most_side: int, keeps_transparency: bool) -> bytes:
     try:
+        picture.draft("RGB", _shrunk(picture, most_side / max(picture.size)))
+        picture.thumbnail((most_side, most_side))  # small first: each copy costs its size
         upright = ImageOps.exif_transpose(picture)
-        upright.thumbnail((most_side, most_side))
         out = BytesIO()
         if keeps_transparency:
             _bare(upright.convert("RGBA")).save(out, "PNG", optimize=True)
-            return keep(out.getvalue(), ".png")
-        _bare(upright.convert("RGB")).save(out, "JPEG", quality=85)
+        else:
+            _bare(upright.convert("RGB")).save(out, "JPEG", quality=85)
     except (OSError, ValueError, SyntaxError):
         raise Refused(_("This photo is damaged: take it again.")) from None
-    return keep(out.getvalue(), ".jpg")
+    return out.getvalue()
+
+
+def _shrunk(picture: Image.Image, share: float) -> tuple[int, int]:
+    return max(1, int(picture.width * share)), max(1, int(picture.height * share))
 
 
 def _bare(picture: Image.Image) -> Image.Image:
@@ -194,13 +232,28 @@ def _bare(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def read_barcode(data: bytes) -> str | None:
+def read_frame(data: bytes) -> str | None:
+    """The EAN or UPC on one picture of the camera, which the page sends several times a second."""
+    if len(data) > MOST_FRAME_BYTES:
+        raise Refused(_("This file is too heavy (over 400 kB): send a photo by the form instead."))
+    return read_barcode(data, ENOUGH_PIXELS)
+
+
+def read_barcode(data: bytes, most_pixels: int = MOST_PIXELS) -> str | None:
     """The EAN or UPC a photo shows, or None. Two passes: as it is, then sharpened (zxing misses
     what is slightly blurred).
     """
     picture = open_picture(data)
+    if picture.width * picture.height > most_pixels:
+        raise Refused(_("This picture is too large: send a smaller one."))
+    with _one_at_a_time():
+        return _seen_on(picture)
+
+
+def _seen_on(picture: Image.Image) -> str | None:
     try:
-        picture.draft("L", picture.size)
+        scale = min(1.0, (ENOUGH_PIXELS / (picture.width * picture.height)) ** 0.5)
+        picture.draft("L", _shrunk(picture, scale))
         picture.load()
         grey = picture if picture.mode == "L" else picture.convert("L")
         for sharpened in (False, True):

@@ -467,6 +467,39 @@ def test_a_bomb_costs_little_memory(figure):
     figure("memory of the largest bomb (MB)", most, at_most=300, always=True)
 
 
+LARGEST = {
+    "a JPEG of 39 megapixels": ("JPEG", (7_800, 5_000)),
+    "a progressive JPEG of 39 megapixels": ("JPEG", (7_800, 5_000)),
+    "a WebP of 12 megapixels": ("WEBP", (4_000, 2_999)),
+    "a PNG of 12 megapixels": ("PNG", (4_000, 2_999)),
+}
+
+
+@pytest.mark.parametrize("what", LARGEST)
+def test_the_largest_picture_we_take_costs_little_memory(tmp_path, what, figure):
+    kind, size = LARGEST[what]
+    path = tmp_path / "picture"
+    how = {"progressive": True} if "progressive" in what else {}
+    Image.new("RGB", size, "#884422").save(path, kind, **how)
+    code = (
+        "import sys, pathlib; sys.path.insert(0, '.'); from services import files\n"
+        "data = pathlib.Path(sys.argv[1]).read_bytes()\n"
+        "files.plug(pathlib.Path(sys.argv[2]))\n"
+        "files.keep_picture(data, 1600), files.read_barcode(data)\n"
+        "print(int(next(line for line in open('/proc/self/status') if"
+        " line.startswith('VmHWM')).split()[1]) // 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    figure(f"memory of {what} (MB)", int(done.stdout), at_most=300, always=True)
+
+
 def test_the_hostile_corpus_is_large_enough(figure):
     count = len(HOSTILE) + len(list(hostile_files.pictures())) + len(list(hostile_files.tables()))
     figure("hostile strings and files", count, at_least=200, always=True)

@@ -86,3 +86,57 @@ def test_a_barcode_is_read_on_a_photo_even_a_little_blurred_or_tilted(app, blur,
 
 def test_a_photo_without_barcode_gives_none(app):
     assert files.read_barcode(picture()) is None
+
+
+def flat(kind: str, width: int, height: int) -> bytes:
+    """A picture of one colour: a few kilobytes, however large."""
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), "#884422").save(out, kind)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF"])
+def test_a_small_file_that_holds_a_huge_picture_is_refused_before_it_is_decoded(app, kind):
+    data = flat(kind, 6_320, 6_320)
+    for read in (files.read_barcode, files.keep_picture):
+        with pytest.raises(Refused, match="12 mégapixels"):
+            read(data)
+
+
+def test_a_large_jpeg_is_shrunk_while_it_is_decoded_and_kept(app):
+    name = files.keep_picture(flat("JPEG", 7_000, 5_000), most_side=1600)
+    assert max(Image.open(files.path(name)).size) == 1600
+
+
+@pytest.mark.parametrize("size", [(20_000, 1), (1, 20_000)])
+def test_a_thread_of_a_picture_is_a_picture(app, size):
+    assert files.read_barcode(flat("JPEG", *size)) is None
+    assert files.keep_picture(flat("JPEG", *size))
+
+
+def test_a_barcode_on_a_photo_of_a_good_telephone_is_read(app):
+    small = Image.open(io.BytesIO(barcode("5060327534393"))).convert("RGB")
+    large = Image.new("RGB", (8_000, 4_500), "white")
+    large.paste(small.resize((small.width * 5, small.height * 5)), (1_500, 1_000))
+    out = io.BytesIO()
+    large.save(out, "JPEG", quality=85)
+    assert files.read_barcode(out.getvalue()) == "5060327534393"
+
+
+def test_a_picture_of_the_camera_is_small(client):
+    heavy = client.post("/scanner", data=b"\xff\xd8" * 250_000, content_type="image/jpeg")
+    assert heavy.status_code == 422
+    assert "400 ko" in heavy.json["error"]
+    wide = client.post("/scanner", data=flat("JPEG", 4_000, 3_000), content_type="image/jpeg")
+    assert "trop grande" in wide.json["error"]
+    assert client.post(
+        "/scanner", data=barcode("5060327534393"), content_type="image/jpeg"
+    ).json == {"ean": "5060327534393"}
+
+
+def test_pictures_are_decoded_one_after_the_other(app, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE_SECONDS", 0.05)
+    with files._one_at_a_time():
+        with pytest.raises(Refused, match="un instant"):
+            files.keep_picture(picture())
+    assert files.keep_picture(picture())
