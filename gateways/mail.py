@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.utils import formataddr, formatdate
 from urllib.parse import unquote, urlsplit
 
-from gateways import GatewayError, Letter
+from gateways import GatewayError, Letter, deadline
 
 TIMEOUT = 10
 
@@ -58,11 +58,11 @@ class SmtpMail:
     def _connect(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "localhost", self._url.port
         if self._url.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
+            server: smtplib.SMTP = deadline.SmtpOverTls(
                 host, port or 465, timeout=TIMEOUT, context=ssl.create_default_context()
             )
         else:
-            server = smtplib.SMTP(host, port or 587, timeout=TIMEOUT)
+            server = deadline.Smtp(host, port or 587, timeout=TIMEOUT)
             if server.has_extn("starttls") or (server.ehlo() and server.has_extn("starttls")):
                 server.starttls(context=ssl.create_default_context())
         if self._url.username:

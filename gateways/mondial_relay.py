@@ -33,6 +33,7 @@ from gateways import (
     Shipment,
     Trace,
     Tracking,
+    deadline,
 )
 
 CONNECT, READ = 3, 10
@@ -276,7 +277,7 @@ class MondialRelay:
         address = url if url.startswith("http") else self._labels + url
         address = re.sub(r"format=[^&]*", f"format={size}", address)
         try:
-            answer = requests.get(address, timeout=(CONNECT, READ))
+            answer = deadline.session().get(address, timeout=(CONNECT, READ))
         except requests.RequestException as error:
             raise GatewayError(f"{type(error).__name__}") from error
         if answer.status_code != 200 or not answer.content.startswith(b"%PDF"):
@@ -401,7 +402,7 @@ class MondialRelay:
         """A session per thread: zeep's is not shared."""
         if not hasattr(self._local, "transport"):
             self._local.transport = _Transport(  # type: ignore[no-untyped-call]
-                session=requests.Session(), timeout=READ, operation_timeout=(CONNECT, READ)
+                session=deadline.session(), timeout=READ, operation_timeout=(CONNECT, READ)
             )
         transport: _Transport = self._local.transport
         return transport
@@ -438,7 +439,7 @@ class MondialRelay:
         body = tostring(_rest_request(account, s), encoding="utf-8", xml_declaration=True)
         headers = {"Content-Type": "text/xml; charset=utf-8", "Accept": "application/xml"}
         try:
-            answer = requests.post(
+            answer = deadline.session().post(
                 self._rest[account.is_test], data=body, headers=headers, timeout=(CONNECT, READ)
             )
         except requests.ConnectionError as error:

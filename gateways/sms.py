@@ -4,7 +4,7 @@ lets the partner know a repeat.
 
 import requests
 
-from gateways import GatewayError
+from gateways import GatewayError, deadline
 
 TIMEOUT = (3, 10)
 
@@ -19,7 +19,7 @@ class HttpSms:
         """
         body = {"sender": sender, "to": to, "text": text, "reference": reference}
         try:
-            answer = requests.post(self._url, json=body, timeout=TIMEOUT)
+            answer = deadline.session().post(self._url, json=body, timeout=TIMEOUT)
         except requests.RequestException as error:
             raise GatewayError(f"{type(error).__name__}: {error}") from error
         if answer.status_code == 429 or answer.status_code >= 500:

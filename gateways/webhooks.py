@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 import urllib3
 
-from gateways import GatewayError
+from gateways import GatewayError, deadline
 
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
 MOST_TRIED = 3
@@ -92,8 +92,8 @@ class HttpWebhooks:
     def _pool(self, parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
         """A connection to that address, its certificate held against the name."""
         if parts.scheme != "https":
-            return urllib3.HTTPConnectionPool(address, _port(parts))
-        return urllib3.HTTPSConnectionPool(
+            return deadline.PlainPool(address, _port(parts))
+        return deadline.SecurePool(
             address,
             _port(parts),
             server_hostname=parts.hostname,

@@ -9,6 +9,7 @@ the row done.
 
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,9 +33,10 @@ LEASE = timedelta(seconds=90)
 # Tried again this long, then a person must look.
 PATIENCE = timedelta(days=3)
 TRIES_OF_A_BUG = 6
-# One run of the worker stops taking new rows after this, so that a slow partner does not hold the
-# others up.
+# One run of the worker stops taking new rows after this.
 BUDGET_SECONDS = 45
+# After so many failures in a row a partner is left alone for so many seconds.
+FAILURES, REST_SECONDS = 3, 60
 S = OutboxState
 workflow.name_states(
     (S.todo, _l("Waiting"), "info"),
@@ -65,6 +67,8 @@ class Kind:
     once: bool = False
     why_not_again: Callable[[Any], str | None] = lambda _payload: None
     taken_back: Callable[[Any], None] = lambda _payload: None
+    # The partner called: who fails holds up what goes to the same one, and nothing else.
+    partner: Callable[[Any], str] = lambda _payload: ""
 
 
 KINDS: dict[str, Kind] = {}
@@ -83,14 +87,15 @@ def handles(
     once: bool = False,
     why_not_again: Callable[[Any], str | None] = lambda _payload: None,
     taken_back: Callable[[Any], None] = lambda _payload: None,
+    partner: Callable[[Any], str] = lambda _payload: "",
 ) -> None:
     """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was
     lost, is never tried again: `record` gets UNSURE as its error, and a look-up or a person
     decides. `why_not_again` says, in words, why a dead row of this kind cannot be tried once more
     from « Tâches ». `taken_back` deletes what waited for a call that a person took back before it
-    left.
+    left. `partner` names the partner where a kind has several.
     """
-    KINDS[kind] = Kind(label, call, record, once, why_not_again, taken_back)
+    KINDS[kind] = Kind(label, call, record, once, why_not_again, taken_back, partner)
 
 
 def label_of(kind: str) -> str:
@@ -159,13 +164,18 @@ def take_back(fact: str, since: datetime) -> None:
 
 
 def due(limit: int = 100) -> list[int]:
-    """Rows to work on now, oldest first: those never tried, those whose lease ran out. None while
+    """Rows to work on now: those never tried, those whose lease ran out. The oldest of each kind
+    come first, then the second of each, so that no kind waits for another one's backlog. None while
     sendings are held.
     """
     if held() is not None:
         return []
+    place = func.row_number().over(partition_by=Outbox.kind, order_by=(Outbox.next_at, Outbox.id))
+    rows = select(Outbox.id, Outbox.next_at, place.label("place")).where(_is_due()).subquery()
     return list(
-        db.session.scalars(select(Outbox.id).where(_is_due()).order_by(Outbox.next_at).limit(limit))
+        db.session.scalars(
+            select(rows.c.id).order_by(rows.c.place, rows.c.next_at, rows.c.id).limit(limit)
+        )
     )
 
 
@@ -174,13 +184,62 @@ def work(limit: int = 100) -> int:
     ids = due(limit)
     db.session.rollback()
     end = time.monotonic() + BUDGET_SECONDS
-    return sum(work_one(id) for id in ids if time.monotonic() < end)
+    return sum(work_one(id, spares=True) for id in ids if time.monotonic() < end)
 
 
-def work_one(id: int) -> bool:
-    """Claim a row, call with no transaction open, record answer and end together. False when
-    someone else has it.
+class _Breaker:
+    """Which partners are left alone: after three failures in a row, for a minute, in this process.
+    Then one call tries whether they are back.
     """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failures: dict[str, int] = {}
+        self._until: dict[str, datetime] = {}
+
+    def is_open(self, partner: str) -> bool:
+        with self._lock:
+            until = self._until.get(partner)
+            if until is None or clock.now() >= until:
+                self._until.pop(partner, None)
+                return False
+            return True
+
+    def heard(self, partner: str, *, failed: bool) -> None:
+        with self._lock:
+            failures = self._failures.get(partner, 0) + 1 if failed else 0
+            self._failures[partner] = failures
+            if failures >= FAILURES:
+                self._until[partner] = clock.now() + timedelta(seconds=REST_SECONDS)
+
+    def forget(self) -> None:
+        with self._lock:
+            self._failures.clear()
+            self._until.clear()
+
+
+breaker = _Breaker()
+
+
+def _partner(kind: str, payload: dict[str, Any]) -> str:
+    """« webhook:12 », or the kind alone where it has one partner."""
+    handler = KINDS.get(kind)
+    name = handler.partner(payload) if handler else ""
+    return f"{kind}:{name}" if name else kind
+
+
+def _is_left_alone(id: int) -> bool:
+    row = db.session.execute(select(Outbox.kind, Outbox.payload).where(Outbox.id == id)).first()
+    db.session.rollback()
+    return row is not None and breaker.is_open(_partner(row.kind, row.payload))
+
+
+def work_one(id: int, spares: bool = False) -> bool:
+    """Claim a row, call with no transaction open, record answer and end together. False when
+    someone else has it, or with `spares` when its partner is left alone for a moment.
+    """
+    if spares and _is_left_alone(id):
+        return False
     token = secrets.token_urlsafe(16)
     claimed = retried(lambda: _claim(id, token))
     if claimed is None:
@@ -188,7 +247,7 @@ def work_one(id: int) -> bool:
     kind_name, key, payload, attempts, since, was_running = claimed
     kind = KINDS.get(kind_name)
     answer = error = None
-    last = clock.now() - since > PATIENCE
+    last, asked = clock.now() - since > PATIENCE, False
     try:
         if kind is None:
             raise GatewayError(
@@ -196,8 +255,12 @@ def work_one(id: int) -> bool:
             )
         if kind.once and was_running:
             raise GatewayError("the worker died while it was asking", unsure=True)
+        asked = True
         answer = kind.call(payload, key)
+        breaker.heard(_partner(kind_name, payload), failed=False)
     except GatewayError as failure:
+        if asked and not failure.permanent and not failure.waits:
+            breaker.heard(_partner(kind_name, payload), failed=True)
         error, last = str(failure), failure.permanent or (last and not failure.waits)
         if kind is not None and kind.once and failure.unsure:
             error, last = UNSURE, True

@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
@@ -197,7 +197,8 @@ def replay(delivery: WebhookDelivery, *, by: Actor) -> None:
     if delivery.webhook.status is not S.active:
         raise Refused(_("This address no longer listens: start it again first."))
     DELIVERY.fire(delivery, "replay", by=by)
-    outbox.add("webhook", f"webhook:{delivery.id}:{secrets.token_hex(4)}", delivery=delivery.id)
+    key = f"webhook:{delivery.id}:{secrets.token_hex(4)}"
+    outbox.add("webhook", key, delivery=delivery.id, address=delivery.webhook_id)
 
 
 def _deliver(row: Webhook, event: str, body: str, message_id: str) -> None:
@@ -212,7 +213,7 @@ def _deliver(row: Webhook, event: str, body: str, message_id: str) -> None:
     )
     db.session.add(delivery)
     db.session.flush()
-    outbox.add("webhook", f"webhook:{delivery.id}", delivery=delivery.id)
+    outbox.add("webhook", f"webhook:{delivery.id}", delivery=delivery.id, address=row.id)
 
 
 def signatures(secrets_: list[str], message_id: str, timestamp: int, body: str) -> str:
@@ -235,9 +236,12 @@ def signatures(secrets_: list[str], message_id: str, timestamp: int, body: str) 
 
 
 class Delivery(TypedDict):
-    """What the outbox keeps of a call to make."""
+    """What the outbox keeps of a call to make: the delivery, and the address it goes to, which
+    rows of before 0.4.6 do not name.
+    """
 
     delivery: int
+    address: NotRequired[int]
 
 
 def _call(payload: Delivery, key: str) -> str:
@@ -293,7 +297,12 @@ def _taken_back(payload: Delivery) -> None:
 
 
 outbox.handles(
-    "webhook", _l("Software to tell"), call=_call, record=_record, taken_back=_taken_back
+    "webhook",
+    _l("Software to tell"),
+    call=_call,
+    record=_record,
+    taken_back=_taken_back,
+    partner=lambda payload: str(payload.get("address", "")),
 )
 retention.rule(
     "webhooks",

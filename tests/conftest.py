@@ -26,7 +26,7 @@ from gateways import live
 from gateways.by_hand import ByHand
 from gateways.fakes import FakeCarrier, FakeMail, FakeSms, FakeWebhooks
 from models import Event, Model
-from services import access, clock, limits, sealing, settings, visits, workflow
+from services import access, clock, limits, outbox, sealing, settings, visits, workflow
 from services.catalogue import search
 from services.people import passwords, sessions, sites, staff
 from services.unit import db
@@ -156,6 +156,7 @@ def app(application, machine, request) -> Iterator:
         settings.forget()
         search.forget()
         _forget_limits()
+        outbox.breaker.forget()
         _forget_visits(machine)
         live.mail, live.sms, live.webhooks = FakeMail(), FakeSms(), FakeWebhooks()
         live.carriers = {"mondial_relay": FakeCarrier(), "by_hand": ByHand()}

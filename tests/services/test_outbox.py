@@ -7,15 +7,15 @@ from sqlalchemy import select
 
 from gateways import GatewayError, live
 from models import Customer, Message, MessageState, Outbox, OutboxState
-from services import clock, messages, outbox
+from services import clock, messages, outbox, webhooks
 from services.unit import db, unit_of_work
 from tests import factories
 
 # ── outbox and messages ──
 
 
-def a_letter() -> Message:
-    customer = factories.a_customer(email="camille@exemple.fr")
+def a_letter(email: str = "camille@exemple.fr") -> Message:
+    customer = factories.a_customer(email=email)
     with unit_of_work():
         message = messages.tell(customer, "password_changed", site=factories.the_site())
         id = message.id
@@ -104,3 +104,77 @@ def test_a_bug_of_ours_soon_becomes_a_failure_that_a_person_sees(app, mail, monk
     assert message.state is MessageState.failed
     assert message.error == "internal error"
     assert outbox.waiting() == 0
+
+
+# ── one partner never holds up another ──
+
+
+def tried() -> list[tuple[str, int]]:
+    """Kind and number of tries of each row, in their order."""
+    db.session.expire_all()
+    return [
+        (row.kind, row.attempts) for row in db.session.scalars(select(Outbox).order_by(Outbox.id))
+    ]
+
+
+def an_address(url: str) -> None:
+    with unit_of_work():
+        webhooks.open_for(
+            factories.the_vendor(), url, ["stock.changed", "buyback.paid"], by=factories.MARC
+        )
+
+
+def told_of(*, sale: int) -> None:
+    with unit_of_work():
+        webhooks.tell(factories.the_vendor().id, "buyback.paid", {"number": sale})
+
+
+def test_a_partner_that_fails_three_times_is_left_alone_for_a_minute(app, mail):
+    for n in range(6):
+        a_letter(f"v{n}@exemple.fr")
+    mail.is_down()
+    assert outbox.work() == outbox.FAILURES
+    assert outbox.work() == 0
+    assert [tries for _kind, tries in tried()] == [1, 1, 1, 0, 0, 0]
+    mail.works_again()
+    with clock.at(clock.now() + timedelta(seconds=outbox.REST_SECONDS + 1)):
+        assert outbox.work() == 6
+    assert len(mail.letters) == 6
+
+
+def test_one_try_after_the_minute_decides_whether_the_partner_is_back(app, mail):
+    for n in range(6):
+        a_letter(f"v{n}@exemple.fr")
+    mail.is_down()
+    outbox.work()
+    with clock.at(clock.now() + timedelta(seconds=outbox.REST_SECONDS + 1)):
+        assert outbox.work() == 1  # the first call failed again: the others wait
+
+
+def test_the_first_of_each_kind_leaves_before_the_second_of_any(app, mail):
+    an_address("https://caisse.exemple.fr/a")
+    for n in range(5):
+        a_letter(f"v{n}@exemple.fr")
+    told_of(sale=1)
+    kinds = {row.id: row.kind for row in db.session.scalars(select(Outbox))}
+    assert [kinds[id] for id in outbox.due()][:2] == ["message", "webhook"]
+
+
+def test_an_address_that_is_down_costs_its_owner_alone(app):
+    for url in ("https://lent.exemple.fr/a", "https://vif.exemple.fr/b"):
+        an_address(url)
+    live.webhooks.is_down("https://lent.exemple.fr/a")
+    for sale in range(5):
+        told_of(sale=sale)
+    outbox.work()
+    assert [url for url, _headers, _body in live.webhooks.told].count(
+        "https://vif.exemple.fr/b"
+    ) == 5
+    assert sorted(tries for _kind, tries in tried()) == [0, 0] + [1] * 8
+
+
+def test_a_letter_refused_for_good_says_nothing_of_the_partner(app, mail):
+    for n in range(5):
+        a_letter(f"v{n}@exemple.fr")
+    mail.refuses()
+    assert outbox.work() == 5
