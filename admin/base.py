@@ -49,7 +49,7 @@ Row = TypeVar("Row")
 
 class SavedViewForm(forms.Sent):
     name = forms.Text(80)
-    query = forms.Text(1000)
+    query = forms.Address()
     forget = forms.Ticked()
 
 
@@ -58,7 +58,7 @@ class ManyForm(forms.Sent):
 
     action = forms.Typed()
     rowid = forms.Several(500)
-    query = forms.Typed()
+    query = forms.Address()
 
 
 class ScopedView(ModelView):

@@ -80,6 +80,17 @@ class Typed(StringField):
         super().__init__(filters=[lambda typed: typed or ""], **kwargs)
 
 
+class Address(StringField):
+    """The end of an address to go back to, « ?q=renard »: no line break comes in."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(filters=[_printable], **kwargs)
+
+
+def _printable(typed: str | None) -> str:
+    return "".join(c for c in (typed or "")[:1000] if c.isprintable())
+
+
 class _Parsed(Field):
     """A value read from words; None when nothing was typed. `needed` is the sentence for a field
     that cannot be left empty.

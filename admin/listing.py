@@ -18,7 +18,8 @@ from fpdf import XPos, YPos
 from sqlalchemy import Boolean, Date, Enum, Select, func, inspect, or_, select
 from sqlalchemy.orm import selectinload
 
-from services import clock, documents, money, workflow
+from models import UTCDateTime
+from services import clock, dates, documents, money, workflow
 from services.documents import latin
 from services.imports import tables
 from services.unit import db
@@ -84,10 +85,15 @@ def read(view: Any, args: Any) -> Asked:
 
 def filter_names(view: Any) -> Iterator[str]:
     for name in view.filter_columns:
-        if isinstance(_type(view, name), (Date,)) or name.endswith(("_at", "_on", "_by")):
+        if _has_days(view, name):
             yield from (f"{name}.depuis", f"{name}.jusqu")
         else:
             yield name
+
+
+def _has_days(view: Any, name: str) -> bool:
+    """Whether a column holds days or moments: it is filtered from one day to another."""
+    return isinstance(_type(view, name), Date | UTCDateTime)
 
 
 def whole(words: str | None, default: int) -> int:
@@ -199,7 +205,7 @@ def _condition(view: Any, name: str, words: str) -> Any:
     column = getattr(model, base)
     if side:
         try:
-            day = date.fromisoformat(words)
+            day = dates.read_day(words)
         except ValueError:
             return None
         if isinstance(_type(view, base), Date):

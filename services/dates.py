@@ -69,13 +69,16 @@ def age_words(age: timedelta) -> str:
 
 
 def read_day(words: str) -> date:
-    """« 2026-11-25 », « 25/11/2026 », « 2026-11-25T10:00:00Z ». Raises ValueError with the sentence
-    for the person who typed it.
+    """« 2026-11-25 », « 25/11/2026 », « 2026-11-25T10:00:00Z », from 1900 to 2199: the hours of a
+    day of the year 1 or 9999 cannot be told. Raises ValueError with the sentence for the person who
+    typed it.
     """
     bare = words.strip()[:10]
     for form in ("%Y-%m-%d", "%d/%m/%Y"):
         try:
-            return datetime.strptime(bare, form).date()  # noqa: DTZ007  (a day has no zone)
+            found = datetime.strptime(bare, form).date()  # noqa: DTZ007  (a day has no zone)
         except ValueError:
             continue
+        if 1900 <= found.year < 2200:
+            return found
     raise ValueError(_("« %(words)s » is no date: write 2026-11-25.", words=words.strip()[:20]))

@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin import forms
 from admin.base import ScopedView, as_pdf, me, row_or_404
+from admin.listing import whole
 from models import Customer, Label, Offer, Parcel, ParcelState
 from services import clock, files, settings, workflow
 from services.buyback import offers, parcels
@@ -234,7 +235,7 @@ class ParcelView(ScopedView):
             due = list(
                 db.session.scalars(
                     db.select(Label.id).where(
-                        Label.parcel_id.in_([int(pk) for pk in pks if pk.isdigit()]),
+                        Label.parcel_id.in_([id for pk in pks if (id := whole(pk, 0))]),
                         Label.follow_at <= clock.now(),
                     )
                 )

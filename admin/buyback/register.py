@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from admin import forms
 from admin.base import as_pdf, me, row_or_404
+from admin.listing import whole
 from models import Consultation, PoliceRecord, RegisterSeal, Vendor
 from services import clock
 from services.buyback import papers, police_register
@@ -97,14 +98,8 @@ class RegisterView(BaseView):
     @has_access
     def entries(self, id: int) -> Any:
         look = self._look(id)
-        words, number = (
-            request.args.get("q", "").strip()[:100].replace("\0", ""),
-            (
-                max(1, min(int(request.args.get("page", "1") or 1), 100_000))
-                if request.args.get("page", "1").isdigit()
-                else 1
-            ),
-        )
+        words = request.args.get("q", "").strip()[:100].replace("\0", "")
+        number = min(whole(request.args.get("page"), 1), 100_000)
         rows = police_register.entries(look.vendor_id, words, look.since, look.until)
         total = (
             db.session.scalar(db.select(func.count()).select_from(rows.order_by(None).subquery()))

@@ -1,6 +1,6 @@
 """The référencier taken out as a file."""
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from flask import (
@@ -11,12 +11,11 @@ from flask import (
 )
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
-from flask_babel import gettext as _
 
 from models import (
     Variant,
 )
-from services import clock
+from services import clock, dates
 from services.catalogue import referencer
 from services.unit import db
 from services.workflow import Refused
@@ -44,10 +43,9 @@ class ReferencerView(BaseView):
         since = None
         if words := request.args.get("depuis", ""):
             try:
-                # from_paris makes it aware
-                since = clock.from_paris(datetime.strptime(words, "%Y-%m-%d"))  # noqa: DTZ007
-            except (ValueError, OverflowError):
-                raise Refused(_("« %(words)s » is no date.", words=words[:20])) from None
+                since = clock.from_paris(datetime.combine(dates.read_day(words), time(0)))
+            except ValueError as wrong:
+                raise Refused(str(wrong)) from None
         if kind == "csv":
             answer = Response(stream_with_context(referencer.as_csv(since)), mimetype="text/csv")
         else:

@@ -13,6 +13,7 @@ from wtforms.validators import Optional
 
 from admin import forms
 from admin.base import ReferenceView, ScopedView, as_pdf, me, row_or_404
+from admin.listing import whole
 from models import (
     Customer,
     Offer,
@@ -66,7 +67,7 @@ class PaymentsView(BaseView):
         ) or abort(404)
         state = next((s for s in SHOWN if s.value == request.values.get("etat")), S.to_pay)
         words = request.values.get("page", "1")
-        number = max(1, int(words)) if words.isdigit() and len(words) < 6 else 1
+        number = min(whole(words, 1), 100_000)
         counts = seller_payments.counts([vendor.id])
         rows = seller_payments.page(vendor.id, state, number, SIZE)
         account = db.session.get(PayingAccount, vendor.id)

@@ -1,7 +1,7 @@
 """New stock: how many of each reference a store holds, today and at a past moment."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from flask import (
@@ -33,7 +33,7 @@ from models import (
     Store,
     Variant,
 )
-from services import clock
+from services import clock, dates
 from services.stock import levels, listing_files
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -253,8 +253,8 @@ class StockAtView(BaseView):
         wanted, sentence = request.args.get("magasin", ""), ""
         store = next((s for s in stores if str(s.id) == wanted), stores[0] if stores else None)
         try:
-            day = date.fromisoformat(request.args.get("le", "") or clock.today().isoformat())
+            day = dates.read_day(request.args.get("le", "") or clock.today().isoformat())
             after = clock.from_paris(datetime.combine(day + timedelta(days=1), time(0)))
-        except (ValueError, OverflowError):
+        except ValueError:
             sentence, after = _("This is no date."), clock.now()
         return stores, store, after - timedelta(seconds=1), sentence

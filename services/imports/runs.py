@@ -606,7 +606,8 @@ class Loading:
         )
         self._writer = csv.writer(self._aside, delimiter=";")
         if is_new:
-            self._writer.writerow([*_without_errors(self.table.header), *ERROR_COLUMNS])
+            titles = (tables.neutral(title) for title in _without_errors(self.table.header))
+            self._writer.writerow([*titles, *ERROR_COLUMNS])
 
     def _close_errors(self) -> None:
         if self._aside is not None:

