@@ -77,8 +77,7 @@ document.addEventListener("click", (event) => {
 
 // A field that waits for a scanner: what is in it is chosen, so that the next scan takes its place; and digits typed nowhere go there.
 if (waits) {
-  waits.focus();
-  waits.select();
+  if (waits.value === waits.defaultValue) { waits.focus(); waits.select(); }   // a quick scanner may have begun already
   document.addEventListener("keydown", (event) => {
     if (typing() || event.ctrlKey || event.metaKey || event.altKey || !/^\d$/.test(event.key) || document.querySelector("dialog[open]")) return;
     waits.focus();
