@@ -118,7 +118,8 @@ def add(kind: str, key: str, **payload: Any) -> Outbox:
         undo_key=undo_key,
     )
     db.session.add(row)
-    db.session().info["rings"] = wait
+    info = db.session().info
+    info["rings"] = min(wait, info.get("rings", wait))
     return row
 
 

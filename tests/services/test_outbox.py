@@ -3,12 +3,14 @@
 import threading
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from gateways import GatewayError, live
 from models import Customer, Message, MessageState, Outbox, OutboxState
 from services import clock, messages, outbox, webhooks
 from services.unit import db, unit_of_work
+from services.workflow import Refused
 from tests import factories
 
 # ── outbox and messages ──
@@ -178,3 +180,17 @@ def test_a_letter_refused_for_good_says_nothing_of_the_partner(app, mail):
         a_letter(f"v{n}@exemple.fr")
     mail.refuses()
     assert outbox.work() == 5
+
+
+def test_what_a_worker_has_taken_is_not_taken_back(app, mail):
+    """Asked under the lock, whatever the caller looked at before."""
+    began = clock.now()
+    customer = factories.a_customer()
+    with unit_of_work(), outbox.undoable("sale 1", 10):
+        messages.tell(customer, "password_changed", site=factories.the_site())
+    (id,) = db.session.scalars(select(Outbox.id))
+    with clock.at(clock.now() + timedelta(seconds=11)):
+        assert outbox._claim(id, "a worker")
+    with pytest.raises(Refused, match="trop tard"), unit_of_work():
+        outbox.take_back("sale 1", began)
+    assert db.session.scalar(select(Message.state)) is MessageState.waiting
