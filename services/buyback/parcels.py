@@ -158,14 +158,18 @@ def request(offer: Offer, insurance: int = 0, *, by: Actor) -> Parcel:
 
 def take_back(offer: Offer, since: datetime) -> None:
     """A decision is undone: the parcel it made (not before `since`, UTC) was told to nobody and
-    goes, with the label that was not ordered yet.
+    goes, with the label that was not ordered yet. Raises Refused once somebody did something else
+    with its label: another one may exist at the carrier, or the seller may know.
     """
     parcel = live_parcel(offer)
     if parcel is None or parcel.created_at < since:
         return
-    if parcel.label is not None:
-        db.session.delete(parcel.label)
-        set_committed_value(parcel, "label", None)
+    made = db.session.scalars(select(Label).where(Label.parcel_id == parcel.id)).all()
+    if len(made) > 1 or any(label.status is not LabelState.requested for label in made):
+        raise Refused(_("It is too late: something was done with the label since."))
+    for label in made:
+        db.session.delete(label)
+    set_committed_value(parcel, "label", None)
     offer.parcels.remove(parcel)
     db.session.delete(parcel)
 

@@ -13,11 +13,12 @@ from models import (
     OfferLine,
     OfferState,
     Outbox,
+    Parcel,
     RuleEffect,
     ValidationMode,
 )
 from services import clock, money, outbox, settings, workflow
-from services.buyback import offers
+from services.buyback import offers, parcels
 from services.people import customers
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -521,3 +522,22 @@ def test_no_seconds_no_undo(app):
     decided("refuse", id)
     assert outbox.work() >= 1
     assert offers.seconds_to_undo(db.session.get_one(Offer, id)) == 0
+
+
+def test_a_decision_whose_label_was_given_by_hand_since_is_not_undone(app):
+    id = factories.an_offer().id
+    offer = decided("accept", id)
+    with unit_of_work() as session:
+        parcels.give_label(
+            session.get_one(Parcel, offer.parcels[0].id),
+            carrier_name="Colissimo",
+            number="6A123",
+            link="",
+            pdf=None,
+            by=MARC,
+        )
+    with pytest.raises(Refused, match="étiquette"):
+        undone(id)
+    offer = db.session.get_one(Offer, id)
+    assert offer.status is OfferState.accepted
+    assert offer.parcels[0].label_number == "6A123"
