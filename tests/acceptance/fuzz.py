@@ -21,6 +21,7 @@ from gateways import CarrierAccount, GatewayError, mondial_relay, sepa
 from portal.access import inside
 from services import files, logs, money, webhooks, words
 from services.catalogue import products, referencer, search
+from services.catalogue.vocabulary import words_of
 from services.imports import runs, tables
 from services.installation import csp
 from services.payments import bank_details
@@ -267,7 +268,7 @@ def api_body(data: bytes) -> None:
 
 def search_words(data: bytes) -> None:
     words = _text(data)
-    for word in search.words_of(words):
+    for word in words_of(words):
         assert word.isascii()
         assert word.isalnum()
         assert len(word) <= 40
