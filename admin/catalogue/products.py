@@ -272,6 +272,7 @@ class SheetView(BaseView):
         "picture": "edit",
         "drop": "edit",
         "reference": "edit",
+        "detach": "edit",
     }
     base_permissions = ["can_edit"]
 
@@ -316,6 +317,20 @@ class SheetView(BaseView):
             variant = products.add_reference(_product(id), forms.EanForm.read().ean.data)
             variant_id = variant.id
         return redirect(url_for("VariantView.edit", pk=variant_id))
+
+    @expose("/<int:id>/detacher/<int:variant_id>", methods=["POST"])
+    @has_access
+    def detach(self, id: int, variant_id: int) -> Any:
+        with unit_of_work() as session:
+            variant = session.scalar(
+                db.select(Variant).where(Variant.id == variant_id, Variant.product_id == id)
+            ) or abort(404)
+            own, ean = products.detach(variant, by=me()).id, variant.ean
+        flash(
+            _("%(ean)s has a sheet of its own: say what it is.", ean=products.grouped(ean)),
+            "success",
+        )
+        return redirect(url_for("ProductView.edit", pk=own))
 
 
 class PictureView(BaseView):

@@ -1,18 +1,19 @@
-"""Automatic mapping of vendors' references to the catalogue (MQ-026): by barcode, by the name he
-gives it, by supplier reference and brand.
+"""Automatic mapping of vendors' references to the catalogue (MQ-026): by barcode, by the name the
+vendor gives it, by supplier reference and brand together with a like title.
 
-A close title is only ever a proposal, with its score; what nobody knows waits in a queue where one
+A barcode from 20 to 29 means what its own vendor means by it (services/catalogue/identity.py). A
+close title is only ever a proposal, with its score; what nobody knows waits in a queue where one
 click makes a catalogue proposal.
 """
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from rapidfuzz import fuzz
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models import (
@@ -25,7 +26,8 @@ from models import (
     VendorReference,
 )
 from services import clock, workflow
-from services.catalogue import products, search
+from services.catalogue import identity, products, search
+from services.catalogue.vocabulary import words_of
 from services.imports import tables
 from services.unit import db, is_sqlite, listed, one_of, unit_of_work
 from services.workflow import Actor, Move, Workflow
@@ -73,6 +75,7 @@ UNMATCHED = Workflow(
 )
 
 CLOSE_ENOUGH = 70
+REFERENCE_ALONE = 50  # the score of a proposal found without a title
 
 
 def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
@@ -81,9 +84,7 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
     """
     lines = list(lines)
     found: dict[int, int] = {}
-    by_ean = dict(
-        _pairs("SELECT ean, id FROM variant WHERE ean", {line.ean for line in lines if line.ean})
-    )
+    by_ean = _by_ean(vendor_id, {line.ean for line in lines if line.ean})
     rest = []
     for line in lines:
         id = by_ean.get(line.ean) if line.ean else None
@@ -113,7 +114,7 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
         {key for line in rest for key in (line.supplier_ref or line.sku, _other_name(line)) if key}
     )
     makers = Counter(ref for ref, _brand in by_ref)
-    alone = {ref: id for (ref, _brand), id in by_ref.items() if makers[ref] == 1}
+    alone = {ref: model.id for (ref, _brand), model in by_ref.items() if makers[ref] == 1}
     for line in rest:
         id = (
             by_name.get(line.sku)
@@ -122,12 +123,13 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
             or alone.get(_other_name(line))
         )
         if id is None:
-            id = (
+            model = (
                 by_ref.get((line.supplier_ref or line.sku, tables.fold(line.brand)))
                 if line.brand
                 else None
             )
-            if id is not None:
+            if model is not None and identity.are_like(line.title, model.title):
+                id = model.id
                 learnt.append((line.sku or line.ean or line.supplier_ref, id))
         if id is not None:
             found[line.line] = id
@@ -151,18 +153,58 @@ def _pairs(sql: str, keys: set[str], **values: Any) -> Iterable[tuple[str, int]]
     )
 
 
-def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], int]:
+class _Model(NamedTuple):
+    """The only variant of a model, and the title of the model."""
+
+    id: int
+    title: str
+
+
+def _by_ean(vendor_id: int, eans: set[str]) -> dict[str, int]:
+    """Barcode -> variant, as this vendor means it: another vendor's own codes are not theirs."""
+    found = dict(_pairs("SELECT ean, id FROM variant WHERE ean", eans))
+    own = {ean for ean in found if identity.in_house(ean)}
+    if own:
+        others = _pairs(
+            "SELECT v.ean, v.id FROM variant v JOIN product p ON p.id = v.product_id WHERE"
+            " p.proposed_by_id <> :vendor AND v.ean",
+            own,
+            vendor=vendor_id,
+        )
+        for ean, _id in others:
+            del found[ean]
+    return found
+
+
+def meant_by(vendor_id: int, ean: str) -> Variant | None:
+    """The reference a vendor means by a barcode: the catalogue's, else what they call so."""
+    found = match(vendor_id, [_Scanned(0, ean)])
+    return db.session.get(Variant, found[0]) if found else None
+
+
+class _Scanned(NamedTuple):
+    """A barcode nothing else is known of, as `match` reads lines."""
+
+    line: int
+    ean: str
+    sku: str = ""
+    title: str = ""
+    brand: str = ""
+    supplier_ref: str = ""
+
+
+def _by_supplier_ref(refs: set[str]) -> dict[tuple[str, str], _Model]:
     """(supplier reference, folded brand) -> the only variant of that model; a model of several
     sizes needs a barcode.
     """
     sql = (
-        "SELECT p.supplier_ref, b.name, min(v.id) FROM product p JOIN brand b ON b.id = p.brand_id"
-        " JOIN variant v ON v.product_id = coalesce(p.merged_into_id, p.id) WHERE p.supplier_ref"
-        f" {one_of('keys')} AND p.supplier_ref <> '' GROUP BY p.supplier_ref, b.name HAVING"
-        " count(DISTINCT v.id) = 1"
+        "SELECT p.supplier_ref, b.name, min(v.id), min(p.title) FROM product p JOIN brand b ON b.id"
+        " = p.brand_id JOIN variant v ON v.product_id = coalesce(p.merged_into_id, p.id) WHERE"
+        f" p.supplier_ref {one_of('keys')} AND p.supplier_ref <> '' GROUP BY p.supplier_ref, b.name"
+        " HAVING count(DISTINCT v.id) = 1"
     )
     found = db.session.connection().execute(text(sql), {"keys": listed(sorted(refs))})
-    return {(ref, tables.fold(brand)): id for ref, brand, id in found}
+    return {(ref, tables.fold(brand)): _Model(id, title) for ref, brand, id, title in found}
 
 
 def _remember(vendor_id: int, pairs: list[tuple[str, int]], how: str) -> None:
@@ -233,8 +275,9 @@ def note_unknown(vendor_id: int, lines: Iterable[Any]) -> None:
 
 
 def look_for_titles(vendor_id: int, limit: int = 300) -> int:
-    """Give unknown references the closest title we have, with its score. One short unit each fifty;
-    returns how many got one.
+    """Give unknown references the closest title we have, with its score; one without a title, the
+    only reference of a model that bears its maker's reference. One short unit each fifty; returns
+    how many got one.
     """
     ids = db.session.scalars(
         select(UnmatchedReference.id)
@@ -243,7 +286,7 @@ def look_for_titles(vendor_id: int, limit: int = 300) -> int:
             UnmatchedReference.status == S.unmatched,
             UnmatchedReference.proposal_id.is_(None),
             UnmatchedReference.score.is_(None),
-            UnmatchedReference.title != "",
+            or_(UnmatchedReference.title != "", UnmatchedReference.supplier_ref != ""),
         )
         .limit(limit)
     ).all()
@@ -254,16 +297,24 @@ def look_for_titles(vendor_id: int, limit: int = 300) -> int:
             for row in session.scalars(
                 select(UnmatchedReference).where(UnmatchedReference.id.in_(ids[start : start + 50]))
             ):
-                row.proposal_id, row.score = closest(row.title, row.brand)
+                row.proposal_id, row.score = (
+                    closest(row.title, row.brand) if row.title else _by_reference(row)
+                )
                 found += row.proposal_id is not None
     return found
+
+
+def _by_reference(row: UnmatchedReference) -> tuple[int | None, int]:
+    """A reference and a brand alone: somebody looks whether it is this one."""
+    model = _by_supplier_ref({row.supplier_ref}).get((row.supplier_ref, tables.fold(row.brand)))
+    return (model.id, REFERENCE_ALONE) if model else (None, 0)
 
 
 def closest(title: str, brand: str = "") -> tuple[int | None, int]:
     """The variant whose title is closest, and how close (0 to 100); none below 70. Candidates share
     a rare word with it.
     """
-    words = search.words_of(f"{brand} {title}")
+    words = words_of(f"{brand} {title}")
     candidates: set[int] = set()
     for word in sorted({w for w in words if len(w) > 2}, key=len, reverse=True)[:4]:
         candidates.update(search._find(search.Asked(word, size=50)).ids)
@@ -277,11 +328,11 @@ def closest(title: str, brand: str = "") -> tuple[int | None, int]:
         if candidates
         else []
     )
-    wanted = " ".join(search.words_of(title))
+    wanted = " ".join(words_of(title))
     for id, other in rows:
         best = max(
             best,
-            (round(fuzz.token_sort_ratio(wanted, " ".join(search.words_of(other)))), id),
+            (round(fuzz.token_sort_ratio(wanted, " ".join(words_of(other)))), id),
             key=lambda b: b[0],
         )
     if best[1] is None or best[0] < CLOSE_ENOUGH:
@@ -293,7 +344,7 @@ def closest(title: str, brand: str = "") -> tuple[int | None, int]:
         ).all(),
     )
     nearest = max(
-        sisters, key=lambda one: len(said & set(search.words_of(one.details))), default=None
+        sisters, key=lambda one: len(said & set(words_of(one.details))), default=None
     )  # the size and the colour it names
     return nearest.id if nearest is not None else None, best[0]
 
@@ -311,16 +362,20 @@ def attach(row: UnmatchedReference, variant: Variant, *, by: Actor) -> None:
 
 
 def propose_product(row: UnmatchedReference, *, by: Actor) -> Product:
-    """One click: a sheet to validate with what the file says of it. Raises Refused when it says too
-    little.
+    """One click: a sheet to validate with what the file says of it; a code of the vendor's own that
+    another vendor gave to something else stands for a barcode of ours. Raises Refused when it says
+    too little.
     """
     UNMATCHED.fire(row, "propose_product", by=by)
-    existing = products.by_ean(row.ean)
+    existing = meant_by(row.vendor_id, row.ean)
     if existing is None:
         vendor = db.session.get_one(Vendor, row.vendor_id)
+        ean = products.own_ean() if products.by_ean(row.ean) else row.ean
         existing = products.propose(
-            vendor, row.title, row.ean, by=by, brand=row.brand, supplier_ref=row.supplier_ref
+            vendor, row.title, ean, by=by, brand=row.brand, supplier_ref=row.supplier_ref
         ).variants[0]
+        if ean != row.ean and row.sku != row.ean:
+            _remember(row.vendor_id, [(row.ean, existing.id)], "ean")
     _learn(row, existing.id, "ean")
     return existing.product
 

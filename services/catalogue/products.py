@@ -80,6 +80,8 @@ workflow.says(
     "product",
     absorb=_l("Took in another sheet"),
     propose=_l("Proposed"),
+    detach=_l("Barcode detached"),
+    begin_apart=_l("Began with a detached barcode"),
     describe=_l("Description of a site"),
     add_image=_l("Picture added"),
     drop_image=_l("Picture taken off"),
@@ -416,6 +418,57 @@ def merge(product: Product, into: Product, *, by: Actor) -> None:
     workflow.record(into, "absorb", by=by, what=product.title, eans=", ".join(moved))
     db.session.expire(into)
     db.session.expire(product)
+
+
+def why_not_detach(variant: Variant) -> str | None:
+    """None when a barcode may leave its sheet, else the sentence that says why not."""
+    if variant.product.status is S.merged:
+        return _("This sheet was merged: open the one that took its place.")
+    if len(variant.product.variants) < 2:
+        return _("It is the only barcode of its sheet: change the sheet itself.")
+    return None
+
+
+def detach(variant: Variant, *, by: Actor) -> Product:
+    """Give a barcode a sheet of its own, a copy of the one it was on to be corrected; its stock,
+    prices and history stay with it. Raises Refused.
+
+    It is undone by merging the two sheets.
+    """
+    product = variant.product
+    if reason := why_not_detach(variant):
+        raise Refused(reason)
+    own = Product(
+        created_at=clock.now(),
+        kind=product.kind,
+        status=product.status,
+        attributes=dict(product.attributes),
+        **{name: getattr(product, name) for name in _COPIED},
+    )
+    db.session.add(own)
+    variant.product = own
+    db.session.flush()
+    workflow.record(product, "detach", by=by, ean=variant.ean, into=own.id)
+    workflow.record(own, "begin_apart", by=by, ean=variant.ean, sheet=product.id)
+    db.session.expire(product)
+    return own
+
+
+# What a sheet that begins apart has in common with the one it leaves.
+_COPIED = (
+    "title",
+    "platform_id",
+    "brand_id",
+    "maker",
+    "supplier_ref",
+    "category",
+    "family",
+    "subfamily",
+    "season",
+    "vat_bp",
+    "description",
+    "proposed_by_id",
+)
 
 
 def sheet(id: int) -> Product | None:

@@ -2,9 +2,10 @@
 same file (AN-030 to AN-038).
 
 Lines are staged beside the catalogue, compared with it in one go, and only what differs is written,
-in one short transaction. References of one model (supplier reference and brand) are one product. A
-column the file lacks leaves what is there: the same file, cut to a few columns, edits many products
-at once.
+in one short transaction. References of one model (supplier reference, brand or maker, and a like
+title: services/catalogue/identity.py) are one product. A column the file lacks leaves what is
+there: the same file, cut to a few columns, edits many products at once. What the lines of one
+product contradict is left as it is, and told in the report.
 """
 
 import csv
@@ -12,6 +13,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache, partial
+from itertools import groupby
 from typing import Any
 
 import openpyxl
@@ -21,7 +23,7 @@ from sqlalchemy import Connection, select, text
 
 from models import Brand, Platform
 from services import clock, money, words
-from services.catalogue import products, search
+from services.catalogue import identity, products, search
 from services.imports import runs, tables
 from services.unit import (
     bulk,
@@ -136,6 +138,7 @@ def _load(loading: runs.Loading) -> None:
         for chunk in tables.chunks(loading.rows(reader.row), 2000):
             insert_many(connection, "stage", reader.staged, chunk)
         _settle_repeats(connection, loading)
+        _part_models(connection, loading)
         loading.progress()
         _merge(connection, loading)
     search.catch_up(alive=loading.alive)
@@ -220,9 +223,11 @@ class _Reader:
         self.columns = [(at[name], reads[name]) for name in names]
         self.staged = ("line", "ean", "content", "model", *names)
         self.ean, self.width = at["ean"], 1 + max(at.values())
-        self.title, self.ref, self.brand = (
-            names.index(name) if name in at else None for name in ("title", "supplier_ref", "brand")
+        self.title, self.ref, self.brand, self.maker = (
+            names.index(name) if name in at else None
+            for name in ("title", "supplier_ref", "brand", "maker")
         )
+        self.makers = _Makers()
         db.session.rollback()
 
     @staticmethod
@@ -256,8 +261,21 @@ class _Reader:
         if self.title is not None and not values[self.title]:
             raise Refused(_("The title is missing."))
         ref = self.ref is not None and values[self.ref]
-        model = f"{ref}\t{values[self.brand] if self.brand is not None else ''}" if ref else ean
+        model = f"{ref}\t{self._maker_of(values)}" if ref else ean
         return (line, ean, hash(values) & 0x7FFFFFFFFFFFFFFF, model, *values)
+
+    def _maker_of(self, values: tuple[Any, ...]) -> str:
+        brand = values[self.brand] if self.brand is not None else ""
+        name = brand or (values[self.maker] if self.maker is not None else "")
+        return self.makers[name] if name else ""
+
+
+class _Makers(dict[str, str]):
+    """Brands and makers already seen, as they are compared."""
+
+    def __missing__(self, name: str) -> str:
+        key = self[name] = tables.fold(name) or name
+        return key
 
 
 @lru_cache(maxsize=1000)
@@ -349,6 +367,49 @@ def _settle_repeats(connection: Connection, loading: runs.Loading) -> None:
     loading.put_aside(reasons)
 
 
+def _part_models(connection: Connection, loading: runs.Loading) -> None:
+    """Lines with one reference and one maker whose titles are unlike are models of their own."""
+    if not {"supplier_ref", "title"} <= set(loading.at):
+        return
+    rows = connection.execute(
+        text(
+            "SELECT model, title, min(line) FROM stage WHERE model IN (SELECT model FROM stage"
+            " GROUP BY model HAVING min(title) <> max(title)) GROUP BY model, title ORDER BY"
+            " model, min(line)"
+        )
+    )
+    apart, model, first_titles = [], None, list[tuple[str, int]]()
+    for name, title, line in rows:
+        if name != model:
+            model, first_titles = name, []
+        place = next(
+            (i for i, (first, _line) in enumerate(first_titles) if identity.are_like(first, title)),
+            len(first_titles),
+        )
+        if place == len(first_titles):
+            first_titles.append((title, line))
+            if place:
+                loading.doubt(line, _unlike(title, *first_titles[0], name.partition("\t")[0]))
+        if place:
+            apart.append({"model": name, "title": title, "own": f"{name}\t{place}"})
+    if apart:
+        connection.execute(text("CREATE INDEX stage_model ON stage (model)"))
+        connection.execute(
+            text("UPDATE stage SET model = :own WHERE model = :model AND title = :title"), apart
+        )
+
+
+def _unlike(title: str, first: str, line: int, reference: str) -> str:
+    return _(
+        "« %(title)s » has the reference %(reference)s of « %(first)s » (line %(line)s), and their"
+        " titles are unlike: two sheets. If they are one article, merge them.",
+        title=title,
+        first=first,
+        line=line,
+        reference=reference,
+    )
+
+
 def _merge(connection: Connection, loading: runs.Loading) -> None:
     """Apply what differs and end the run with its report, in one transaction. A vendor's own file
     proposes what is new and changes nothing else.
@@ -387,10 +448,10 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
             " s.ean"
         )
         run("CREATE INDEX matched_line ON matched (line)")
-        _find_sheets(run, "brand" in loading.at, vendor)
+        _find_sheets(connection, run, loading)
         created = _create(run, now, vendor)
         if not vendor:
-            _update(run, loading, now)
+            _update(connection, run, loading, now)
         updated = (
             0
             if vendor
@@ -426,12 +487,13 @@ def _refuse_nameless(connection: Connection, loading: runs.Loading) -> None:
     )
 
 
-def _find_sheets(run: Any, has_brands: bool, vendor: int | None) -> None:
-    """Which product each model of the file is: that of a sister we know, else the one with this
-    supplier reference and brand, else a new one.
+def _find_sheets(connection: Connection, run: Any, loading: runs.Loading) -> None:
+    """Which product each model of the file is: that of a sister we know, else one with this
+    supplier reference, maker and a like title, else a new one.
 
     A vendor adds barcodes to their own proposals only: what is validated is seen by all.
     """
+    vendor = loading.vendor_id
     run(
         "CREATE TEMPORARY TABLE sheet AS SELECT model, min(line) AS line, min(CASE WHEN is_new THEN"
         " line END) AS new_line, min(known_id) AS product_id, min(supplier_ref) AS supplier_ref,"
@@ -445,14 +507,11 @@ def _find_sheets(run: Any, has_brands: bool, vendor: int | None) -> None:
             f" p.id = sheet.product_id {own})",
             vendor=vendor,
         )
-    same_brand = "AND p.brand_id IS NOT DISTINCT FROM sheet.brand_id " if has_brands else ""
-    run(
-        "UPDATE sheet SET product_id = (SELECT min(coalesce(p.merged_into_id, p.id)) FROM product"
-        f" p WHERE p.supplier_ref = sheet.supplier_ref AND p.supplier_ref <> '' {same_brand}{own})"
-        " WHERE product_id IS NULL AND supplier_ref <> '' AND EXISTS (SELECT 1 FROM product WHERE"
-        " supplier_ref <> '')",
-        **({"vendor": vendor} if vendor else {}),
-    )
+    joined = _join_strangers(connection, loading, own)
+    if joined:
+        connection.execute(
+            text("UPDATE sheet SET product_id = :product WHERE line = :line"), joined
+        )
     new_id = (
         "(SELECT coalesce(max(id), 0) FROM product) + line"
         if is_sqlite()
@@ -460,6 +519,56 @@ def _find_sheets(run: Any, has_brands: bool, vendor: int | None) -> None:
     )
     run(f"UPDATE sheet SET product_id = {new_id}, is_new = true WHERE product_id IS NULL")
     run("CREATE INDEX sheet_model ON sheet (model)")
+
+
+def _join_strangers(
+    connection: Connection, loading: runs.Loading, own: str
+) -> list[dict[str, int]]:
+    """The models of the file no barcode of which we know, that are a product of the catalogue all
+    the same. One that only bears the reference of another product is told.
+    """
+    candidates = connection.execute(
+        text(
+            "SELECT s.line, m.title, m.brand, m.maker, m.supplier_ref, coalesce(p.merged_into_id,"
+            " p.id), p.title, coalesce(b.name, ''), p.maker FROM sheet s JOIN matched m ON m.line ="
+            " s.line JOIN product p ON p.supplier_ref = s.supplier_ref AND p.supplier_ref <> ''"
+            f" LEFT JOIN brand b ON b.id = p.brand_id WHERE s.product_id IS NULL AND"
+            f" s.supplier_ref <> '' {own}ORDER BY s.line, p.id"
+        ),
+        {"vendor": loading.vendor_id} if own else {},
+    )
+    found: dict[int, int] = {}
+    strangers: dict[int, str] = {}
+    for (
+        line,
+        title,
+        brand,
+        maker,
+        reference,
+        product,
+        its_title,
+        its_brand,
+        its_maker,
+    ) in candidates:
+        if line in found:
+            continue
+        if identity.have_one_maker(
+            brand or "", maker or "", its_brand, its_maker
+        ) and identity.are_like(title, its_title):
+            found[line] = product
+            strangers.pop(line, None)
+        elif line not in strangers:
+            strangers[line] = _(
+                "« %(title)s » has the reference %(reference)s of « %(other)s », and its maker or"
+                " its title is unlike or not given: a sheet of its own. If they are one article,"
+                " merge them.",
+                title=title,
+                reference=reference,
+                other=its_title,
+            )
+    for line, sentence in strangers.items():
+        loading.doubt(line, sentence)
+    return [{"line": line, "product": product} for line, product in found.items()]
 
 
 def _create(run: Any, now: Any, vendor: int | None) -> int:
@@ -501,7 +610,7 @@ def _create(run: Any, now: Any, vendor: int | None) -> int:
     return created
 
 
-def _update(run: Any, loading: runs.Loading, now: Any) -> None:
+def _update(connection: Connection, run: Any, loading: runs.Loading, now: Any) -> None:
     """Update only the columns present in the file, where they differ: `changed` references, `moved`
     products.
     """
@@ -547,22 +656,32 @@ def _update(run: Any, loading: runs.Loading, now: Any) -> None:
             " variant.id",
             now=now,
         )
+
     # The first line of a product speaks for it.
-    unlike = (
-        " OR ".join(
-            differs(f"m.{name}", f"p.{column}", name) for name, column in of_product.items()
+    def differs_from_product(lead: str) -> str:
+        return (
+            " OR ".join(
+                differs(f"{lead}.{name}", f"p.{column}", name)
+                for name, column in of_product.items()
+            )
+            or "false"
         )
-        or "false"
-    )
+
     run(
         "CREATE TEMPORARY TABLE lead AS SELECT known_id, min(line) AS line FROM matched WHERE NOT"
         " is_new GROUP BY known_id"
     )
     run(
         "CREATE TEMPORARY TABLE moved AS SELECT m.* FROM lead l JOIN matched m ON m.line = l.line"
-        f" AND m.known_id = l.known_id JOIN product p ON p.id = m.known_id WHERE {unlike}"
+        " AND m.known_id = l.known_id JOIN product p ON p.id = m.known_id WHERE"
+        f" {differs_from_product('m')}"
     )
     if of_product:
+        _leave_what_is_contradicted(connection, loading, of_product)
+        run(
+            "DELETE FROM moved WHERE NOT EXISTS (SELECT 1 FROM product p WHERE p.id ="
+            f" moved.known_id AND ({differs_from_product('moved')}))"
+        )
         run("CREATE INDEX moved_known ON moved (known_id)")
         values = ", ".join(
             f"{column} = "
@@ -583,6 +702,104 @@ def _update(run: Any, loading: runs.Loading, now: Any) -> None:
         " UNION SELECT known_id FROM changed) touched WHERE true ON CONFLICT (product_id) DO"
         " NOTHING"
     )
+
+
+def _leave_what_is_contradicted(
+    connection: Connection, loading: runs.Loading, of_product: dict[str, str]
+) -> None:
+    """Take out of `moved` what no line may say alone: a column in which the lines of one product
+    disagree, and a title or a maker that is another article's while other barcodes of the product
+    are not in the file.
+    """
+    if connection.execute(text("SELECT 1 FROM moved LIMIT 1")).first() is None:
+        return
+    connection.execute(text("CREATE INDEX matched_known ON matched (known_id)"))
+    for name, column in of_product.items():
+        if name != "title":
+            _leave_a_torn_column(connection, loading, name, column)
+    if "title" in of_product:
+        _leave_unlike_sheets(connection, loading)
+
+
+def _leave_a_torn_column(
+    connection: Connection, loading: runs.Loading, name: str, column: str
+) -> None:
+    shown = name.removesuffix("_id")
+    said = f"NULLIF(CAST(x.{shown} AS TEXT), '')"
+    torn = connection.execute(
+        text(
+            f"SELECT x.known_id, min(x.line), min({said}), max({said}) FROM matched x WHERE NOT"
+            " x.is_new AND x.known_id IN (SELECT known_id FROM moved) GROUP BY x.known_id HAVING"
+            f" count(DISTINCT {said}) > 1"
+        )
+    ).all()
+    for product, line, one, other in torn:
+        connection.execute(
+            text(
+                f"UPDATE moved SET {name} = (SELECT p.{column} FROM product p WHERE p.id ="
+                " moved.known_id) WHERE known_id = :product"
+            ),
+            {"product": product},
+        )
+        loading.doubt(
+            line,
+            _(
+                "The lines of this product disagree on « %(column)s » (%(one)s, %(other)s): it is"
+                " left as it was.",
+                column=COLUMNS[shown][0],
+                one=one,
+                other=other,
+            ),
+        )
+
+
+def _leave_unlike_sheets(connection: Connection, loading: runs.Loading) -> None:
+    lines = connection.execute(
+        text(
+            "SELECT x.known_id, x.line, x.title, p.title, p.maker, coalesce(b.name, ''), x.maker,"
+            " x.brand, (SELECT count(*) FROM variant v WHERE v.product_id = x.known_id) FROM"
+            " matched x JOIN product p ON p.id = x.known_id LEFT JOIN brand b ON b.id = p.brand_id"
+            " WHERE NOT x.is_new AND x.known_id IN (SELECT known_id FROM moved) ORDER BY"
+            " x.known_id, x.line"
+        )
+    ).all()
+    for product, group in groupby(lines, key=lambda row: row[0]):
+        rows = list(group)
+        _id, line, title, old_title, old_maker, old_brand, maker, brand, barcodes = rows[0]
+        unlike = [row for row in rows[1:] if not identity.are_like(title, row[2])]
+        if unlike:
+            sentence = _(
+                "This barcode is on one sheet with that of line %(line)s, « %(other)s »: the sheet"
+                " is left as it was. If they are two articles, detach one barcode from « %(sheet)s"
+                " ».",
+                line=unlike[0][1],
+                other=unlike[0][2],
+                sheet=old_title,
+            )
+        elif barcodes > len(rows) and not (
+            identity.are_like(title, old_title)
+            and _may_be_one(brand, old_brand)
+            and _may_be_one(maker, old_maker)
+        ):
+            sentence = _(
+                "« %(title)s » is unlike its sheet « %(sheet)s », which has other barcodes: the"
+                " sheet is left as it was. If it is another article, detach this barcode.",
+                title=title,
+                sheet=old_title,
+            )
+        else:
+            continue
+        connection.execute(
+            text("DELETE FROM moved WHERE known_id = :product"), {"product": product}
+        )
+        loading.doubt(line, sentence)
+
+
+def _may_be_one(name: str | None, old: str) -> bool:
+    """Whether a name given and the one we have may be of one maker: one of them is silent, or they
+    are the same.
+    """
+    return not name or not old or tables.fold(name) == tables.fold(old)
 
 
 runs.kind(

@@ -459,6 +459,7 @@ class Loading:
     ignored: int = 0
     repeated: int = 0
     repeat_lines: list[list[Any]] = field(default_factory=list)
+    doubts: list[tuple[int, str]] = field(default_factory=list)
     refused_lines: list[list[Any]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     errors_name: str = ""
@@ -634,6 +635,11 @@ class Loading:
         if len(self.repeat_lines) < MOST_TOLD:
             self.repeat_lines.append([line, words])
 
+    def doubt(self, line: int, sentence: str) -> None:
+        """Something of a line that was loaded, and that a person should look at."""
+        if len(self.doubts) < MOST_TOLD:
+            self.doubts.append((line, sentence))
+
     def progress(self) -> None:
         """Say how far we are, and hear whether somebody cancelled. Raises Cancelled. Its own short
         unit.
@@ -692,6 +698,7 @@ class Loading:
                 "report": {
                     "repeated": self.repeat_lines,
                     "refused": self.refused_lines,
+                    "doubts": sorted(self.doubts),
                     "unknown_columns": self.unknown[:20],
                     **self.facts,
                     **self._what_is_late(),

@@ -434,7 +434,7 @@ def apply(
     except _NeedsConfirmation as needed:
         loading.facts["would_empty"] = needed.counts
         _wait_for_a_click(loading)
-    if any(line.title for line in unknown):
+    if any(line.title or line.supplier_ref for line in unknown):
         matching.look_for_titles(loading.vendor_id or 0)
 
 

@@ -25,7 +25,7 @@ from models import (
     Variant,
 )
 from services import clock, settings, workflow
-from services.catalogue import products
+from services.catalogue import matching, products
 from services.stock import levels
 from services.unit import db
 from services.workflow import Actor, Move, Refused, Workflow
@@ -108,7 +108,7 @@ def _line(count: StockCount, ean: str) -> StockCountLine:
     db.session.refresh(count, ["status"])
     if count.status is not C.counting:
         raise Refused(_("This count is over: open another one."))
-    variant = products.by_ean(products.read_ean(ean))
+    variant = matching.meant_by(count.store.vendor_id, products.read_ean(ean))
     if variant is None:
         raise Refused(
             _(
@@ -364,7 +364,7 @@ def put_in(transfer: StockTransfer, ean: str, quantity: int | None, *, by: Actor
     _alone_with(transfer)
     if transfer.status is not T.preparing:
         raise Refused(_("This transfer already left: prepare another one."))
-    variant = products.by_ean(products.read_ean(ean))
+    variant = matching.meant_by(transfer.from_store.vendor_id, products.read_ean(ean))
     level = variant and db.session.scalar(
         select(StockLevel).where(
             StockLevel.store_id == transfer.from_store_id, StockLevel.variant_id == variant.id

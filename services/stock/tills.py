@@ -29,7 +29,7 @@ from models import (
     Variant,
 )
 from services import clock, settings, workflow
-from services.catalogue import matching, products
+from services.catalogue import matching
 from services.people import machine_keys
 from services.stock import items, levels
 from services.stock.feeds import Line
@@ -135,7 +135,7 @@ def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Tak
     db.session.add(event)
     by = machine_keys.actor(key)
     item = _item(store, told)
-    variant = item.variant if item else products.by_ean(told.ean)
+    variant = item.variant if item else matching.meant_by(store.vendor_id, told.ean)
     if variant is None:
         matching.note_unknown(store.vendor_id, [Line(0, "", told.ean, told.quantity, store.id)])
         event.answer = {"status": "unknown_ean", "quantity": None}
@@ -199,7 +199,7 @@ def _item(store: Store, told: Told) -> Item | None:
     if not told.used or told.kind is E.trade_in:
         return None
     wanted = [ItemState.sold] if told.kind is E.return_ else list(items.ON_HAND)
-    variant = products.by_ean(told.ean)
+    variant = matching.meant_by(store.vendor_id, told.ean)
     rows = (
         select(Item)
         .where(

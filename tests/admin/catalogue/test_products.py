@@ -4,9 +4,10 @@ import io
 
 import pytest
 
+from models import Variant
 from services.unit import db
 from tests import factories
-from tests.factories import a_game
+from tests.factories import a_game, a_shoe
 
 
 @pytest.fixture
@@ -61,3 +62,15 @@ def test_a_title_of_spaces_is_no_title(as_staff):
     )
     assert page.status_code == 422
     assert "titre" in page.text
+
+
+def test_a_barcode_is_detached_from_its_sheet_by_a_button(boss):
+    mule, boot = a_shoe("Mule Corail"), a_shoe("Mule Corail", shoe_size="39")
+    page = boss.get(f"/gestion/produits/show/{mule.product_id}").text
+    assert page.count("Détacher ce code-barres") == 2
+    answer = boss.post(f"/gestion/produits/fiche/{mule.product_id}/detacher/{boot.id}")
+    db.session.expire_all()
+    own = db.session.get_one(Variant, boot.id).product_id
+    assert own != mule.product_id
+    assert answer.location.endswith(f"/gestion/produits/edit/{own}")
+    assert "Détacher" not in boss.get(f"/gestion/produits/show/{mule.product_id}").text

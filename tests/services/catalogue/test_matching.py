@@ -13,9 +13,11 @@ from tests.factories import (
     LEA,
     a_file,
     a_shoe,
+    another_vendor,
     ean,
     given,
     quantity,
+    the_store,
 )
 
 
@@ -42,12 +44,15 @@ def test_unknown_references_are_ignored_counted_and_wait_in_a_queue(tmp_path):
 # ── mapping ──
 
 
+STOCK_BY_REFERENCE = "sku;reference-fournisseur;marque;designation;quantite\n"
+
+
 def test_a_reference_is_found_by_barcode_then_vendor_name_then_supplier_reference_and_brand(
     tmp_path,
 ):
     shoe = a_shoe(supplier_ref="LOR-100")
     run = given(
-        a_file(tmp_path, "sku;reference-fournisseur;marque;quantite\nCAISSE-7;LOR-100;lormont;3\n"),
+        a_file(tmp_path, STOCK_BY_REFERENCE + "CAISSE-7;LOR-100;lormont;DERBY LORMONT NOIR;3\n"),
         mode="delta",
     )
     assert (run.ignored, quantity(shoe)) == (0, 3)
@@ -130,7 +135,58 @@ def test_a_sheet_without_a_barcode_merged_into_its_twin_leaves_the_supplier_refe
         session.flush()
         products.merge(double, kept, by=LEA)
     given(
-        a_file(tmp_path, "sku;reference-fournisseur;marque;quantite\nC-7;P-1;Lormont;3\n"),
+        a_file(tmp_path, STOCK_BY_REFERENCE + "C-7;P-1;Lormont;Derby Ploumanach;3\n"),
         mode="delta",
     )
     assert quantity(shoe) == 3
+
+
+# ── what is the same thing (domain 2.46) ──
+
+
+def test_a_till_s_own_reference_is_no_maker_s_reference(tmp_path):
+    a_shoe("Jean droit Lormont", supplier_ref="7001")
+    run = given(
+        a_file(tmp_path, STOCK_BY_REFERENCE + "7001;7001;Lormont;Crème de soin;3\n"), mode="delta"
+    )
+    assert run.ignored == 1
+    row = db.session.scalars(db.select(UnmatchedReference)).one()
+    assert row.proposal_id is None
+
+
+def test_a_maker_s_reference_without_a_title_is_a_proposal(tmp_path):
+    shoe = a_shoe(supplier_ref="LOR-100")
+    run = given(
+        a_file(tmp_path, "sku;reference-fournisseur;marque;quantite\nC-7;LOR-100;Lormont;3\n"),
+        mode="delta",
+    )
+    assert run.ignored == 1
+    row = db.session.scalars(db.select(UnmatchedReference)).one()
+    assert (row.proposal_id, row.score) == (shoe.id, matching.REFERENCE_ALONE)
+
+
+def test_a_shop_s_own_code_means_what_that_shop_means_by_it(tmp_path):
+    own = "2900000000018"
+    things = {
+        "Console Pouldu": the_store(),
+        "Manette Aubrac": another_vendor()[2],
+    }
+    for title, store in things.items():
+        given(
+            a_file(tmp_path, f"ean;designation;quantite\n{own};{title};3\n", f"{store.id}.csv"),
+            mode="delta",
+            store=store,
+        )
+        with unit_of_work() as session:
+            row = session.scalars(
+                db.select(UnmatchedReference).where(UnmatchedReference.title == title)
+            ).one()
+            products.validate(matching.propose_product(row, by=LEA), by=LEA)
+    for title, store in things.items():
+        assert matching.meant_by(store.vendor_id, own).product.title == title
+        given(
+            a_file(tmp_path, f"ean;quantite\n{own};4\n", f"again-{store.id}.csv"),
+            mode="delta",
+            store=store,
+        )
+        assert quantity(matching.meant_by(store.vendor_id, own), store) == 4

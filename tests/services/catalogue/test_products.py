@@ -19,7 +19,7 @@ from models import (
     Site,
     Variant,
 )
-from services import clock
+from services import clock, workflow
 from services.catalogue import products, search
 from services.finance import books
 from services.stock import listings
@@ -265,3 +265,40 @@ def test_the_check_digit_is_that_of_the_reference_library(length, number):
 
     digits = str(number).zfill(14)[-length:]
     assert products._check_digit_fits(digits) == reference.is_valid(digits)
+
+
+# ── one barcode leaves its sheet ──
+
+
+def test_a_barcode_that_is_another_article_gets_a_sheet_of_its_own_with_its_stock():
+    mule, boot = a_shoe("Mule Corail"), a_shoe("Mule Corail", shoe_size="39")
+    stocked(boot, 3)
+    with unit_of_work() as session:
+        own = products.detach(session.get_one(Variant, boot.id), by=LEA)
+        own_id = own.id
+    db.session.expire_all()
+    assert [v.id for v in mule.product.variants] == [mule.id]
+    assert db.session.get_one(Variant, boot.id).product_id == own_id != mule.product_id
+    assert (own.title, own.brand, own.status) == (
+        "Mule Corail",
+        mule.product.brand,
+        mule.product.status,
+    )
+    assert quantity(boot) == 3
+    assert [event.verb for event in workflow.history(own)][:1] == ["begin_apart"]
+    assert workflow.history(mule.product)[0].facts["ean"] == boot.ean
+
+
+def test_merging_again_undoes_a_detached_barcode():
+    mule, boot = a_shoe("Mule Corail"), a_shoe("Mule Corail", shoe_size="39")
+    with unit_of_work() as session:
+        own = products.detach(session.get_one(Variant, boot.id), by=LEA)
+        products.merge(own, session.merge(mule).product, by=LEA)
+    db.session.expire_all()
+    assert [v.id for v in mule.product.variants] == [mule.id, boot.id]
+
+
+def test_the_only_barcode_of_a_sheet_stays():
+    mule = a_shoe("Mule Corail")
+    with pytest.raises(Refused, match="seul code-barres"), unit_of_work() as session:
+        products.detach(session.get_one(Variant, mule.id), by=LEA)

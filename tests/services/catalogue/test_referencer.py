@@ -11,10 +11,10 @@ import pytest
 
 from models import Brand, PricePoint, Product, ProductState, Variant
 from services import clock
-from services.catalogue import referencer, search
-from services.unit import db
+from services.catalogue import products, referencer, search
+from services.unit import db, unit_of_work
 from tests import factories
-from tests.factories import a_file, ean, given
+from tests.factories import LEA, a_file, ean, given
 
 HEADER = (
     "reference-fournisseur;ean;designation;marque;fabricant;rayon;famille;sous-famille;"
@@ -261,3 +261,123 @@ def test_a_vendor_s_new_barcode_never_joins_a_sheet_others_already_see(tmp_path)
     assert variant(2).product.status is ProductState.proposed
     given(a_file(tmp_path, HEADER + line(2) + line(3)), "catalogue", vendor=factories.the_vendor())
     assert variant(3).product_id == variant(2).product_id
+
+
+# ── one model or two (domain 2.46) ──
+
+SHORT = "reference-fournisseur;ean;designation;fabricant;pointure\n"
+
+
+def doubts(run) -> str:
+    return " | ".join(sentence for _line, sentence in run.report["doubts"])
+
+
+def test_two_makers_with_one_reference_are_two_products(tmp_path):
+    run = given(
+        a_file(
+            tmp_path,
+            SHORT + f"1001;{ean(1)};Mule Corail;Scholl;38\n1001;{ean(2)};Botte Pluie;Aigle;39\n",
+        ),
+        "catalogue",
+    )
+    assert run.created == 2
+    assert variant(1).product_id != variant(2).product_id
+    assert (variant(2).product.title, variant(2).product.maker) == ("Botte Pluie", "Aigle")
+
+
+def test_unlike_titles_under_one_reference_and_brand_are_two_products_and_told(tmp_path):
+    run = given(
+        a_file(
+            tmp_path,
+            HEADER
+            + line(1, ref="QQ1", title="Mocassin Noir femme", brand="Gabor")
+            + line(2, ref="QQ1", title="Escarpin Rouge femme", brand="Gabor")
+            + line(3, ref="QQ1", title="MOCASSIN femme 41", brand="GABOR"),
+        ),
+        "catalogue",
+    )
+    assert variant(1).product_id != variant(2).product_id
+    assert variant(3).product_id == variant(1).product_id
+    assert "Escarpin Rouge femme" in doubts(run)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"reference-fournisseur;ean;designation\nCLK-DB;{ean(5)};Tong plage Havaianas\n",
+        f"reference-fournisseur;ean;designation\nCLK-DB;{ean(5)};Desert Boot\n",
+        SHORT + f"CLK-DB;{ean(5)};Desert Boot;Havaianas;41\n",
+    ],
+    ids=["another title", "no maker", "another maker"],
+)
+def test_a_stranger_with_the_reference_of_a_product_is_a_sheet_of_its_own_and_told(tmp_path, words):
+    given(
+        a_file(tmp_path, HEADER + line(1, ref="CLK-DB", title="Desert Boot", brand="Clarks")),
+        "catalogue",
+    )
+    run = given(a_file(tmp_path, words, "b.csv"), "catalogue")
+    assert variant(5).product_id != variant(1).product_id
+    assert "Desert Boot" in doubts(run)
+
+
+def test_a_new_size_named_by_its_maker_alone_joins_the_model(tmp_path):
+    given(a_file(tmp_path, HEADER + line(1)), "catalogue")
+    given(
+        a_file(tmp_path, SHORT + f"LOR-100;{ean(2)};Derby Lormont;manufacture du pouldu;43\n"),
+        "catalogue",
+    )
+    assert variant(2).product_id == variant(1).product_id
+
+
+def test_one_barcode_of_a_sheet_does_not_rename_the_others(tmp_path):
+    given(a_file(tmp_path, HEADER + line(1, size="41") + line(2, size="42")), "catalogue")
+    run = given(
+        a_file(
+            tmp_path, f"ean;designation;marque;pointure\n{ean(2)};Botte Pluie;Aigle;39\n", "b.csv"
+        ),
+        "catalogue",
+    )
+    assert (variant(1).product.title, variant(1).product.brand.name) == ("Derby Lormont", "Lormont")
+    assert variant(2).shoe_size == "39"
+    assert "Botte Pluie" in doubts(run)
+    assert run.updated == 1
+
+
+def test_all_barcodes_of_a_sheet_together_rename_it(tmp_path):
+    given(a_file(tmp_path, HEADER + line(1, size="41") + line(2, size="42")), "catalogue")
+    run = given(
+        a_file(tmp_path, f"ean;designation\n{ean(1)};Botte Pluie\n{ean(2)};Botte Pluie\n", "b.csv"),
+        "catalogue",
+    )
+    assert (variant(1).product.title, doubts(run)) == ("Botte Pluie", "")
+
+
+def test_a_column_the_lines_of_one_product_contradict_is_left_and_told(tmp_path):
+    given(a_file(tmp_path, HEADER + line(1, size="41") + line(2, size="42")), "catalogue")
+    run = given(
+        a_file(tmp_path, f"ean;saison;famille\n{ean(1)};P27;Sport\n{ean(2)};H27;Sport\n", "b.csv"),
+        "catalogue",
+    )
+    assert (variant(1).product.season, variant(1).product.family) == ("Hiver 2026", "Sport")
+    assert "P27" in doubts(run)
+    again = given(
+        a_file(tmp_path, f"ean;saison;famille\n{ean(1)};P27;Sport\n{ean(2)};H27;Sport\n", "c.csv"),
+        "catalogue",
+    )
+    assert (again.updated, again.unchanged) == (0, 2)
+
+
+def test_two_articles_on_one_sheet_are_told_until_somebody_detaches_one(tmp_path):
+    given(a_file(tmp_path, HEADER + line(1, size="41") + line(2, size="42")), "catalogue")
+    words = f"ean;designation\n{ean(1)};Mule Corail\n{ean(2)};Botte Pluie\n"
+    run = given(a_file(tmp_path, words, "b.csv"), "catalogue")
+    assert variant(1).product.title == "Derby Lormont"
+    assert "Botte Pluie" in doubts(run)
+    with unit_of_work() as session:
+        products.detach(session.get_one(Variant, variant(2).id), by=LEA)
+    run = given(a_file(tmp_path, words, "c.csv"), "catalogue")
+    assert (variant(1).product.title, variant(2).product.title, doubts(run)) == (
+        "Mule Corail",
+        "Botte Pluie",
+        "",
+    )
