@@ -149,8 +149,10 @@ def create_app(
     unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
     with app.app_context():
         unit.tune(db.engine)
-        if machine.is_production and not os.environ.get("FLASK_RUN_FROM_CLI"):
-            machines.join(machines.here())
+        if not os.environ.get("FLASK_RUN_FROM_CLI"):
+            machines.know_keys()
+            if machine.is_production:
+                machines.join(machines.here())
         admin.build(app, db.session)
     app.register_blueprint(portal.bp)
     app.register_blueprint(api.bp)

@@ -17,9 +17,7 @@ from flask_migrate import upgrade
 
 from models import Counter, ImportRun, Store, Vendor
 from services import (
-    audit,
     clock,
-    days,
     files,
     limits,
     outbox,
@@ -30,9 +28,8 @@ from services import (
 )
 from services.buyback import pricing
 from services.catalogue import referencer
-from services.finance import books
 from services.imports import runs
-from services.installation import backups, declared, keys, restores
+from services.installation import agreement, backups, declared, keys, restores
 from services.people import rights, sites, staff
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
@@ -195,7 +192,7 @@ def check_invariants() -> None:
     say so in words.
     """
     with force_locale("fr"):
-        found = books.check()
+        found = agreement.check()
         for sentence in found:
             click.echo(sentence)
         click.echo(
@@ -220,10 +217,9 @@ def backup(folder: Path | None) -> None:
     """
     machine = current_app.extensions["comptoir"]
     with _sentences():
-        made = backups.make(machine.database_url, machine.data_dir, folder or machine.backups)
-        with unit_of_work():
-            days.beat("backup", file=made.path.name, bytes=made.size, files=made.files)
-            audit.note("backup_made", by=COMMAND, subject=made.path.name)
+        made = backups.back_up(
+            machine.database_url, machine.data_dir, folder or machine.backups, by=COMMAND
+        )
     click.echo(
         _(
             "%(path)s: %(size)s MB, %(files)s files.",
@@ -232,6 +228,9 @@ def backup(folder: Path | None) -> None:
             files=made.files,
         )
     )
+    if made.lost:
+        click.echo(backups.what_is_lost(made), err=True)
+        sys.exit(1)
 
 
 @main.command("restore")

@@ -311,6 +311,7 @@ class DayRun(Model):
     day: Mapped[date] = mapped_column(Date)
     started_at: Mapped[moment]
     ended_at: Mapped[moment | None]
+    failures: Mapped[int] = mapped_column(default=0)
     error: Mapped[str] = mapped_column(Text, default="")
     __table_args__ = (UniqueConstraint("job", "day"),)
 

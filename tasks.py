@@ -16,12 +16,11 @@ from huey.exceptions import TaskLockedException
 
 import config
 from models import SellerPayment, Vendor
-from services import audit, days, files, limits, once, outbox, retention, settings, trace, visits
+from services import days, files, limits, once, outbox, retention, settings, trace, visits
 from services.buyback import offers, parcels, police_register, reception
 from services.catalogue import search
-from services.finance import books
 from services.imports import folders
-from services.installation import backups, csp, health, machines
+from services.installation import agreement, backups, csp, health, machines
 from services.payments import seller_payments
 from services.people import customers, machine_keys
 from services.shipping import tracking
@@ -301,38 +300,14 @@ def seal_registers() -> None:
 def back_up() -> None:
     """One backup a night, checked as it is read back; the fourteen newest stay."""
     machine = config.read()
-    back_up_into(machine.database_url, machine.data_dir, machine.backups)
-
-
-def back_up_into(database_url: str, data_dir: Any, folder: Any) -> backups.Made:
-    """Make a backup, and say in the pulse how it went."""
-    try:
-        before = files.named()
-        db.session.rollback()
-        made = backups.make(database_url, data_dir, folder)
-        # What was named before and after was named meanwhile: it must be in there. Older ones go
-        # only once this one was read back.
-        backups.read_back(made.path, before & files.named(), data_dir)
-        db.session.rollback()
-        backups.prune(folder, KEEP_BACKUPS)
-    except Exception as failure:  # whatever it is, somebody must read it tomorrow
-        with unit_of_work():
-            days.beat("backup", is_well=False, error=f"{type(failure).__name__}: {failure}"[:200])
-        raise
-    with unit_of_work():
-        days.beat("backup", file=made.path.name, bytes=made.size, files=made.files)
-        audit.note("backup_made", by=CLOCK, subject=made.path.name)
-    return made
-
-
-KEEP_BACKUPS = 14
+    backups.back_up(machine.database_url, machine.data_dir, machine.backups, by=CLOCK)
 
 
 @daily("03:00")
 def check_everything() -> None:
     """Recompute everything that must agree; the « Santé » page says what does not."""
     try:
-        found = books.check()
+        found = agreement.check()
     except Exception as failure:  # what cannot even be checked does not agree
         log.exception("the check of everything failed")
         found = [f"{type(failure).__name__}: {failure}"[:200]]

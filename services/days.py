@@ -2,7 +2,7 @@
 when the machine was off.
 
 A row with a unique key (job, day) is the claim. A job whose worker died is taken up again after its
-lease.
+lease; one that failed, three times in all, then tomorrow.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from services.unit import changed, db, unit_of_work
 
 LEASE = timedelta(minutes=30)  # renewed each minute by the worker that is at it
 KEPT = timedelta(days=400)
+MOST_FAILURES = 3  # of a job in one day: what fails costs, and fails again
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,16 @@ def claim(job: Job) -> date | None:
         return None
     day = local.date()
     known = db.session.execute(
-        select(DayRun.ended_at, DayRun.started_at).where(DayRun.job == job.name, DayRun.day == day)
+        select(DayRun.ended_at, DayRun.started_at, DayRun.failures).where(
+            DayRun.job == job.name, DayRun.day == day
+        )
     ).first()
     db.session.rollback()
-    if known and (known.ended_at is not None or known.started_at > now - LEASE):
+    if known and (
+        known.ended_at is not None
+        or known.started_at > now - LEASE
+        or known.failures >= MOST_FAILURES
+    ):
         return None
     try:
         with unit_of_work() as session:
@@ -62,9 +69,12 @@ def claim(job: Job) -> date | None:
 
 
 def ended(job: Job, day: date, error: str = "") -> None:
-    """Write how it ended; one that failed is tried again after its lease, the same day."""
+    """Write how it ended; one that failed is tried again after its lease, the same day, until it
+    failed three times.
+    """
     with unit_of_work() as session:
-        values = {"error": error[:500], **({} if error else {"ended_at": clock.now()})}
+        values: dict[str, Any] = {"error": error[:500]}
+        values |= {"failures": DayRun.failures + 1} if error else {"ended_at": clock.now()}
         session.execute(
             update(DayRun).where(DayRun.job == job.name, DayRun.day == day).values(**values)
         )

@@ -96,12 +96,12 @@ def current() -> str:
     return next(iter(_ring))
 
 
-def prints() -> list[str]:
-    """What tells the keys apart and gives nothing of them away, newest first."""
-    return [
-        hashlib.sha256(f"comptoir print {name} ".encode() + key).hexdigest()[:12]
+def prints() -> dict[str, str]:
+    """What tells the keys apart and gives nothing of them away, by their names, newest first."""
+    return {
+        name: hashlib.sha256(f"comptoir print {name} ".encode() + key).hexdigest()[:12]
         for name, key in _ring.items()
-    ]
+    }
 
 
 def names() -> list[str]:

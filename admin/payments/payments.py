@@ -103,6 +103,7 @@ class PaymentsView(BaseView):
             return redirect(first)
         seen = (form.count.data, form.total.data)
         try:
+            self._hold_unreadable(vendor_id)
             with unit_of_work():
                 batch = transfers.validate(self._vendor(vendor_id), form.word.data, seen, by=me())
                 location, key, count = (
@@ -117,6 +118,19 @@ class PaymentsView(BaseView):
         if count <= AT_ONCE:  # a larger one is made by the worker
             outbox.work_now(key)
         return redirect(location)
+
+    def _hold_unreadable(self, vendor_id: int) -> None:
+        """One IBAN that does not open keeps nobody else from being paid."""
+        with unit_of_work():
+            names = transfers.hold_unreadable(self._vendor(vendor_id), by=me())
+        if names:
+            raise Refused(
+                _(
+                    "The IBAN of %(names)s cannot be opened: their payment is held, ask for it"
+                    " again. Look at the new total, then type PAIEMENT again for the others.",
+                    names=", ".join(names[:5]),
+                )
+            )
 
     @expose("/<int:vendor_id>/recapitulatif.pdf")
     @has_access

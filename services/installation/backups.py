@@ -36,9 +36,10 @@ from flask_babel import gettext as _
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
 
-from services import clock, files, sealing
+from services import audit, clock, days, files, sealing
 from services.storage import Bucket, Folder, Store
-from services.workflow import Refused
+from services.unit import db, unit_of_work
+from services.workflow import Actor, Refused
 
 MAGIC = b"COMPTOIR-BACKUP 1 "
 CHUNK = 1 << 20
@@ -54,12 +55,15 @@ class Damaged(Refused):
 
 @dataclass
 class Made:
-    """A backup that was written: where, how large, how many files, in how many seconds."""
+    """A backup that was written: where, how large (bytes), how many files and rows it holds, and
+    which stored files were already gone when it was made.
+    """
 
     path: Path
     size: int
     files: int
     rows: int
+    lost: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -75,6 +79,69 @@ class Restored:
 
 
 # ── making ──
+
+KEEP = 14
+
+
+def back_up(
+    database_url: str, data_dir: Path, folder: Path, *, by: Actor, keep: int = KEEP
+) -> Made:
+    """Make a backup the one way there is: written, read back piece by piece, older ones pruned
+    only then, and its end told in the pulse that « Santé » shows. One that fails leaves nothing.
+
+    A stored file that was gone before keeps no backup from being made: it is told, and « Santé »
+    stays red until somebody mends it. Raises Refused, Damaged or whatever went wrong.
+    """
+    try:
+        made = _make_and_read_back(database_url, data_dir, folder)
+        prune(folder, keep)
+    except Exception as failure:  # whatever it is, somebody must read it tomorrow
+        db.session.rollback()
+        with unit_of_work():
+            days.beat("backup", is_well=False, error=f"{type(failure).__name__}: {failure}"[:200])
+        raise
+    lost = {"error": what_is_lost(made)} if made.lost else {}
+    with unit_of_work():
+        days.beat(
+            "backup",
+            is_well=not made.lost,
+            file=made.path.name,
+            bytes=made.size,
+            files=made.files,
+            **lost,
+        )
+        audit.note("backup_made", by=by, subject=made.path.name)
+    return made
+
+
+def _make_and_read_back(database_url: str, data_dir: Path, folder: Path) -> Made:
+    before = files.named()
+    db.session.rollback()
+    lost = {name for name in before if not files.exists(name)}
+    made = make(database_url, data_dir, folder)
+    try:
+        # What was named before and after was named meanwhile: it must be in there.
+        read_back(made.path, (before & files.named()) - lost, data_dir)
+    except BaseException:
+        made.path.unlink(missing_ok=True)
+        store = files.store()
+        if isinstance(store, Bucket):
+            store.delete_backup(made.path.name)
+        raise
+    finally:
+        db.session.rollback()
+    made.lost = sorted(lost)
+    return made
+
+
+def what_is_lost(made: Made) -> str:
+    """A sentence about stored files that were gone before the backup was made."""
+    return _(
+        "The backup is whole, but %(count)s stored files are gone, such as %(name)s: bring them"
+        " back from an older backup.",
+        count=len(made.lost),
+        name=made.lost[0],
+    )
 
 
 def make(database_url: str, data_dir: Path, folder: Path) -> Made:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import inspect, select
+from sqlalchemy.exc import IntegrityError
 
 from models import Pulse
 from services import clock, days, files, sealing
@@ -18,10 +19,15 @@ from services.unit import db, is_sqlite, unit_of_work
 # A machine whose worker did not beat for so long is taken for stopped, or replaced.
 LIVES = timedelta(minutes=10)
 _PREFIX = "machine:"
+_KEYS = "sealing keys"  # the pulse that remembers the print of every key that served
 
 
 class OtherMachine(RuntimeError):
     """This machine may not start beside the one that runs; the message says what to do."""
+
+
+class OtherKeys(OtherMachine):
+    """A sealing key is not the one that had its name."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,35 @@ def here() -> Machine:
         host=socket.gethostname()[:60],
         shares_files=files.store().is_shared,
         secret=_print(_secret_key.encode()),
-        seals=tuple(sealing.prints()),
+        seals=tuple(sealing.prints().values()),
     )
+
+
+def know_keys() -> None:
+    """Compare the sealing keys with those this database was served with, and remember the new ones.
+    A key of another content under the name of an old one would seal what nobody can open: raises
+    OtherKeys.
+    """
+    if not inspect(db.engine).has_table(Pulse.__tablename__):
+        return  # an installation that is not made yet
+    row = db.session.get(Pulse, _KEYS)
+    known = dict(row.facts) if row else {}
+    prints = sealing.prints()
+    for name, own in prints.items():
+        if known.get(name, own) != own:
+            raise OtherKeys(
+                f"The key « {name} » of COMPTOIR_SEALING_KEYS is not the one that this database"
+                " was sealed with. Give back the old one; a new key has a new name and stands"
+                " first."
+            )
+    db.session.rollback()
+    if prints.keys() <= known.keys():
+        return
+    try:
+        with unit_of_work():
+            days.beat(_KEYS, **{**known, **prints})
+    except IntegrityError:  # a second process that starts was quicker, with the same keys
+        db.session.rollback()
 
 
 def join(machine: Machine) -> None:

@@ -91,6 +91,11 @@ def of(customer_id: int) -> BankDetails | None:
 def why_wait(customer_id: int) -> str | None:
     """Why nothing may be paid to the IBAN we have yet, or None."""
     details = of(customer_id)
+    if details is not None and not opens(details):
+        return _(
+            "The IBAN cannot be opened with the keys of this installation: ask the seller for it"
+            " again."
+        )
     if details is None or details.held_until is None or details.held_until <= clock.now():
         return None
     until = clock.paris(details.held_until)
@@ -104,6 +109,15 @@ def why_wait(customer_id: int) -> str | None:
 def opened(details: BankDetails) -> str:
     """The whole IBAN: for a transfer file only."""
     return sealing.unseal(details.iban_sealed, f"bank_details.iban:{details.customer_id}")
+
+
+def opens(details: BankDetails) -> bool:
+    """Whether the IBAN can be read: its sealing key is there, and nothing was changed."""
+    try:
+        opened(details)
+    except sealing.CannotOpen:
+        return False
+    return True
 
 
 # What waits for an IBAN hears of it in the same unit, and says how many payments go on.

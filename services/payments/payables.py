@@ -39,6 +39,9 @@ class Payable(Protocol):
     def waiting(self, vendor_id: int) -> Select[int, int]:
         """Number and amount in cents of what the next file would pay, oldest first."""
 
+    def hold_unreadable(self, vendor_id: int, *, by: Actor) -> list[str]:
+        """Hold what would go to an account that cannot be read; the names of whose it is."""
+
     def due(self, vendor_id: int, most: int) -> list[Due]:
         """The same, locked and ready to be paid."""
 

@@ -196,7 +196,7 @@ def why_held(payment: SellerPayment) -> str:
 
 
 def wait_if_replaced(payment: SellerPayment, *, by: Actor) -> None:
-    """What comes back to be paid again waits too, when the IBAN was replaced meanwhile."""
+    """What is to pay waits when its IBAN was replaced meanwhile, or cannot be read."""
     wait = bank_details.why_wait(payment.customer_id)
     if wait and payment.status is S.to_pay and payment.means is PaymentMeans.transfer:
         payment.iban_wait = wait
@@ -325,6 +325,15 @@ class _OfSellers:
             )
             .order_by(SellerPayment.received_at, SellerPayment.id)
         )
+
+    def hold_unreadable(self, vendor_id: int, *, by: Actor) -> list[str]:
+        payments = db.session.scalars(self.waiting(vendor_id).with_only_columns(SellerPayment))
+        names = []
+        for payment in payments.all():
+            wait_if_replaced(payment, by=by)
+            if payment.status is S.held:
+                names.append(str(payment.customer))
+        return names
 
     def due(self, vendor_id: int, most: int) -> list[payables.Due]:
         rows = self.waiting(vendor_id).limit(most).with_for_update()

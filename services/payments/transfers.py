@@ -92,6 +92,17 @@ def totals(vendor_id: int) -> tuple[int, int]:
     return count, total
 
 
+def hold_unreadable(vendor: Vendor, *, by: Actor) -> list[str]:
+    """Hold what would go to an IBAN no key opens, so that the others are paid; the names of whose
+    it is. Call it in a unit of its own, before `validate`.
+    """
+    return [
+        name
+        for payable in payables.PAYABLES.values()
+        for name in payable.hold_unreadable(vendor.id, by=by)
+    ]
+
+
 def validate(vendor: Vendor, word: str, seen: tuple[int, int], *, by: Actor) -> TransferBatch:
     """« Valider »: one file of everything to pay. `seen` is the count and total the person had on
     screen: other figures are refused.

@@ -179,8 +179,8 @@ FAULTS = (
     Fault(
         "a job of the day runs each minute",
         "services/days.py",
-        "if known and (known.ended_at is not None or known.started_at > now - LEASE):",
-        "if False:",
+        "known.ended_at is not None\n        or known.started_at > now - LEASE",
+        "False",
         A + "test_s16_time.py",
     ),
     # states
@@ -1028,6 +1028,55 @@ FAULTS = (
         '    plain = " ".join(password.splitlines())',
         "    plain = password",
         S + "people/test_passwords.py",
+    ),
+    Fault(
+        "a backup that was read back wrong stays",
+        "services/installation/backups.py",
+        "        made.path.unlink(missing_ok=True)",
+        "        pass",
+        S + "installation/test_backups.py",
+    ),
+    Fault(
+        "older backups go before the new one was read back",
+        "services/installation/backups.py",
+        "    made = make(database_url, data_dir, folder)",
+        "    made = make(database_url, data_dir, folder)\n    prune(folder, 1)",
+        S + "installation/test_backups.py",
+    ),
+    Fault(
+        "a job that fails is tried all day",
+        "services/days.py",
+        "        or known.failures >= MOST_FAILURES",
+        "",
+        S + "test_days.py",
+    ),
+    Fault(
+        "another sealing key under a known name is taken",
+        "services/installation/machines.py",
+        "        if known.get(name, own) != own:",
+        "        if False:",
+        S + "installation/test_machines.py",
+    ),
+    Fault(
+        "an IBAN that does not open stops the payment of all",
+        "admin/payments/payments.py",
+        "            self._hold_unreadable(vendor_id)",
+        "            pass",
+        S + "payments/test_transfers.py",
+    ),
+    Fault(
+        "a letter whose task is gone is not told",
+        "services/installation/agreement.py",
+        "            Message.state == MessageState.waiting,",
+        "            Message.id < 0,",
+        S + "installation/test_agreement.py",
+    ),
+    Fault(
+        "an erased person may keep a name",
+        "services/installation/agreement.py",
+        "    for id in db.session.scalars(select(Customer.id).where(gone, named).limit(MOST)):",
+        "    for id in ():",
+        S + "installation/test_agreement.py",
     ),
 )
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-import tasks
 from models import (
     AuditEntry,
     Event,
@@ -31,7 +30,7 @@ from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 from tests import factories
 from tests.acceptance.sizes import size
-from tests.factories import LEA
+from tests.factories import COMMAND, LEA
 
 ROOT = Path(__file__).parents[2]
 needs_pg_dump = pytest.mark.skipif(
@@ -269,13 +268,13 @@ def test_the_nights_backup_keeps_the_newest_and_a_failure_is_told(app, machine, 
     place.mkdir()
     for n in range(16):
         (place / f"comptoir-2026010{n % 10}-0000{n:02d}-aaaa.comptoir").write_bytes(b"x")
-    made = tasks.back_up_into(machine.database_url, machine.data_dir, place)
+    made = backups.back_up(machine.database_url, machine.data_dir, place, by=COMMAND)
     kept = sorted(place.glob("*.comptoir"))
-    assert len(kept) == tasks.KEEP_BACKUPS
+    assert len(kept) == backups.KEEP
     assert made.path in kept
     # whatever it is, it is told and goes on to the log
     with pytest.raises(Exception):  # noqa: B017
-        tasks.back_up_into("sqlite:////nulle/part/x.db", machine.data_dir, place)
+        backups.back_up("sqlite:////nulle/part/x.db", machine.data_dir, place, by=COMMAND)
     assert not db.session.get(Pulse, "backup").is_well
     assert {c.name: c.state for c in health.checks()}["backup"] == "bad"
 

@@ -31,6 +31,16 @@ def test_a_job_waits_for_its_hour_then_is_claimed_once():
     assert claimed(timedelta(days=1)) == day + timedelta(days=1)
 
 
+def test_a_job_that_failed_three_times_waits_for_the_next_day():
+    for tries in range(days.MOST_FAILURES):
+        day = claimed(2 * tries * days.LEASE)
+        assert day is not None
+        with clock.at(NIGHT + 2 * tries * days.LEASE):
+            days.ended(JOB, day, error="disque plein")
+    assert claimed(10 * days.LEASE) is None
+    assert claimed(timedelta(days=1)) == day + timedelta(days=1)
+
+
 def test_a_job_whose_worker_died_or_failed_is_taken_up_after_its_lease():
     day = claimed()
     assert claimed(days.LEASE - timedelta(minutes=1)) is None

@@ -6,11 +6,13 @@ import time
 
 import pytest
 
+from models import Pulse
 from services import files, sealing
 from services.installation import backups
 from services.unit import db
 from services.workflow import Refused
 from tests import factories
+from tests.factories import COMMAND
 
 pytestmark = pytest.mark.skipif(shutil.which("pg_dump") is None, reason="pg_dump is not installed")
 
@@ -116,3 +118,54 @@ def test_a_backup_of_another_engine_is_refused(backup, tmp_path):
     other = {**manifest, "engine": "oracle"}
     with pytest.raises(Refused, match="oracle"):
         backups.load(other, tmp_path / "opened", "sqlite://", tmp_path / "new")
+
+
+# ── the one way to make a backup ──
+
+
+@pytest.fixture
+def place(app, machine, tmp_path):
+    return machine.database_url, machine.data_dir, tmp_path / "backups"
+
+
+def test_a_backup_that_lacks_a_file_kept_meanwhile_leaves_nothing_and_is_told(place, monkeypatch):
+    factories.a_batch(1)
+    kept = backups._add
+
+    def forgetful(tar, name, path, names):
+        if not name.startswith("files/"):
+            kept(tar, name, path, names)
+
+    monkeypatch.setattr(backups, "_add", forgetful)
+    with pytest.raises(backups.Damaged):
+        backups.back_up(*place, by=COMMAND)
+    assert list(place[2].iterdir()) == []
+    assert not db.session.get(Pulse, "backup").is_well
+
+
+def test_a_file_that_was_lost_before_keeps_no_backup_from_being_made_and_is_told(app, place):
+    batch = factories.a_batch(1)
+    files.drop(batch.file)
+    db.session.rollback()
+    made = backups.back_up(*place, by=COMMAND)
+    pulse = db.session.get(Pulse, "backup")
+    assert made.lost == [batch.file]
+    assert made.path.exists()
+    assert (pulse.is_well, batch.file in pulse.facts["error"]) == (False, True)
+    said = app.test_cli_runner().invoke(args=["backup", "--to", str(place[2])])
+    assert said.exit_code == 1
+    assert batch.file in said.output
+
+
+def test_older_backups_go_only_once_the_new_one_was_read_back(place, monkeypatch):
+    place[2].mkdir()
+    old = place[2] / f"comptoir-20260101-000000-aaaa{backups.SUFFIX}"
+    old.write_bytes(b"x")
+
+    def damaged(*_args):
+        raise backups.Damaged("abîmée")
+
+    monkeypatch.setattr(backups, "read_back", damaged)
+    with pytest.raises(backups.Damaged):
+        backups.back_up(*place, by=COMMAND, keep=1)
+    assert list(place[2].iterdir()) == [old]

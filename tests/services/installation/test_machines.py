@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from models import Pulse
-from services import clock
+from services import clock, sealing
 from services.installation import machines
-from services.installation.machines import Machine, OtherMachine
+from services.installation.machines import Machine, OtherKeys, OtherMachine
 from services.unit import db, is_sqlite, unit_of_work
 
 FIRST = Machine("aaaa", "premiere", True, "secret1", ("key2", "key1"))
@@ -84,3 +84,16 @@ def test_a_machine_is_remembered_for_a_month(app):
     with clock.at(clock.now() + timedelta(days=29)), unit_of_work():
         machines.forget_old()
     assert db.session.get(Pulse, "machine:aaaa") is not None
+
+
+def test_a_key_of_another_content_under_a_known_name_is_refused_at_start(app, monkeypatch):
+    machines.know_keys()
+    monkeypatch.setattr(sealing, "prints", lambda: {"k2": "abc"})
+    machines.know_keys()
+    monkeypatch.setattr(sealing, "prints", lambda: {"k3": "def", "k2": "abc"})
+    machines.know_keys()
+    monkeypatch.setattr(sealing, "prints", lambda: {"k2": "other"})
+    with pytest.raises(OtherKeys, match="« k2 »"):
+        machines.know_keys()
+    monkeypatch.setattr(sealing, "prints", lambda: {"k3": "def"})
+    machines.know_keys()

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 from lxml import etree
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from models import (
     AccountKind,
@@ -106,6 +106,35 @@ def test_a_list_that_moved_since_it_was_shown_is_looked_at_again(app):
     with pytest.raises(Refused, match="a changé"), unit_of_work():
         transfers.validate(factories.the_vendor(), "PAIEMENT", seen, by=LEA)
     assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.to_pay}
+
+
+def test_one_iban_that_does_not_open_holds_its_owner_and_keeps_nobody_else_from_being_paid(
+    app, as_staff
+):
+    factories.a_paying_account()
+    paid, spoilt = factories.a_payment(), factories.a_payment()
+    with unit_of_work() as session:
+        session.execute(
+            text("UPDATE bank_details SET iban_sealed = 'autre:AAAA' WHERE customer_id = :id"),
+            {"id": spoilt.customer_id},
+        )
+    count, total = transfers.totals(1)
+    sent = {"word": "PAIEMENT", "count": count, "total": f"{total}", "form_token": "jeton"}
+    desk = as_staff("Administrateur")
+    answer = desk.post("/gestion/paiements/1/valider", data=sent)
+    assert answer.status_code == 422
+    assert str(spoilt.customer) in answer.text
+    assert (fresh(spoilt).status, fresh(paid).status) == (P.held, P.to_pay)
+    assert "ne s’ouvre pas" in fresh(spoilt).iban_wait
+    with unit_of_work():
+        batch = transfers.validate(factories.the_vendor(), "PAIEMENT", transfers.totals(1), by=LEA)
+        assert batch.count == 1
+    seller = fresh(spoilt).customer
+    with unit_of_work() as session:
+        bank_details.give(
+            session.merge(seller), IBANS[0], "Camille Le Goff", site=fresh(spoilt).offer.site
+        )
+    assert bank_details.opens(bank_details.of(seller.id))
 
 
 def test_without_an_account_that_pays_nothing_leaves(app):

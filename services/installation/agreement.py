@@ -1,0 +1,171 @@
+"""Everything in the installation agrees: the books, what is sealed, what is stored, what must still
+happen, and what was erased.
+
+The night's job, `flask --app app check-invariants` and a restore ask here. The rule: a fact that
+lies in two places is compared, a sealed value is opened, a file that is named is there and is the
+one that was kept, a task that must happen is there and not late, and nothing personal is left after
+an erasure.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import ColumnElement, String, cast, exists, func, literal, or_, select
+
+from models import (
+    BankDetails,
+    BatchState,
+    Customer,
+    DeliveryState,
+    Event,
+    IdentityDocument,
+    ImportRun,
+    ImportState,
+    Label,
+    LabelState,
+    Message,
+    MessageState,
+    Model,
+    Offer,
+    Outbox,
+    OutboxState,
+    SellerPayment,
+    TransferBatch,
+    WebhookDelivery,
+)
+from services import clock, files, outbox
+from services.finance import books
+from services.installation import keys
+from services.people import customers
+from services.unit import db
+
+# A task still to do this long after its moment is late: the worker stands, or one kind of it.
+LATE = timedelta(hours=6)
+MOST = 20  # sentences of one kind
+
+
+def check() -> list[str]:
+    """What does not agree, one sentence each; nothing when all is well."""
+    found = books.check()
+    for part in (_sealed, _stored, _tasks, _log, _erased):
+        found += list(part())
+        db.session.rollback()
+    return found
+
+
+def _sealed() -> Iterator[str]:
+    for place in keys.unreadable()[:MOST]:
+        yield _("Cannot be opened by any key: %(place)s.", place=place)
+
+
+def _stored() -> Iterator[str]:
+    held = {entry.name for entry in files.store().entries()}
+    named = files.named()
+    for name in sorted(named - held)[:MOST]:
+        yield _("A stored file is missing: %(name)s.", name=name)
+    rows = select(ImportRun.file_path, ImportRun.sha256).where(ImportRun.file_path != "")
+    for name, sha256 in db.session.execute(rows.execution_options(yield_per=500)):
+        if name in held and hashlib.sha256(files.read(name)).hexdigest() != sha256:
+            yield _("A stored file is not the one that was kept: %(name)s.", name=name)
+
+
+# ── what must still happen ──
+
+
+def _key(prefix: str, *parts: Any) -> ColumnElement[str]:
+    key: Any = literal(prefix)
+    for i, part in enumerate(parts):
+        key = key + (literal(":") if i else literal("")) + cast(part, String)
+    return key  # type: ignore[no-any-return]
+
+
+def _tasks() -> Iterator[str]:
+    """Each thing that waits for the worker has its row in the outbox, and none is late."""
+    waiting: tuple[tuple[Any, Any, ColumnElement[str]], ...] = (
+        (
+            Message,
+            Message.state == MessageState.waiting,
+            _key("message:", Message.id, Message.sends),
+        ),
+        (Label, Label.status == LabelState.requested, _key("label:", Label.id)),
+        (
+            ImportRun,
+            (ImportRun.state == ImportState.waiting) & ~ImportRun.confirmed,
+            _key("import:", ImportRun.id),
+        ),
+        (
+            TransferBatch,
+            TransferBatch.status == BatchState.preparing,
+            _key("transfer_file:", TransferBatch.id),
+        ),
+        (
+            WebhookDelivery,
+            WebhookDelivery.status == DeliveryState.to_deliver,
+            _key("webhook:", WebhookDelivery.id),
+        ),
+    )
+    for model, waits, key in waiting:
+        open_states = (OutboxState.todo, OutboxState.running)
+        task = exists().where(Outbox.key == key, Outbox.state.in_(open_states))
+        for id in db.session.scalars(select(model.id).where(waits, ~task).limit(MOST)):
+            yield _(
+                "%(what)s %(id)s waits, and no task will do it.",
+                what=model.__tablename__,
+                id=id,
+            )
+    if outbox.held() is not None:  # everything is late because somebody said so
+        return
+    late = db.session.scalar(
+        select(func.count(Outbox.id)).where(
+            Outbox.state == OutboxState.todo, Outbox.next_at < clock.now() - LATE
+        )
+    )
+    if late:
+        yield _("%(count)s tasks are late by more than six hours.", count=late)
+
+
+# ── what the log says ──
+
+
+def _log() -> Iterator[str]:
+    """What was decided has its entry in the log: events are only ever added."""
+    for model, condition in (
+        (Offer, Offer.number.is_not(None)),
+        (SellerPayment, SellerPayment.paid_at.is_not(None)),
+        (TransferBatch, TransferBatch.id.is_not(None)),
+    ):
+        told = exists().where(
+            Event.subject == model.__tablename__,
+            Event.subject_id == model.id,
+        )
+        for id in db.session.scalars(select(model.id).where(condition, ~told).limit(MOST)):
+            yield _("%(what)s %(id)s has no entry in the log.", what=model.__tablename__, id=id)
+
+
+# ── what was erased ──
+
+
+def _erased() -> Iterator[str]:
+    """A person who was erased has left nothing by which one could know them."""
+    gone = Customer.erased_at.is_not(None)
+    named = or_(
+        *(getattr(Customer, name) != "" for name in customers.PERSONAL if name != "first_name"),
+        ~Customer.email.endswith("@efface.invalid"),
+    )
+    for id in db.session.scalars(select(Customer.id).where(gone, named).limit(MOST)):
+        yield _("Customer %(id)s was erased and still has a name or an address.", id=id)
+    for model in _OF_A_PERSON:
+        rows = select(Customer.id).where(gone, exists().where(model.customer_id == Customer.id))
+        for id in db.session.scalars(rows.limit(MOST)):
+            yield _(
+                "Customer %(id)s was erased and still has a row in %(table)s.",
+                id=id,
+                table=model.__tablename__,
+            )
+
+
+# Tables none of whose rows outlives the person.
+_OF_A_PERSON: tuple[type[Model] | Any, ...] = (BankDetails, IdentityDocument)

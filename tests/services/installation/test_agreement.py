@@ -1,0 +1,95 @@
+"""Everything that lies in two places is compared: each thing is broken once, by hand, in the
+database.
+"""
+
+import secrets
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from models import Outbox
+from services import clock, files, outbox
+from services.installation import agreement
+from services.people import customers
+from services.unit import db, unit_of_work
+from tests import factories
+from tests.factories import LEA, a_file, given
+
+
+@pytest.fixture
+def shop(app, tmp_path):
+    """A shop with a paid sale, letters, a transfer file and a loaded file."""
+    batch = factories.a_batch(1)
+    given(a_file(tmp_path, "ean;quantite\n"))
+    factories.a_customer("lea@exemple.fr")
+    db.session.rollback()
+    assert agreement.check() == []
+    return batch
+
+
+def broken(*statements: str) -> str:
+    with unit_of_work() as session:
+        for statement in statements:
+            session.execute(text(statement))
+    db.session.expire_all()
+    return " | ".join(agreement.check()).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE bank_details SET iban_sealed = 'k9:AAAA'", "bank_details.iban_sealed"),
+        ("UPDATE message SET state = 'waiting', sends = sends + 1, sent_at = NULL", "message"),
+        ("DELETE FROM outbox WHERE kind = 'message' AND state = 'todo'", "message"),
+        ("UPDATE transfer_batch SET status = 'preparing', sha256 = ''", "transfer_batch"),
+        ("UPDATE import_run SET state = 'waiting'", "import_run"),
+        ("DELETE FROM event WHERE subject = 'offer'", "offer"),
+        ("DELETE FROM event WHERE subject = 'transfer_batch'", "transfer_batch"),
+        ("UPDATE import_run SET sha256 = 'x'", "n’est pas celui"),
+    ],
+)
+def test_what_was_changed_behind_the_program_is_told(shop, statement, says):
+    assert says in broken(statement)
+
+
+def test_ibans_exchanged_between_two_people_are_told(shop):
+    factories.an_iban(factories.a_customer("autre@exemple.fr"))
+    found = broken(
+        "UPDATE bank_details SET iban_sealed = (SELECT max(iban_sealed) FROM bank_details)"
+    )
+    assert "bank_details.iban_sealed" in found
+
+
+def test_a_file_that_is_gone_is_told(shop):
+    files.drop(shop.file)
+    assert shop.file in broken("SELECT 1")
+
+
+def test_a_task_nobody_does_for_hours_is_told_unless_somebody_holds_all(shop):
+    with unit_of_work() as session:
+        session.add(
+            Outbox(
+                kind="message",
+                key=f"late:{secrets.token_hex(4)}",
+                payload={},
+                next_at=clock.now() - timedelta(days=10),
+                created_at=clock.now(),
+            )
+        )
+    assert any("en retard" in sentence for sentence in agreement._tasks())
+    with unit_of_work():
+        outbox.hold("une sauvegarde", by=LEA)
+    assert list(agreement._tasks()) == []
+
+
+def test_what_is_left_of_an_erased_person_is_told(app):
+    customer = factories.a_customer("partie@exemple.fr")
+    with unit_of_work() as session:
+        customers.erase(session.merge(customer), by=LEA)
+    assert agreement.check() == []
+    assert "a été effacé" in broken(f"UPDATE customer SET city = 'Dol' WHERE id = {customer.id}")
+    with unit_of_work() as session:
+        session.execute(text("UPDATE customer SET city = ''"))
+    factories.an_iban(customer)
+    assert "bank_details" in broken("SELECT 1")
