@@ -2,6 +2,7 @@
 commands.
 """
 
+import errno
 import hashlib
 import logging
 import os
@@ -423,6 +424,7 @@ def _errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(FileNotFoundError, _lost_file)
+    app.register_error_handler(OSError, _disk_error)
     app.register_error_handler(unit.StaleDataError, _somebody_was_faster)
     app.register_error_handler(HTTPException, _known_error)
     app.register_error_handler(Exception, _crashed)
@@ -487,7 +489,31 @@ def _database_error(error: DBAPIError) -> Any:
             _("Many people are at work: try again in a few seconds. Nothing was lost."),
             {"Retry-After": "3"},
         )
+    if unit.is_away(error):
+        return _away(error)
     return _crashed(error)
+
+
+def _away(error: Exception) -> Any:
+    """What the machine itself lacks (its database, room on its disk): it passes, and is no bug."""
+    logging.getLogger("app").error("the machine cannot work: %s", str(error)[:300])
+    return _page(
+        503,
+        _(
+            "Our machine cannot keep anything for the moment: try again in a minute. What you sent"
+            " was not kept."
+        ),
+        {"Retry-After": "60"},
+    )
+
+
+def _disk_error(error: OSError) -> Any:
+    """A disk that is full, read-only or gone; another error of the system is a bug of ours."""
+    db.session.rollback()
+    return _away(error) if error.errno in _NO_ROOM else _crashed(error)
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 
 
 def _lost_file(error: FileNotFoundError) -> Any:
@@ -556,6 +582,7 @@ API_CODES = {
     413: "too_large",
     429: "too_many",
     500: "internal_error",
+    503: "unavailable",
 }
 
 

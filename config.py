@@ -165,6 +165,12 @@ def _check_production(config: Config) -> None:
             "COMPTOIR_SEALING_KEYS is compulsory in production: « k1: » and 32 random bytes in"
             " base64 (openssl rand -base64 32)."
         )
+    redis = urlsplit(config.redis_url)
+    if config.redis_url and redis.scheme != "unix" and not redis.password:
+        raise ConfigError(
+            "COMPTOIR_REDIS_URL needs a password in production (redis://:password@host:6379/0):"
+            " whoever reaches an open Redis reads and writes the queue and the limits."
+        )
     if not config.base_url.startswith("https://"):
         raise ConfigError("COMPTOIR_BASE_URL must be an https:// address in production.")
     for name, url in (

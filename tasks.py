@@ -13,6 +13,7 @@ from typing import Any
 
 from huey import RedisHuey, SqliteHuey, crontab
 from huey.exceptions import TaskLockedException
+from huey.serializer import SignedSerializer
 
 import config
 from models import SellerPayment, Vendor
@@ -32,10 +33,12 @@ log = logging.getLogger("tasks")
 
 
 def _queue() -> Any:
+    """The queue, whose messages are signed: a worker runs nothing that we did not put there."""
     machine = config.read()
+    signed = SignedSerializer(secret=machine.secret_key, salt="comptoir queue")
     if machine.redis_url:
-        return RedisHuey("comptoir", url=machine.redis_url)
-    return SqliteHuey("comptoir", filename=str(machine.data_dir / "queue.db"))
+        return RedisHuey("comptoir", url=machine.redis_url, serializer=signed)
+    return SqliteHuey("comptoir", filename=str(machine.data_dir / "queue.db"), serializer=signed)
 
 
 huey = _queue()

@@ -130,7 +130,7 @@ def new_password(token: str) -> Any:
                 form.password.data, customer.email, customer.first_name, customer.last_name
             )
             with unit_of_work():
-                customer = links.read_reset(token)
+                customer = links.read_reset(token, lock=True)
                 customers.change_password(customer, chosen, site=site())
             flash(_("Your new password is set."), "success")
             return _signed_in(customer)
@@ -146,7 +146,7 @@ def confirm(token: str) -> Any:
         customer, address = links.read_confirm(token)
         if request.method == "POST":
             with unit_of_work():
-                customer, address = links.read_confirm(token)
+                customer, address = links.read_confirm(token, lock=True)
                 customers.confirm_email(customer, address)
             flash(_("Your e-mail address is confirmed."), "success")
             return redirect(url_for("portal.sales" if me() else "portal.sign_in"))

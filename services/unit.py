@@ -4,6 +4,7 @@ outbox.
 
 import json
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from flask_appbuilder.models.sqla.base import SQLA
 from sqlalchemy import Connection, CursorResult, Engine, Executable, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -99,6 +100,31 @@ def is_lock(error: BaseException) -> bool:
     if isinstance(error, OperationalError) and "locked" in str(error.orig):
         return True
     return getattr(error.orig, "sqlstate", None) in {"40001", "40P01", "55P03"}
+
+
+def is_away(error: BaseException) -> bool:
+    """The database cannot be reached, or has no room to write: nobody's mistake, and it passes
+    (PostgreSQL classes 08, 53, 57 or no answer at all; SQLite without a disk).
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if error.connection_invalidated or state == "25006":  # a server that only reads, for the moment
+        return True
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return (error.orig.sqlite_errorcode & 0xFF) in _NO_DISK
+    return state is None or state[:2] in {"08", "53", "57"}
+
+
+# Read-only, input or output error, full, cannot be opened.
+_NO_DISK = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
 
 
 def is_conflict(error: BaseException) -> bool:

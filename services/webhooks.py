@@ -126,6 +126,7 @@ def renew_secret(row: Webhook, *, by: Actor) -> str:
     """A new secret, shown once; the old one signs beside it until the next change, so that nothing
     is lost meanwhile.
     """
+    db.session.refresh(row, with_for_update=True)  # two clicks: the second one renews the first
     old = sealing.unseal(row.secret_sealed, f"webhook.secret:{row.id}")
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     row.previous_sealed = sealing.seal(old, f"webhook.previous:{row.id}")

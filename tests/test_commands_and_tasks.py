@@ -215,3 +215,17 @@ def test_the_lock_of_a_killed_worker_is_freed_when_a_worker_starts(app):
     assert killed() is None
     tasks.huey.flush_locks()
     assert killed() == 1
+
+
+def test_a_worker_runs_nothing_that_we_did_not_put_in_the_queue(tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPTOIR_DATA_DIR", str(tmp_path))
+    queue = tasks._queue()
+    monkeypatch.setattr(queue, "_registry", tasks.huey._registry)
+    message = queue.serialize_task(tasks.ring.s())
+    queue.storage.enqueue(message.rpartition(b":")[0])
+    queue.storage.enqueue(message.rpartition(b":")[0] + b":" + b"0" * 40)
+    for _unsigned in range(2):
+        with pytest.raises(ValueError, match=r"Separator|mismatch"):
+            queue.dequeue()
+    queue.storage.enqueue(message)
+    assert queue.dequeue().name == "ring"

@@ -49,6 +49,7 @@ def test_processes_that_start_together_share_one_secret(tmp_path):
         ({"COMPTOIR_SEALING_KEYS": ""}, "SEALING_KEYS"),
         ({"COMPTOIR_SEALING_KEYS": "k1:court"}, "SEALING_KEYS"),
         ({"COMPTOIR_SMTP_URL": "smtp://127.0.0.1:8025"}, "simulator"),
+        ({"COMPTOIR_REDIS_URL": "redis://127.0.0.1:6379/0"}, "REDIS_URL"),
         ({"COMPTOIR_SMS_URL": "http://127.0.0.1:8026/sms"}, "simulator"),
         ({"COMPTOIR_MONDIAL_RELAY_URL": "http://simulator.local/"}, "simulator"),
     ],
@@ -77,3 +78,8 @@ def test_postgresql_is_spoken_to_by_its_driver(tmp_path):
         read(tmp_path, COMPTOIR_DATABASE_URL="postgresql://u@/db").database_url
         == "postgresql+psycopg://u@/db"
     )
+
+
+def test_a_redis_with_a_password_or_behind_a_socket_serves_production(tmp_path):
+    for url in ("redis://:secret@127.0.0.1:6379/0", "unix:///run/redis.sock"):
+        assert read(tmp_path, **GOOD, COMPTOIR_REDIS_URL=url).redis_url == url

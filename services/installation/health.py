@@ -89,7 +89,7 @@ def is_well() -> bool:
     reason to take the site away.
     """
     try:
-        return next(iter(_writes())).state == OK
+        return next(iter(_writes())).state == OK and not _is_full()
     except SQLAlchemyError:
         db.session.rollback()
         return False
@@ -125,13 +125,17 @@ def metrics() -> str:
 
 
 def _writes() -> Iterator[Check]:
-    """A write that is taken back."""
+    """A write that is kept: one that is taken back never touches the disk."""
     try:
         with db.engine.connect() as connection:
             connection.execution_options(immediate=True)
-            connection.begin()
-            connection.execute(text("INSERT INTO counter (name, value) VALUES ('santé', 0)"))
-            connection.rollback()
+            with connection.begin():
+                connection.execute(
+                    text(
+                        "INSERT INTO counter (name, value) VALUES ('santé', 0) ON CONFLICT (name)"
+                        " DO UPDATE SET value = 1 - counter.value"
+                    )
+                )
         yield Check("database", _("Database"), OK, _("can be written"))
     except SQLAlchemyError:
         yield Check(
@@ -346,6 +350,14 @@ def _daily() -> Iterator[Check]:
         "",
         len(failed),
     )
+
+
+# Below, a photo or a file is refused by the disk.
+LEAST_FREE = 20_000_000  # bytes
+
+
+def _is_full() -> bool:
+    return shutil.disk_usage(_data_dir).free < LEAST_FREE
 
 
 def _disk() -> Iterator[Check]:

@@ -56,9 +56,10 @@ def actor(customer: Customer) -> Actor:
 
 def open_account(site: Site, *, email: str, password_hash: str, **data: str) -> Customer:
     """Open an account and send the mail that confirms its address. Raises Refused on an address
-    already taken.
+    already taken, limits.TooMany on one that got too many letters.
     """
     email = clean_email(email)
+    _count_letter(email)
     if by_email(email):
         raise Refused(
             _("An account already uses this e-mail address: sign in, or ask for a new password.")
@@ -160,8 +161,8 @@ def confirm_email(customer: Customer, address: str) -> None:
         raise Refused(_("This link was replaced by a newer one: use the last mail we sent."))
     if by_email(address):
         raise Refused(_("An account already uses this e-mail address."))
+    sign_out_everywhere(customer)
     customer.email, customer.pending_email, customer.email_confirmed_at = address, None, clock.now()
-    customer.session_epoch += 1
     workflow.record(customer, "change_email", by=actor(customer))
 
 
@@ -170,6 +171,9 @@ def ask_email(customer: Customer, address: str, *, site: Site) -> None:
     address = clean_email(address)
     if address == customer.email:
         raise Refused(_("This is already your e-mail address."))
+    if seconds := limits.spend(f"letters-by:{customer.id}", LETTERS_OF_ONE, 3600):
+        raise limits.TooMany(_TOO_MANY_LETTERS % {"minutes": (seconds + 59) // 60}, seconds)
+    _count_letter(address)
     customer.pending_email = address
     workflow.record(customer, "ask_email", by=actor(customer))
     # Told even when the address has an account: who asks must not learn it here.
@@ -190,7 +194,7 @@ def ask_email(customer: Customer, address: str, *, site: Site) -> None:
 def forgot_password(email: str, *, site: Site) -> None:
     """Send a link for a new password, if the address has an account; says nothing either way."""
     customer = by_email(email.strip().lower())
-    if customer is not None:
+    if customer is not None and _may_write_to(customer.email) is None:
         messages.tell(
             customer,
             "new_password",
@@ -202,13 +206,17 @@ def forgot_password(email: str, *, site: Site) -> None:
 def change_password(customer: Customer, password_hash: str, *, site: Site) -> None:
     """Set a new password (`passwords.chosen`); every session of the account ends."""
     customer.password_hash = password_hash
-    customer.session_epoch += 1
+    sign_out_everywhere(customer)
     limits.forgive(f"customer:{customer.email}")
     workflow.record(customer, "change_password", by=actor(customer))
     messages.tell(customer, "password_changed", site=site)
 
 
 def sign_out_everywhere(customer: Customer) -> None:
+    """End every session of the account, and make its links for a new password void. Two at once are
+    counted one after the other.
+    """
+    db.session.refresh(customer, ["session_epoch"], with_for_update=True)
     customer.session_epoch += 1
 
 
@@ -280,7 +288,7 @@ def erase(customer: Customer, *, by: Actor | None = None) -> str:
         setattr(customer, name, "")
     customer.first_name = nobody
     customer.pending_email = None
-    customer.session_epoch += 1
+    sign_out_everywhere(customer)
     customer.erased_at = clock.now()
     return sentence or _("Your account and all your data are erased.")
 
@@ -307,8 +315,29 @@ def masked(address: str) -> str:
     return f"{name[:1]}•••@{domain}"
 
 
+# ── letters anybody can make us write ──
+
+# To one address, and asked by one account, in an hour: our mail is not for writing to strangers.
+LETTERS_TO_ONE, LETTERS_OF_ONE = 5, 5
+_TOO_MANY_LETTERS = _l("Too many letters were asked for: wait %(minutes)s min.")
+
+
+def _may_write_to(address: str) -> int | None:
+    """Count a letter that a person who proved nothing asks for; None while it may leave, else the
+    seconds to wait.
+    """
+    return limits.spend(f"letters-to:{address}", LETTERS_TO_ONE, 3600)
+
+
+def _count_letter(address: str) -> None:
+    if seconds := _may_write_to(address):
+        raise limits.TooMany(_TOO_MANY_LETTERS % {"minutes": (seconds + 59) // 60}, seconds)
+
+
 # ── what is typed ──
 
+# A name greets in letters: with an address in it, our mail would carry somebody's advertising.
+_ADDRESS_IN_NAME = re.compile(r"://|@|\bwww\.|[\w-]{2,}\.[a-z]{2,}", re.I)
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*[a-z0-9]")
 # Departments, overseas (971–978, 984, 986–988), Monaco (980).
 _POSTCODE = re.compile(r"(0[1-9]|[1-8]\d|9[0-5]|97[1-8]|98[04678])\d{2,3}")
@@ -361,6 +390,9 @@ def clean(data: dict[str, str]) -> dict[str, str]:
     for name, most in LENGTHS.items():
         if len(tidy[name]) > most:
             raise Invalid(name, _("This is too long: %(most)s characters at most.", most=most))
+    for name in ("first_name", "last_name"):
+        if _ADDRESS_IN_NAME.search(tidy[name]):
+            raise Invalid(name, _("A name holds no address of a site or of a mailbox."))
     for name, sentence in (
         ("first_name", _("Type your first name.")),
         ("last_name", _("Type your last name.")),

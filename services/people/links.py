@@ -37,21 +37,25 @@ def read_document(token: str) -> tuple[str, int]:
     return str(what), int(id)
 
 
-def read_confirm(token: str) -> tuple[Customer, str]:
+def read_confirm(token: str, *, lock: bool = False) -> tuple[Customer, str]:
+    """Whose address a link confirms, and the address. `lock`: as `read_reset`."""
     customer_id, address = _read("confirm-email", token, CONFIRM_DAYS * 24 * 3600)
-    return _customer(customer_id), address
+    return _customer(customer_id, lock), address
 
 
-def read_reset(token: str) -> Customer:
+def read_reset(token: str, *, lock: bool = False) -> Customer:
+    """Whose password a link lets change. `lock` in the unit that uses it up: whoever opens it at
+    the same moment waits, then finds it used.
+    """
     customer_id, epoch, tail = _read("new-password", token, RESET_HOURS * 3600)
-    customer = _customer(customer_id)
+    customer = _customer(customer_id, lock)
     if (customer.session_epoch, customer.password_hash[-8:]) != (epoch, tail):
         raise Refused(_("This link was already used: ask for a new one."))
     return customer
 
 
-def _customer(id: int) -> Customer:
-    customer = db.session.get(Customer, id)
+def _customer(id: int, lock: bool) -> Customer:
+    customer = db.session.get(Customer, id, with_for_update=lock, populate_existing=lock)
     if customer is None or customer.erased_at:
         raise Refused(_("This account no longer exists."))
     return customer

@@ -1078,6 +1078,48 @@ FAULTS = (
         "    for id in ():",
         S + "installation/test_agreement.py",
     ),
+    Fault(
+        "our mail writes to as many strangers as one likes",
+        "services/people/customers.py",
+        '    if seconds := limits.spend(f"letters-by:{customer.id}", LETTERS_OF_ONE, 3600):',
+        "    if seconds := 0:",
+        "tests/portal/test_account.py",
+    ),
+    Fault(
+        "one address gets as many letters as one likes",
+        "services/people/customers.py",
+        '    return limits.spend(f"letters-to:{address}", LETTERS_TO_ONE, 3600)',
+        "    return None",
+        "tests/portal/test_account.py",
+    ),
+    Fault(
+        "a name may carry a web address",
+        "services/people/customers.py",
+        "        if _ADDRESS_IN_NAME.search(tidy[name]):",
+        "        if False:",
+        "tests/portal/test_account.py",
+    ),
+    Fault(
+        "the worker runs what is not signed",
+        "tasks.py",
+        'str(machine.data_dir / "queue.db"), serializer=signed',
+        'str(machine.data_dir / "queue.db")',
+        "tests/test_commands_and_tasks.py",
+    ),
+    Fault(
+        "a full disk is well",
+        "services/installation/health.py",
+        "state == OK and not _is_full()",
+        "state == OK",
+        S + "installation/test_health.py",
+    ),
+    Fault(
+        "an outage of the database is called a bug",
+        "app.py",
+        "    if unit.is_away(error):",
+        "    if False:",
+        S + "installation/test_health.py",
+    ),
 )
 
 

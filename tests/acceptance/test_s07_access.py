@@ -5,6 +5,7 @@ is not theirs does not exist for them, is in no page, no file, no error, and not
 import io
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -551,7 +552,7 @@ def test_ten_thousand_tampered_links_open_nothing(app, client, figure):
         "/compte/confirmer/": links.confirm(offer.customer, "x@exemple.fr"),
         "/compte/nouveau-mot-de-passe/": links.reset(offer.customer),
     }
-    readers = {
+    readers: dict[str, Callable[[str], object]] = {
         "/documents/": links.read_document,
         "/compte/confirmer/": links.read_confirm,
         "/compte/nouveau-mot-de-passe/": links.read_reset,

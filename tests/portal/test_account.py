@@ -1,11 +1,12 @@
 import re
+import threading
 
 import pytest
 from sqlalchemy import select
 
 from models import Customer, Message
-from services.people import links
-from services.unit import db
+from services.people import customers, links
+from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import PASSWORD
 
@@ -188,3 +189,57 @@ def test_a_forgotten_password_says_the_same_for_any_address(client):
     # tokens differ
     strip = lambda page: re.sub(r'content="[^"]*"|value="[^"]*"', "", page)  # noqa: E731
     assert strip(pages[0]) == strip(pages[1])
+
+
+def test_a_link_for_a_new_password_works_once_also_when_eight_open_it_at_once(app, client):
+    customer = factories.a_customer_with_password()
+    link = links.reset(customer)
+    db.session.remove()
+    codes = []
+
+    def choose(n: int) -> None:
+        data = {"password": f"une phrase bien longue {n}"}
+        codes.append(app.test_client().post(link, data=data).status_code)
+
+    threads = [threading.Thread(target=choose, args=(n,)) for n in range(8)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    assert codes.count(302) == 1, codes
+    assert set(codes) <= {302, 410, 422, 409, 503}, codes
+    assert db.session.get(Customer, customer.id).session_epoch == 1
+
+
+def test_our_mail_is_not_for_writing_to_strangers(as_customer):
+    seller = as_customer(factories.a_customer_with_password())
+    asked = [
+        seller.post(
+            "/compte/email",
+            data={"new-email": f"inconnu{n}@exemple.fr", "new-password": PASSWORD},
+        )
+        for n in range(7)
+    ]
+    assert "Trop de courriers" in asked[-1].text
+    strangers = select(Message.recipient).where(Message.recipient.startswith("inconnu"))
+    assert len(db.session.scalars(strangers).all()) == 5
+
+
+def test_one_address_gets_at_most_five_letters_an_hour_whoever_asks(app):
+    factories.a_customer_with_password()
+    for _n in range(8):
+        with unit_of_work():
+            customers.forgot_password("camille@exemple.fr", site=factories.the_site())
+    letters = select(Message.id).where(Message.recipient == "camille@exemple.fr")
+    assert len(db.session.scalars(letters).all()) == 5
+
+
+@pytest.mark.parametrize(
+    "name", ["Gagnez http://evil.example", "evil.example", "www.evil", "a@b.fr", "EVIL.COM 1000 €"]
+)
+def test_a_name_carries_no_address_into_our_letters(client, name):
+    answer = client.post("/compte/creer", data={**DATA, "first_name": name})
+    assert answer.status_code == 422
+    assert "adresse de site" in answer.text
+
+
+def test_a_name_with_initials_is_a_name(client):
+    data = {**DATA, "first_name": "J.P.", "last_name": "St. John-O’Hara"}
+    assert client.post("/compte/creer", data=data).status_code == 302
