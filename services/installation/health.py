@@ -130,12 +130,8 @@ def _writes() -> Iterator[Check]:
         with db.engine.connect() as connection:
             connection.execution_options(immediate=True)
             with connection.begin():
-                connection.execute(
-                    text(
-                        "INSERT INTO counter (name, value) VALUES ('santé', 0) ON CONFLICT (name)"
-                        " DO UPDATE SET value = 1 - counter.value"
-                    )
-                )
+                # The one row that is always there, to what it is: nothing changes but the disk.
+                connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
         yield Check("database", _("Database"), OK, _("can be written"))
     except SQLAlchemyError:
         yield Check(
