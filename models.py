@@ -1730,6 +1730,8 @@ class Listing(Model):
     alert_under: Mapped[int | None]
     logistic_class: Mapped[str] = mapped_column(String(40), default="")
     description: Mapped[str] = mapped_column(Text, default="")
+    # Whether buyers saw it when its vendor's software was last told; None: never looked at.
+    was_shown: Mapped[bool | None]
     created_at: Mapped[moment]
     updated_at: Mapped[moment] = mapped_column(index=True)
     variant: Mapped["Variant"] = relationship()

@@ -17,7 +17,7 @@ from huey.serializer import SignedSerializer
 
 import config
 from models import SellerPayment, Vendor
-from services import days, files, limits, once, outbox, retention, settings, trace, visits
+from services import clock, days, files, limits, once, outbox, retention, settings, trace, visits
 from services.buyback import offers, parcels, police_register, reception
 from services.catalogue import search
 from services.imports import folders
@@ -242,6 +242,23 @@ def turn_prices() -> None:
     """Reductions that begin or end today, in the history of prices."""
     with unit_of_work():
         listings.turn_prices()
+
+
+@every("* * * * *")
+@alone
+def tell_delisted() -> None:
+    """Vendors' software is told what buyers no longer see, whatever the cause."""
+    day = clock.today()
+    ids = listings.to_tell(day)
+    db.session.rollback()
+    for start in range(0, len(ids), listings.AT_ONCE):
+        some = ids[start : start + listings.AT_ONCE]
+
+        def tell(some: list[int] = some) -> None:
+            with unit_of_work():
+                listings.tell_shown(some, day)
+
+        retried(tell)
 
 
 @every("*/10 * * * *")

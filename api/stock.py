@@ -2,11 +2,12 @@
 publish; and their listings.
 """
 
+from collections import Counter
 from typing import Annotated, Any, ClassVar, Literal
 
 from flask import Response
 from flask_babel import gettext as _
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SkipValidation, ValidationError
 from sqlalchemy import select
 
 from api import routes
@@ -26,6 +27,7 @@ from api.fields import (
     Text,
     UpTo,
     Whole,
+    problems,
 )
 from models import Listing, MachineKey, MovementKind, StockLevel, Variant
 from services import clock
@@ -178,19 +180,27 @@ class Quantities(Body):
     }
     store: Annotated[str, Text(20)] = ""
     dated_at: Moment | None = None
-    lines: Annotated[list[Quantity], UpTo(MOST_LINES)]
+    # Each is read alone, so that one that is refused stops no other.
+    lines: Annotated[list[SkipValidation[Quantity]], UpTo(MOST_LINES)]
 
-    def by_ean(self) -> dict[str, int]:
-        """Raises Invalid when one barcode is given two quantities."""
-        counts: dict[str, int] = {}
-        for number, line in enumerate(self.lines):
-            if counts.setdefault(line.ean, line.quantity) != line.quantity:
-                raise Invalid.field(
-                    f"lines[{number}].ean",
-                    "named_twice",
-                    _("This barcode is named twice with two quantities."),
-                )
-        return counts
+
+class PublishedLine(Answer):
+    """What became of one line. Of `ignored` and `refused` ones, `reason` and `message` say why."""
+
+    line: int
+    ean: str
+    status: Literal["changed", "unchanged", "ignored", "refused"]
+    reason: (
+        Literal[
+            "unknown_ean",
+            "fanciful_quantity",
+            "older_than_known",
+            "named_twice",
+            "invalid",
+        ]
+        | None
+    ) = None
+    message: str = ""
 
 
 class IgnoredLine(Answer):
@@ -199,23 +209,69 @@ class IgnoredLine(Answer):
 
 
 class Published(Answer):
+    """`lines`: one answer for each line, in the order given."""
+
     changed: int
     unchanged: int
+    refused: int
     ignored: list[IgnoredLine]
+    lines: list[PublishedLine]
+
+
+def _read_lines(sent: list[Any]) -> tuple[dict[int, Quantity], dict[int, PublishedLine]]:
+    """The lines that are good, by their places, and the refused ones. Two quantities for one
+    barcode: neither is believed (docs/rules/files.md).
+    """
+    good: dict[int, Quantity] = {}
+    refused: dict[int, PublishedLine] = {}
+    for place, row in enumerate(sent):
+        try:
+            good[place] = Quantity.model_validate(row)
+        except ValidationError as wrong:
+            ean = str(row.get("ean", ""))[:40] if isinstance(row, dict) else ""
+            refused[place] = PublishedLine(
+                line=place, ean=ean, status="refused", reason="invalid", message=problems(wrong)
+            )
+    quantities: dict[str, set[int]] = {}
+    for line in good.values():
+        quantities.setdefault(line.ean, set()).add(line.quantity)
+    for place, line in list(good.items()):
+        if len(quantities[line.ean]) > 1:
+            refused[place] = PublishedLine(
+                line=place,
+                ean=line.ean,
+                status="refused",
+                reason="named_twice",
+                message=_("This barcode is named twice with two quantities."),
+            )
+            del good[place]
+    return good, refused
 
 
 @routes.put(
     "/stock",
     N_("Publish absolute quantities of a store"),
     scopes=("stock",),
-    returns=N_("What became of them."),
+    returns=N_("What became of each line; 422 only when none is good."),
 )
 def publish(key: MachineKey, body: Quantities) -> Published:
-    """What is older than what is known is ignored, and named in the answer."""
-    counts = body.by_ean()
+    """A line that is refused stops no other; what is older than what is known is ignored."""
     store_of(key, body.store)
+    good, refused = _read_lines(body.lines)
+    if not good:
+        raise Invalid(
+            [
+                {
+                    "field": f"lines[{one.line}]",
+                    "code": one.reason or "invalid",
+                    "message": one.message,
+                }
+                for one in refused.values()
+            ][:100]
+        )
+    counts = {line.ean: line.quantity for line in good.values()}
 
-    def work() -> dict[str, Any]:
+    def work() -> dict[str, str]:
         with unit_of_work():
             return feeds.publish(
                 store_of(key, body.store),
@@ -224,7 +280,29 @@ def publish(key: MachineKey, body: Quantities) -> Published:
                 dated_at=body.dated_at,
             )
 
-    return Published(**retried(work))
+    became = retried(work)
+    lines = refused | {place: _became(place, line.ean, became) for place, line in good.items()}
+    statuses = Counter(became.values())
+    return Published(
+        changed=statuses["changed"],
+        unchanged=statuses["unchanged"],
+        refused=len(refused),
+        ignored=[
+            IgnoredLine.model_validate({"ean": ean, "reason": reason})
+            for ean, reason in became.items()
+            if reason not in ("changed", "unchanged")
+        ],
+        lines=[lines[place] for place in sorted(lines)],
+    )
+
+
+def _became(place: int, ean: str, became: dict[str, str]) -> PublishedLine:
+    word = became[ean]
+    if word in ("changed", "unchanged"):
+        return PublishedLine.model_validate({"line": place, "ean": ean, "status": word})
+    return PublishedLine.model_validate(
+        {"line": place, "ean": ean, "status": "ignored", "reason": word}
+    )
 
 
 class ListingsPage(Page):
@@ -267,6 +345,7 @@ def offers(key: MachineKey, query: ListingsPage) -> ListingsOfVendor:
         .limit(query.limit)
     ).all()
     today = clock.today()
+    why_not = listings.why_none_is_shown([row.id for row in rows], today)
     return ListingsOfVendor(
         results=[
             ListingOfVendor(
@@ -278,7 +357,7 @@ def offers(key: MachineKey, query: ListingsPage) -> ListingsOfVendor:
                 price_today=listings.price_on(row, today),
                 quantity=listings.stock_of(row),
                 leadtime_to_ship=row.delay_days,
-                why_not_shown=listings.why_not_shown(row, today),
+                why_not_shown=why_not[row.id],
                 updated_at=row.updated_at,
             )
             for row in rows

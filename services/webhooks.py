@@ -160,6 +160,14 @@ def _name_heard(row: Webhook, event: str) -> str | None:
     return next((name for name in (event, FORMERLY.get(event)) if name in chosen), None)
 
 
+def listeners(event: str) -> set[int]:
+    """The vendors an address of whom listens to an event."""
+    rows = select(Webhook).where(Webhook.status == S.active)
+    return {
+        row.vendor_id for row in db.session.scalars(rows) if _name_heard(row, event) is not None
+    }
+
+
 def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
     """Leave a delivery for each address of a vendor that listens to this event; what still waits
     with the same words is not said twice.

@@ -242,7 +242,7 @@ def _load(loading: runs.Loading) -> None:
         )
     if _is_doubtful(loading, reader.unreadable):
         loading.facts["unreadable"] = [reader.unreadable, loading.read]
-        _wait_for_a_click(loading)
+        wait_for_a_click(loading)
         return
     lines = [line for line in chosen.values() if line.line not in contradictory]
     disbelieved = [
@@ -414,7 +414,7 @@ def apply(
                 )
             if written.would_empty and not loading.confirmed:
                 session.rollback()
-                raise _NeedsConfirmation(written.would_empty)
+                raise NeedsConfirmation(written.would_empty)
             loading.put_aside_late(written.ignored, ignored=True)
             matching.note_unknown(loading.vendor_id or 0, unknown)
             loading.ended(
@@ -431,9 +431,9 @@ def apply(
 
     try:
         retried(work)
-    except _NeedsConfirmation as needed:
+    except NeedsConfirmation as needed:
         loading.facts["would_empty"] = needed.counts
-        _wait_for_a_click(loading)
+        wait_for_a_click(loading)
     if any(line.title or line.supplier_ref for line in unknown):
         matching.look_for_titles(loading.vendor_id or 0)
 
@@ -490,7 +490,7 @@ def _counted_twice(what: str, a: Line, b: Line) -> str:
     )
 
 
-class _NeedsConfirmation(Exception):
+class NeedsConfirmation(Exception):
     """This file would empty most of a store: somebody must say that it is meant."""
 
     def __init__(self, counts: list[list[Any]]) -> None:
@@ -498,7 +498,7 @@ class _NeedsConfirmation(Exception):
         self.counts = counts
 
 
-def _wait_for_a_click(loading: runs.Loading) -> None:
+def wait_for_a_click(loading: runs.Loading) -> None:
     """Nothing is applied before somebody says that the file is right; its report says why."""
     with unit_of_work() as session:
         loading.ended(session, verb="ask")
@@ -521,6 +521,7 @@ class _Written:
         self.ignored: dict[int, str] = {}
         self.codes: dict[int, str] = {}
         self.touched: set[int] = set()
+        self.moved: set[int] = set()  # references whose quantity changed, in any store
 
     def add(self, plan: "_Plan", store_id: int) -> None:
         """Count what a plan does to one store."""
@@ -533,6 +534,7 @@ class _Written:
         self.codes |= plan.codes
         if plan.movements:
             self.touched.add(store_id)
+            self.moved.update(variant_id for variant_id, _difference in plan.movements)
 
 
 def _apply_to(
@@ -774,9 +776,9 @@ def count(
 
 def publish(
     store: Store, counts: dict[str, int], *, by: Actor, dated_at: datetime | None = None
-) -> dict[str, Any]:
+) -> dict[str, str]:
     """A vendor's software says how many there are of some barcodes (a partial statement, without a
-    file). Returns what became of them.
+    file). Returns what became of each: `changed`, `unchanged` or why it was ignored.
     """
     now = clock.now()
     if dated_at is not None and dated_at > now + FUTURE:
@@ -785,7 +787,9 @@ def publish(
     most = settings.value("stock_most_quantity")
     levels.lock_store(store.id)
     eans = sorted(counts)
-    variants = {v.ean: v.id for v in matching.by_eans(eans)}
+    named = [Line(n, "", ean, counts[ean], store.id) for n, ean in enumerate(eans)]
+    matched = matching.match(store.vendor_id, named)
+    variants = {line.ean: matched[line.line] for line in named if line.line in matched}
     ignored = {
         ean: "unknown_ean" if ean not in variants else "fanciful_quantity"
         for ean in eans
@@ -810,11 +814,9 @@ def publish(
         )
         ignored |= {eans[line]: code for line, code in written.codes.items()}
     _settle(written, _("stock published by %(name)s", name=by.name), store.vendor_id, by)
-    changed = written.created_some + written.changed
     return {
-        "changed": changed,
-        "unchanged": len(counts) - len(ignored) - changed,
-        "ignored": [{"ean": ean, "reason": ignored[ean]} for ean in eans if ean in ignored],
+        ean: ignored.get(ean) or ("changed" if variants[ean] in written.moved else "unchanged")
+        for ean in eans
     }
 
 

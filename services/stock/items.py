@@ -247,7 +247,12 @@ def _leave_channels(item: Item) -> None:
     for listing in db.session.scalars(
         select(Listing).where(Listing.item_id == item.id, Listing.status == ListingState.active)
     ):
-        LISTING.fire(listing, "withdraw", by=workflow.CLOCK, set={"updated_at": clock.now()})
+        LISTING.fire(
+            listing,
+            "withdraw",
+            by=workflow.CLOCK,
+            set={"updated_at": clock.now(), "was_shown": False},
+        )
         gone = {"sku": listing.sku, "reason": "SOLD"}
         webhooks.tell(listing.vendor_id, "listing.delisted", gone)
 

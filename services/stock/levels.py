@@ -307,7 +307,13 @@ def changed(store_id: int, vendor_id: int) -> None:
     """Tell the vendor's software that this store's stock moved: it asks what, from its cursor
     on.
     """
-    webhooks.tell(vendor_id, "stock.changed", {"store_id": store_id})
+    webhooks.tell(vendor_id, "stock.changed", named(store_id))
+
+
+def named(store_id: int) -> dict[str, Any]:
+    """A store as machines are told of it: by its code, as every other door names it."""
+    code = db.session.scalar(select(Store.code).where(Store.id == store_id))
+    return {"store": code or "", "store_id": store_id}
 
 
 # ── kept for somebody ──
@@ -513,7 +519,7 @@ def _beat(row: Reservation, cause: str, by: Actor) -> StockConflict | None:
     webhooks.tell(
         row.vendor_id,
         "stock.conflicted",
-        {"conflict": conflict.id, "holder": row.holder, "store_id": row.store_id},
+        {"conflict": conflict.id, "holder": row.holder, **named(row.store_id)},
     )
     return conflict
 

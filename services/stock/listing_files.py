@@ -29,7 +29,7 @@ from models import (
     Vendor,
     VendorReference,
 )
-from services import clock, dates, money, webhooks, words, workflow
+from services import clock, dates, money, settings, webhooks, words, workflow
 from services.catalogue import matching, products
 from services.imports import runs, tables
 from services.stock import feeds, listings
@@ -279,7 +279,11 @@ def _load_offers(loading: runs.Loading) -> None:
         with unit_of_work() as session:
             _Change(loading, session).offers(lines, matched, named)
 
-    retried(work)
+    try:
+        retried(work)
+    except feeds.NeedsConfirmation as needed:
+        loading.facts["would_withdraw"] = needed.counts[0]
+        feeds.wait_for_a_click(loading)
 
 
 def _load_prices(loading: runs.Loading) -> None:
@@ -355,9 +359,7 @@ class _Change:
                 self.wrong[line.line] = str(refusal)
                 self._forget(line.sku)
         if self.loading.mode == "replace":
-            for sku, row in self.known.items():
-                if sku not in named and row.item_id is None:
-                    self._take_off(sku)
+            self._take_off_what_is_not_in(named)
         self.ignored |= {
             line.line: _(
                 "We do not know this reference: it waits in the queue of unknown references."
@@ -370,6 +372,18 @@ class _Change:
         moved = self._put_in_store(counted)
         matching.note_unknown(self.vendor.id, unknown)
         self._end(len(lines) - len(unknown), also_changed=len(moved - touched))
+
+    def _take_off_what_is_not_in(self, named: set[str]) -> None:
+        """A complete file withdraws what it leaves out; most of the offers at once waits for a
+        click, as a stock file that would empty a store does.
+        """
+        active = [row for row in self.known.values() if row.status is L.active and not row.item_id]
+        left_out = [row.sku for row in active if row.sku not in named]
+        most = len(active) * settings.value("feed_empty_percent")
+        if len(left_out) * 100 > most and not self.loading.confirmed:
+            raise feeds.NeedsConfirmation([[len(left_out), len(active)]])
+        for sku in left_out:
+            self._take_off(sku)
 
     def prices(self, lines: list[Line]) -> None:
         for line in lines:
@@ -573,7 +587,9 @@ class _Change:
 
     def _end(self, read: int, also_changed: int = 0) -> None:
         withdrawn = listings.LISTING.values("withdraw")
-        updated = sum(1 for values in self.changed.values() if values != withdrawn)
+        updated = sum(
+            1 for values in self.changed.values() if values.get("status") != withdrawn["status"]
+        )
         self._write()
         self.loading.put_aside_late(self.wrong)
         self.loading.put_aside_late(self.ignored, ignored=True)

@@ -11,9 +11,22 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, null, or_, select
 
-from models import Condition, Item, Listing, ListingState, PricePoint, StockLevel, Variant, Vendor
+from models import (
+    Brand,
+    BrandAgreement,
+    Condition,
+    Item,
+    Listing,
+    ListingState,
+    PricePoint,
+    Product,
+    ProductState,
+    StockLevel,
+    Variant,
+    Vendor,
+)
 from services import clock, webhooks, workflow
 from services.catalogue import products
 from services.stock import items
@@ -142,7 +155,11 @@ def plan_price(
 
 def plan_withdrawal(row: Any, reason: str = "WITHDRAWN") -> Change:
     """No longer offered; the vendor's software is told why."""
-    return Change("withdraw", told=(("listing.delisted", {"sku": row.sku, "reason": reason}),))
+    return Change(
+        "withdraw",
+        values={"was_shown": False},
+        told=(("listing.delisted", {"sku": row.sku, "reason": reason}),),
+    )
 
 
 def plan_return(row: Any) -> Change:
@@ -338,17 +355,95 @@ def why_not_shown(row: Listing, day: date) -> str | None:
     """None when buyers see it, else the reason, in the words of the marketplaces
     (docs/rules/files.md).
     """
-    if row.status is not L.active:
-        return "WITHDRAWN"
-    if row.variant.product.status.value != "validated" or not row.variant.active:
-        return "PRODUCT_DISABLED"
-    if products.why_not_sold_by(row.vendor_id, row.variant.product):
-        return "BRAND_UNAUTHORIZED_TO_SELL"
-    if (row.available_from and day < row.available_from) or (
-        row.available_to and day > row.available_to
-    ):
-        return "NOT_IN_AVAILABILITY_PERIOD"
-    return None if stock_of(row) else "ZERO_QUANTITY"
+    return why_none_is_shown([row.id], day)[row.id]
+
+
+def why_none_is_shown(ids: list[int], day: date) -> dict[int, str | None]:
+    """The same of many listings at once, by their ids."""
+    rows = _with_reasons(day).with_only_columns(Listing.id, _reason(day))
+    return dict(db.session.execute(rows.where(Listing.id.in_(ids))).all())
+
+
+def _with_reasons(day: date) -> Select[int, str, bool | None, str | None]:
+    return (
+        select(Listing.id, Listing.sku, Listing.was_shown, _reason(day))
+        .join(Variant, Variant.id == Listing.variant_id)
+        .join(Product, Product.id == Variant.product_id)
+        .outerjoin(Brand, Brand.id == Product.brand_id)
+        .outerjoin(
+            BrandAgreement,
+            (BrandAgreement.brand_id == Brand.id) & (BrandAgreement.vendor_id == Listing.vendor_id),
+        )
+    )
+
+
+def _reason(day: date) -> ColumnElement[str | None]:
+    agreed, asks = BrandAgreement.allowed, Brand.needs_agreement
+    free = StockLevel.quantity - StockLevel.reserved
+    new_units = (
+        select(func.sum(free))
+        .where(
+            StockLevel.vendor_id == Listing.vendor_id,
+            StockLevel.variant_id == Listing.variant_id,
+            free > 0,
+        )
+        .correlate(Listing)
+        .scalar_subquery()
+    )
+    unit = exists().where(Item.id == Listing.item_id, Item.status == items.S.listed)
+    is_there = case(
+        (Listing.item_id.is_not(None), unit),
+        (Listing.condition.is_not(None), func.coalesce(Listing.quantity, 0) > 0),
+        else_=func.coalesce(new_units, 0) > 0,
+    )
+    return case(
+        (Listing.status != L.active, "WITHDRAWN"),
+        (or_(Product.status != ProductState.validated, ~Variant.active), "PRODUCT_DISABLED"),
+        (
+            or_(agreed.is_(False), and_(asks.is_(True), agreed.is_not(True))),
+            "BRAND_UNAUTHORIZED_TO_SELL",
+        ),
+        (
+            or_(Listing.available_from > day, Listing.available_to < day),
+            "NOT_IN_AVAILABILITY_PERIOD",
+        ),
+        (~is_there, "ZERO_QUANTITY"),
+        else_=null(),
+    ).label("reason")
+
+
+AT_ONCE = 500
+
+
+def to_tell(day: date) -> list[int]:
+    """Listings of vendors whose software listens, which buyers see no more or see again since it
+    was told, whatever the cause: stock, a file, a brand, a date.
+    """
+    listeners = webhooks.listeners("listing.delisted")
+    if not listeners:
+        return []
+    is_shown = _reason(day).is_(None)
+    rows = (
+        _with_reasons(day)
+        .with_only_columns(Listing.id)
+        .where(
+            Listing.vendor_id.in_(listeners),
+            or_(Listing.was_shown.is_(None), Listing.was_shown != is_shown),
+            or_(Listing.status == L.active, Listing.was_shown.is_(True)),
+        )
+    )
+    return list(db.session.scalars(rows.order_by(Listing.id)))
+
+
+def tell_shown(ids: list[int], day: date) -> None:
+    """Tell who listens which of these are no longer shown, and why; in the caller's unit. What was
+    never looked at, or is shown again, is only noted.
+    """
+    for row in db.session.scalars(select(Listing).where(Listing.id.in_(ids)).with_for_update()):
+        reason = why_not_shown(row, day)
+        if row.was_shown and reason is not None:
+            webhooks.tell(row.vendor_id, "listing.delisted", {"sku": row.sku, "reason": reason})
+        row.was_shown = reason is None
 
 
 def of_variant(variant_id: int) -> list[Listing]:

@@ -270,11 +270,14 @@ def test_stock_is_published_read_and_followed_by_a_cursor_that_skips_nothing(til
             {"ean": "5060327534393", "quantity": 1},
         ]
     }
-    assert till("PUT", "/stock", body).json == {
-        "changed": 1,
-        "unchanged": 1,
-        "ignored": [{"ean": "5060327534393", "reason": "unknown_ean"}],
-    }
+    said = till("PUT", "/stock", body).json
+    assert (said["changed"], said["unchanged"], said["refused"]) == (1, 1, 0)
+    assert said["ignored"] == [{"ean": "5060327534393", "reason": "unknown_ean"}]
+    assert [(line["status"], line.get("reason")) for line in said["lines"]] == [
+        ("changed", None),
+        ("unchanged", None),
+        ("ignored", "unknown_ean"),
+    ]
     assert till("PUT", "/stock", body).json["changed"] == 0
     rows = till("GET", "/stock").json["results"]
     assert [(r["ean"], r["quantity"]) for r in rows] == [(shoe.ean, 3), (boot.ean, 0)] or sorted(
@@ -291,7 +294,7 @@ def test_stock_is_published_read_and_followed_by_a_cursor_that_skips_nothing(til
     assert till("GET", f"/stock/changes?cursor={rest['cursor']}").json["results"] == []
 
 
-def test_two_quantities_for_one_barcode_or_too_many_lines_publish_nothing(till):
+def test_two_quantities_for_the_only_barcode_publish_nothing(till):
     shoe = a_shoe()
     answer = till(
         "PUT",
@@ -301,6 +304,42 @@ def test_two_quantities_for_one_barcode_or_too_many_lines_publish_nothing(till):
     assert answer.status_code == 422
     assert answer.json["errors"][0]["code"] == "named_twice"
     assert quantity(shoe) == 0
+
+
+def test_one_wrong_line_stops_no_other_line_of_published_stock(till):
+    good, negative, torn = a_shoe(), a_shoe("Botte Aubrac"), a_shoe("Mule Corail")
+    stocked(torn, 7)
+    answer = till(
+        "PUT",
+        "/stock",
+        {
+            "lines": [
+                {"ean": good.ean, "quantity": 5},
+                {"ean": negative.ean, "quantity": -2},
+                {"ean": "5060327534390", "quantity": 1},
+                {"ean": torn.ean, "quantity": 3},
+                {"ean": torn.ean, "quantity": 4},
+                "pas une ligne",
+            ]
+        },
+    )
+    assert answer.status_code == 200
+    assert (answer.json["changed"], answer.json["refused"]) == (1, 5)
+    assert [
+        (line["line"], line["status"], line.get("reason")) for line in answer.json["lines"]
+    ] == [
+        (0, "changed", None),
+        (1, "refused", "invalid"),
+        (2, "refused", "invalid"),
+        (3, "refused", "named_twice"),
+        (4, "refused", "named_twice"),
+        (5, "refused", "invalid"),
+    ]
+    assert (quantity(good), quantity(negative), quantity(torn)) == (5, 0, 7)
+
+
+def test_too_many_lines_publish_nothing(till):
+    shoe = a_shoe()
     assert (
         till("PUT", "/stock", {"lines": [{"ean": shoe.ean, "quantity": 1}] * 1001}).status_code
         == 422

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from models import Condition, ListingState, PricePoint, StockLevel
-from services import clock, workflow
+from services import clock, outbox, workflow
 from services.catalogue import products
 from services.finance import books
+from services.imports import runs
 from services.stock import listing_files, listings
 from services.unit import db, unit_of_work
 from tests import factories
@@ -100,6 +101,20 @@ def test_an_unknown_product_waits_in_the_queue_and_replace_takes_the_rest_off(tm
     )
     assert (run.ignored, run.removed) == (1, 1)
     assert rows()["S2"].status is ListingState.withdrawn
+
+
+def test_a_file_that_would_withdraw_most_offers_waits_for_a_click(tmp_path):
+    shoes = [a_shoe(f"Botte {n}") for n in range(5)]
+    line = "S{n};{shoe.ean};EAN;89;11;;;;;;;;\n"
+    lines = [line.format(n=n, shoe=shoe) for n, shoe in enumerate(shoes)]
+    given(a_file(tmp_path, OF01 + "".join(lines)), "listings")
+    run = given(a_file(tmp_path, OF01 + lines[0], "b.csv"), "listings", mode="replace")
+    assert (run.state.value, run.report["would_withdraw"]) == ("to_confirm", [4, 5])
+    assert {row.status for row in rows().values()} == {ListingState.active}
+    with unit_of_work() as session:
+        runs.confirm(session.merge(run), by=LEA)
+    outbox.work()
+    assert sorted(sku for sku, row in rows().items() if row.status is ListingState.active) == ["S0"]
 
 
 def test_a_file_that_replaces_takes_off_only_what_it_does_not_name_however_wrong_the_line(tmp_path):

@@ -13,7 +13,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from models import Condition, Item, Listing, ListingState, PricePoint
+from models import (
+    BrandAgreement,
+    Condition,
+    Item,
+    Listing,
+    ListingState,
+    PricePoint,
+    WebhookDelivery,
+)
 from services import clock, outbox, webhooks, workflow
 from services.catalogue import products
 from services.finance import books
@@ -179,3 +187,103 @@ SIZES = itertools.count(100)
 def points_of(row: Listing) -> list[int]:
     points = select(PricePoint.price_cents).where(PricePoint.listing_id == row.id)
     return list(db.session.scalars(points.order_by(PricePoint.id)))
+
+
+# ── vendors' software is told what is no longer shown (events of docs/rules/files.md) ──
+
+
+def told_of() -> list[tuple[str, str]]:
+    """What `listing.delisted` said, as (sku, reason)."""
+    with unit_of_work():
+        listings.tell_shown(listings.to_tell(clock.today()), clock.today())
+    outbox.work()
+    db.session.expire_all()
+    bodies = [
+        json.loads(delivery.body)
+        for delivery in db.session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id))
+    ]
+    return [(b["data"]["sku"], b["data"]["reason"]) for b in bodies if "sku" in b["data"]]
+
+
+@pytest.fixture
+def shown(app, tmp_path) -> Listing:
+    """An offer in stock that buyers see, of a vendor whose software listens."""
+    shoe = a_shoe()
+    factories.stocked(shoe, 2)
+    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;;\n"), "listings")
+    with unit_of_work() as session:
+        vendor = session.merge(factories.the_vendor())
+        webhooks.open_for(vendor, "https://logiciel.example/ici", ["listing.delisted"], by=LEA)
+    assert told_of() == []
+    return rows()["S1"]
+
+
+def sold_out(row: Listing, tmp_path) -> None:
+    factories.stocked(row.variant, 0)
+
+
+def excluded_by_its_brand(row: Listing, tmp_path) -> None:
+    with unit_of_work() as session:
+        brand_id = session.get_one(Listing, row.id).variant.product.brand_id
+        session.add(BrandAgreement(brand_id=brand_id, vendor_id=row.vendor_id, allowed=False))
+
+
+def disabled(row: Listing, tmp_path) -> None:
+    with unit_of_work() as session:
+        products.disable(session.get_one(Listing, row.id).variant.product, by=LEA)
+
+
+def past_its_dates(row: Listing, tmp_path) -> None:
+    yesterday = clock.today() - timedelta(days=1)
+    with unit_of_work() as session:
+        listings.set_terms(
+            session.get_one(Listing, row.id),
+            available_from=None,
+            available_to=yesterday,
+            delay_days=None,
+            by=LEA,
+        )
+
+
+def deleted_by_a_file(row: Listing, tmp_path) -> None:
+    given(a_file(tmp_path, "sku;update-delete\nS1;delete\n", "d.csv"), "listings")
+
+
+def withdrawn_by_hand(row: Listing, tmp_path) -> None:
+    with unit_of_work() as session:
+        listings.withdraw(session.get_one(Listing, row.id), by=LEA)
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (sold_out, "ZERO_QUANTITY"),
+        (excluded_by_its_brand, "BRAND_UNAUTHORIZED_TO_SELL"),
+        (disabled, "PRODUCT_DISABLED"),
+        (past_its_dates, "NOT_IN_AVAILABILITY_PERIOD"),
+        (deleted_by_a_file, "WITHDRAWN"),
+        (withdrawn_by_hand, "WITHDRAWN"),
+    ],
+)
+def test_whatever_takes_an_offer_from_buyers_is_told_once(shown, tmp_path, happens, reason):
+    happens(shown, tmp_path)
+    assert told_of() == [("S1", reason)]
+    assert told_of() == [("S1", reason)], "not a second time"
+
+
+def test_an_offer_that_came_back_is_told_again_when_it_goes(shown, tmp_path):
+    sold_out(shown, tmp_path)
+    told_of()
+    factories.stocked(shown.variant, 3)
+    assert len(told_of()) == 1
+    sold_out(shown, tmp_path)
+    assert len(told_of()) == 2
+
+
+def test_one_offer_and_many_are_shown_by_the_same_law(shown, tmp_path):
+    sold_out(shown, tmp_path)
+    day = clock.today()
+    assert listings.why_none_is_shown([shown.id], day) == {
+        shown.id: listings.why_not_shown(shown, day)
+    }
+    assert listings.stock_of(rows()["S1"]) == 0
