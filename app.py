@@ -2,6 +2,10 @@
 commands.
 """
 
+from services import startup  # first of all: see there
+
+# isort: split
+
 import errno
 import hashlib
 import logging
@@ -164,6 +168,7 @@ def create_app(
     app.after_request(_guard)
     app.after_request(_log)
     commands.register(app)
+    startup.loaded()
     return app
 
 
