@@ -228,9 +228,8 @@ class ImportView(BaseView):
             given.save(kept)
             kept.flush()
             tables.check_name(Path(kept.name), given.filename)
-            tables.open_table(
-                Path(kept.name)
-            )  # what is no table is refused before anything is kept
+            # What is no table is refused before anything is kept.
+            tables.open_table(Path(kept.name), runs.KINDS[kind].columns)
             stored = runs.keep(Path(kept.name), given.filename)
         with unit_of_work() as session:
             return runs.receive(

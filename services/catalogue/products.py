@@ -109,7 +109,9 @@ class BadEan(Refused):
     """What was typed or read is no barcode; the sentence says what is wrong with it."""
 
 
-_SPACES = re.compile(r"[\s\u00a0\u202f.\-_'’]+")
+# Spaces, dashes and invisible marks between digits; the mark of a scanner that says which kind of
+# code it read (« ]E0 », « ]C1 »).
+_SPACES = re.compile(r"^\][A-Za-z]\d|[\s\u00a0\u202f\u200b-\u200f\u202a-\u202e\u2060\ufeff.\-_'’]+")
 _SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
 
 
@@ -143,16 +145,32 @@ def read_ean(words: str) -> str:
                 words=words[:20],
             )
         )
+    if isbn := _from_isbn_10(digits):
+        return isbn
     if not digits.isascii() or not digits.isdigit() or words.lstrip()[:1] in "-.":
         raise BadEan(_("« %(words)s » is no barcode: it has digits only.", words=words[:20]))
     if len(digits) == 12:
         digits = "0" + digits
     elif len(digits) == 14 and digits[0] == "0":
         digits = digits[1:]
+    elif len(digits) in (15, 18) and _check_digit_fits(digits[:13]):  # of a magazine, a book
+        digits = digits[:13]
+    elif len(digits) == 11 and _check_digit_fits(digits):  # zeros in front add nothing to its sum
+        digits = "00" + digits
     if len(digits) not in (8, 13, 14):
         raise BadEan(
-            _("A barcode has 8, 12, 13 or 14 digits; this one has %(count)s.", count=len(digits))
+            _(
+                "A barcode has 8, 12, 13 or 14 digits; this one has %(count)s. A spreadsheet may"
+                " have dropped its first zeros: format the column as text and export again.",
+                count=len(digits),
+            )
+            if len(digits) in (7, 9, 10, 11)
+            else _(
+                "A barcode has 8, 12, 13 or 14 digits; this one has %(count)s.", count=len(digits)
+            )
         )
+    if len(digits) == 8 and not _check_digit_fits(digits) and (whole := _from_upc_e(digits)):
+        return whole
     if not _check_digit_fits(digits) or not digits.strip("0"):
         raise BadEan(
             _(
@@ -162,6 +180,42 @@ def read_ean(words: str) -> str:
             )
         )
     return digits
+
+
+_ISBN_10 = re.compile(r"\d{9}[\dXx]")
+
+
+def _from_isbn_10(text: str) -> str:
+    """The EAN-13 of an ISBN of ten characters (ISO 2108), « » when it is none."""
+    if not text.isascii() or not _ISBN_10.fullmatch(text):
+        return ""
+    values = [10 if c in "Xx" else int(c) for c in text]
+    if sum(weight * value for weight, value in zip(range(10, 0, -1), values, strict=True)) % 11:
+        return ""
+    if text.isdigit() and _check_digit_fits(text):  # it may as well be a UPC without its zeros
+        return ""
+    body = "978" + text[:9]
+    return body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
+
+
+def _from_upc_e(digits: str) -> str:
+    """The EAN-13 of a UPC-E of eight digits (GS1 General Specifications 7.4), « » when it is
+    none.
+    """
+    system, six, check = digits[0], digits[1:7], digits[7]
+    if system not in "01":
+        return ""
+    last = six[5]
+    if last in "012":
+        body = six[:2] + last + "0000" + six[2:5]
+    elif last == "3":
+        body = six[:3] + "00000" + six[3:5]
+    elif last == "4":
+        body = six[:4] + "00000" + six[4]
+    else:
+        body = six[:5] + "0000" + last
+    whole = "0" + system + body + check
+    return whole if _check_digit_fits(whole) else ""
 
 
 def _check_digit_fits(digits: str) -> bool:

@@ -294,7 +294,7 @@ def preview(run: ImportRun) -> Preview:
     what = KINDS[run.kind]
     try:
         tables.check_name(files.path(run.file_path), run.file_name)
-        table = tables.open_table(files.path(run.file_path))
+        table = tables.open_table(files.path(run.file_path), what.columns)
         rows = list(islice(table.rows, PREVIEW_LINES))
     except Refused as refusal:
         return Preview("", "", [], [], {}, list(what.required), sentence=str(refusal))
@@ -340,7 +340,7 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     what = KINDS[run.kind]
     try:
         found = tables.columns(
-            tables.open_table(files.path(run.file_path)).header,
+            tables.open_table(files.path(run.file_path), what.columns).header,
             what.columns,
             what.required,
             mapping,
@@ -497,7 +497,7 @@ class Loading:
         """Open the file; where each of our columns stands in it. Raises Refused when it is no table
         or lacks one.
         """
-        self.table = tables.open_table(self.source)
+        self.table = tables.open_table(self.source, self.kind.columns)
         found = tables.columns(
             self.table.header, self.kind.columns, self.kind.required, self.mapping
         )
@@ -565,7 +565,7 @@ class Loading:
         """Write what `put_aside_late` counted, reading the file again; outside any unit."""
         if not self.late:
             return
-        for line, cells in tables.open_table(self.source).rows:
+        for line, cells in tables.open_table(self.source, self.kind.columns).rows:
             if line in self.late:
                 self._put_aside(line, cells, self.late[line])
         self._close_errors()
@@ -585,7 +585,7 @@ class Loading:
             self.ignored += len(reasons)
         else:
             self.refused += len(reasons)
-        for line, cells in tables.open_table(self.source).rows:
+        for line, cells in tables.open_table(self.source, self.kind.columns).rows:
             if line in reasons:
                 self._put_aside(line, cells, reasons[line])
 

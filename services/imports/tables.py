@@ -1,5 +1,5 @@
 """Files people give us, read line by line: any usual encoding and separator, columns in any order,
-CSV or XLSX.
+CSV or XLSX, titles above the header, the sheet that holds it, the marks other software leaves.
 
 A file that cannot be read at all is refused with one sentence; a line that is wrong is refused
 alone, with its number.
@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,13 @@ from services.workflow import Refused
 MOST_LINES = 2_000_000
 # A spreadsheet unpacked: all of it, and the table of its words, which the reader must hold whole. A
 # bomb of 1 MB takes minutes and gigabytes.
-MOST_UNPACKED, MOST_WORDS = 400_000_000, 60_000_000
+MOST_UNPACKED, MOST_WORDS, MOST_SHARED = 400_000_000, 60_000_000, 800_000
 # A sheet somebody filled shrinks 5 to 30 times; one made to choke us, hundreds of times. Small
 # parts may (an empty style sheet does).
 MOST_RATIO, SMALL_PART = 100, 2_000_000
 NAMES = (".csv", ".txt", ".tsv", ".xlsx")
+# Of a header: a file of 4 MB of « ; » would be as many columns to look at.
+MOST_COLUMNS, MOST_HEADER = 500, 50_000
 csv.field_size_limit(100_000)
 
 
@@ -67,15 +70,36 @@ def check_name(path: Path, name: str) -> None:
         raise Refused(_("This spreadsheet cannot be read: save it again as XLSX or CSV."))
 
 
-def open_table(path: Path) -> Table:
-    """Open a CSV or XLSX file. Raises Refused with the sentence when it is neither."""
+Aliases = dict[str, tuple[str, ...]]
+# Lines looked at for the header, from the top.
+HEADER_WITHIN = 30
+
+
+def open_table(path: Path, aliases: Aliases | None = None) -> Table:
+    """Open a CSV or XLSX file. Its header is the first line of the file, unless a line below (in a
+    spreadsheet, also of another sheet) names at least two of the columns that `aliases` knows, and
+    more of them. Raises Refused with the sentence when it is no table.
+    """
+    known = {fold(word) for name, words in (aliases or {}).items() for word in (name, *words)}
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"PK\x03\x04"):
-        return _open_xlsx(path)
+        return _open_xlsx(path, known)
     if start.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\xd0\xcf\x11\xe0")):
         raise Refused(_("This file is no table: export it as CSV or XLSX."))
-    return _open_csv(path)
+    return _open_csv(path, known)
+
+
+def _header_among(rows: Iterable[list[str]], known: set[str]) -> tuple[int, int]:
+    """The place of the row that names most of the columns we know, and how many; (0, 0) when none
+    names two.
+    """
+    best = (0, 0)
+    for place, row in enumerate(rows):
+        score = len({fold(cell) for cell in row} & known)
+        if score >= 2 and score > best[1]:
+            best = place, score
+    return best
 
 
 def columns(
@@ -95,19 +119,23 @@ def columns(
         for name, title in (mapping or {}).items()
         if name in aliases and fold(title) in titles
     }
-    ours = {
-        fold(alias): name
-        for name, names in aliases.items()
-        for alias in (name, *names)
-        if name not in chosen.values()
-    } | chosen
-    found = Columns({})
+    ours: dict[str, tuple[int, str]] = {}
+    for name, names in aliases.items():
+        if name not in chosen.values():
+            for rank, alias in enumerate((name, *names)):
+                ours.setdefault(fold(alias), (rank, name))
+    ours |= {title: (-1, name) for title, name in chosen.items()}
+    found, ranks = Columns({}), dict[str, int]()
     for position, title in enumerate(header):
-        name = ours.get(fold(title))
-        if name and name not in found.at:
-            found.at[name] = position
-        elif title.strip():
-            found.unknown.append(title.strip())
+        rank, name = ours.get(fold(title), (0, ""))
+        if name and rank < ranks.get(name, 1_000):
+            found.at[name], ranks[name] = position, rank
+    taken = set(found.at.values())
+    found.unknown = [
+        title.strip()
+        for position, title in enumerate(header)
+        if position not in taken and title.strip()
+    ]
     missing = [aliases[name][0] for name in required if name not in found.at]
     if missing:
         raise Refused(
@@ -134,12 +162,41 @@ def amount(words: str) -> int | None:
     if not words or not words.strip():
         return None
     try:
-        cents = money.parse(words)
+        cents = money.parse(_plain_amount(words))
     except ValueError:
         raise Refused(_("« %(words)s » is no amount: write 12,50.", words=words[:20])) from None
     if cents < 0:
         raise Refused(_("« %(words)s » is negative.", words=words[:20]))
     return cents
+
+
+_AMOUNT = re.compile(r"(-?)(\d[\d., \u00a0\u202f']*?)(?:\s*(?:EUR|€|euros?))?", re.I)
+
+
+def _plain_amount(words: str) -> str:
+    """An amount as a spreadsheet or another country writes it, where there is no doubt: « 1.234,56
+    », « 1,234.50 », « 16.666667 » (rounded to the cent), « 12,50 EUR ». « 1.234 » may be one euro
+    or a thousand: it is left as it is.
+    """
+    found = _AMOUNT.fullmatch(words.strip())
+    if found is None:
+        return words
+    sign, digits = found[1], found[2].strip()
+    if any(c.isspace() for c in digits):  # groups of thousands: `money.parse` knows them
+        return sign + digits
+    marks = [c for c in digits if c in ".,"]
+    if len(set(marks)) == 2:  # the last mark is that of the decimals, the other groups thousands
+        last = marks[-1]
+        whole, _mark, part = digits.rpartition(last)
+        groups = re.split(r"[.,]", whole)
+        if last in whole or any(len(group) != 3 for group in groups[1:]):
+            return words
+        digits = f"{''.join(groups)}.{part}"
+    digits = digits.replace(",", ".")
+    whole, _dot, part = digits.partition(".")
+    if len(part) > 3 and part.isdigit():
+        digits = str(Decimal(digits).quantize(Decimal("0.01"), ROUND_HALF_UP))
+    return sign + digits
 
 
 def neutral(words: str) -> str:
@@ -160,23 +217,37 @@ def chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _open_csv(path: Path) -> Table:
+_SEPARATORS = ";,\t|"
+
+
+def _open_csv(path: Path, known: set[str]) -> Table:
     encoding = _encoding(path)
-    file = path.open(encoding=encoding, newline="", errors="strict")
-    first = file.readline()
-    separator = max(";,\t|", key=first.count)
-    if not first.strip() or first.count(separator) == 0:
-        file.close()
+    with path.open(encoding=encoding, newline="", errors="strict") as top:
+        lines = [line.lstrip("\ufeff").rstrip("\r\n") for line in islice(top, HEADER_WITHIN)]
+    is_twice = _is_encoded_twice("\n".join(lines))
+    skip = 0
+    if lines and (said := re.fullmatch(r"sep=(.)", lines[0])):  # what a spreadsheet reads first
+        lines, skip = lines[1:], 1
+        separator = said[1]
+    else:
+        place, _score = _header_among(
+            (line.split(max(_SEPARATORS, key=line.count)) for line in lines), known
+        )
+        lines, skip = lines[place:], place
+        separator = max(_SEPARATORS, key=(lines or [""])[0].count)
+    if not lines or not lines[0].strip() or lines[0].count(separator) == 0:
         raise Refused(
             _("This file is no table: its first line must name the columns, separated by « ; ».")
         )
-    file.seek(0)
-    reader = csv.reader(_without_nul(file), delimiter=separator)
+    file = path.open(encoding=encoding, newline="", errors="strict")
+    for _line in range(skip):
+        file.readline()
+    reader = csv.reader(_tidied(file, is_twice), delimiter=separator)
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         with file:
             while True:
-                line = reader.line_num + 1
+                line = skip + reader.line_num + 1
                 try:
                     cells = next(reader)
                 except StopIteration:
@@ -191,16 +262,48 @@ def _open_csv(path: Path) -> Table:
 
     stream = rows()
     _line, header = next(stream, (0, []))
-    return Table(encoding, separator, [h.lstrip("\ufeff") for h in header], stream)
+    header = [h.lstrip("\ufeff") for h in header]
+    _check_width(header)
+    return Table(f"{encoding} ×2" if is_twice else encoding, separator, header, stream)
 
 
-def _without_nul(file: Iterable[str]) -> Iterator[str]:
+def _check_width(header: list[str]) -> None:
+    if len(header) > MOST_COLUMNS or sum(map(len, header)) > MOST_HEADER:
+        raise Refused(
+            _("This file has over %(most)s columns: keep those that are needed.", most=MOST_COLUMNS)
+        )
+
+
+# « ="0045…" »: how a spreadsheet is told to leave a number alone; quoted once more in a CSV.
+_FORMULA_TEXT = re.compile(r'=(""?)([^"]*)\1')
+
+
+def _tidied(file: Iterable[str], is_twice: bool) -> Iterator[str]:
+    """Lines without the marks other software leaves in them."""
     for line in file:
-        yield line.replace("\0", "") if "\0" in line else line
+        if "\0" in line:
+            line = line.replace("\0", "")
+        if '="' in line:
+            line = _FORMULA_TEXT.sub(r"\2", line)
+        if is_twice and not line.isascii():
+            with contextlib.suppress(UnicodeError):
+                line = line.encode("cp1252").decode("utf-8")
+        yield line
+
+
+_TWICE = re.compile("[ÂÃ][\u0080-\u00bf\u0152-\u2122]|â€")
+
+
+def _is_encoded_twice(text: str) -> bool:
+    """« PokÃ©mon »: UTF-8 that was read as the Windows page and written as UTF-8 again."""
+    letters = sum(not c.isascii() for c in text)
+    return letters > 0 and 2 * len(_TWICE.findall(text)) >= 0.6 * letters
 
 
 def _encoding(path: Path) -> str:
-    """utf-8 (with or without BOM), utf-16, else the Windows page of western Europe."""
+    """utf-8 (with or without BOM), utf-16, else the page of western Europe (of Windows, of DOS, of
+    an old Macintosh) in which the letters look French.
+    """
     with path.open("rb") as file:
         start = file.read(4096)
         if start.startswith(b"\xef\xbb\xbf"):
@@ -211,7 +314,7 @@ def _encoding(path: Path) -> str:
             return "utf-16-le"
         if len(start) > 1 and start[0::2].count(0) > len(start) // 4:
             return "utf-16-be"
-    for encoding in ("utf-8", "cp1252"):
+    for encoding in ("utf-8", _looks_french(path)):
         with (
             contextlib.suppress(UnicodeDecodeError),
             path.open(encoding=encoding, newline="") as text,
@@ -222,7 +325,24 @@ def _encoding(path: Path) -> str:
     raise Refused(_("This file's letters cannot be read: save it as « CSV UTF-8 »."))
 
 
-def _open_xlsx(path: Path) -> Table:
+_FRENCH = set("éèêëàâçùûüîïôöœæÉÈÊËÀÂÇÙÛÜÎÏÔÖŒÆ’«»°€²³–—…®™\u00a0")
+
+
+def _looks_french(path: Path) -> str:
+    """The old page in which most of the letters beyond ASCII are those of French; Windows, when
+    another is no better.
+    """
+    with path.open("rb") as file:
+        sample = bytes(byte for byte in file.read(1 << 20) if byte >= 0x80)[:20_000]
+    scores = {
+        page: sum(c in _FRENCH for c in sample.decode(page, errors="replace"))
+        for page in ("cp1252", "cp850", "mac_roman")
+    }
+    best = max(scores, key=lambda page: scores[page])
+    return best if scores[best] > 1.5 * scores["cp1252"] else "cp1252"
+
+
+def _open_xlsx(path: Path, known: set[str]) -> Table:
     damaged = Refused(_("This spreadsheet cannot be read: save it again as XLSX or CSV."))
     try:
         with zipfile.ZipFile(path) as parts:
@@ -234,12 +354,16 @@ def _open_xlsx(path: Path) -> Table:
                 part.file_size > SMALL_PART and part.file_size > MOST_RATIO * part.compress_size
                 for part in parts.infolist()
             )
-            if swollen or sum(sizes.values()) > MOST_UNPACKED or words > MOST_WORDS:
+            if (
+                swollen
+                or sum(sizes.values()) > MOST_UNPACKED
+                or words > MOST_WORDS
+                or _count_shared(parts) > MOST_SHARED
+            ):
                 raise Refused(_("This spreadsheet is too large once unpacked: export it as CSV."))
         book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # what the file says of its own width is not believed
-        lines = sheet.iter_rows(values_only=True)
+        sheet, top = _sheet_and_line(book, known)
+        lines = sheet.iter_rows(min_row=top, values_only=True)
         header = [_cell(c) for c in next(lines, ())]
     except (
         zipfile.BadZipFile,
@@ -253,10 +377,11 @@ def _open_xlsx(path: Path) -> Table:
         raise damaged from None
     if not any(header):
         raise Refused(_("This file is no table: its first line must name the columns."))
+    _check_width(header)
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         try:
-            for number, cells in enumerate(lines, start=2):
+            for number, cells in enumerate(lines, start=top + 1):
                 texts = [_cell(c) for c in cells]
                 if any(texts):
                     yield number, texts
@@ -273,6 +398,31 @@ def _open_xlsx(path: Path) -> Table:
         book.close()
 
     return Table("xlsx", "", header, rows())
+
+
+def _count_shared(parts: zipfile.ZipFile) -> int:
+    """How many words the cells of a spreadsheet share: reading them costs by the word."""
+    count = 0
+    for part in parts.infolist():
+        if part.filename.lower().endswith("sharedstrings.xml"):
+            with parts.open(part) as file:
+                while block := file.read(1 << 20):
+                    count += block.count(b"<si")
+    return count
+
+
+def _sheet_and_line(book: Any, known: set[str]) -> tuple[Any, int]:
+    """The sheet that holds the table, and the line of its header (1 is the first)."""
+    best = (book.worksheets[0], 1, 0)
+    for sheet in book.worksheets[:20]:
+        sheet.reset_dimensions()  # what the file says of its own width is not believed
+        rows = sheet.iter_rows(max_row=HEADER_WITHIN, values_only=True)
+        place, score = _header_among(
+            ([_cell(c) for c in row[:MOST_COLUMNS]] for row in rows), known
+        )
+        if score > best[2]:
+            best = (sheet, place + 1, score)
+    return best[0], best[1]
 
 
 def _cell(value: Any) -> str:

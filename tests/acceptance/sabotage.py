@@ -1148,6 +1148,27 @@ FAULTS = (
         "        if False:",
         "tests/api/test_door.py",
     ),
+    Fault(
+        "a header below a title is not found",
+        "services/imports/tables.py",
+        "        if score >= 2 and score > best[1]:",
+        "        if False:",
+        S + "imports/test_tables.py",
+    ),
+    Fault(
+        "one euro or a thousand: one is believed",
+        "services/imports/tables.py",
+        "    if len(part) > 3 and part.isdigit():",
+        "    if len(part) > 2 and part.isdigit():",
+        S + "imports/test_tables.py",
+    ),
+    Fault(
+        "any old page is taken for that of Windows",
+        "services/imports/tables.py",
+        '    return best if scores[best] > 1.5 * scores["cp1252"] else "cp1252"',
+        '    return "cp1252"',
+        S + "imports/test_tables.py",
+    ),
 )
 
 

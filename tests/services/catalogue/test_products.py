@@ -302,3 +302,29 @@ def test_the_only_barcode_of_a_sheet_stays():
     mule = a_shoe("Mule Corail")
     with pytest.raises(Refused, match="seul code-barres"), unit_of_work() as session:
         products.detach(session.get_one(Variant, mule.id), by=LEA)
+
+
+# ── barcodes as other software and scanners give them ──
+
+
+@pytest.mark.parametrize(
+    ("written", "ean"),
+    [
+        ("45496420055", "0045496420055"),  # a UPC whose first zero a spreadsheet dropped
+        ("9782070360024 01", "9782070360024"),  # the price of a magazine beside it
+        ("978207036002400005", "9782070360024"),
+        ("2070360024", "9782070360024"),  # ISBN of ten characters
+        ("04252614", "0042100005264"),  # UPC-E
+        ("]E05030930122430", "5030930122430"),
+        ("\u200e5030930122430\ufeff", "5030930122430"),
+        ("'0045496424671", "0045496424671"),
+    ],
+)
+def test_a_barcode_is_read_however_it_was_written(app, written, ean):
+    assert products.read_ean(written) == ean
+
+
+@pytest.mark.parametrize("written", ["45496420054", "20703600", "04252615", "2070360025", "12345"])
+def test_digits_whose_check_digit_does_not_fit_are_no_barcode(app, written):
+    with pytest.raises(products.BadEan):
+        products.read_ean(written)
