@@ -98,10 +98,13 @@ class Shipment:
 
 @dataclass(frozen=True)
 class MadeLabel:
-    """A label that exists at the carrier: its number, and where its PDF is."""
+    """A label that exists at the carrier: its number, where its PDF is, and what of the order the
+    carrier left out (a warning in its own words; empty when it took everything).
+    """
 
     number: str
     url: str
+    warning: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -304,7 +305,8 @@ class MondialRelay:
         ]
         events.sort(key=lambda e: e.at)
         words = events[-1].words if events else _text(answer.Libelle01)
-        return Tracking(understand(stat, words), words, tuple(events))
+        state = understand(stat, [e.words for e in events] or [words])
+        return Tracking(state, words, tuple(events))
 
     # ── SOAP ──
 
@@ -421,17 +423,19 @@ class MondialRelay:
 
     def _create_by_rest(self, account: CarrierAccount, s: Shipment) -> MadeLabel:
         statuses, root = self._rest_call(account, s)
-        wrong = [status for status in statuses if "rror" in status[1]]
+        wrong = [status for status in statuses if "error" in status[1].lower()]
         if wrong:
             raise GatewayError(
-                _rest_words(wrong), permanent=not any(code == "99999" for code, _l, _w in wrong)
+                _rest_words(wrong), permanent=not any(code in PASSING for code, _l, _w in wrong)
             )
         shipment = root.find(f".//{RESPONSE}Shipment")
         if shipment is None:  # well-formed XML that is not theirs: a proxy's page
             raise GatewayError("the carrier's answer cannot be read", unsure=True)
-        return _label(
+        made = _label(
             shipment.get("ShipmentNumber", ""), root.findtext(f".//{RESPONSE}Output") or ""
         )
+        warned = [status for status in statuses if "warning" in status[1].lower()]
+        return replace(made, warning=_rest_words(warned) if warned else "")
 
     def _rest_call(
         self, account: CarrierAccount, s: Shipment | None
@@ -458,7 +462,7 @@ class MondialRelay:
                 unsure=s is not None,
             ) from error
         return [
-            (e.get("Code", ""), e.get("Level", ""), e.get("Message", ""))
+            (_said(e, "Code"), _said(e, "Level"), _said(e, "Message"))
             for e in root.iter(f"{RESPONSE}Status")
         ], root
 
@@ -600,16 +604,23 @@ def _rest_request(account: CarrierAccount, s: Shipment | None) -> Element:
 
 # ── what comes back ──
 
-# Normalised labels, the bad news first: « non remis » contains « remis ».
+# Normalised labels, the bad news first: « non remis » contains « remis ». What is announced («
+# sera livré demain ») did not happen.
 _UNDERSTOOD: tuple[tuple[str, str], ...] = (
+    (r"\b(SERA|SERONT|VA ETRE|PREVUE?|EN COURS DE LIVRAISON)\b", "in_transit"),
     (
-        r"RETOUR|EXPEDITEUR.*(REMIS|RETOUR)|NON RECLAME|REFUS|ANOMALIE|PERDU|NON (LIVRE|REMIS)",
+        (
+            r"RETOUR|EXPEDITEUR.*(REMIS|RETOUR)|(REMIS|RENDU|RESTITUE) A L.?EXPEDITEUR|NON RECLAME"
+            r"|NON RETIRE|REFUS|ANOMALIE|AVARIE|ENDOMMAGE|DETRUIT|PERDU|EGARE|NON (LIVRE|REMIS)"
+            r"|DELAI DE (GARDE|RETRAIT) (DEPASSE|EXPIRE)"
+        ),
         "incident",
     ),
     (
         (
-            r"DISPONIBLE (AU|EN) (POINT )?(RELAIS|LOCKER)|MIS A DISPOSITION|(LIVRE|ARRIVE) (AU|EN)"
-            r" (POINT )?RELAIS"
+            r"DISPONIBLE (AU|EN|DANS)( VOTRE| LE| UN)? ?(POINT )?(RELAIS|LOCKER|CONSIGNE)"
+            r"|MIS A DISPOSITION|(LIVRE|ARRIVE|DEPOSE) (AU|EN|DANS)( LE| UN)? ?(POINT )?"
+            r"(RELAIS|LOCKER|CONSIGNE)"
         ),
         "at_relay",
     ),
@@ -619,20 +630,21 @@ _UNDERSTOOD: tuple[tuple[str, str], ...] = (
 )
 
 
-def understand(stat: int, words: str) -> str:
-    """Which of our states a tracing means; empty when it says nothing we know (the parcel stays
-    where it was).
+def understand(stat: int, words: Sequence[str]) -> str:
+    """Which of our states a tracing means: `words` are those of its events, oldest first.
 
-    STAT alone cannot tell « in transit » from « waiting at the relay »: the last event's words do.
-    82 with « au Point Relais » is an arrival, not a hand-over: sellers are not paid on it.
+    The last words we understand count, else STAT alone, which cannot tell « in transit » from «
+    waiting at the relay ». Empty when neither says anything (the parcel stays where it was). 82
+    with « au Point Relais » is an arrival, not a hand-over: sellers are not paid on it.
     """
     if stat == 83:
         return "incident"
-    plain = " ".join(anyascii(words).upper().split())
-    for pattern, state in _UNDERSTOOD:
-        if re.search(pattern, plain):
-            return state
-    return {80: "not_sent", 81: "in_transit", 82: "delivered"}.get(stat, "") if not plain else ""
+    for said in reversed(words):
+        plain = " ".join(anyascii(said).upper().split())
+        for pattern, state in _UNDERSTOOD:
+            if re.search(pattern, plain):
+                return state
+    return {80: "not_sent", 81: "in_transit", 82: "delivered"}.get(stat, "")
 
 
 def _label(number: str, url: str) -> MadeLabel:
@@ -708,6 +720,15 @@ def _text(value: Any) -> str:
 def _number(value: Any) -> int:
     words = _text(value)
     return int(words) if words.isascii() and words.isdigit() else 99
+
+
+# What fails for a while (no partner joined, a system error): it is asked again.
+PASSING = {"-1", "10000", "10080", "10081", "99999"}
+
+
+def _said(element: Any, name: str) -> str:
+    """An attribute, in whichever case the service writes its name today."""
+    return str(element.get(name) or element.get(name.lower()) or "")
 
 
 def _rest_words(statuses: list[tuple[str, str, str]]) -> str:

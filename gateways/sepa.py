@@ -6,10 +6,12 @@ check against the XSD with lxml (forty times faster than its own check), and cou
 second time from the bytes themselves.
 """
 
+import contextlib
 import functools
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,9 @@ class AnswerLine:
 class BankReply:
     """What a pain.002 says: of which file of ours, the group's status (may be empty), and each
     transfer it names.
+
+    What it counts of itself, where it does: the transfers and the total (cents) of the file it
+    answers, how many have which status, and the statuses of transfers it names by no reference.
     """
 
     message_id: str
@@ -198,6 +203,10 @@ class BankReply:
     reason: str
     lines: tuple[AnswerLine, ...]
     words: str = ""
+    transfers: int | None = None
+    total_cents: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    nameless: tuple[str, ...] = ()
 
 
 def read_answer(data: bytes) -> BankReply:
@@ -216,11 +225,14 @@ def read_answer(data: bytes) -> BankReply:
     group = next((e for e in report.iter() if _tag(e) == "OrgnlGrpInfAndSts"), None)
     if group is None or not _child(group, "OrgnlMsgId"):
         raise BadFile(str(_l("it does not say which file it answers")))
-    status, reason, words = _child(group, "GrpSts"), _inside(group, "Cd"), _words_of(group)
+    status, reason, words = _child(group, "GrpSts"), _reason_of(group), _words_of(group)
     lines: dict[str, AnswerLine] = {}
+    nameless: list[str] = []
+    counted = [group]
     for block in (
         e for e in report if _tag(e) == "OrgnlPmtInfAndSts"
     ):  # one block a file of ours: its status is the file's
+        counted.append(block)
         own = _child(block, "PmtInfSts")
         if own:
             status, reason = own, _reason_of(block) or reason
@@ -232,17 +244,56 @@ def read_answer(data: bytes) -> BankReply:
                 _reason_of(e) or reason,
                 _words_of(e) or words,
             )
+            if not line.end_to_end:  # it may be left out (a summary)
+                nameless.append(line.status)
+                continue
             if (
                 line.end_to_end not in lines or line.status in REFUSED
             ):  # said twice: the bad news counts
                 lines[line.end_to_end] = line
-    return BankReply(_child(group, "OrgnlMsgId"), status, reason, tuple(lines.values()), words)
+    return BankReply(
+        _child(group, "OrgnlMsgId"),
+        status,
+        reason,
+        tuple(lines.values()),
+        words,
+        transfers=_first_number(counted, "OrgnlNbOfTxs", 1),
+        total_cents=_first_number(counted, "OrgnlCtrlSum", 100),
+        counts=_counts_of(counted),
+        nameless=tuple(nameless),
+    )
+
+
+def _first_number(elements: list[Any], name: str, times: int) -> int | None:
+    """The number an element of this name holds, in the first of these that has one."""
+    for element in elements:
+        with contextlib.suppress(InvalidOperation, ValueError):
+            if text := _child(element, name):
+                return int(Decimal(text) * times)
+    return None
+
+
+def _counts_of(elements: list[Any]) -> dict[str, int]:
+    """How many transfers have which status, where the bank says so (NbOfTxsPerSts): the block's
+    word, which is more precise, before the group's.
+    """
+    for element in reversed(elements):
+        found: dict[str, int] = {}
+        for one in (e for e in element if _tag(e) == "NbOfTxsPerSts"):
+            with contextlib.suppress(ValueError):
+                found[_child(one, "DtldSts")] = int(_child(one, "DtldNbOfTxs"))
+        if found:
+            return found
+    return {}
 
 
 def _reason_of(element: Any) -> str:
-    """The reason code an element gives itself, not one of its children's."""
+    """The reason code an element gives itself, not one of its children's: the code of ISO 20022, or
+    the bank's own (Prtry).
+    """
     found = next((e for e in element if _tag(e) == "StsRsnInf"), None)
-    return _inside(found, "Cd") if found is not None else ""
+    reason = found if found is None else next((e for e in found if _tag(e) == "Rsn"), None)
+    return "" if reason is None else _child(reason, "Cd") or _child(reason, "Prtry")
 
 
 def _words_of(element: Any) -> str:

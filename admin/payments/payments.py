@@ -200,7 +200,9 @@ class PaymentsView(BaseView):
         data, name = given.read(10_000_000), given.filename
         with unit_of_work():
             batch, executed, refused = bank_answers.read(data, name, by=me())
-            id, left = batch.id, transfers.awaited(batch)
+            id, left, doubt = batch.id, transfers.awaited(batch), bank_answers.doubt(batch)
+        if doubt:
+            flash(doubt, "danger")
         flash(
             _(
                 "Answer read: %(executed)s executed, %(refused)s sent back, %(left)s still"

@@ -602,14 +602,20 @@ def to_receive_count() -> int:
 
 
 def to_look_at() -> ColumnElement[bool]:
-    """The condition of parcels a person must look at: an incident, or a label that could not be
-    made.
+    """The condition of parcels a person must look at: an incident, a label that could not be made,
+    or one that was made without something that was asked.
     """
     return or_(
         Parcel.status == S.incident,
         and_(
             Parcel.status.in_([S.not_sent, S.to_return]),
-            Parcel.label.has(Label.status.in_(labels.IN_TROUBLE)),
+            Parcel.label.has(
+                or_(
+                    Label.status.in_(labels.IN_TROUBLE),
+                    # made, and the carrier left something out
+                    and_(Label.status == LabelState.made, Label.error != ""),
+                )
+            ),
         ),
     )
 

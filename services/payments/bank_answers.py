@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from gateways import sepa
@@ -17,6 +18,8 @@ from services.payments.transfers import BATCH, TRANSFER, B, K, T
 from services.unit import db
 from services.words import visible
 from services.workflow import Actor, Refused
+
+workflow.says("transfer_batch", doubt=_l("To look at with the bank"))
 
 
 def all_went_through(batch: TransferBatch, *, by: Actor) -> int:
@@ -75,6 +78,10 @@ def read(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]
         )
     named = {said.end_to_end: (said.status, said.reason, said.words) for said in reply.lines}
     whole = (reply.status, reply.reason, reply.words)
+    doubts = _unlike_names(reply)
+    if why := _contradiction(reply, batch):
+        whole = ("", "", "")
+        doubts.append(why)
     executed, refused = [], []
     for reference, line in by_reference.items():
         status, code, words = named.get(reference, whole)
@@ -84,7 +91,55 @@ def read(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]
             refused.append((line, code))
             line.reason = _reason(code, words)
     _apply(batch, executed, refused, name, mark, by)
+    if doubts:
+        workflow.record(batch, "doubt", by=by, words=" ".join(doubts))
     return batch, len(executed), len(refused)
+
+
+def doubt(batch: TransferBatch) -> str:
+    """What of its last answer a person must look at, in words; empty when nothing is."""
+    last = workflow.history(batch, limit=1)
+    return str(last[0].facts["words"]) if last and last[0].verb == "doubt" else ""
+
+
+def _contradiction(reply: sepa.BankReply, batch: TransferBatch) -> str:
+    """Why the status of the whole is not believed for the transfers an answer does not name: its
+    own counts say otherwise. Empty when they agree, or when nothing hangs on it.
+    """
+    named = {said.end_to_end for said in reply.lines}
+    unnamed = [line for line in batch.lines if line.end_to_end not in named]
+    if reply.status not in sepa.EXECUTED | sepa.REFUSED or not unnamed:
+        return ""
+    alike = sum(said.status == reply.status for said in reply.lines) + len(unnamed)
+    others = {status for status in reply.nameless if status != reply.status}
+    agrees = (
+        reply.transfers in (None, batch.count)
+        and reply.total_cents in (None, batch.total_cents)
+        and reply.counts.get(reply.status, alike) == alike
+        and not others
+        and sum(reply.counts.values()) in (0, batch.count)
+    )
+    if agrees:
+        return ""
+    return _(
+        "The answer gives a status for all transfers, and its own counts say otherwise: only those"
+        " it names moved. Ask the bank about the %(count)s others.",
+        count=len(unnamed),
+    )
+
+
+# Verification of payee (EPC VOP): the name does not match the account, or nearly.
+_UNLIKE = {"RVNM": _l("the name does not match"), "RVMC": _l("the name nearly matches")}
+
+
+def _unlike_names(reply: sepa.BankReply) -> list[str]:
+    """What a verification of payees found wrong, one sentence a person."""
+    return [
+        f"{said.end_to_end} : {_UNLIKE[said.status]}"
+        + (f" – {visible(said.words)[:200]}." if said.words else ".")
+        for said in reply.lines
+        if said.status in _UNLIKE
+    ]
 
 
 def _apply(

@@ -59,6 +59,7 @@ LABEL = Workflow(
     Move("cancel",  _l("Cancel this label"),              NOT_MADE | {S.made},                 S.cancelled,  None,    ANYBODY, done=_l("Label cancelled")),
 )  # fmt: skip
 # ruff: enable[E501]
+workflow.says("label", warn=_l("Made, with a warning of the carrier"))
 files.named_by(Label, "files")
 
 
@@ -184,8 +185,17 @@ def _order_now(payload: LabelOrder, key: str) -> str:
             "url": made.url,
             "relays": [asdict(relay) for relay in near],
             "files": stored,
+            "warning": made.warning,
         }
     )
+
+
+def _warn(label: Label, warning: str) -> None:
+    """The label was made without something that was asked: it is kept, and a person looks."""
+    label.error = _(
+        "The label was made, and the carrier left something out: %(warning)s", warning=warning[:300]
+    )
+    workflow.record(label, "warn", by=CLOCK, words=warning[:300])
 
 
 def _ordered(payload: LabelOrder, answer: str | None, error: str | None) -> None:
@@ -200,6 +210,8 @@ def _ordered(payload: LabelOrder, answer: str | None, error: str | None) -> None
     if made:
         values = {"files": made["files"], "relays": made["relays"]}
         found(label, made["number"], made["url"], by=CLOCK, **values)
+        if warning := made.get("warning"):
+            _warn(label, warning)
     elif error == outbox.UNSURE:
         sentence = _(
             "The carrier's answer was lost: look on its site whether a label %(number)s exists"

@@ -1169,6 +1169,41 @@ FAULTS = (
         '    return "cp1252"',
         S + "imports/test_tables.py",
     ),
+    Fault(
+        "the status of all is believed against its own counts",
+        "services/payments/bank_answers.py",
+        "    if why := _contradiction(reply, batch):",
+        "    if why := False:",
+        S + "payments/test_bank_answers.py",
+    ),
+    Fault(
+        "a name that does not match is not told",
+        "services/payments/bank_answers.py",
+        "    doubts = _unlike_names(reply)",
+        "    doubts = []",
+        S + "payments/test_bank_answers.py",
+    ),
+    Fault(
+        "unknown words of the carrier undo what is known",
+        "gateways/mondial_relay.py",
+        "    for said in reversed(words):",
+        "    for said in words[-1:]:",
+        "tests/gateways/test_mondial_relay.py",
+    ),
+    Fault(
+        "a warning of the carrier is lost",
+        "gateways/mondial_relay.py",
+        '        return replace(made, warning=_rest_words(warned) if warned else "")',
+        "        return made",
+        "tests/gateways/test_mondial_relay.py",
+    ),
+    Fault(
+        "a system error of the carrier is taken for good",
+        "gateways/mondial_relay.py",
+        'PASSING = {"-1", "10000", "10080", "10081", "99999"}',
+        'PASSING = {"99999"}',
+        "tests/gateways/test_mondial_relay.py",
+    ),
 )
 
 

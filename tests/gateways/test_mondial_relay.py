@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -231,13 +232,60 @@ def test_words_are_cut_to_what_the_carrier_accepts():
         (81, "Retour à l'expéditeur", "incident"),
         (81, "COLIS NON RÉCLAMÉ", "incident"),
         (81, "Colis non remis", "incident"),
-        (81, "LIBELLÉ INCONNU DE NOUS", ""),
+        (81, "LIBELLÉ INCONNU DE NOUS", "in_transit"),
+        (82, "LIBELLÉ INCONNU DE NOUS", "delivered"),
+        (79, "LIBELLÉ INCONNU DE NOUS", ""),
+        (81, "Votre colis sera livré demain", "in_transit"),
+        (81, "Colis déposé en consigne", "at_relay"),
+        (81, "Colis livré en locker", "at_relay"),
+        (81, "Colis remis à l'expéditeur", "incident"),
+        (81, "Colis endommagé", "incident"),
+        (81, "Délai de garde dépassé", "incident"),
         (82, "", "delivered"),
         (81, "", "in_transit"),
     ],
 )
 def test_the_last_words_of_the_carrier_say_where_a_parcel_is(stat, words, state):
-    assert understand(stat, words) == state
+    assert understand(stat, [words]) == state
+
+
+def test_words_we_do_not_know_leave_the_parcel_where_the_last_known_ones_put_it():
+    assert understand(81, ["Prise en charge", "Disponible au Point Relais", "???"]) == "at_relay"
+    assert understand(83, ["Colis livré"]) == "incident"
+
+
+FIELD = Path(__file__).parents[1] / "files" / "field"
+
+
+def test_a_label_made_without_what_was_asked_is_kept_with_the_carrier_s_warning():
+    page = (FIELD / "api2_warning_10048_name_ignored.xml").read_bytes()
+    with answering(page, 200, "application/xml") as carrier:
+        made = carrier.create_label(replace(ACCOUNT, service="rest"), SHIPMENT)
+    assert made.number == "96408889"
+    assert "10048" in made.warning
+    assert "ignored" in made.warning
+
+
+@pytest.mark.parametrize(
+    ("name", "permanent"),
+    [
+        ("api2_minus1_severe_system_error.xml", False),
+        ("api2_10081_partner_not_joined.xml", False),
+        ("api2_10051_phone_key_only.xml", True),
+    ],
+)
+def test_an_error_of_the_rest_service_says_whether_to_ask_again(name, permanent):
+    page = (FIELD / name).read_bytes()
+    with answering(page, 200, "application/xml") as carrier, pytest.raises(GatewayError) as failure:
+        carrier.create_label(replace(ACCOUNT, service="rest"), SHIPMENT)
+    assert failure.value.permanent is permanent
+
+
+def test_a_success_without_a_level_is_a_label_without_a_warning():
+    page = (FIELD / "api2_success_code0_no_level.xml").read_bytes()
+    with answering(page, 200, "application/xml") as carrier:
+        made = carrier.create_label(replace(ACCOUNT, service="rest"), SHIPMENT)
+    assert (made.number, made.warning) == ("00544601", "")
 
 
 # ── answers written by hand from the recorded facts ──

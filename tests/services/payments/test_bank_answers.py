@@ -1,5 +1,7 @@
 """The bank's answer to a transfer file, in all its shapes: each transfer is settled once."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
@@ -10,6 +12,7 @@ from models import (
     Message,
     OfferState,
     SellerPayment,
+    TransferState,
 )
 from services.finance import books
 from services.payments import bank_answers, ledger, seller_payments, transfers
@@ -139,3 +142,72 @@ def test_an_account_the_bank_refused_stops_the_sellers_other_payments(app):
     with unit_of_work():
         seller_payments.try_again(fresh(first), by=LEA)
     assert fresh(first).status is P.to_pay
+
+
+# ── banks as they are (tests/files/field) ──
+
+FIELD = Path(__file__).parents[2] / "files" / "field"
+
+
+def field(name: str, batch, *changes: tuple[bytes, bytes]) -> bytes:
+    """An answer made after a real one, about this file."""
+    data = (FIELD / name).read_bytes().replace(b"@BATCH@", batch.number.encode())
+    for old, new in changes:
+        assert old in data
+        data = data.replace(old, new)
+    return data
+
+
+def statuses(batch) -> list[TransferState]:
+    return [line.status for line in fresh(batch).lines]
+
+
+def test_a_rejected_group_whose_counts_say_that_one_was_rejected_moves_only_that_one(app):
+    batch = factories.a_batch(3)
+    answer = field(
+        "nordic_part_one_rejected_narr.xml",
+        batch,
+        (b"<GrpSts>PART</GrpSts>", b"<GrpSts>RJCT</GrpSts>"),
+        (b"<PmtInfSts>PART</PmtInfSts>", b"<PmtInfSts>RJCT</PmtInfSts>"),
+    )
+    assert read(answer) == (0, 1)
+    assert statuses(batch) == [T.sent_back, T.sent, T.sent]
+    assert "2" in bank_answers.doubt(fresh(batch))
+    assert books.check() == []
+
+
+@pytest.mark.parametrize(
+    "count",
+    [b"<OrgnlNbOfTxs>7</OrgnlNbOfTxs>", b"<OrgnlCtrlSum>1.00</OrgnlCtrlSum>"],
+    ids=["another number of transfers", "another total"],
+)
+def test_a_whole_file_is_not_believed_when_it_is_not_the_one_we_sent(app, count):
+    batch = factories.a_batch(3)
+    answer = said(batch).replace(b"<GrpSts>", count + b"<GrpSts>").replace(b"PART", b"RJCT")
+    if b"<GrpSts>" not in answer:
+        answer = answer.replace(
+            b"</OrgnlGrpInfAndSts>", count + b"<GrpSts>RJCT</GrpSts></OrgnlGrpInfAndSts>"
+        )
+    read(answer)
+    assert statuses(batch) == [T.sent] * 3
+    assert bank_answers.doubt(fresh(batch))
+
+
+def test_a_group_rejected_in_free_words_is_rejected_whole_with_those_words(app):
+    batch = factories.a_batch(2)
+    assert read(field("group_rejected_narr_structure.xml", batch)) == (0, 2)
+    assert "verify structure" in fresh(batch).lines[0].reason
+    assert bank_answers.doubt(fresh(batch)) == ""
+
+
+def test_a_transfer_named_by_no_reference_refuses_no_answer(app):
+    batch = factories.a_batch(3)
+    assert read(field("nordic_accp_summary_without_e2e.xml", batch)) == (0, 0)
+    assert statuses(batch) == [T.sent] * 3
+
+
+def test_a_name_that_does_not_match_its_account_is_told(app):
+    batch = factories.a_batch(3)
+    answer = field("vop_all_match.xml", batch, (b"<TxSts>RCVC</TxSts>", b"<TxSts>RVNM</TxSts>"))
+    assert read(answer) == (0, 0)
+    assert "CDE000000001" in bank_answers.doubt(fresh(batch))
