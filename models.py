@@ -1112,8 +1112,8 @@ class Variant(Model):
     ean: Mapped[str] = mapped_column(String(14), unique=True)
     color: Mapped[str] = mapped_column(String(60), default="")
     material: Mapped[str] = mapped_column(String(60), default="")
-    size: Mapped[str] = mapped_column(String(20), default="")  # taille
-    shoe_size: Mapped[str] = mapped_column(String(10), default="")  # pointure
+    size: Mapped[str] = mapped_column(String(40), default="")  # taille
+    shoe_size: Mapped[str] = mapped_column(String(40), default="")  # pointure
     edition: Mapped[str] = mapped_column(String(60), default="")
     active: Mapped[yes_no] = mapped_column(default=True)
     buy_cents: Mapped[cents | None]  # supplier's price, without tax

@@ -32,7 +32,7 @@ from models import (
     Variant,
 )
 from services import clock, files
-from services.catalogue import argus, products, search
+from services.catalogue import argus, products, search, sizes
 from services.stock import levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -481,6 +481,7 @@ class VariantView(ReferenceView):
         """The price goes through the verb that keeps its history, not through the form."""
         for name in ("color", "material", "size", "shoe_size", "edition"):
             setattr(row, name, (getattr(row, name) or "").strip())
+        row.size, row.shoe_size = sizes.normal(row.size), sizes.normal(row.shoe_size)
         price = row.advised_cents
         db.session.refresh(row, ["advised_cents"])
         products.set_price(row, price, by=me())

@@ -22,7 +22,7 @@ FAMILIES: dict[str, str] = {
     "violet": "violet violette purple lila prune mauve aubergine lavande",
     "orange": "orange corail coral rouille abricot",
     "jaune": "jaune yellow moutarde ocre citron",
-    "dore": "dore doree gold or bronze cuivre champagne",
+    "doré": "dore doree gold or bronze cuivre champagne",
     "argent": "argent argente argentee silver metal",
     "multicolore": "multicolore multico multi multicolor imprime leopard",
 }

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, select, text
 
 from models import Brand, Platform
 from services import clock, money, words
-from services.catalogue import identity, products, search
+from services.catalogue import identity, products, search, sizes
 from services.imports import runs, tables
 from services.unit import (
     bulk,
@@ -92,8 +92,8 @@ _TEXTS = {
     "subfamily": 60,
     "color": 60,
     "material": 60,
-    "size": 20,
-    "shoe_size": 10,
+    "size": 40,
+    "shoe_size": 40,
     "season": 40,
     "platform": 100,
     "edition": 60,
@@ -156,7 +156,15 @@ def _tidy(text: str, most: int) -> str:
         text = text[1:]
     if not text.isascii() or not text.isprintable() or "  " in text:
         text = " ".join(words.visible(text).split())
-    return text[:most].rstrip()
+    if len(text) > most:
+        raise Refused(
+            _(
+                "« %(words)s… » is too long: %(most)s characters at most in this column.",
+                words=text[:30],
+                most=most,
+            )
+        )
+    return text
 
 
 class _Known(dict[str, str]):
@@ -172,6 +180,14 @@ class _Known(dict[str, str]):
         if len(self) > 20_000:
             self.clear()
         kept = self[text] = _tidy(text, self.most)
+        return kept
+
+
+class _Sizes(_Known):
+    """The same of sizes, which have one spelling each."""
+
+    def __missing__(self, text: str) -> str:
+        kept = self[text] = sizes.normal(super().__missing__(text))
         return kept
 
 
@@ -241,6 +257,8 @@ class _Reader:
             return _Spelled(_TEXTS[name], db.session.scalars(select(noun.name))).__getitem__
         if name in ("title", "supplier_ref"):  # nearly each line has its own
             return partial(_tidy, most=300 if name == "title" else _TEXTS[name])
+        if name in ("size", "shoe_size"):
+            return _Sizes(_TEXTS[name]).__getitem__
         if name in _TEXTS:
             return _Known(_TEXTS[name]).__getitem__
         reads: dict[str, Callable[..., Any]] = {
@@ -289,7 +307,10 @@ def _grams(text: str) -> int | None:
 
 
 def _description(text: str) -> str:
-    return products.visible_lines(text)[:10_000]
+    lines = products.visible_lines(text)
+    if len(lines) > 10_000:
+        raise Refused(_("This description is too long: 10,000 characters at most."))
+    return lines
 
 
 class _Spelled(_Known):

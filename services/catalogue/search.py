@@ -28,7 +28,8 @@ from models import (
     Variant,
 )
 from services import clock
-from services.catalogue.vocabulary import words_of
+from services.catalogue import colors, sizes
+from services.catalogue.vocabulary import with_decimals, words_of
 from services.unit import db, insert_many, is_sqlite, listed, one_of, raw, unit_of_work
 
 # ── words ──
@@ -45,7 +46,10 @@ _PRODUCTS = (
     " f.name, p.status FROM product p LEFT JOIN brand b ON b.id = p.brand_id LEFT JOIN platform f"
     " ON f.id = p.platform_id WHERE p.id IN "
 )
-_DETAILS = "SELECT DISTINCT product_id, color, material, edition FROM variant WHERE product_id IN "
+_DETAILS = (
+    "SELECT DISTINCT product_id, color, material, edition, size, shoe_size FROM variant WHERE"
+    " product_id IN "
+)
 STEP = 2_000
 
 
@@ -55,8 +59,14 @@ def refresh(connection: Connection, ids: list[int]) -> None:
     """
     among, numbers = f"({', '.join(('?' if is_sqlite() else '%s',) * len(ids))})", tuple(ids)
     details: dict[int, list[str]] = {}
-    for id, *parts in connection.exec_driver_sql(_DETAILS + among, numbers).all():
-        details.setdefault(id, []).extend(word for part in parts if part for word in _part(part))
+    for id, color, *parts in connection.exec_driver_sql(_DETAILS + among, numbers).all():
+        found = details.setdefault(id, [])
+        if color:
+            found += _part(color)
+            found += [word for family in colors.families(color) for word in _part(family)]
+        for part in parts:
+            if part:
+                found += _part(part)
     rows = []
     vocabulary: set[str] = set()
     for id, title, maker, reference, *parts, status in connection.exec_driver_sql(
@@ -374,7 +384,12 @@ def _match(words: str) -> str | None:
 
 def _plain_words(words: str) -> list[str]:
     """As `words_of`, without the joined forms: each part of « AB-1234 » must be there."""
-    return [word for word in words_of(re.sub(r"[-./]", " ", words))]
+    found = words_of(re.sub(r"[-./]", " ", with_decimals(words.lower())))
+    return [word for word in found if word not in _SILENT] or found
+
+
+# What people say before a size.
+_SILENT = {"pointure", "taille"}
 
 
 def _by_digits(digits: str, asked: Asked) -> list[int]:
@@ -397,7 +412,7 @@ _OF_PRODUCT = {
     "subfamily": "p.subfamily",
     "kind": "p.kind",
 }
-_OF_VARIANT = {"size": "size", "shoe_size": "shoe_size", "color": "color", "material": "material"}
+_OF_VARIANT = {"size": "size", "shoe_size": "shoe_size", "material": "material"}
 
 
 def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
@@ -413,11 +428,16 @@ def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str],
         if name in _OF_PRODUCT:
             where.append(f"{_OF_PRODUCT[name]} = :{name}")
         elif name == "brand":
-            where.append("p.brand_id = (SELECT id FROM brand WHERE name = :brand)")
+            where.append("p.brand_id IN (SELECT id FROM brand WHERE lower(name) = lower(:brand))")
+        elif name == "color":
+            of_variant.append(f"v.color {one_of('colors')}")
+            values["colors"] = listed(_spellings(words))
         elif name == "platform":
             where.append("p.platform_id = (SELECT id FROM platform WHERE name = :platform)")
         elif name in _OF_VARIANT:
             of_variant.append(f"v.{_OF_VARIANT[name]} = :{name}")
+            if name != "material":
+                values[name] = sizes.normal(words)
         elif name == "price":
             low, _dash, high = words.partition("-")
             if not (
@@ -544,7 +564,39 @@ def facets(
                 ).all()
             )
         )
-    return {name: counts.most_common(20) for name, counts in found.items() if counts}
+    return {name: _in_order(name, counts) for name, counts in found.items() if counts}
+
+
+MOST_VALUES = 200
+
+
+def _in_order(name: str, counts: Counter[str]) -> list[tuple[str, int]]:
+    """The values of a facet: sizes as they lie on a shelf; else the commonest first."""
+    if name in ("size", "shoe_size"):
+        return sorted(counts.items(), key=lambda one: sizes.order(one[0]))[:MOST_VALUES]
+    return counts.most_common(MOST_VALUES)
+
+
+_colors: tuple[float, tuple[str, ...]] = (0.0, ())
+
+
+def _spellings(color: str) -> list[str]:
+    """The colours of the catalogue that a filter means: those of a family, else the same colour in
+    any spelling.
+    """
+    global _colors
+    if time.monotonic() - _colors[0] > VOCABULARY_SECONDS or not _colors[0]:
+        rows = db.session.execute(text("SELECT DISTINCT color FROM variant WHERE color <> ''"))
+        _colors = time.monotonic(), tuple(rows.scalars())
+    wanted, words, mixed = color.lower(), set(words_of(color)), colors.families(color)
+
+    def is_meant(one: str) -> bool:
+        found = colors.families(one)
+        if len(mixed) > 1:  # « Noir / Blanc » and « Black/White »
+            return set(found) == set(mixed)
+        return wanted in found or set(words_of(one)) == words
+
+    return [color] + [one for one in _colors[1] if one != color and is_meant(one)]
 
 
 def _count_details(found: dict[str, Counter[str]], hits: str, values: dict[str, Any]) -> None:
@@ -557,13 +609,18 @@ def _count_details(found: dict[str, Counter[str]], hits: str, values: dict[str, 
         for name, value in (
             ("size", size),
             ("shoe_size", shoe_size),
-            ("color", color),
+            *(("color", family) for family in _colors_of(color)),
             ("material", material),
             ("price", _band(price)),
         ):
             if value and name in found and (name, product, value) not in seen:
                 seen.add((name, product, value))
                 found[name][value] += 1
+
+
+def _colors_of(color: str) -> tuple[str, ...]:
+    """The families a colour counts for, else itself."""
+    return tuple(family.capitalize() for family in colors.families(color)) or (color,)
 
 
 def _band(price_cents: int | None) -> str:
@@ -625,8 +682,8 @@ def suggest(words: str, limit: int = 8) -> list[tuple[int, str]]:
 
 def forget() -> None:
     """Forget the vocabulary this process remembers (tests, a new catalogue)."""
-    global _vocabulary
-    _vocabulary = (0.0, ())
+    global _vocabulary, _colors
+    _vocabulary = _colors = (0.0, ())
 
 
 def products(ids: Iterable[int]) -> list[Product]:

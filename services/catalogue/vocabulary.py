@@ -15,11 +15,22 @@ def _one(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] in "sx" and not word[-2].isdigit() else word
 
 
+_DECIMAL = re.compile(r"(?<![\d.,])(\d{1,2})[.,](\d)(?![\d.,])")
+_HALF = re.compile(r"(?<=\d)(?:½|\s+1/2\b)")
+
+
+def with_decimals(text: str) -> str:
+    """« 42,5 », « 42.5 » and « 42 1/2 » as one word, « 42v5 »: a half size is no 42 and no 5."""
+    if "½" in text or "1/2" in text:
+        text = _HALF.sub(",5", text)
+    return _DECIMAL.sub(r"\1v\2", text) if "," in text or "." in text else text
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text as they are indexed and looked for: lower case, no accent, singular; «
     AB-1234 » is also « ab1234 ».
     """
-    bare = text.lower()
+    bare = with_decimals(text.lower())
     if not bare.isascii():
         bare = (
             unicodedata.normalize("NFKD", bare.translate(_LETTERS))

@@ -1204,6 +1204,35 @@ FAULTS = (
         'PASSING = {"99999"}',
         "tests/gateways/test_mondial_relay.py",
     ),
+    Fault(
+        "a half size has as many spellings as people",
+        "services/catalogue/sizes.py",
+        '    plain = _DECIMAL.sub(_decimal, _HALF.sub(",5", plain))',
+        "    pass",
+        S + "catalogue/test_sizes.py",
+    ),
+    Fault(
+        "a text too long for its column is cut without a word",
+        "services/catalogue/referencer.py",
+        "    if len(text) > most:\n        raise Refused(",
+        "    if False:\n        raise Refused(",
+        S + "catalogue/test_referencer.py",
+    ),
+    Fault(
+        "a colour is found in one spelling only",
+        "services/catalogue/search.py",
+        "    return [color] + [one for one in _colors[1] if one != color and is_meant(one)]",
+        "    return [color]",
+        S + "catalogue/test_search.py",
+    ),
+    Fault(
+        "sizes are not among the words of a search",
+        "services/catalogue/search.py",
+        "SELECT DISTINCT product_id, color, material, edition, size, shoe_size FROM variant",
+        "SELECT DISTINCT product_id, color, material, edition, '' AS size, '' AS shoe_size FROM"
+        " variant",
+        S + "catalogue/test_search.py",
+    ),
 )
 
 

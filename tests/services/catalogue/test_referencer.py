@@ -381,3 +381,19 @@ def test_two_articles_on_one_sheet_are_told_until_somebody_detaches_one(tmp_path
         "Botte Pluie",
         "",
     )
+
+
+def test_a_size_has_one_spelling_and_nothing_is_cut_without_a_word(tmp_path):
+    run = given(
+        a_file(
+            tmp_path,
+            HEADER
+            + line(1, size="42.5")
+            + line(2, size="8 1/2 UK / 42,5 EU")
+            + line(3, size="4" * 41),
+        ),
+        "catalogue",
+    )
+    assert (run.created, run.refused) == (2, 1)
+    assert (variant(1).shoe_size, variant(2).shoe_size) == ("42,5", "8,5 UK / 42,5 EU")
+    assert "40" in run.report["refused"][0][2]

@@ -56,7 +56,7 @@ def test_facets_count_products_and_narrow_by_details_of_one_variant():
     assert dict(facets["shoe_size"]) == {"41": 1, "42": 2}
     assert dict(facets["color"]) == {
         "Noir": 2,
-        "Brun": 1,
+        "Marron": 1,
     }
     assert dict(facets["brand"]) == {"Lormont": 1, "Aubrac": 1}
     assert dict(facets["price"]) == {
@@ -147,3 +147,39 @@ def test_every_page_is_reached_also_beyond_those_that_are_counted(monkeypatch, f
         after = found.next
     assert seen == sorted(seen, reverse=True)
     assert len(seen) == 17
+
+
+# ── sizes and colours, the heart of shoes ──
+
+
+def test_words_find_a_size_and_a_colour():
+    for size in ("36", "42,5", "44"):
+        a_shoe("Escarpin Pouldu", size, "Noir")
+    a_shoe("Basket Aubrac", "42", "Bleu marine")
+    assert find("escarpin noir 36") == ["Escarpin Pouldu"]
+    for words in ("escarpin 42,5", "escarpin 42.5", "escarpin 42 1/2", "pointure 44", "taille 36"):
+        assert find(words) == ["Escarpin Pouldu"], words
+    assert find("basket 42,5") == []
+    assert find("escarpin 42") == ["Escarpin Pouldu"], "a size that begins so"
+    assert find("basket bleue") == find("basket marine") == ["Basket Aubrac"]
+
+
+def test_every_size_is_a_value_of_its_facet_in_the_order_of_the_shelf():
+    for size in [*map(str, range(24, 49)), "43,5", "45,5", "46,5"]:
+        a_shoe(f"Sabot {size}", size)
+    shown = [value for value, _count in search.facets(search.Asked(""))["shoe_size"]]
+    assert len(shown) == 28
+    assert shown[:2] == ["24", "25"]
+    assert shown[shown.index("43") + 1] == "43,5"
+
+
+@pytest.mark.parametrize("asked", ["Noir", "noir", "NOIR/BLANC", "black / white"])
+def test_a_colour_is_found_however_it_is_spelled(asked):
+    a_shoe("Botte Aubrac", color="Noir / Blanc")
+    assert find("", color=asked) == ["Botte Aubrac"]
+    assert find("", color="Rouge") == []
+
+
+def test_a_filter_knows_a_half_size_and_a_brand_in_any_spelling():
+    a_shoe("Botte Aubrac", "42,5", brand="Aubrac")
+    assert find("", shoe_size="42.5", brand="AUBRAC") == ["Botte Aubrac"]
