@@ -470,6 +470,7 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
         )
         run("CREATE INDEX matched_line ON matched (line)")
         _find_sheets(connection, run, loading)
+        _tell_torn_models(connection, loading)
         created = _create(run, now, vendor)
         if not vendor:
             _update(connection, run, loading, now)
@@ -590,6 +591,36 @@ def _join_strangers(
     for line, sentence in strangers.items():
         loading.doubt(line, sentence)
     return [{"line": line, "product": product} for line, product in found.items()]
+
+
+def _tell_torn_models(connection: Connection, loading: runs.Loading) -> None:
+    """A new product takes what its first line says; what its other lines contradict is told."""
+    names = [name for name in ("category", "family", "subfamily", "season") if name in loading.at]
+    if not names:
+        return
+    torn = ", ".join(f"min(NULLIF(m.{name}, '')), max(NULLIF(m.{name}, ''))" for name in names)
+    unlike = " OR ".join(
+        f"min(NULLIF(m.{name}, '')) <> max(NULLIF(m.{name}, ''))" for name in names
+    )
+    rows = connection.execute(
+        text(
+            f"SELECT min(m.line), {torn} FROM matched m JOIN sheet h ON h.model = m.model WHERE"
+            f" h.is_new GROUP BY m.model HAVING {unlike} ORDER BY 1 LIMIT {runs.MOST_TOLD}"
+        )
+    )
+    for line, *values in rows:
+        for name, one, other in zip(names, values[::2], values[1::2], strict=True):
+            if one != other:
+                loading.doubt(
+                    line,
+                    _(
+                        "The lines of this product disagree on « %(column)s » (%(one)s,"
+                        " %(other)s): it has what its first line says.",
+                        column=COLUMNS[name][0],
+                        one=one,
+                        other=other,
+                    ),
+                )
 
 
 def _create(run: Any, now: Any, vendor: int | None) -> int:

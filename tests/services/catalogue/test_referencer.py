@@ -397,3 +397,15 @@ def test_a_size_has_one_spelling_and_nothing_is_cut_without_a_word(tmp_path):
     assert (run.created, run.refused) == (2, 1)
     assert (variant(1).shoe_size, variant(2).shoe_size) == ("42,5", "8,5 UK / 42,5 EU")
     assert "40" in run.report["refused"][0][2]
+
+
+def test_a_new_product_whose_lines_contradict_each_other_says_so(tmp_path):
+    run = given(
+        a_file(
+            tmp_path,
+            HEADER + line(1) + line(2, size="43").replace("Hiver 2026", "Printemps 2027"),
+        ),
+        "catalogue",
+    )
+    assert variant(1).product.season == "Hiver 2026"
+    assert "Printemps 2027" in doubts(run)
