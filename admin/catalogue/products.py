@@ -258,6 +258,10 @@ class DescriptionForm(forms.Sent):
     description = forms.Typed()
 
 
+class DetachForm(forms.Sent):
+    variant = forms.Chosen()
+
+
 class MergeForm(forms.Sent):
     into = forms.Chosen()
 
@@ -318,12 +322,13 @@ class SheetView(BaseView):
             variant_id = variant.id
         return redirect(url_for("VariantView.edit", pk=variant_id))
 
-    @expose("/<int:id>/detacher/<int:variant_id>", methods=["POST"])
+    @expose("/<int:id>/detacher", methods=["POST"])
     @has_access
-    def detach(self, id: int, variant_id: int) -> Any:
+    def detach(self, id: int) -> Any:
+        chosen = DetachForm.read().variant.data
         with unit_of_work() as session:
             variant = session.scalar(
-                db.select(Variant).where(Variant.id == variant_id, Variant.product_id == id)
+                db.select(Variant).where(Variant.id == chosen, Variant.product_id == id)
             ) or abort(404)
             own, ean = products.detach(variant, by=me()).id, variant.ean
         flash(
