@@ -170,11 +170,78 @@ def each(ids: Iterable[int], model: Any, verb: Callable[[Any], Any]) -> int:
     return done
 
 
+# ── one thread a lane ──
+
+
+class _Lane:
+    """The thread of this process that makes the calls of one kind: a partner that is slow, or a
+    file of an hour, keeps its own kind waiting and no other.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self._busy, self._rung = kind, threading.Lock(), 0
+
+    def ring(self) -> None:
+        """Something is due. The thread that is at it looks again before it ends."""
+        self._rung += 1
+        if self._busy.acquire(blocking=False):
+            threading.Thread(target=self._work, name=f"lane {self.kind}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            seen = self._rung
+            try:
+                with _app().app_context():
+                    trace.begin()
+                    while goes_on() and outbox.work(kind=self.kind, goes_on=goes_on):
+                        pass
+                    db.session.remove()
+            except Exception:  # told; the sweep of the next minute rings again
+                log.exception("the lane %s stopped", self.kind)
+            finally:
+                self._busy.release()
+            if self._rung == seen or not self._busy.acquire(blocking=False):
+                return
+
+    def end(self, seconds: float) -> None:
+        """Wait until the call under way is over."""
+        if self._busy.acquire(timeout=seconds):
+            self._busy.release()
+
+
+_lanes: dict[str, _Lane] = {}
+_stopping = threading.Event()
+
+
+def goes_on() -> bool:
+    return not _stopping.is_set()
+
+
+def work_lanes() -> None:
+    """Ring every lane that has something due. In an application context."""
+    for kind in outbox.kinds_due():
+        _lanes.setdefault(kind, _Lane(kind)).ring()
+    db.session.rollback()
+
+
+@huey.on_shutdown()
+def end_lanes() -> None:
+    """A worker that is asked to stop ends the calls under way and begins no other: a label half
+    ordered would need a person.
+    """
+    _stopping.set()
+    for lane in list(_lanes.values()):
+        lane.end(LONGEST_CALL)
+
+
+LONGEST_CALL = 30.0  # seconds: a little more than the deadline of a call (gateways/deadline.py)
+
+
 @huey.task()
 def ring() -> None:
     """The bell: something was written to the outbox."""
     with _app().app_context():
-        outbox.work()
+        work_lanes()
         tell_paid()
 
 
@@ -185,7 +252,7 @@ def sweep() -> None:
     """
     settings.forget()
     retried(_beat)
-    outbox.work()
+    work_lanes()
     tell_paid()
     files.send_what_is_left()
     if _one_day_at_a_time.acquire(

@@ -164,15 +164,16 @@ def take_back(fact: str, since: datetime) -> None:
         db.session.delete(row)
 
 
-def due(limit: int = 100) -> list[int]:
-    """Rows to work on now: those never tried, those whose lease ran out. The oldest of each kind
-    come first, then the second of each, so that no kind waits for another one's backlog. None while
-    sendings are held.
+def due(limit: int = 100, kind: str = "") -> list[int]:
+    """Rows to work on now, perhaps of one kind: those never tried, those whose lease ran out. The
+    oldest of each kind come first, then the second of each, so that no kind waits for another one's
+    backlog. None while sendings are held.
     """
     if held() is not None:
         return []
     place = func.row_number().over(partition_by=Outbox.kind, order_by=(Outbox.next_at, Outbox.id))
-    rows = select(Outbox.id, Outbox.next_at, place.label("place")).where(_is_due()).subquery()
+    waiting = _is_due() if not kind else and_(_is_due(), Outbox.kind == kind)
+    rows = select(Outbox.id, Outbox.next_at, place.label("place")).where(waiting).subquery()
     return list(
         db.session.scalars(
             select(rows.c.id).order_by(rows.c.place, rows.c.next_at, rows.c.id).limit(limit)
@@ -180,12 +181,21 @@ def due(limit: int = 100) -> list[int]:
     )
 
 
-def work(limit: int = 100) -> int:
-    """Make the calls that are due; returns how many rows were worked on. Two may run at once."""
-    ids = due(limit)
+def kinds_due() -> list[str]:
+    """The kinds of which a row waits for its call now. None while sendings are held."""
+    if held() is not None:
+        return []
+    return list(db.session.scalars(select(Outbox.kind).where(_is_due()).distinct()))
+
+
+def work(limit: int = 100, kind: str = "", goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Make the calls that are due, perhaps of one kind, as long as `goes_on`; returns how many rows
+    were worked on. Two may run at once.
+    """
+    ids = due(limit, kind)
     db.session.rollback()
     end = time.monotonic() + BUDGET_SECONDS
-    return sum(work_one(id, spares=True) for id in ids if time.monotonic() < end)
+    return sum(work_one(id, spares=True) for id in ids if time.monotonic() < end and goes_on())
 
 
 class _Breaker:

@@ -1,9 +1,11 @@
 """What an administrator types, and what the clock does; the worker as a real process."""
 
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +15,9 @@ import pytest
 from sqlalchemy import select
 
 import tasks
-from models import Customer, Message, MessageState, Offer, OfferState, VisitDay
+from models import Customer, ImportRun, Message, MessageState, Offer, OfferState, VisitDay
 from services import clock, outbox, visits
+from services.imports import runs
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from simulators.inbox import serve
@@ -229,3 +232,44 @@ def test_a_worker_runs_nothing_that_we_did_not_put_in_the_queue(tmp_path, monkey
             queue.dequeue()
     queue.storage.enqueue(message)
     assert queue.dequeue().name == "ring"
+
+
+def test_a_call_that_takes_its_time_keeps_no_other_kind_waiting(ticking, monkeypatch, tmp_path):
+    began, over = threading.Event(), threading.Event()
+
+    def slow(_payload, _key):
+        began.set()
+        assert over.wait(20)
+        return None
+
+    monkeypatch.setitem(
+        outbox.KINDS, "message", dataclasses.replace(outbox.KINDS["message"], call=slow)
+    )
+    factories.a_customer_with_password()  # a letter waits
+    with unit_of_work():
+        run_id = runs.receive(
+            runs.keep(factories.a_file(tmp_path, "ean;quantite\n"), "stock.csv"),
+            "stock",
+            by=factories.LEA,
+            store=factories.the_store(),
+        ).id
+    try:
+        tasks.ring.call_local()
+        assert began.wait(20)
+        tasks._lanes["import"].end(20)
+        db.session.rollback()
+        assert db.session.get(ImportRun, run_id).state.value in ("complete", "failed")
+    finally:
+        over.set()
+        tasks._lanes["message"].end(20)
+    db.session.rollback()
+    assert "message" not in outbox.kinds_due()
+
+
+def test_a_worker_that_stops_begins_no_other_call(ticking, monkeypatch):
+    factories.a_customer_with_password()  # a letter waits
+    monkeypatch.setattr(tasks, "_stopping", threading.Event())
+    tasks.end_lanes()
+    tasks.work_lanes()
+    tasks._lanes["message"].end(20)
+    assert "message" in outbox.kinds_due()

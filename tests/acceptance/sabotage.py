@@ -1233,6 +1233,20 @@ FAULTS = (
         " variant",
         S + "catalogue/test_search.py",
     ),
+    Fault(
+        "a slow call keeps every other kind waiting",
+        "tasks.py",
+        "        _lanes.setdefault(kind, _Lane(kind)).ring()",
+        "        _lanes.setdefault(kind, _Lane(kind))\n        outbox.work()",
+        "tests/test_commands_and_tasks.py",
+    ),
+    Fault(
+        "a worker that stops begins another call",
+        "tasks.py",
+        "                    while goes_on() and outbox.work(kind=self.kind, goes_on=goes_on):",
+        "                    while outbox.work(kind=self.kind):",
+        "tests/test_commands_and_tasks.py",
+    ),
 )
 
 
