@@ -1,18 +1,31 @@
 """Files of vendors' software: given, followed, their refused lines fetched."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from flask import Response
 from flask_babel import gettext as _
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from werkzeug.datastructures import FileStorage
 
 from api import problem, routes
 from api.door import store_of
-from api.fields import MOST_ID, N_, Answer, At, File, Form, Invalid, Moment, Text
+from api.fields import (
+    MOST_ID,
+    N_,
+    Answer,
+    At,
+    Digits,
+    File,
+    Form,
+    Invalid,
+    Moment,
+    Page,
+    Text,
+)
 from models import ImportRun, ImportState, MachineKey, Store, Vendor
 from services import files
 from services.imports import runs, tables
@@ -127,6 +140,50 @@ def _check(key: MachineKey, file: Any, kind: str, mode: str) -> FileStorage:
     return file
 
 
+class ImportsPage(Page):
+    kind: Annotated[
+        str, Text(20), Field(json_schema_extra={"enum": [*KINDS]}, description=N_("Of one kind."))
+    ] = ""
+    status: Annotated[
+        str,
+        Text(20),
+        Field(
+            json_schema_extra={"enum": sorted(set(STATES.values()))},
+            description=N_("In one state: TO_CONFIRM waits for you."),
+        ),
+    ] = ""
+    limit: Annotated[int, Digits(1, 100), Field(description=N_("How many in one page."))] = 50
+
+
+class Imports(Answer):
+    results: list[Import]
+    next: int | None
+
+
+@routes.get(
+    "/imports",
+    N_("The files you gave, and what became of them"),
+    scopes=("imports",),
+    returns=N_("A page, the oldest first."),
+)
+def files_given(key: MachineKey, query: ImportsPage) -> Imports:
+    """With `status=TO_CONFIRM`, the files that wait for somebody to say that they are right."""
+    states = [state for state, word in STATES.items() if word == query.status]
+    if query.status and not states:
+        choices = ", ".join(sorted(set(STATES.values())))
+        raise Invalid.field("status", "choice", _("Give one of: %(choices)s.", choices=choices))
+    rows = _of(key).where(ImportRun.id > query.cursor).order_by(ImportRun.id)
+    if query.kind:
+        rows = rows.where(ImportRun.kind == query.kind)
+    if states:
+        rows = rows.where(ImportRun.state.in_(states))
+    found = db.session.scalars(rows.limit(query.limit)).all()
+    return Imports(
+        results=[_answer(run) for run in found],
+        next=found[-1].id if len(found) == query.limit else None,
+    )
+
+
 _NOTHING = N_("There is nothing at this address, or it is not yours to see.")
 
 
@@ -157,10 +214,84 @@ def file_errors(key: MachineKey, id: Annotated[int, Field(ge=1, le=MOST_ID)]) ->
     return Response(files.read(run.errors_path), mimetype="text/csv")
 
 
+@routes.post(
+    "/imports/<int:id>/confirm",
+    N_("A file that waits is right: apply it"),
+    scopes=("imports",),
+    returns=N_("It waits for its turn."),
+    problems={404: _NOTHING},
+)
+def confirm_file(key: MachineKey, id: Annotated[int, Field(ge=1, le=MOST_ID)]) -> Import | Response:
+    """422 `refused` when it waits for nobody."""
+    return _decide(key, id, runs.confirm)
+
+
+@routes.post(
+    "/imports/<int:id>/cancel",
+    N_("Forget a file that was not applied yet"),
+    scopes=("imports",),
+    returns=N_("Cancelled, or being stopped."),
+    problems={404: _NOTHING},
+)
+def cancel_file(key: MachineKey, id: Annotated[int, Field(ge=1, le=MOST_ID)]) -> Import | Response:
+    """422 `refused` when it was already applied or refused."""
+    return _decide(key, id, runs.cancel)
+
+
+def _decide(key: MachineKey, id: int, verb: Callable[..., None]) -> Import | Response:
+    with unit_of_work() as session:
+        run = _run(key, id)
+        if run is None:
+            return problem(404, "not_found", _(_NOTHING))
+        verb(run, by=machine_keys.actor(key))
+        session.flush()
+        return _answer(run)
+
+
+def _of(key: MachineKey) -> Select[ImportRun]:
+    """The files of a key's vendor; of a key that stands in one store the scope leaves that store's
+    (services/access.py).
+    """
+    return select(ImportRun).where(ImportRun.vendor_id == key.vendor_id)
+
+
 def _run(key: MachineKey, id: int) -> ImportRun | None:
-    return db.session.scalar(
-        select(ImportRun).where(ImportRun.id == id, ImportRun.vendor_id == key.vendor_id)
-    )
+    return db.session.scalar(_of(key).where(ImportRun.id == id))
+
+
+def _why_it_waits(run: ImportRun) -> str:
+    """What somebody must look at before a file is applied; empty when it waits for nobody."""
+    if run.state is not ImportState.to_confirm:
+        return ""
+    sentences = [
+        _(
+            "%(store)s: this file would take the stock of %(emptied)s references of %(held)s away."
+            " Nothing was changed yet.",
+            store=store,
+            emptied=emptied,
+            held=held,
+        )
+        for store, emptied, held in run.report.get("would_empty", [])
+    ]
+    if unreadable := run.report.get("unreadable"):
+        sentences.append(
+            _(
+                "%(bad)s lines of %(all)s name no reference we can read. What the other lines do"
+                " not name would be emptied: look at the file first. Nothing was changed yet.",
+                bad=unreadable[0],
+                all=unreadable[1],
+            )
+        )
+    if withdrawn := run.report.get("would_withdraw"):
+        sentences.append(
+            _(
+                "This file says it is complete, and would withdraw %(left)s sale offers of"
+                " %(all)s. Nothing was changed yet.",
+                left=withdrawn[0],
+                all=withdrawn[1],
+            )
+        )
+    return " ".join(sentences)
 
 
 def _answer(run: ImportRun) -> Import:
@@ -182,6 +313,6 @@ def _answer(run: ImportRun) -> Import:
         unchanged=run.unchanged,
         removed=run.removed,
         has_error_report=bool(run.errors_path),
-        reason_status=run.error or None,
+        reason_status=run.error or _why_it_waits(run) or None,
         date_created=run.started_at,
     )

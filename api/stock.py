@@ -29,13 +29,54 @@ from api.fields import (
     Whole,
     problems,
 )
-from models import Listing, MachineKey, MovementKind, StockLevel, Variant
+from models import Listing, MachineKey, MovementKind, StockLevel, Store, Variant
 from services import clock
 from services.people import machine_keys
 from services.stock import feeds, levels, listing_files, listings
 from services.unit import db, retried, unit_of_work
 
 MOST_LINES = 1_000
+
+
+class StoreOfVendor(Answer):
+    code: str
+    name: str
+    postcode: str
+    city: str
+    last_feed_at: At | None
+
+
+class Stores(Answer):
+    """`server_time`: our clock, to set yours by."""
+
+    results: list[StoreOfVendor]
+    server_time: At
+
+
+@routes.get(
+    "/stores",
+    N_("Your stores, by the codes every call names them with"),
+    scopes=("stock", "till", "imports", "listings"),
+    returns=N_("All of them, or the one this key stands in."),
+)
+def stores(key: MachineKey) -> Stores:
+    """`last_feed_at` is the moment the last full stock file spoke of."""
+    rows = select(Store).where(Store.vendor_id == key.vendor_id).order_by(Store.code, Store.id)
+    if key.store_id:
+        rows = rows.where(Store.id == key.store_id)
+    return Stores(
+        results=[
+            StoreOfVendor(
+                code=store.code or "",
+                name=store.name,
+                postcode=store.postcode or "",
+                city=store.city or "",
+                last_feed_at=store.last_feed_at,
+            )
+            for store in db.session.scalars(rows)
+        ],
+        server_time=clock.now(),
+    )
 
 
 class StorePage(Page):

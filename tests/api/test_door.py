@@ -14,11 +14,12 @@ import pytest
 
 from models import IdempotentRequest, ImportRun, MachineKey, Movement, Store
 from services import clock, outbox
+from services.imports import runs
 from services.people import machine_keys
 from services.stock import listings
 from services.unit import db, unit_of_work
 from tests import factories
-from tests.factories import LEA, a_key, a_shoe, quantity, stocked
+from tests.factories import LEA, a_key, a_shoe, another_vendor, quantity, stocked
 
 
 def by(secret: str, **more: str) -> dict[str, str]:
@@ -456,6 +457,63 @@ def test_a_file_is_given_followed_and_its_errors_fetched(till, client):
     report = till("GET", f"/imports/{first.json['import_id']}/error_report")
     assert report.text.splitlines()[0].endswith("error-line;error-message")
     assert quantity(shoe) == 4
+
+
+@pytest.fixture
+def waiting(till, tmp_path) -> int:
+    """A file that would empty the store, given by the machine: it waits for somebody."""
+    shoes = [a_shoe(f"Botte {n}") for n in range(4)]
+    for shoe in shoes:
+        stocked(shoe, 3)
+    path = factories.a_file(tmp_path, f"ean;quantite\n{shoes[0].ean};3\n")
+    with unit_of_work():
+        id = runs.receive(
+            runs.keep(path, "stock.csv"),
+            "stock",
+            by=LEA,
+            store=factories.the_store(),
+            mode="full",
+        ).id
+    outbox.work()
+    return id
+
+
+def test_a_file_that_waits_is_found_read_and_confirmed_by_the_machine(till, waiting):
+    (row,) = till("GET", "/imports?status=TO_CONFIRM&kind=stock").json["results"]
+    assert row["import_id"] == waiting
+    assert "3 références" in row["reason_status"]
+    assert till("POST", f"/imports/{waiting}/confirm").json["status"] == "WAITING"
+    outbox.work()
+    assert till("GET", f"/imports/{waiting}").json["status"] == "COMPLETE"
+    again = till("POST", f"/imports/{waiting}/confirm")
+    assert (again.status_code, again.json["code"]) == (422, "refused")
+
+
+def test_a_file_that_waits_is_forgotten_by_the_machine(till, waiting):
+    assert till("POST", f"/imports/{waiting}/cancel").json["status"] == "CANCELLED"
+    assert till("GET", "/imports?status=TO_CONFIRM").json["results"] == []
+    assert till("GET", "/imports?status=PERDU").status_code == 422
+
+
+def test_a_key_that_stands_in_one_store_sees_no_file_of_another(client, waiting):
+    other = factories.a_store()
+    _key, secret = a_key("imports", store=other)
+    for method, end in (("GET", ""), ("POST", "/confirm"), ("POST", "/cancel")):
+        answer = client.open(f"/api/v1/imports/{waiting}{end}", method=method, headers=by(secret))
+        assert answer.status_code == 404, end
+    assert client.get("/api/v1/imports", headers=by(secret)).json["results"] == []
+
+
+def test_stores_are_named_by_the_codes_every_call_takes(till, client):
+    factories.a_store("Rennes Liberté", code="R1")
+    another_vendor()
+    _key, secret = a_key("stock")
+    rows = client.get("/api/v1/stores", headers=by(secret)).json
+    assert "R1" in [row["code"] for row in rows["results"]]
+    assert len(rows["results"]) == 2
+    assert rows["server_time"]
+    alone = till("GET", "/stores").json["results"]
+    assert len(alone) == 1, "a till stands in one store"
 
 
 def test_a_part_of_a_form_without_a_name_is_no_error(till, client):
