@@ -32,6 +32,7 @@ from admin.buyback import parcels as parcel_pages
 from admin.catalogue import argus, brands, matching, products, referencer
 from admin.finance import dashboard, search
 from admin.imports import imports
+from admin.imports import watch as import_watch
 from admin.installation import audit, events, health, messages, personal
 from admin.installation import settings as setting_pages
 from admin.payments import payments
@@ -181,6 +182,7 @@ VIEWS = (
     # imports
     imports.ImportRunView,
     imports.ImportView,
+    import_watch.FeedWatchView,
     # catalogue
     argus.ArgusView,
     argus.PlatformView,

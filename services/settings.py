@@ -157,6 +157,15 @@ OPTIONS: dict[str, Option] = {
             _l("lines"),
         ),
         Option(
+            "feed_silent_hours",
+            _STOCK,
+            _l("A store is silent without a good stock file for"),
+            _l("« Files of the stores » shows it first; 0: never."),
+            48,
+            _whole(0, 10_000),
+            _l("hours"),
+        ),
+        Option(
             "feed_empty_percent",
             _STOCK,
             _l("A full file that empties a store waits above"),

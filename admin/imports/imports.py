@@ -105,7 +105,10 @@ class ImportRunView(ScopedView):
     find_columns = (ImportRun.file_name,)
     first_order = "-started_at"
     tabs = ((_l("To confirm"), "?state=to_confirm"), (_l("Failed"), "?state=failed"))
-    links = ((_l("Give a file"), "ImportView.upload", "download"),)
+    links = (
+        (_l("Files of the stores"), "FeedWatchView.watch", "stock"),
+        (_l("Give a file"), "ImportView.upload", "download"),
+    )
     show_partials = ("admin/imports/_import_report.html",)
 
     def open_url(self, run: ImportRun) -> str:  # type: ignore[override]

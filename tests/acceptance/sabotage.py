@@ -1247,6 +1247,13 @@ FAULTS = (
         "                    while outbox.work(kind=self.kind):",
         "tests/test_commands_and_tasks.py",
     ),
+    Fault(
+        "a store whose files stopped is well",
+        "services/stock/watch.py",
+        "        return Health.silent",
+        "        return Health.well",
+        S + "stock/test_watch.py",
+    ),
 )
 
 

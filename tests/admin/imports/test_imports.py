@@ -143,3 +143,15 @@ def test_somebody_of_one_store_is_only_offered_its_stock_file(as_staff):
         ).one().store_id = store_id
     page = clerk.get("/gestion/imports/fichier/").text
     assert page.count('name="kind"') == 1
+
+
+def test_the_files_of_the_stores_are_watched_within_what_one_may_see(boss, as_staff):
+    factories.a_store("Rennes Liberté", code="R1")
+    factories.another_vendor("PixelCave")
+    page = boss.get("/gestion/imports/magasins/").text
+    assert "Rennes Liberté" in page
+    assert "PixelCave Rennes" in page
+    assert "Rennes Liberté" in boss.get("/gestion/imports/magasins/?q=r1&page=9").text
+    assert "Aucun magasin" in boss.get("/gestion/imports/magasins/?q=nulle+part").text
+    shop = as_staff("Vendeur", factories.the_vendor())
+    assert "PixelCave" not in shop.get("/gestion/imports/magasins/").text

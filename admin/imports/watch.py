@@ -1,0 +1,37 @@
+"""« Fichiers des magasins »: of each store the last good stock file, the troubles first."""
+
+from typing import Any
+
+from flask import render_template, request
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import has_access
+
+from admin.listing import whole
+from services.stock import watch
+
+SIZE = 100
+
+
+class FeedWatchView(BaseView):
+    route_base = "/gestion/imports/magasins"
+    class_permission_name = "ImportRunView"
+    method_permission_name = {"watch": "list"}
+    base_permissions = ["can_list"]
+    default_view = "watch"
+
+    @expose("/")
+    @has_access
+    def watch(self) -> Any:
+        words = request.args.get("q", "")[:100].replace("\0", "")
+        feeds = watch.feeds(words)
+        pages = max(1, -(-len(feeds) // SIZE))
+        page = min(whole(request.args.get("page", "1"), 1), pages)
+        return render_template(
+            "admin/imports/watch.html",
+            feeds=feeds[(page - 1) * SIZE : page * SIZE],
+            troubles=sum(feed.health in watch.TROUBLES for feed in feeds),
+            tones=watch.WORDS,
+            words=words,
+            page=page,
+            pages=pages,
+        )
