@@ -195,6 +195,8 @@ class _Lane:
                     trace.begin()
                     while goes_on() and outbox.work(kind=self.kind, goes_on=goes_on):
                         pass
+                    if self.kind == "transfer_file":  # who is in a file that was just made
+                        tell_paid()
                     db.session.remove()
             except Exception:  # told; the sweep of the next minute rings again
                 log.exception("the lane %s stopped", self.kind)

@@ -178,6 +178,8 @@ def _by_ean(vendor_id: int, eans: set[str]) -> dict[str, int]:
 
 def meant_by(vendor_id: int, ean: str) -> Variant | None:
     """The reference a vendor means by a barcode: the catalogue's, else what they call so."""
+    if not identity.in_house(ean) and (variant := products.by_ean(ean)) is not None:
+        return variant
     found = match(vendor_id, [_Scanned(0, ean)])
     return db.session.get(Variant, found[0]) if found else None
 

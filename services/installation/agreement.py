@@ -45,6 +45,8 @@ from services.unit import db
 # A task still to do this long after its moment is late: the worker stands, or one kind of it.
 LATE = timedelta(hours=6)
 MOST = 20  # sentences of one kind
+# Files given since then are read again; the older ones were, in the nights before.
+READ_AGAIN = timedelta(days=7)
 
 
 def check() -> list[str]:
@@ -66,7 +68,9 @@ def _stored() -> Iterator[str]:
     named = files.named()
     for name in sorted(named - held)[:MOST]:
         yield _("A stored file is missing: %(name)s.", name=name)
-    rows = select(ImportRun.file_path, ImportRun.sha256).where(ImportRun.file_path != "")
+    rows = select(ImportRun.file_path, ImportRun.sha256).where(
+        ImportRun.file_path != "", ImportRun.received_at > clock.now() - READ_AGAIN
+    )
     for name, sha256 in db.session.execute(rows.execution_options(yield_per=500)):
         if name in held and hashlib.sha256(files.read(name)).hexdigest() != sha256:
             yield _("A stored file is not the one that was kept: %(name)s.", name=name)

@@ -439,8 +439,10 @@ def tell_shown(ids: list[int], day: date) -> None:
     """Tell who listens which of these are no longer shown, and why; in the caller's unit. What was
     never looked at, or is shown again, is only noted.
     """
-    for row in db.session.scalars(select(Listing).where(Listing.id.in_(ids)).with_for_update()):
-        reason = why_not_shown(row, day)
+    rows = db.session.scalars(select(Listing).where(Listing.id.in_(ids)).with_for_update()).all()
+    reasons = why_none_is_shown(ids, day)
+    for row in rows:
+        reason = reasons[row.id]
         if row.was_shown and reason is not None:
             webhooks.tell(row.vendor_id, "listing.delisted", {"sku": row.sku, "reason": reason})
         row.was_shown = reason is None

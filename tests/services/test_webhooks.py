@@ -51,7 +51,7 @@ def test_a_change_of_stock_is_told_once_thin_and_signed(hooks):
     said = json.loads(body)
     assert url == URL
     assert said["type"] == "stock.changed"
-    assert set(said["data"]) == {"store_id"}
+    assert set(said["data"]) == {"store", "store_id"}
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     assert (
