@@ -259,41 +259,6 @@ def _run(key: MachineKey, id: int) -> ImportRun | None:
     return db.session.scalar(_of(key).where(ImportRun.id == id))
 
 
-def _why_it_waits(run: ImportRun) -> str:
-    """What somebody must look at before a file is applied; empty when it waits for nobody."""
-    if run.state is not ImportState.to_confirm:
-        return ""
-    sentences = [
-        _(
-            "%(store)s: this file would take the stock of %(emptied)s references of %(held)s away."
-            " Nothing was changed yet.",
-            store=store,
-            emptied=emptied,
-            held=held,
-        )
-        for store, emptied, held in run.report.get("would_empty", [])
-    ]
-    if unreadable := run.report.get("unreadable"):
-        sentences.append(
-            _(
-                "%(bad)s lines of %(all)s name no reference we can read. What the other lines do"
-                " not name would be emptied: look at the file first. Nothing was changed yet.",
-                bad=unreadable[0],
-                all=unreadable[1],
-            )
-        )
-    if withdrawn := run.report.get("would_withdraw"):
-        sentences.append(
-            _(
-                "This file says it is complete, and would withdraw %(left)s sale offers of"
-                " %(all)s. Nothing was changed yet.",
-                left=withdrawn[0],
-                all=withdrawn[1],
-            )
-        )
-    return " ".join(sentences)
-
-
 def _answer(run: ImportRun) -> Import:
     is_offers = run.kind == "listings"
     return Import(
@@ -313,6 +278,6 @@ def _answer(run: ImportRun) -> Import:
         unchanged=run.unchanged,
         removed=run.removed,
         has_error_report=bool(run.errors_path),
-        reason_status=run.error or _why_it_waits(run) or None,
+        reason_status=run.error or " ".join(runs.why_it_waits(run)) or None,
         date_created=run.started_at,
     )

@@ -287,6 +287,7 @@ class ImportView(BaseView):
             run=run,
             kind=runs.KINDS.get(run.kind),
             pace=runs.pace(run),
+            why_it_waits=runs.why_it_waits(run),
             modes=MODES,
             now=clock.now(),
             history=workflow.history(run),

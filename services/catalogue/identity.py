@@ -55,11 +55,6 @@ def _all_words(title: str) -> frozenset[str]:
     return frozenset(words_of(title))
 
 
-def maker_key(brand: str, maker: str) -> str:
-    """Who makes it, for comparison: the brand, else the maker; empty when neither is given."""
-    return tables.fold(brand) or tables.fold(maker)
-
-
 def have_one_maker(brand: str, maker: str, other_brand: str, other_maker: str) -> bool:
     """Whether two things come from one maker: the same brand, or, where one of them names no brand,
     the same maker. Of a thing without a name nobody knows.

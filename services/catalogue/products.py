@@ -194,8 +194,7 @@ def _from_isbn_10(text: str) -> str:
         return ""
     if text.isdigit() and _check_digit_fits(text):  # it may as well be a UPC without its zeros
         return ""
-    body = "978" + text[:9]
-    return body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
+    return _with_check_digit("978" + text[:9])
 
 
 def _from_upc_e(digits: str) -> str:
@@ -216,6 +215,11 @@ def _from_upc_e(digits: str) -> str:
         body = six[:5] + "0000" + last
     whole = "0" + system + body + check
     return whole if _check_digit_fits(whole) else ""
+
+
+def _with_check_digit(body: str) -> str:
+    """Twelve digits and the thirteenth that fits them."""
+    return body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
 
 
 def _check_digit_fits(digits: str) -> bool:
@@ -344,7 +348,7 @@ def own_ean() -> str:
     """
     while True:
         body = f"29{numbering.take('own EAN'):010d}"
-        ean = body + str(-sum(int(d) * (3 if i % 2 else 1) for i, d in enumerate(body)) % 10)
+        ean = _with_check_digit(body)
         if by_ean(ean) is None:
             return ean
 
@@ -444,18 +448,7 @@ def merge(product: Product, into: Product, *, by: Actor) -> None:
         [product.cover] if product.cover and into.cover else []
     ):
         db.session.add(ProductImage(product_id=into.id, picture=picture, rank=len(into.images)))
-    for name in (
-        "platform_id",
-        "brand_id",
-        "maker",
-        "supplier_ref",
-        "category",
-        "family",
-        "subfamily",
-        "season",
-        "description",
-        "cover",
-    ):
+    for name in (*_OF_A_MODEL, "cover"):
         if not getattr(into, name) and getattr(product, name):
             setattr(into, name, getattr(product, name))
     into.attributes = {**product.attributes, **into.attributes}
@@ -508,9 +501,8 @@ def detach(variant: Variant, *, by: Actor) -> Product:
     return own
 
 
-# What a sheet that begins apart has in common with the one it leaves.
-_COPIED = (
-    "title",
+# What a sheet says of its model, whatever its title.
+_OF_A_MODEL = (
     "platform_id",
     "brand_id",
     "maker",
@@ -519,10 +511,10 @@ _COPIED = (
     "family",
     "subfamily",
     "season",
-    "vat_bp",
     "description",
-    "proposed_by_id",
 )
+# What a sheet that begins apart has in common with the one it leaves.
+_COPIED = ("title", *_OF_A_MODEL, "vat_bp", "proposed_by_id")
 
 
 def sheet(id: int) -> Product | None:

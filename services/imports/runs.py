@@ -376,6 +376,41 @@ def cancel(run: ImportRun, *, by: Actor) -> None:
     IMPORT.fire(run, "cancel_import", by=by, set=stopped)
 
 
+def why_it_waits(run: ImportRun) -> list[str]:
+    """What somebody must look at before a file is applied; nothing when it waits for nobody."""
+    if run.state is not S.to_confirm:
+        return []
+    sentences = [
+        _(
+            "%(store)s: this file would take the stock of %(emptied)s references of %(held)s away."
+            " Nothing was changed yet.",
+            store=store,
+            emptied=emptied,
+            held=held,
+        )
+        for store, emptied, held in run.report.get("would_empty", [])
+    ]
+    if unreadable := run.report.get("unreadable"):
+        sentences.append(
+            _(
+                "%(bad)s lines of %(all)s name no reference we can read. What the other lines do"
+                " not name would be emptied: look at the file first. Nothing was changed yet.",
+                bad=unreadable[0],
+                all=unreadable[1],
+            )
+        )
+    if withdrawn := run.report.get("would_withdraw"):
+        sentences.append(
+            _(
+                "This file says it is complete, and would withdraw %(left)s sale offers of"
+                " %(all)s. Nothing was changed yet.",
+                left=withdrawn[0],
+                all=withdrawn[1],
+            )
+        )
+    return sentences
+
+
 def confirm(run: ImportRun, *, by: Actor) -> None:
     """« Oui, ce magasin est bien vide »: apply what waited for a click. Raises Refused when nothing
     waits.

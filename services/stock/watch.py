@@ -116,7 +116,7 @@ def _feed(store: Store, vendor: str, runs: list[Any]) -> Feed:
         health=_health(last, last_good, good),
         last_good=last_good,
         last=last,
-        refused_percent=round(_share(last)) if last is not None else 0,
+        refused_percent=_share(last) if last is not None else 0,
     )
 
 
