@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import (
     Flask,
@@ -318,12 +319,7 @@ def gate() -> Any:
         access.begin(access.NOTHING)
         if request.endpoint in ("AuthView.login", "AuthView.code", "AuthView.logout"):
             return None
-        return redirect(
-            url_for(
-                "AuthView.login",
-                next=request.full_path.rstrip("?") if request.method == "GET" else None,
-            )
-        )
+        return redirect(url_for("AuthView.login", next=_page_to_come_back_to()))
     user, now = current_user._get_current_object(), int(clock.now().timestamp())
     standing = sessions.standing(session.get("key", ""), session.get("seen", 0))
     if standing is None or standing.user_id != user.id or standing.why_closed or not user.active:
@@ -332,13 +328,11 @@ def gate() -> Any:
         access.begin(access.NOTHING)
         if standing and standing.why_closed:
             flash(standing.why_closed, "warning")
-        out = redirect(
-            url_for(
-                "AuthView.login",
-                next=request.full_path.rstrip("?") if request.method == "GET" else None,
-            )
-        )
-        out.headers["Clear-Site-Data"] = '"cache", "storage"'
+        out = redirect(url_for("AuthView.login", next=_page_to_come_back_to()))
+        # What was typed waits in the tab of a session that merely ended (static/js/kept.js); one
+        # that somebody closed leaves nothing.
+        merely_late = standing is not None and not standing.was_ended
+        out.headers["Clear-Site-Data"] = '"cache"' if merely_late else '"cache", "storage"'
         return out
     g.standing = standing
     if (
@@ -356,6 +350,16 @@ def gate() -> Any:
     user = current_user._get_current_object()
     access.begin(None if staff.sees_all(user) else access.scope_of(user.id))
     return None
+
+
+def _page_to_come_back_to() -> str | None:
+    """Where signing in leads: the page asked for, or the page whose form was sent."""
+    if request.method == "GET":
+        return None if "X-Fragment" in request.headers else request.full_path.rstrip("?")
+    sent_from = urlsplit(request.referrer or "")
+    if sent_from.netloc != request.host or not sent_from.path.startswith("/gestion/"):
+        return None
+    return sent_from.path + (f"?{sent_from.query}" if sent_from.query else "")
 
 
 def _note_seen(id: int) -> None:

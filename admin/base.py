@@ -31,7 +31,7 @@ from flask_login import current_user
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
 
-from admin import fields, forms, listing
+from admin import editing, fields, forms, listing, words
 from models import SavedView
 from services import files, workflow
 from services.people import staff
@@ -51,6 +51,12 @@ class SavedViewForm(forms.Sent):
     name = forms.Text(80)
     query = forms.Address()
     forget = forms.Ticked()
+
+
+class SeenForm(forms.Sent):
+    """The marks of what a generated form showed when it was opened (admin/editing.py)."""
+
+    seen = forms.Text()
 
 
 class ManyForm(forms.Sent):
@@ -123,13 +129,18 @@ class ScopedView(ModelView):
 
     # ── one row ──
 
-    def row(self, pk: str) -> Any:
-        """The row, if it exists and this person may see it; else 404, which says neither."""
+    def row(self, pk: str, *, locked: bool = False) -> Any:
+        """The row, if it exists and this person may see it; else 404, which says neither. `locked`
+        makes others who want to change it wait until the unit ends.
+        """
         if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
             abort(404)
-        found = db.session.scalar(
-            db.select(self.datamodel.obj).where(self._key() == int(pk), *self.base_conditions())
+        statement = db.select(self.datamodel.obj).where(
+            self._key() == int(pk), *self.base_conditions()
         )
+        if locked:
+            statement = statement.with_for_update(of=self.datamodel.obj)
+        found = db.session.scalar(statement)
         if found is None:
             abort(404)
         return found
@@ -311,6 +322,12 @@ class ReferenceView(ScopedView):
     exclude_route_methods = {"download"}
     can_change = True
     add_title = edit_title = ""
+    # Fields whose values are kept sealed: never shown, compared, or written in the history.
+    sealed_fields: tuple[str, ...] = ()
+
+    def _init_properties(self) -> None:
+        super()._init_properties()
+        words.name_columns(self.datamodel.obj.__tablename__, self.label_columns)
 
     def check(self, row: Any) -> None:
         """Rules of the noun on what was typed; raises Refused."""
@@ -334,8 +351,23 @@ class ReferenceView(ScopedView):
     def edit(self, pk: str) -> Any:
         return self._form(pk)
 
+    def _record_edit(self, row: Any, form: Any, before: dict[str, str]) -> None:
+        """The history keeps both values of what was changed; saving without a change is nothing."""
+        after = editing.shown(form, self.sealed_fields)
+        changes = editing.changes(row.__tablename__, before, after)
+        if changes or editing.holds_secret(form, self.sealed_fields):
+            workflow.record(row, "edit", by=me(), changes=changes)
+
+    def _as_it_is(self, row: Any) -> Any:
+        """The form of a row as somebody who opened it now would see it."""
+        form = self.edit_form(formdata=None, obj=row)
+        self.prefill(form, row)
+        return form
+
     def _form(self, pk: str | None) -> Any:
         row = self.row(pk) if pk else None
+        gaps: Sequence[editing.Gap] = ()
+        changed_by = seen = None
         form = (self.edit_form if pk else self.add_form)(obj=row)
         for chosen in form:
             if hasattr(chosen, "blank_text"):
@@ -344,6 +376,7 @@ class ReferenceView(ScopedView):
                 if isinstance(validator, Unique):  # the generator's own word for it is English
                     validator.message = _("Another one has this already.")
         if request.method == "POST":
+            sent_marks = SeenForm.read().seen.data
             form._id = (
                 int(pk) if pk else None
             )  # what the generator compares when a name must be unique
@@ -351,17 +384,33 @@ class ReferenceView(ScopedView):
                 try:
                     ready = self.prepare(form)
                     with unit_of_work() as session:
-                        row = self.row(pk) if pk else self.datamodel.obj()
+                        row = self.row(pk, locked=True) if pk else self.datamodel.obj()
                         with session.no_autoflush:
+                            before = self._as_it_is(row) if pk else None
+                            if before is not None:
+                                editing.refuse_if_changed(
+                                    form,
+                                    before,
+                                    editing.read_marks(sent_marks),
+                                    self.sealed_fields,
+                                )
+                                before = editing.shown(before, self.sealed_fields)
                             form.populate_obj(row)
                             self.check(row)
                         if not pk:
                             session.add(row)
                         self.kept(row, form, ready)
-                        workflow.record(row, "edit" if pk else "create", by=me())
+                        if before is None:
+                            workflow.record(row, "create", by=me())
+                        else:
+                            self._record_edit(row, form, before)
                         key = getattr(row, self.datamodel.get_pk_name())
                     flash(_("Saved."), "success")
                     return redirect(url_for(f"{self.endpoint}.show", pk=key))
+                except editing.Changed as changed:
+                    gaps = changed.gaps
+                    seen = editing.marks(editing.shown(changed.form, self.sealed_fields))
+                    changed_by = next(iter(workflow.history(self.row(str(pk)), 1)), None)
                 except Refused as refusal:
                     form.form_errors.append(str(refusal))
                 except IntegrityError:
@@ -369,9 +418,11 @@ class ReferenceView(ScopedView):
                         _("This already exists, or contradicts something: nothing was saved.")
                     )
                 row = self.row(pk) if pk else None
+            seen = seen or sent_marks
         else:
             self.prefill(form, row)
-        code = 422 if form.errors else 200
+            seen = editing.marks(editing.shown(form, self.sealed_fields)) if pk else ""
+        code = 422 if form.errors or gaps else 200
         return (
             render_template(
                 self.edit_template,
@@ -379,6 +430,9 @@ class ReferenceView(ScopedView):
                 row=row,
                 form=form,
                 columns=self.edit_columns if pk else self.add_columns,
+                seen=seen,
+                gaps=gaps,
+                changed_by=changed_by,
             ),
             code,
         )

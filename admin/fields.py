@@ -7,18 +7,22 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Boolean, Enum, Integer
-from wtforms import BooleanField, Field, IntegerField, SelectField, StringField
+from sqlalchemy import Boolean, Date, Enum, Integer, Text
+from wtforms import BooleanField, Field, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, NumberRange, Optional
 from wtforms.widgets import TextInput
 
-from services import money, workflow
+from services import dates, money, workflow
 
 
-class _Amount(Field):
+class AmountField(Field):
     """A number typed with a comma and kept as a whole number of hundredths."""
 
     widget = TextInput()
+
+    def written(self, hundredths: int) -> str:
+        """The number as people write it."""
+        raise NotImplementedError
 
     def _value(self) -> str:
         if self.raw_data:
@@ -35,10 +39,11 @@ class _Amount(Field):
             self.check(self.data)
 
 
-class MoneyField(_Amount):
+class MoneyField(AmountField):
     """Typed « 12,50 », kept as 1250 cents."""
 
-    written = staticmethod(money.plain)
+    def written(self, cents: int) -> str:
+        return money.plain(cents)
 
     def wrong(self, words: str) -> str:
         return _("« %(words)s » is no amount: write 12,50.", words=words)
@@ -48,11 +53,10 @@ class MoneyField(_Amount):
             raise ValueError(_("An amount cannot be negative."))
 
 
-class PercentField(_Amount):
+class PercentField(AmountField):
     """Typed « 37,5 », kept as 3750 basis points."""
 
-    @staticmethod
-    def written(basis_points: int) -> str:
+    def written(self, basis_points: int) -> str:
         return money.percent(basis_points).removesuffix("%").strip()
 
     def wrong(self, words: str) -> str:
@@ -61,6 +65,29 @@ class PercentField(_Amount):
     def check(self, basis_points: int) -> None:
         if not 0 <= basis_points <= 20_000:
             raise ValueError(_("A percentage goes from 0 to 200."))
+
+
+class DayField(Field):
+    """A day, chosen in the browser's calendar or typed « 25/11/2026 »."""
+
+    widget = TextInput(input_type="date")
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return self.data.isoformat() if self.data else ""
+
+    def process_formdata(self, values: list[str]) -> None:
+        words = (values or [""])[0].strip()
+        self.data = dates.read_day(words) if words else None
+
+
+class LinesField(TextAreaField):
+    """Words on several lines, an address or opening hours; kept with one sign between two lines,
+    whatever the browser sends."""
+
+    def process_formdata(self, values: list[str]) -> None:
+        self.data = "\n".join((values or [""])[0].splitlines()).strip()
 
 
 class ColorField(StringField):
@@ -113,6 +140,10 @@ def fields_for(
             found[name] = IntegerField(
                 label, [*needed, NumberRange(min=0, max=1_000_000)], **kwargs
             )
+        elif isinstance(column.type, Date):
+            found[name] = DayField(label, needed, **kwargs)
+        elif isinstance(column.type, Text):
+            found[name] = LinesField(label, needed, render_kw={"rows": 4}, **kwargs)
         elif not column.nullable and column.default is not None:
             found[name] = StringField(label, [Optional()], **kwargs)
     return found

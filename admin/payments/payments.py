@@ -320,6 +320,7 @@ class SellerPaymentView(ScopedView):
 
 class PayingAccountView(ReferenceView):
     asks_proof = {"add", "delete", "edit"}
+    sealed_fields = ("iban",)
     datamodel = SQLAInterface(PayingAccount)
     route_base = "/gestion/parametrages/comptes"
     list_title, noun = _l("Accounts that pay"), _l("New account")

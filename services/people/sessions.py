@@ -35,6 +35,7 @@ class Standing:
     id: int
     user_id: int
     why_closed: str | None
+    was_ended: bool  # by its owner or an administrator, not by the clock
     must_change_password: bool
     has_second_factor: bool
     is_stale: bool
@@ -84,6 +85,7 @@ def standing(key: str, idle_since: int) -> Standing | None:
         session.id,
         session.user_id,
         why,
+        session.ended_at is not None,
         bool(account and account.must_change_password),
         bool(account and account.totp_sealed),
         now - session.seen_at > NOTED_EVERY,

@@ -1,4 +1,5 @@
 // Keys, rows one can click anywhere, selections, pages that refresh while work goes on.
+import { keep, leaves } from "./kept.js";
 import { inField, listen } from "./scans.js";
 
 const typing = () => inField(document.activeElement);
@@ -108,7 +109,11 @@ const target = location.hash.startsWith("#l") ? rows().findIndex((row) => "#" + 
 if (target >= 0) { at = target - 1; focusLine(1); }
 
 // What somebody signed in saw leaves the screen with the session: after the idle minutes, and in every tab once one of them signed out.
-const leave = () => location.replace("/gestion/login/");
+const leave = () => {
+  keep();
+  leaves();                                        // nobody is there to be asked
+  location.replace("/gestion/login/?next=" + encodeURIComponent(location.pathname + location.search));
+};
 const tabs = new BroadcastChannel("comptoir-session");
 if ("signedOut" in document.body.dataset) tabs.postMessage("out");
 const idle = Number(document.body.dataset.idle) * 60_000;

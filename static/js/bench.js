@@ -1,5 +1,6 @@
 // The bench: a USB scanner types like a very fast hand. A burst of six characters or more ended by Enter is a scan,
 // wherever the focus is (but never inside a text area); a single key is a command.
+import { forget, keep, kept } from "./kept.js";
 import { BURST, GAP, inField } from "./scans.js";
 
 const bench = document.getElementById("bench");
@@ -22,15 +23,17 @@ function tone(kind) {
   } catch { /* no sound here */ }
 }
 
-const drafts = new Map();      // an article begun and left comes back as it was
+// An article begun and left comes back as it was, after signing in again too.
+const saved = kept(), drafts = new Map(saved?.waits && saved.path === location.pathname && saved.drafts || []);
+if (saved) forget();
 
 function keepDraft() {
   const form = sheet();
-  if (form) drafts.set(form.dataset.line, new FormData(form));
+  if (form) drafts.set(form.dataset.line, ["article", "box", "manual", "comment"].map((name) => [name, new FormData(form).get(name) || ""]));
 }
 
 function takeDraft() {
-  const form = sheet(), draft = form && drafts.get(form.dataset.line);
+  const form = sheet(), draft = form && drafts.has(form.dataset.line) && new Map(drafts.get(form.dataset.line));
   if (!draft || form.querySelector(".grade :checked")) return;
   for (const name of ["article", "box", "manual"]) { const box = form.querySelector(`input[name="${name}"][value="${draft.get(name)}"]`); if (box) box.checked = true; }
   form.elements.comment.value = draft.get("comment") || "";
@@ -66,6 +69,12 @@ async function send(url, options = {}) {
   bench.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(url, { ...options, headers: { "X-Fragment": "bench" } });
+    if (new URL(answer.url).pathname.startsWith("/gestion/login/")) {      // signed out: back here afterwards, with what was begun
+      keepDraft();
+      keep(location.pathname, { drafts: [...drafts], forms: [] });
+      location.href = "/gestion/login/?next=" + encodeURIComponent(location.pathname);
+      return;
+    }
     if (answer.redirected && !answer.url.includes("?") && !answer.url.endsWith(bench.dataset.number)) { location.href = answer.url; return; }
     const html = await answer.text();
     if (!answer.ok && answer.status !== 422) { location.reload(); return; }

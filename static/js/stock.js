@@ -14,7 +14,8 @@ function say(words, undo) {
     button.type = "button";
     button.className = "btn";
     button.textContent = document.body.dataset.wordUndo;
-    button.addEventListener("click", undo);
+    const shown = toast;
+    button.addEventListener("click", () => undo(shown));
     toast.append(button);
   }
   document.body.firstElementChild.append(toast);
@@ -24,7 +25,7 @@ function say(words, undo) {
 // Sentences come through the catalogue (templates/admin/base.html).
 const words = { offline: document.body.dataset.wordOffline, away: document.body.dataset.wordAway };
 
-async function save(field, value, isUndo = false) {
+async function save(field, value, undone = null) {
   const before = field.dataset.was;
   if (value === before) return;
   field.dataset.was = value;                       // optimistic: the next field is already being typed in
@@ -39,8 +40,8 @@ async function save(field, value, isUndo = false) {
     field.classList.remove("field-bad");
     field.removeAttribute("aria-invalid");
     const title = field.closest("tr").querySelector("a")?.textContent.trim() ?? "";
-    if (!isUndo) say(`${title} : ${before || "–"} → ${kept(said.after) || "–"}`, () => { field.value = before; save(field, before, true); });
-    else toast?.remove();
+    if (undone) undone.remove();                   // only the one clicked: another field may have spoken since
+    else say(`${title} : ${before || "–"} → ${kept(said.after) || "–"}`, (clicked) => { field.value = before; save(field, before, clicked); });
   } catch (error) {
     field.dataset.was = before;
     field.classList.add("field-bad");

@@ -5,6 +5,7 @@ scan to « Payé ».
 import io
 import re
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import zxingcpp
 from PIL import Image
@@ -270,3 +271,34 @@ def test_on_a_computer_the_sale_is_picked_up_by_a_phone(visit, app, as_customer)
     assert fits(page)
     page.set_viewport_size({"width": 390, "height": 844})
     expect(page.get_by_text("Voir sur mobile")).to_be_hidden()
+
+
+def test_a_scan_after_the_session_ended_leads_to_signing_in_and_back_to_what_was_graded(
+    visit, signed_in
+):
+    game = factories.a_game("Jeu 1", "PS4", 6000)
+    offer = factories.an_accepted_offer(game)
+    page = visit(DESK)
+    cookie = signed_in(page, "Opérateur reprise", factories.the_vendor()).context.cookies()
+    page.goto("/gestion/reception/")
+    scan(page, offer.number)
+    expect(page.get_by_text("Scannez un article")).to_be_visible()
+    scan(page, game.ean)
+    expect(page.locator("#art")).to_have_text("Jeu 1")
+    page.keyboard.press("3")
+    expect(page.locator('[name=article][value="good"]')).to_be_checked()
+    page.locator("[name=comment]").fill("boîte fendue")
+    page.locator("[name=comment]").blur()
+    page.context.clear_cookies()
+    scan(page, game.ean)
+    expect(page.get_by_role("heading", name="Back-office")).to_be_visible()
+    assert page.locator("#bench").count() == 0
+    came_from = parse_qs(urlsplit(page.url).query)["next"][0]
+    page.context.add_cookies(cookie)
+    page.goto(came_from)
+    expect(page.get_by_text("Scannez un article")).to_be_visible()
+    page.wait_for_load_state()
+    scan(page, game.ean)
+    expect(page.locator("#art")).to_have_text("Jeu 1")
+    expect(page.locator("[name=comment]")).to_have_value("boîte fendue")
+    expect(page.locator('[name=article][value="good"]')).to_be_checked()

@@ -1,5 +1,7 @@
 """The shop at its desk, 1280 x 800: mouse, keyboard, small screen."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from playwright.sync_api import expect
 
@@ -89,8 +91,10 @@ def test_an_acceptance_is_undone_with_one_key_before_the_seller_is_told(visit, s
     page.goto(f"/gestion/offres/valider/{offer.id}")
     page.keyboard.press("a")
     expect(page.locator(".undo")).to_contain_text(f"{offer.number} : Acceptée")
+    page.wait_for_load_state()  # its scripts listen to keys
     page.keyboard.press("u")
     expect(page.get_by_text("Annulé : rien n’est parti")).to_be_visible()
+    page.wait_for_load_state()
     assert to_check(offer)
     page.keyboard.press("a")
     expect(page.locator(".undo")).to_be_visible()
@@ -209,3 +213,35 @@ def test_a_page_is_light(visit, signed_in):
         "performance.getEntriesByType('resource').map(r => [r.name, r.decodedBodySize])"
     )
     assert len(weights) <= 12
+
+
+def test_what_was_typed_when_the_session_ended_comes_back_to_its_page_for_the_same_person(
+    visit, signed_in
+):
+    page = visit(DESK)
+    cookies = signed_in(page).context.cookies()
+    page.goto("/gestion/magasins/edit/1")
+    page.locator("#opening_hours").fill("lundi fermé\nmardi 10 h – 19 h")
+    asked = "!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert page.evaluate(asked), "leaving without saving is asked about"
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.get_by_role("heading", name="Back-office")).to_be_visible()
+    came_from = parse_qs(urlsplit(page.url).query)["next"][0]
+    assert came_from == "/gestion/magasins/edit/1"
+    page.context.add_cookies(cookies)
+    page.goto(came_from)
+    expect(page.get_by_text("Votre session était terminée")).to_be_visible()
+    expect(page.locator("#opening_hours")).to_have_value("lundi fermé\nmardi 10 h – 19 h")
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.get_by_text("Enregistré")).to_be_visible()
+    page.goto(came_from)
+    expect(page.locator("#opening_hours")).to_have_value("lundi fermé\nmardi 10 h – 19 h")
+    assert not page.evaluate(asked), "nothing was typed: nothing is asked"
+    page.locator("#city").fill("Rezé")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.get_by_role("heading", name="Back-office")).to_be_visible()
+    signed_in(page, "Comptable")
+    page.goto("/gestion/")
+    assert page.evaluate("sessionStorage.length") == 0, "somebody else finds nothing of it"

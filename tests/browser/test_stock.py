@@ -2,7 +2,7 @@
 at a desk and on a telephone.
 """
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from models import StockCount, StockLevel
 from services import outbox
@@ -15,10 +15,11 @@ def test_a_file_is_dropped_looked_at_its_columns_matched_and_its_report_read(
     visit, signed_in, tmp_path
 ):
     shoe = factories.a_shoe()
+    wrong = shoe.ean[:-1] + str((int(shoe.ean[-1]) + 1) % 10)
     path = tmp_path / "caisse.csv"
     path.write_text(
         "CODE;LIBELLE;DISPO"
-        f" MAG\n{shoe.ean};Derby;4\n5060327534393;Inconnu;2\n{shoe.ean[:-1]}0;Faux;1\n",
+        f" MAG\n{shoe.ean};Derby;4\n5060327534393;Inconnu;2\n{wrong};Faux;1\n",
         encoding="cp1252",
     )
     page = signed_in(visit(DESK))
@@ -69,6 +70,27 @@ def test_stock_is_typed_in_the_list_enter_goes_on_and_a_click_undoes(visit, sign
     db.session.rollback()
     assert [db.session.get(StockLevel, level.id).quantity for level in levels] == [1, 2, 3]
     assert db.session.get(StockLevel, levels[0].id).place == "R3-B2"
+
+
+def test_a_late_answer_to_an_undo_leaves_what_another_field_said_since(visit, signed_in):
+    for n in range(2):
+        factories.stocked(factories.a_shoe(f"Derby {n}"), n + 1)
+    page = signed_in(visit(DESK))
+    page.goto("/gestion/stock-neuf/list/")
+    fields = page.locator("input[name=quantity]")
+    held: list[Route] = []
+    fields.nth(0).fill("9")
+    fields.nth(0).press("Enter")
+    expect(page.locator(".toast")).to_contain_text("2 → 9")
+    page.route("**/stock-neuf/**", lambda route: held.append(route), times=1)
+    page.locator(".toast button").click()
+    fields.nth(1).fill("beaucoup")
+    fields.nth(1).press("Tab")
+    expect(page.locator(".toast")).to_contain_text("quantité")
+    with page.expect_response("**/stock-neuf/**"):
+        held[0].continue_()
+    fields.nth(0).press("Tab")
+    expect(page.locator(".toast")).to_contain_text("quantité")
 
 
 def test_a_store_is_counted_on_a_telephone_with_a_scanner_alone(visit, signed_in):
