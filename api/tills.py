@@ -19,6 +19,7 @@ from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 
 MOST_EVENTS = 500
+TOGETHER = 50
 CONDITIONS = {condition.value.removesuffix("_unit"): condition for condition in Condition}
 
 
@@ -313,10 +314,17 @@ def _tell(key: MachineKey, event: Event, sent_at: datetime | None) -> Taken | Re
 def tell_many(key: MachineKey, body: Queue) -> TakenQueue:
     """Up to 500 events."""
     drift = _drift(body.sent_at)
-    return TakenQueue(results=[_take_queued(key, row, drift) for row in body.events])
+    read = [_read_queued(row) for row in body.events]
+    told = [one for one in read if isinstance(one, tills.Told)]
+    taken: list[Taken] = []
+    for at in range(0, len(told), TOGETHER):
+        taken += _take_some(key, told[at : at + TOGETHER], drift)
+    answers = iter(taken)
+    return TakenQueue(results=[one if isinstance(one, Taken) else next(answers) for one in read])
 
 
-def _take_queued(key: MachineKey, row: Any, drift: timedelta) -> Taken:
+def _read_queued(row: Any) -> tills.Told | Taken:
+    """An event of a queue, or the answer that says what is wrong with it."""
     fields = row if isinstance(row, dict) else {}
     number = fields.get("number")
     number = number if type(number) is int else None  # `true` is an int to Python
@@ -325,21 +333,37 @@ def _take_queued(key: MachineKey, row: Any, drift: timedelta) -> Taken:
         sentence = _("Give one of: %(choices)s.", choices=", ".join(_QUEUED))
         return Taken(number=number, status="invalid", again=False, message=f"kind: {sentence}")
     try:
-        return _take(key, model.model_validate(row).told(), drift)
+        return model.model_validate(row).told()
     except ValidationError as wrong:
         return Taken(number=number, status="invalid", again=False, message=problems_of(wrong))
-    except Refused as refusal:
-        db.session.rollback()
-        is_reused = isinstance(refusal, tills.NumberReused)
-        status: Literal["number_reused", "refused"] = "number_reused" if is_reused else "refused"
-        return Taken(number=number, status=status, again=False, message=str(refusal))
+
+
+def _take_some(key: MachineKey, told: list[tills.Told], drift: timedelta) -> list[Taken]:
+    """A few events in one unit: the store is not locked for longer than they take."""
+
+    def work() -> list[Taken]:
+        with unit_of_work() as session:
+            found = tills.take_many(session.get_one(MachineKey, key.id), told, drift=drift)
+            return [_answer(event.number, one) for event, one in zip(told, found, strict=True)]
+
+    return retried(work)
+
+
+def _answer(number: int, taken: tills.Taken | Refused) -> Taken:
+    if isinstance(taken, tills.Taken):
+        return Taken(number=number, again=taken.again, **taken.answer)
+    is_reused = isinstance(taken, tills.NumberReused)
+    status: Literal["number_reused", "refused"] = "number_reused" if is_reused else "refused"
+    return Taken(number=number, status=status, again=False, message=str(taken))
 
 
 def _take(key: MachineKey, told: tills.Told, drift: timedelta) -> Taken:
     def work() -> Taken:
         with unit_of_work() as session:
-            taken = tills.take(session.get_one(MachineKey, key.id), told, drift=drift)
-            return Taken(number=told.number, again=taken.again, **taken.answer)
+            return _answer(
+                told.number,
+                tills.take(session.get_one(MachineKey, key.id), told, drift=drift),
+            )
 
     return retried(work)
 

@@ -163,6 +163,14 @@ def _criterion(model: Any, scope: Scope) -> Any:
     return None if found is None else with_loader_criteria(model, found, include_aliases=True)
 
 
+@lru_cache(maxsize=500)
+def _narrowed(statement: Any, scope: Scope) -> Any:
+    """A SELECT with the condition of each of its tables."""
+    found = [_criterion(model, scope) for model in _models_of(statement)]
+    options = [criterion for criterion in found if criterion is not None]
+    return statement.options(*options) if options else statement
+
+
 def _models_of(statement: Any) -> set[Any]:
     """The classes of the tables a statement names, in its joins and subqueries as well."""
     names = set()
@@ -184,9 +192,7 @@ def _narrow(state: Any) -> None:
     if scope is None or state.is_column_load:
         return
     if state.is_select:
-        found = [_criterion(model, scope) for model in _models_of(state.statement)]
-        if options := [criterion for criterion in found if criterion is not None]:
-            state.statement = state.statement.options(*options)
+        state.statement = _narrowed(state.statement, scope)
     elif state.is_update or state.is_delete:
         model = _by_table().get(state.statement.table.name)
         limit = condition(model, scope) if model is not None else None
@@ -227,9 +233,19 @@ def _owners(row: Any) -> list[int | None]:
         history = state.attrs[name].history
         for key in (*history.added, *history.unchanged):
             if key is not None:
-                vendor = getattr(target, owner_of(target).column)
-                owners.append(db.session.scalar(db.select(vendor).where(target.id == key)))
+                owners.append(_owner_of_row(target, key))
     return owners
+
+
+def _owner_of_row(model: Any, id: int) -> Any:
+    """The vendor of a row, without asking the database for one that was read already and that
+    nobody changed.
+    """
+    column = owner_of(model).column
+    read = db.session().identity_map.get(inspect(model).identity_key_from_primary_key((id,)))
+    if read is not None and column in vars(read) and not inspect(read).modified:
+        return getattr(read, column)
+    return db.session.scalar(db.select(getattr(model, column)).where(model.id == id))
 
 
 @cache

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,27 @@ class Browser(FlaskClient):
             return super(Browser, self).open(*args, **kwargs)
 
         return contextvars.copy_context().run(fresh)
+
+
+@pytest.fixture
+def counted_statements(app):
+    """`with counted_statements() as statements:` → what the database was asked inside."""
+
+    @contextmanager
+    def counted() -> Iterator[list[str]]:
+        found: list[str] = []
+
+        def note(_connection, _cursor, statement, *_rest):
+            if "alembic_version" not in statement:  # asked every few seconds, whatever is done
+                found.append(statement)
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        try:
+            yield found
+        finally:
+            event.remove(db.engine, "before_cursor_execute", note)
+
+    return counted
 
 
 @pytest.fixture

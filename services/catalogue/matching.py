@@ -178,10 +178,26 @@ def _by_ean(vendor_id: int, eans: set[str]) -> dict[str, int]:
 
 def meant_by(vendor_id: int, ean: str) -> Variant | None:
     """The reference a vendor means by a barcode: the catalogue's, else what they call so."""
-    if not identity.in_house(ean) and (variant := products.by_ean(ean)) is not None:
-        return variant
-    found = match(vendor_id, [_Scanned(0, ean)])
-    return db.session.get(Variant, found[0]) if found else None
+    return meant_by_each(vendor_id, [ean]).get(ean)
+
+
+def meant_by_each(vendor_id: int, eans: Iterable[str]) -> dict[str, Variant]:
+    """The same for many barcodes at once; those nothing is meant by are left out."""
+    eans = list(dict.fromkeys(eans))
+    public = [ean for ean in eans if not identity.in_house(ean)]
+    found = {
+        variant.ean: variant
+        for variant in db.session.scalars(select(Variant).where(Variant.ean.in_(public)))
+    }
+    rest = [ean for ean in eans if ean not in found]
+    if rest:
+        ids = match(vendor_id, [_Scanned(n, ean) for n, ean in enumerate(rest)])
+        variants = {
+            variant.id: variant
+            for variant in db.session.scalars(select(Variant).where(Variant.id.in_(ids.values())))
+        }
+        found |= {rest[n]: variants[id] for n, id in ids.items() if id in variants}
+    return found
 
 
 class _Scanned(NamedTuple):

@@ -8,6 +8,7 @@ sum right.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from flask_babel import gettext as _
@@ -16,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    bindparam,
     case,
     func,
     or_,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models import (
     ConflictState,
@@ -98,6 +101,10 @@ def lock_store(store_id: int) -> None:
 
 def of(store: Store, variant: Variant) -> StockLevel:
     """The level of a reference in a store, made at zero when the store never had one; read anew."""
+    named = {"store": store.id, "variant": variant.id}
+    found: StockLevel | None = db.session.scalar(_LEVEL, named)
+    if found is not None:
+        return found
     insert = (sqlite if is_sqlite() else postgresql).insert(StockLevel)
     db.session.execute(
         insert.values(
@@ -111,12 +118,37 @@ def of(store: Store, variant: Variant) -> StockLevel:
             updated_at=clock.now(),
         ).on_conflict_do_nothing(index_elements=["store_id", "variant_id"])
     )
-    rows = select(StockLevel).where(
-        StockLevel.store_id == store.id, StockLevel.variant_id == variant.id
+    return db.session.scalars(_LEVEL, named).one()
+
+
+def locked(store: Store, variants: Iterable[Variant]) -> dict[int, StockLevel]:
+    """The levels a store has of some references, by reference, locked until the unit ends."""
+    rows = (
+        select(StockLevel)
+        .where(
+            StockLevel.store_id == store.id,
+            StockLevel.variant_id.in_([variant.id for variant in variants]),
+        )
+        .order_by(StockLevel.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    return db.session.scalars(
-        rows.with_for_update(), execution_options={"populate_existing": True}
-    ).one()
+    return {level.variant_id: level for level in db.session.scalars(rows)}
+
+
+# Statements of a move, made once: a till that was off line makes five hundred.
+_LEVEL = (
+    select(StockLevel)
+    .where(StockLevel.store_id == bindparam("store"), StockLevel.variant_id == bindparam("variant"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_MOVED = (
+    update(StockLevel)
+    .where(StockLevel.id == bindparam("level"), StockLevel.quantity == bindparam("was"))
+    .values(quantity=bindparam("after"), updated_at=bindparam("now"))
+    .returning(StockLevel.reserved)
+)
 
 
 def move(
@@ -160,18 +192,19 @@ def move(
                 )
             )
     if after != level.quantity:
-        done = db.session.execute(
-            update(StockLevel)
-            .where(StockLevel.id == level.id, StockLevel.quantity == level.quantity)
-            .values(quantity=after, updated_at=now),
-            execution_options={"synchronize_session": False},
-        )
-        if done.rowcount != 1:  # type: ignore[attr-defined]
+        with db.session.no_autoflush:  # the movement is written with what follows it
+            reserved = db.session.execute(
+                _MOVED,
+                {"level": level.id, "was": level.quantity, "after": after, "now": now},
+                execution_options={"synchronize_session": False},
+            ).scalar_one_or_none()
+        if reserved is None:
             raise Refused(
                 _("Somebody changed this at the same moment: look at it again before you decide.")
             )
-    db.session.flush()
-    db.session.refresh(level)
+        # The row is locked by now: what was read is what there is.
+        for name, value in (("quantity", after), ("reserved", reserved), ("updated_at", now)):
+            set_committed_value(level, name, value)
 
 
 def state(
@@ -203,17 +236,37 @@ def expected(level: StockLevel) -> int:
     """How many there must be: the last statement, and what it did not know yet of tills, orders and
     transfers; never below zero.
     """
-    since = level.counted_at
-    told = TillEvent.at > since if since is not None else true()
-    if level.counted_key_id is not None:
+    rows = _happened_to_one(level.counted_at is not None, level.counted_key_id is not None)
+    values = {
+        "store": level.store_id,
+        "variant": level.variant_id,
+        "since": level.counted_at,
+        "till": level.counted_key_id,
+        "through": level.counted_through or 0,
+    }
+    db.session.flush()
+    given = {name: value for name, value in values.items() if value is not None}
+    found = db.session.connection().execute(rows, given).first()
+    _variant, total, lowest = found or (level.variant_id, 0, 0)
+    return after(level.counted, int(total), int(lowest))
+
+
+@lru_cache
+def _happened_to_one(was_counted: bool, by_a_till: bool) -> Any:
+    """The statement of `expected`, made once: a till that was off line asks it five hundred
+    times.
+    """
+    since = bindparam("since", type_=TillEvent.at.type)
+    told = TillEvent.at > since if was_counted else true()
+    if by_a_till:
         # A till's count knows what the till had told before it, whatever the clocks say.
-        counted_it = TillEvent.key_id == level.counted_key_id
-        later = TillEvent.number > (level.counted_through or 0)
-        told = case((counted_it, later), else_=told)
-    moved = Movement.at > since if since is not None else true()
-    only = (TillEvent.variant_id == level.variant_id, Movement.variant_id == level.variant_id)
-    sums = _happened(level.store_id, and_(told, only[0]), and_(moved, only[1]))
-    return after(level.counted, *sums.get(level.variant_id, (0, 0)))
+        counted_it = TillEvent.key_id == bindparam("till")
+        told = case((counted_it, TillEvent.number > bindparam("through")), else_=told)
+    moved = Movement.at > since if was_counted else true()
+    variant: Any = bindparam("variant")
+    return _happened(
+        and_(told, TillEvent.variant_id == variant), and_(moved, Movement.variant_id == variant)
+    )
 
 
 def moved_since(store_id: int, moment: datetime) -> dict[int, tuple[int, int]]:
@@ -222,14 +275,16 @@ def moved_since(store_id: int, moment: datetime) -> dict[int, tuple[int, int]]:
     """
     if clock.now() - moment < timedelta(seconds=2):
         return {}
-    return _happened(store_id, TillEvent.at > moment, Movement.at > moment)
+    rows = _happened(TillEvent.at > moment, Movement.at > moment)
+    return {
+        variant: (int(total), int(lowest))
+        for variant, total, lowest in db.session.execute(rows, {"store": store_id})
+    }
 
 
-def _happened(
-    store_id: int, told: ColumnElement[bool], moved: ColumnElement[bool]
-) -> dict[int, tuple[int, int]]:
-    """Of each reference: the sum of what tills told and of what moved otherwise, under these
-    conditions, and the lowest of its running sum.
+def _happened(told: ColumnElement[bool], moved: ColumnElement[bool]) -> Any:
+    """Of each reference of the store `:store`: the sum of what tills told and of what moved
+    otherwise, under these conditions, and the lowest of its running sum.
 
     The running sum is looked at step by step, in the order things happened, not only at its end:
     units sold beyond the known stock are not taken from units that come later.
@@ -239,14 +294,14 @@ def _happened(
     )
     steps = union_all(
         select(TillEvent.variant_id, TillEvent.at.label("at"), delta.label("delta")).where(
-            TillEvent.store_id == store_id,
+            TillEvent.store_id == bindparam("store"),
             TillEvent.variant_id.is_not(None),
             TillEvent.item_id.is_(None),
             TillEvent.kind.in_([TillEventKind.sale, TillEventKind.return_]),
             told,
         ),
         select(Movement.variant_id, Movement.at, Movement.quantity).where(
-            Movement.store_id == store_id,
+            Movement.store_id == bindparam("store"),
             Movement.item_id.is_(None),
             Movement.channel != "till",
             Movement.kind.not_in([K.feed, K.count, K.adjustment]),
@@ -258,10 +313,7 @@ def _happened(
     )
     run = select(steps.c.variant_id, steps.c.delta, balance.label("balance")).subquery()
     rows = select(run.c.variant_id, func.sum(run.c.delta), func.min(run.c.balance))
-    return {
-        variant: (int(total), int(lowest))
-        for variant, total, lowest in db.session.execute(rows.group_by(run.c.variant_id))
-    }
+    return rows.group_by(run.c.variant_id)
 
 
 def after(counted: int, total: int, lowest: int) -> int:
@@ -459,10 +511,9 @@ def lapse(row: Reservation) -> None:
 
 def settle(level: StockLevel, *, cause: str, by: Actor) -> list[StockConflict]:
     """More is promised than is there, because the till is right: unpaid carts lose first, the
-    newest first; an order then becomes a conflict.
+    newest first; an order then becomes a conflict. The level is as it was read or moved in this
+    unit, and locked.
     """
-    db.session.flush()
-    db.session.refresh(level)
     found: list[StockConflict] = []
     if level.reserved <= level.quantity:
         return found

@@ -99,6 +99,56 @@ class Taken:
     again: bool
 
 
+class _Shop:
+    """The store of a till while it tells a few events: its lock, and what is read once for all of
+    them.
+    """
+
+    def __init__(self, key: MachineKey, told: list[Told]) -> None:
+        if key.store_id is None:
+            raise Refused(_("A till stands in one store: choose it."))
+        self.key, self.by = key, machine_keys.actor(key)
+        self.store = db.session.get_one(Store, key.store_id)
+        levels.lock_store(self.store.id)
+        numbers = [event.number for event in told]
+        self.known = {
+            event.number: (event.sha256, event.answer)
+            for event in db.session.scalars(
+                select(TillEvent).where(
+                    TillEvent.key_id == key.id,
+                    TillEvent.number.in_(numbers),
+                )
+            )
+        }
+        new = {event.ean for event in told if event.number not in self.known}
+        # What this shop means by each barcode.
+        self.meant = matching.meant_by_each(self.store.vendor_id, new)
+        self._levels = levels.locked(self.store, self.meant.values())
+
+    def level(self, variant: Variant) -> StockLevel:
+        """The level of a reference in this store, locked."""
+        if variant.id not in self._levels:
+            self._levels[variant.id] = levels.of(self.store, variant)
+        return self._levels[variant.id]
+
+    def told_before(self, told: Told) -> Taken | None:
+        """What was answered when the till told this event before. Raises NumberReused when it told
+        another one under its number.
+        """
+        if told.number not in self.known:
+            return None
+        sha256, answer = self.known[told.number]
+        if sha256 != told.sha256():
+            raise NumberReused(
+                _(
+                    "Event %(number)s of this till was something else before: its numbers must"
+                    " never be used twice.",
+                    number=told.number,
+                )
+            )
+        return Taken(answer, True)
+
+
 def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Taken:
     """Record an event of a till and its effect, in the caller's unit. `drift`: how far the till's
     clock is ahead of ours.
@@ -106,20 +156,52 @@ def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Tak
     Raises NumberReused, or Refused with a sentence when the event itself makes no sense; nothing is
     kept then.
     """
-    if key.store_id is None:
-        raise Refused(_("A till stands in one store: choose it."))
-    store = db.session.get_one(Store, key.store_id)
     _check(told)
-    levels.lock_store(store.id)
-    if (known := _known(key, told)) is not None:
+    shop = _Shop(key, [told])
+    if (known := shop.told_before(told)) is not None:
         return known
+    taken = _take(shop, told, drift)
+    levels.changed(shop.store.id, shop.store.vendor_id)
+    return taken
+
+
+def take_many(
+    key: MachineKey, told: list[Told], *, drift: timedelta = timedelta(0)
+) -> list[Taken | Refused]:
+    """The same for a few dozen events, in the order given, in the caller's one unit. One that is
+    refused keeps nothing and stops no other: its refusal stands in its place.
+    """
+    shop = _Shop(key, told)
+    found: list[Taken | Refused] = []
+    for event in told:
+        try:
+            _check(event)
+            if (known := shop.told_before(event)) is not None:
+                found.append(known)
+                continue
+            with db.session.begin_nested():
+                taken = _take(shop, event, drift)
+            shop.known[event.number] = (event.sha256(), taken.answer)
+            found.append(taken)
+        except Refused as refusal:
+            found.append(refusal)
+    if any(isinstance(one, Taken) and not one.again for one in found):
+        levels.changed(shop.store.id, shop.store.vendor_id)
+    return found
+
+
+def _take(shop: _Shop, told: Told, drift: timedelta) -> Taken:
+    key, store = shop.key, shop.store
     now = clock.now()
     # Never store a moment in the future: the till's clock may run ahead.
     at = min(told.at - drift, now) if told.at - drift <= now + AHEAD else now
+    item = _item(shop, told)
+    variant = item.variant if item else shop.meant.get(told.ean)
     event = TillEvent(
         vendor_id=store.vendor_id,
         store_id=store.id,
         key_id=key.id,
+        variant_id=variant.id if variant else None,
         number=told.number,
         kind=told.kind,
         ean=told.ean,
@@ -133,35 +215,13 @@ def take(key: MachineKey, told: Told, *, drift: timedelta = timedelta(0)) -> Tak
         received_at=now,
     )
     db.session.add(event)
-    by = machine_keys.actor(key)
-    item = _item(store, told)
-    variant = item.variant if item else matching.meant_by(store.vendor_id, told.ean)
     if variant is None:
         matching.note_unknown(store.vendor_id, [Line(0, "", told.ean, told.quantity, store.id)])
         event.answer = {"status": "unknown_ean", "quantity": None}
     else:
-        event.variant_id = variant.id
-        event.answer = _effect(event, told, key, store, variant, item, by)
-    levels.changed(store.id, store.vendor_id)
+        event.answer = _effect(shop, event, told, variant, item)
     db.session.flush()
     return Taken(event.answer, False)
-
-
-def _known(key: MachineKey, told: Told) -> Taken | None:
-    earlier = db.session.scalar(
-        select(TillEvent).where(TillEvent.key_id == key.id, TillEvent.number == told.number)
-    )
-    if earlier is None:
-        return None
-    if earlier.sha256 != told.sha256():
-        raise NumberReused(
-            _(
-                "Event %(number)s of this till was something else before: its numbers must never be"
-                " used twice.",
-                number=told.number,
-            )
-        )
-    return Taken(earlier.answer, True)
 
 
 def _check(told: Told) -> None:
@@ -180,10 +240,11 @@ def _check(told: Told) -> None:
         raise Refused(_("Second-hand units are sold one by one."))
 
 
-def _item(store: Store, told: Told) -> Item | None:
+def _item(shop: _Shop, told: Told) -> Item | None:
     """The second-hand unit an event speaks of: by our number, else the oldest of this barcode in
     this store.
     """
+    store = shop.store
     if told.item is not None:
         found: Item | None = db.session.scalar(
             select(Item).where(Item.id == told.item, Item.store_id == store.id).with_for_update()
@@ -199,7 +260,7 @@ def _item(store: Store, told: Told) -> Item | None:
     if not told.used or told.kind is E.trade_in:
         return None
     wanted = [ItemState.sold] if told.kind is E.return_ else list(items.ON_HAND)
-    variant = matching.meant_by(store.vendor_id, told.ean)
+    variant = shop.meant.get(told.ean)
     rows = (
         select(Item)
         .where(
@@ -216,14 +277,9 @@ def _item(store: Store, told: Told) -> Item | None:
 
 
 def _effect(
-    event: TillEvent,
-    told: Told,
-    key: MachineKey,
-    store: Store,
-    variant: Variant,
-    item: Item | None,
-    by: Actor,
+    shop: _Shop, event: TillEvent, told: Told, variant: Variant, item: Item | None
 ) -> dict[str, Any]:
+    key, store, by = shop.key, shop.store, shop.by
     reference = told.reference or f"{key.name} {told.number}"
     if told.kind is E.trade_in:
         made = [
@@ -243,12 +299,11 @@ def _effect(
         return {"status": "ok", "items": [unit.id for unit in made], "quantity": None}
     if item is not None:
         return _effect_on_item(event, told, item, reference, by)
-    level = levels.of(store, variant)
+    level = shop.level(variant)
     if told.kind is E.count:
         return _count(event, told, key, level, by)
     delta = -told.quantity if told.kind is E.sale else told.quantity
     kind = K.sale if told.kind is E.sale else K.return_
-    db.session.flush()
     before, target = level.quantity, levels.expected(level)
     levels.move(
         level,

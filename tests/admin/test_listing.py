@@ -40,20 +40,10 @@ def least(count) -> int:
     return min(count() for _n in range(3))
 
 
-def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss):
-    from sqlalchemy import event
-
-    counted = []
-
-    def count(_connection, _cursor, statement, *_rest):
-        if "alembic_version" not in statement:  # asked every few seconds, whatever the page
-            counted.append(statement)
-
+def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss, counted_statements):
     def statements(address):
-        counted.clear()
-        event.listen(db.engine, "before_cursor_execute", count)
-        boss.get(address)
-        event.remove(db.engine, "before_cursor_execute", count)
+        with counted_statements() as counted:
+            boss.get(address)
         return len(counted)
 
     for address in (
@@ -67,7 +57,7 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss):
         for _n in range(6):
             factories.an_offer(), factories.an_item(factories.a_game())
         assert least(lambda address=address: statements(address)) == few, address
-        assert few <= 20, (address, counted)  # six of them are the menu's counters
+        assert few <= 20, address  # six of them are the menu's counters
 
 
 @pytest.mark.parametrize(
@@ -79,28 +69,17 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss):
         "/gestion/reception/",
     ],
 )
-def test_a_page_costs_the_same_statements_whatever_its_rows(app, as_staff, address):
-    from sqlalchemy import event
-
+def test_a_page_costs_the_same_statements_whatever_its_rows(as_staff, counted_statements, address):
     boss = as_staff("Administrateur")
-    counted: list[str] = []
 
     def count() -> int:
-        counted.clear()
         db.session.remove()
-        assert boss.get(address).status_code == 200
+        with counted_statements() as counted:
+            assert boss.get(address).status_code == 200
         return len(counted)
 
-    def note(_connection, _cursor, statement, *_rest):
-        if "alembic_version" not in statement:  # asked every few seconds, whatever the page
-            counted.append(statement)
-
     factories.a_received_offer(), factories.a_parcel("delivered")
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        few = least(count)
-        for _n in range(4):
-            factories.a_received_offer(), factories.a_parcel("delivered")
-        assert least(count) == few, counted
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
+    few = least(count)
+    for _n in range(4):
+        factories.a_received_offer(), factories.a_parcel("delivered")
+    assert least(count) == few

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from models import IdempotentRequest, ImportRun, MachineKey, Movement, Store
+from models import IdempotentRequest, ImportRun, MachineKey, Movement, Store, TillEvent
 from services import clock, outbox
 from services.imports import runs
 from services.people import machine_keys
@@ -200,6 +200,45 @@ def test_an_offline_queue_is_answered_event_by_event_and_told_again_without_doub
     assert (
         db.session.scalar(db.select(db.func.count(Movement.id)).where(Movement.kind == "sale")) == 3
     )
+
+
+def test_an_event_refused_in_the_middle_of_a_queue_keeps_nothing_and_stops_no_other(till):
+    shoe = a_shoe()
+    stocked(shoe, 10)
+    sale = {"kind": "sale", "price": "5.00"}
+    twice = event(3, shoe, **sale)
+    queue = [event(1, shoe, **sale), event(2, shoe, item=999, **sale), twice, twice]
+    said = till("POST", "/till/events", {"events": queue}).json["results"]
+    assert [(one["status"], one["again"]) for one in said] == [
+        ("ok", False),
+        ("refused", False),
+        ("ok", False),
+        ("ok", True),
+    ]
+    assert quantity(shoe) == 8
+    assert db.session.scalars(db.select(TillEvent.number).order_by(TillEvent.number)).all() == [
+        1,
+        3,
+    ]
+
+
+def test_a_till_that_was_off_line_costs_few_statements_an_event(till, counted_statements):
+    shoes = [a_shoe(f"Derby {n}") for n in range(30)]
+    for shoe in shoes:
+        stocked(shoe, 50)
+
+    def told(first, many):
+        sale = {"kind": "sale", "price": "5.00"}
+        queue = [event(first + n, shoes[n % 30], **sale) for n in range(many)]
+        with counted_statements() as statements:
+            answers = till("POST", "/till/events", {"events": queue}).json["results"]
+        assert [one["status"] for one in answers] == ["ok"] * many
+        return len(statements)
+
+    told(1, 10)
+    few, many = told(101, 10), told(201, 40)
+    # The event, its movement, the level, what happened meanwhile, the answer, and the savepoint.
+    assert (many - few) / 30 <= 7, (few, many)
 
 
 def test_a_reused_number_is_a_conflict_and_a_nonsense_a_sentence(till):

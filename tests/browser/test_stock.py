@@ -18,8 +18,7 @@ def test_a_file_is_dropped_looked_at_its_columns_matched_and_its_report_read(
     wrong = shoe.ean[:-1] + str((int(shoe.ean[-1]) + 1) % 10)
     path = tmp_path / "caisse.csv"
     path.write_text(
-        "CODE;LIBELLE;DISPO"
-        f" MAG\n{shoe.ean};Derby;4\n5060327534393;Inconnu;2\n{wrong};Faux;1\n",
+        f"CODE;LIBELLE;DISPO MAG\n{shoe.ean};Derby;4\n5060327534393;Inconnu;2\n{wrong};Faux;1\n",
         encoding="cp1252",
     )
     page = signed_in(visit(DESK))
