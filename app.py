@@ -162,7 +162,8 @@ def create_app(
     app.register_blueprint(portal.bp)
     app.register_blueprint(api.bp)
     csrf.exempt(api.bp)
-    app.extensions["openapi"] = api.openapi.document
+    app.register_blueprint(api.manual.pages)
+    app.extensions["manual"] = api.manual.words
     _speak(app)
     _errors(app)
     app.after_request(_guard)
@@ -439,7 +440,7 @@ def _refused(error: Refused) -> Any:
     db.session.rollback()
     seconds = getattr(error, "seconds", None)
     if request.path.startswith("/api/"):
-        return api.problem(409, "refused", str(error))
+        return api.problem(409, error.code, str(error))
     if "X-Fragment" in request.headers:
         return _fragment(str(error), 429 if seconds else 409)
     if already := _sent_before():

@@ -1611,6 +1611,8 @@ class TillEventKind(StrEnum):
     trade_in = auto()
     # `count` shadows str.count, which nobody calls on a member.
     count = auto()  # type: ignore[assignment]
+    receipt = auto()
+    correction = auto()
 
 
 class TillEvent(Model):

@@ -24,4 +24,14 @@ def problem(
 
 
 # They add their routes to the blueprint.
-from api import catalogue, files, machines, openapi, quote, stock, tills  # noqa: E402, F401
+from api import (  # noqa: E402, F401
+    catalogue,
+    files,
+    machines,
+    manual,
+    openapi,
+    quote,
+    stock,
+    tills,
+    webhooks,
+)

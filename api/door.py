@@ -60,7 +60,8 @@ def open_to(scopes: Sequence[str], work: Callable[[MachineKey], Response]) -> Re
             return _once(key, lambda: work(key))
     except Refused as refusal:
         db.session.rollback()
-        return problem(409 if getattr(refusal, "conflict", False) else 422, "refused", str(refusal))
+        status = 409 if getattr(refusal, "conflict", False) else 422
+        return problem(status, refusal.code, str(refusal))
 
 
 def _key() -> MachineKey | None:
@@ -121,7 +122,8 @@ def _once(key: MachineKey, work: Callable[[], Response]) -> Response:
     except BaseException:
         _forget(key, name)
         raise
-    if response.status_code in (409, 429) or response.status_code >= 500 or response.is_streamed:
+    not_to_keep = response.is_streamed or "no-store" in response.headers.get("Cache-Control", "")
+    if response.status_code in (409, 429) or response.status_code >= 500 or not_to_keep:
         _forget(key, name)
         return response
     with unit_of_work() as session:

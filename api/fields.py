@@ -7,7 +7,7 @@ sentence says what to send instead of what was refused.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, NoReturn, Self
 
 from flask_babel import gettext as _
@@ -242,6 +242,16 @@ def _read_price(value: Any) -> int:
     return cents
 
 
+def _read_day(value: Any) -> date:
+    try:
+        found = date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
+    except ValueError:
+        found = None
+    if found is None or not 2000 <= found.year <= 2100:
+        refuse("day", _("Give a day: 2026-11-25."))
+    return found
+
+
 def _read_moment(value: Any) -> datetime:
     found = read_moment(value) if isinstance(value, str) else None
     if found is None:
@@ -288,6 +298,8 @@ Ean = Annotated[
 ]
 # An amount that was sent as a decimal text, in cents.
 Price = Annotated[int, BeforeValidator(_read_price), Schema(_AMOUNT)]
+# A day that was sent.
+Day = Annotated[date, BeforeValidator(_read_day), Schema({"type": "string", "format": "date"})]
 # A moment that was sent, in UTC.
 Moment = Annotated[datetime, BeforeValidator(_read_moment), Schema(_MOMENT)]
 # A file of a form.

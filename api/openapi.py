@@ -13,9 +13,10 @@ from flask_babel import gettext as _
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from api import routes
+from api import codes, routes
 from api.fields import N_, Body, Form, Problem
 from api.routes import ROUTES, Route
+from services import webhooks
 
 _DESCRIPTION = N_(
     "For machines: tills, vendors' software, monitoring. JSON, UTF-8; money as decimal text"
@@ -31,6 +32,7 @@ _INVALID = N_(
     "What was sent cannot be understood, or makes no sense: `errors` names the fields,"
     " `message` says why."
 )
+_HEARD = N_("Heard. Any other answer is tried again, for a day; 410 closes the address.")
 _CONFLICT = N_("It contradicts what is known, or the same request is still under way.")
 # What every route for keys may answer besides its own answers.
 _OF_KEYS = {
@@ -64,6 +66,7 @@ def _document() -> dict[str, Any]:
     for route in ROUTES:
         path = path_of(route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path, schemas)
+    schemas["Problem"]["properties"]["code"]["enum"] = list(codes.REQUEST)
     queries = {route.query.__name__ for route in ROUTES if route.query is not None}
     return {
         "openapi": "3.1.0",
@@ -73,14 +76,32 @@ def _document() -> dict[str, Any]:
             "schemas": {name: s for name, s in schemas.items() if name not in queries},
         },
         "paths": paths,
+        "webhooks": {event: {"post": _told(event)} for event in webhooks.EVENTS},
+    }
+
+
+def _told(event: str) -> dict[str, Any]:
+    """A call we make to the addresses that listen to an event."""
+    example = {
+        "type": event,
+        "timestamp": "2026-11-25T09:30:00+00:00",
+        "data": webhooks.DATA[event],
+    }
+    schema = {"type": "object", "required": ["type", "timestamp", "data"]}
+    return {
+        "summary": webhooks.EVENTS[event],
+        "requestBody": {"content": {"application/json": {"schema": schema, "example": example}}},
+        "responses": {"2XX": {"description": _HEARD}},
     }
 
 
 def _translated(part: Any) -> Any:
     if isinstance(part, dict):
         return {
-            name: _(value)
-            if name in ("summary", "description") and isinstance(value, str) and value
+            name: _(str(value))
+            if isinstance(value, str)
+            else str(value)
+            if name in ("summary", "description") and not isinstance(value, dict | list) and value
             else _translated(value)
             for name, value in part.items()
         }

@@ -17,12 +17,14 @@ from api.fields import (
     Answer,
     At,
     Body,
+    Day,
     Digits,
     Ean,
     Euros,
     Invalid,
     Moment,
     Page,
+    Price,
     Query,
     Text,
     UpTo,
@@ -30,7 +32,7 @@ from api.fields import (
     problems,
 )
 from models import Listing, MachineKey, MovementKind, StockLevel, Store, Variant
-from services import clock
+from services import clock, money
 from services.people import machine_keys
 from services.stock import feeds, levels, listing_files, listings
 from services.unit import db, retried, unit_of_work
@@ -405,6 +407,166 @@ def offers(key: MachineKey, query: ListingsPage) -> ListingsOfVendor:
         ],
         next=rows[-1].id if len(rows) == query.limit else None,
     )
+
+
+class Publication(Body):
+    """What a line may say of an offer. What it does not name stays as it is."""
+
+    sku: Annotated[
+        str, Text(60, blank=False), Field(description=N_("Your own name for this offer."))
+    ]
+    price: Price | None = None
+    discount_price: Price | None = None
+    discount_from: Annotated[Day | None, Field(description=N_("First day of the discount."))] = None
+    discount_to: Annotated[Day | None, Field(description=N_("Last day of the discount."))] = None
+
+    def cells(self) -> dict[str, str]:
+        """The line as the columns of a file (services/stock/listing_files.py). A discount that is
+        null ends; one that is not named stays.
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        cells = {_COLUMNS[name]: _cell(name, value) for name, value in given.items()}
+        if "discount" not in cells:
+            return {name: cell for name, cell in cells.items() if not name.startswith("discount_")}
+        return cells
+
+
+class PublishedOffer(Publication):
+    ean: Ean = ""
+    state: Annotated[
+        Literal["11", "1", "2", "3", "4"],
+        Field(description=N_("11 new; used: 1 like new, 2 very good, 3 good, 4 acceptable.")),
+    ] = "11"
+    quantity: Annotated[int, Whole(0, levels.MOST)] | None = None
+    available_from: Day | None = None
+    available_to: Day | None = None
+    leadtime_to_ship: Annotated[int, Whole(0, 90)] | None = None
+    min_quantity_alert: Annotated[int, Whole(1, levels.MOST)] | None = None
+    description: Annotated[str, Text(5_000)] = ""
+    delete: Annotated[
+        bool, Field(strict=True, description=N_("Withdraws this offer; nothing else is read."))
+    ] = False
+
+
+# The fields of a line as the columns of an offers file.
+_COLUMNS = {
+    "sku": "sku",
+    "ean": "product_id",
+    "price": "price",
+    "discount_price": "discount",
+    "discount_from": "discount_from",
+    "discount_to": "discount_to",
+    "state": "state",
+    "quantity": "quantity",
+    "available_from": "available_from",
+    "available_to": "available_to",
+    "leadtime_to_ship": "delay",
+    "min_quantity_alert": "alert",
+    "description": "description",
+    "delete": "what",
+}
+
+
+def _cell(name: str, value: Any) -> str:
+    if name == "delete":
+        return "delete" if value else ""
+    if value is None:
+        return ""
+    return money.dotted(value) if name in ("price", "discount_price") else str(value)
+
+
+class PublishedOffers(Body):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "lines": [
+            {
+                "sku": "ZEPH-36",
+                "ean": "5060327534393",
+                "price": "89.00",
+                "state": "11",
+                "leadtime_to_ship": 2,
+            },
+            {"sku": "ZEPH-37", "delete": True},
+        ]
+    }
+    lines: Annotated[list[SkipValidation[PublishedOffer]], UpTo(MOST_LINES)]
+
+
+class PublishedPrices(Body):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "lines": [
+            {
+                "sku": "ZEPH-36",
+                "price": "89.00",
+                "discount_price": "69.00",
+                "discount_from": "2026-12-01",
+                "discount_to": "2026-12-24",
+            }
+        ]
+    }
+    lines: Annotated[list[SkipValidation[Publication]], UpTo(MOST_LINES)]
+
+
+class OfferLine(Answer):
+    """What became of one line; `message` says why one is refused or ignored."""
+
+    line: int
+    sku: str
+    status: Literal["created", "changed", "unchanged", "withdrawn", "ignored", "refused"]
+    message: str = ""
+
+
+class OfferLines(Answer):
+    lines: list[OfferLine]
+
+
+_OF_EACH = N_("What became of each line; one that is refused stops no other.")
+
+
+@routes.put(
+    "/listings",
+    N_("Publish sale offers: new ones, changes, withdrawals"),
+    scopes=("offers",),
+    returns=_OF_EACH,
+)
+def publish_offers(key: MachineKey, body: PublishedOffers) -> OfferLines:
+    """As an OF01 file of partial lines does, answered at once."""
+    return _said(key, body.lines, PublishedOffer)
+
+
+@routes.put(
+    "/prices",
+    N_("Publish the prices of your offers"),
+    scopes=("offers",),
+    returns=_OF_EACH,
+)
+def publish_prices(key: MachineKey, body: PublishedPrices) -> OfferLines:
+    """As a PRI01 file does, answered at once."""
+    return _said(key, body.lines, Publication)
+
+
+def _said(key: MachineKey, sent: list[Any], model: type[Publication]) -> OfferLines:
+    answers: dict[int, OfferLine] = {}
+    good: dict[int, dict[str, str]] = {}
+    for place, row in enumerate(sent):
+        try:
+            good[place] = model.model_validate(row).cells()
+        except ValidationError as wrong:
+            sku = str(row.get("sku", ""))[:60] if isinstance(row, dict) else ""
+            answers[place] = OfferLine(
+                line=place, sku=sku, status="refused", message=problems(wrong)
+            )
+    became = listing_files.say(
+        key.vendor_id,
+        list(good.values()),
+        by=machine_keys.actor(key),
+        prices_only=model is Publication,
+    )
+    for (place, cells), one in zip(good.items(), became, strict=True):
+        said = {"message": one.message} if one.message else {}
+        answers[place] = OfferLine.model_validate(
+            {"line": place, "sku": cells["sku"], "status": one.status, **said}
+        )
+    return OfferLines(lines=[answers[place] for place in sorted(answers)])
 
 
 class ListingsFileAsked(Query):

@@ -135,6 +135,22 @@ class Count(Event):
     quantity: Annotated[int, Whole(0, 1_000_000)]
 
 
+class Receipt(Event):
+    KIND = TillEventKind.receipt
+    ean: Ean
+
+
+class Correction(Event):
+    KIND = TillEventKind.correction
+    ean: Ean
+    quantity: Annotated[
+        int,
+        Whole(-tills.MOST_UNITS, tills.MOST_UNITS),
+        Field(description=N_("Units found beyond what was known, or missing: 3, -2.")),
+    ]
+    reference: Annotated[str, Text(60), Field(description=N_("Why: broken, stolen, found."))] = ""
+
+
 # The same in a queue, where each says its kind.
 
 
@@ -154,14 +170,25 @@ class QueuedCount(Count):
     kind: Literal["count"]
 
 
+class QueuedReceipt(Receipt):
+    kind: Literal["receipt"]
+
+
+class QueuedCorrection(Correction):
+    kind: Literal["correction"]
+
+
 QueuedEvent = Annotated[
-    QueuedSale | QueuedReturn | QueuedTradeIn | QueuedCount, Field(discriminator="kind")
+    QueuedSale | QueuedReturn | QueuedTradeIn | QueuedCount | QueuedReceipt | QueuedCorrection,
+    Field(discriminator="kind"),
 ]
 _QUEUED: dict[str, type[Event]] = {
     "sale": QueuedSale,
     "return": QueuedReturn,
     "trade_in": QueuedTradeIn,
     "count": QueuedCount,
+    "receipt": QueuedReceipt,
+    "correction": QueuedCorrection,
 }
 _SENT_AT = N_("When this was sent, by the till's clock: we set its moments right by it.")
 SentAt = Annotated[Moment | None, Field(description=_SENT_AT)]
@@ -212,6 +239,30 @@ class SentCount(Count):
     sent_at: SentAt = None
 
 
+class SentReceipt(Receipt):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "number": 1046,
+        "ean": "5060327534393",
+        "quantity": 12,
+        "reference": "BL 2026-118",
+        "at": "2026-11-25T10:29:58+01:00",
+        "sent_at": "2026-11-25T10:30:00+01:00",
+    }
+    sent_at: SentAt = None
+
+
+class SentCorrection(Correction):
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "number": 1047,
+        "ean": "5060327534393",
+        "quantity": -1,
+        "reference": "casse",
+        "at": "2026-11-25T10:29:58+01:00",
+        "sent_at": "2026-11-25T10:30:00+01:00",
+    }
+    sent_at: SentAt = None
+
+
 class Queue(Body):
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "sent_at": "2026-11-25T10:30:00+01:00",
@@ -235,7 +286,9 @@ class Queue(Body):
 
 
 class Taken(Answer):
-    """What became of an event; `again` when it had been told before."""
+    """What became of an event; `again` when it had been told before; `code` and `message` why it
+    was refused.
+    """
 
     number: int | None
     status: Literal[
@@ -252,6 +305,7 @@ class Taken(Answer):
     conflicts: int = 0
     item: int = 0
     items: list[int] = []
+    code: str = ""
     message: str = ""
 
 
@@ -293,6 +347,26 @@ def tell_trade_in(key: MachineKey, body: SentTradeIn) -> Taken | Response:
     returns=_SAYS,
 )
 def tell_count(key: MachineKey, body: SentCount) -> Taken | Response:
+    return _tell(key, body, body.sent_at)
+
+
+@routes.post(
+    "/till/receipts",
+    N_("A till tells goods received from a supplier"),
+    scopes=("till",),
+    returns=_SAYS,
+)
+def tell_receipt(key: MachineKey, body: SentReceipt) -> Taken | Response:
+    return _tell(key, body, body.sent_at)
+
+
+@routes.post(
+    "/till/corrections",
+    N_("A till tells units that are missing or were found (relative)"),
+    scopes=("till",),
+    returns=_SAYS,
+)
+def tell_correction(key: MachineKey, body: SentCorrection) -> Taken | Response:
     return _tell(key, body, body.sent_at)
 
 
@@ -354,7 +428,7 @@ def _answer(number: int, taken: tills.Taken | Refused) -> Taken:
         return Taken(number=number, again=taken.again, **taken.answer)
     is_reused = isinstance(taken, tills.NumberReused)
     status: Literal["number_reused", "refused"] = "number_reused" if is_reused else "refused"
-    return Taken(number=number, status=status, again=False, message=str(taken))
+    return Taken(number=number, status=status, again=False, code=taken.code, message=str(taken))
 
 
 def _take(key: MachineKey, told: tills.Told, drift: timedelta) -> Taken:

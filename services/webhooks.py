@@ -38,6 +38,7 @@ WEBHOOK = Workflow(
     "webhook",
     Move("pause", _l("Pause"), {S.active}, S.paused, done=_l("Paused")),
     Move("resume", _l("Start again"), {S.paused, S.gone}, S.active, done=_l("Started again")),
+    Move("send_trial", _l("Send a trial"), {S.active}, None, done=_l("A trial was sent")),
     Move("close", _l("Gone"), {S.active, S.paused}, S.gone, by=(workflow.TIME,)),
 )
 DELIVERY = Workflow(
@@ -73,6 +74,23 @@ EVENTS = {
     "buyback.item_rejected": _l("An article was refused at the bench"),
     "buyback.paid": _l("A seller was paid"),
 }
+
+# What each event carries in `data`, as an example of the very fields (shown in the manual).
+DATA: dict[str, dict[str, Any]] = {
+    "stock.changed": {"store": "N1", "store_id": 3},
+    "import.completed": {"import_id": 118, "kind": "stock", "status": "COMPLETE"},
+    "stock.conflicted": {"conflict": 12, "holder": "1702-A", "store": "N1", "store_id": 3},
+    "product.validated": {"product": 42, "eans": ["5060327534393"]},
+    "listing.delisted": {"sku": "ZEPH-36", "reason": "ZERO_QUANTITY"},
+    "buyback.submitted": {"number": "CDE000000042"},
+    "buyback.validated": {"number": "CDE000000042"},
+    "buyback.received": {"number": "CDE000000042"},
+    "buyback.item_rejected": {"number": "CDE000000042", "ean": "5060327534393"},
+    "buyback.paid": {"number": "CDE000000042"},
+}
+
+# Told to one address when somebody asks for it.
+TRIAL = "webhook.trial"
 
 # An address registered before an event was renamed goes on receiving it under the old name, and
 # never under both, until its owner chooses the new one.
@@ -135,6 +153,14 @@ def renew_secret(row: Webhook, *, by: Actor) -> str:
     return secret
 
 
+def send_trial(row: Webhook, *, by: Actor) -> WebhookDelivery:
+    """A first event for an address, whatever it listens to: `webhook.trial`, signed as the others,
+    followed under « What was told ». Raises Refused when the address does not listen.
+    """
+    WEBHOOK.fire(row, "send_trial", by=by)
+    return _deliver(row, TRIAL, _body(TRIAL, {"webhook_id": row.id}), _message_id())
+
+
 def pause(row: Webhook, *, by: Actor) -> None:
     WEBHOOK.fire(row, "pause", by=by)
 
@@ -172,16 +198,14 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
     """Leave a delivery for each address of a vendor that listens to this event; what still waits
     with the same words is not said twice.
     """
+    if data.keys() != DATA[event].keys():
+        raise ValueError(f"{event} carries {sorted(DATA[event])}, not {sorted(data)}")
     count = 0
     for row in db.session.scalars(_LISTENING, {"vendor": vendor_id}):
         name = _name_heard(row, event)
         if name is None:
             continue
-        body = json.dumps(
-            {"type": name, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data},
-            separators=(",", ":"),
-            sort_keys=True,
-        )
+        body = _body(name, data)
         waiting = db.session.scalars(
             select(WebhookDelivery.body)
             .where(
@@ -194,9 +218,18 @@ def tell(vendor_id: int, event: str, data: dict[str, Any]) -> int:
         )
         if any(json.loads(known)["data"] == data for known in waiting):
             continue
-        _deliver(row, name, body, f"msg_{secrets.token_hex(12)}")
+        _deliver(row, name, body, _message_id())
         count += 1
     return count
+
+
+def _body(name: str, data: dict[str, Any]) -> str:
+    said = {"type": name, "timestamp": clock.now().isoformat(timespec="seconds"), "data": data}
+    return json.dumps(said, separators=(",", ":"), sort_keys=True)
+
+
+def _message_id() -> str:
+    return f"msg_{secrets.token_hex(12)}"
 
 
 def replay(delivery: WebhookDelivery, *, by: Actor) -> None:
@@ -210,7 +243,7 @@ def replay(delivery: WebhookDelivery, *, by: Actor) -> None:
     outbox.add("webhook", key, delivery=delivery.id, address=delivery.webhook_id)
 
 
-def _deliver(row: Webhook, event: str, body: str, message_id: str) -> None:
+def _deliver(row: Webhook, event: str, body: str, message_id: str) -> WebhookDelivery:
     delivery = WebhookDelivery(
         vendor_id=row.vendor_id,
         webhook_id=row.id,
@@ -223,6 +256,7 @@ def _deliver(row: Webhook, event: str, body: str, message_id: str) -> None:
     db.session.add(delivery)
     db.session.flush()
     outbox.add("webhook", f"webhook:{delivery.id}", delivery=delivery.id, address=row.id)
+    return delivery
 
 
 def signatures(secrets_: list[str], message_id: str, timestamp: int, body: str) -> str:

@@ -18,7 +18,13 @@ from services.unit import db
 
 
 class Refused(Exception):
-    """The business says no; the message is the sentence for the person at the screen."""
+    """The business says no; the message is the sentence for the person at the screen, `code` the
+    word for a program (api/codes.py).
+    """
+
+    def __init__(self, sentence: object = "", *, code: str = "refused") -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def _vendors() -> list[Vendor]:
 class WebhookView(ScopedView):
     datamodel = SQLAInterface(Webhook)
     route_base = "/gestion/webhooks"
-    base_permissions = [*ScopedView.base_permissions, "pause", "resume", "can_renew"]
+    base_permissions = [*ScopedView.base_permissions, "pause", "resume", "send_trial", "can_renew"]
     list_title = _l("Addresses told what happens")
     list_columns = show_columns = ["url", "vendor", "events", "status", "created_at"]
     label_columns = {
@@ -209,6 +209,7 @@ class WebhookView(ScopedView):
 
     pause_hook = action_of(HOOK_MOVE["pause"], webhooks.pause)
     resume_hook = action_of(HOOK_MOVE["resume"], webhooks.resume)
+    trial_hook = action_of(HOOK_MOVE["send_trial"], webhooks.send_trial)
 
     def show_more(self, row: Webhook) -> dict[str, Any]:
         last = (
@@ -314,6 +315,5 @@ class ApiManualView(BaseView):
     def manual(self) -> Any:
         return render_template(
             "admin/people/api_manual.html",
-            document=current_app.extensions["openapi"](),
-            base=current_app.config["BASE_URL"],
+            **current_app.extensions["manual"](),
         )

@@ -336,7 +336,7 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     Refused.
     """
     if run.state is not S.draft:
-        raise Refused(_("This file was already started."))
+        raise Refused(_("This file was already started."), code="already_started")
     what = KINDS[run.kind]
     try:
         found = tables.columns(
@@ -416,7 +416,7 @@ def confirm(run: ImportRun, *, by: Actor) -> None:
     waits.
     """
     if not IMPORT.allows(run, "confirm_import"):
-        raise Refused(_("Nothing waits for a confirmation here."))
+        raise Refused(_("Nothing waits for a confirmation here."), code="nothing_waits")
     IMPORT.fire(run, "confirm_import", by=by, set={"confirmed": True, "ended_at": None})
     outbox.add("import", f"import:{run.id}:confirmed", run=run.id)
 

@@ -28,6 +28,8 @@ SCOPES = {
     "till": _l("Sales, returns and counts of a till"),
     "imports": _l("Give files and follow them"),
     "listings": _l("Read the sale offers"),
+    "offers": _l("Publish sale offers and prices"),
+    "webhooks": _l("Register addresses that are told what happens"),
 }
 START = "cpt_"
 USED_EVERY = timedelta(minutes=10)

@@ -822,7 +822,10 @@ def publish(
     """
     now = clock.now()
     if dated_at is not None and dated_at > now + FUTURE:
-        raise Refused(_("This is dated in the future: the clock of your software is wrong."))
+        raise Refused(
+            _("This is dated in the future: the clock of your software is wrong."),
+            code="dated_ahead",
+        )
     dated_at = min(dated_at or now, now)
     most = settings.value("stock_most_quantity")
     levels.lock_store(store.id)

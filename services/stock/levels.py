@@ -297,7 +297,7 @@ def _happened(told: ColumnElement[bool], moved: ColumnElement[bool]) -> Any:
             TillEvent.store_id == bindparam("store"),
             TillEvent.variant_id.is_not(None),
             TillEvent.item_id.is_(None),
-            TillEvent.kind.in_([TillEventKind.sale, TillEventKind.return_]),
+            TillEvent.kind.not_in([TillEventKind.trade_in, TillEventKind.count]),
             told,
         ),
         select(Movement.variant_id, Movement.at, Movement.quantity).where(

@@ -8,7 +8,9 @@ go to the vendor's only store; used ones are counted on their offer.
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from itertools import chain
@@ -303,12 +305,78 @@ def _load_prices(loading: runs.Loading) -> None:
 _OFFERED = select(Listing.__table__).where(Listing.vendor_id == bindparam("vendor"))
 
 
+class _Sent:
+    """Lines that a vendor's software sends in one request instead of a file: what became of them
+    is answered at once.
+    """
+
+    mode, confirmed, run_id = "normal", True, None
+
+    def __init__(self, vendor_id: int, by: Actor) -> None:
+        self.vendor_id, self.by_name = vendor_id, by.name
+        self.facts: dict[str, Any] = {}
+
+    def put_aside_late(self, lines: dict[int, str], *, ignored: bool = False) -> None:
+        """They are answered from what `_Change` gathered."""
+
+    def ended(self, session: Any, **counts: int) -> None:
+        """Nothing is counted: each line has its own answer."""
+
+
+@dataclass(frozen=True)
+class Became:
+    """What became of a line that was sent: a word for programs, and the sentence of one that is
+    refused or ignored."""
+
+    status: str
+    message: str = ""
+
+
+def say(
+    vendor_id: int, lines: list[dict[str, str]], *, by: Actor, prices_only: bool = False
+) -> list[Became]:
+    """Publish offers (or their prices alone) line by line, each by the names of `OFFERS`; what a
+    line does not name stays as it is. One that is refused stops no other. Opens its own unit.
+    """
+    read: list[Line | Became] = []
+    for place, cells in enumerate(lines):
+        try:
+            at = {name: n for n, name in enumerate(cells)}
+            read.append(Line(place, list(cells.values()), at))
+        except Refused as refusal:
+            read.append(Became("refused", str(refusal)))
+    good = [line for line in read if isinstance(line, Line)]
+    skus = Counter(line.sku for line in good)
+    twice = _("This sku is named twice in one request: keep the right line.")
+    good = [line for line in good if skus[line.sku] == 1]
+    matched = {} if prices_only else matching.match(vendor_id, good)
+
+    def work() -> _Change:
+        with unit_of_work() as session:
+            change = _Change(_Sent(vendor_id, by), session)
+            if prices_only:
+                change.prices(good)
+            else:
+                change.offers(good, matched, set())
+            return change
+
+    change = retried(work)
+    return [
+        one
+        if isinstance(one, Became)
+        else change.became(one)
+        if skus[one.sku] == 1
+        else Became("refused", twice)
+        for one in read
+    ]
+
+
 class _Change:
     """What a file changes of a vendor's offers, gathered line by line and written at once, in the
     caller's unit.
     """
 
-    def __init__(self, loading: runs.Loading, session: Any) -> None:
+    def __init__(self, loading: runs.Loading | _Sent, session: Any) -> None:
         self.loading, self.session, self.now, self.today = (
             loading,
             session,
@@ -328,6 +396,24 @@ class _Change:
         self.wrong: dict[int, str] = {}
         self.ignored: dict[int, str] = {}
         self.removed = 0
+        self.moved: set[int] = set()
+
+    def became(self, line: Line) -> Became:
+        """What became of a line, once everything is written."""
+        if line.line in self.wrong:
+            return Became("refused", self.wrong[line.line])
+        if line.line in self.ignored:
+            return Became("ignored", self.ignored[line.line])
+        if line.sku in self.new:
+            return Became("created")
+        row = self.known.get(line.sku)
+        if row is None:  # taken off, and never offered
+            return Became("ignored", _("You offer nothing as « %(sku)s ».", sku=line.sku))
+        changed = self.changed.get(row.id)
+        if changed is None:
+            return Became("changed" if row.variant_id in self.moved else "unchanged")
+        withdrawn = changed.get("status") is listings.LISTING.values("withdraw")["status"]
+        return Became("withdrawn" if withdrawn else "changed")
 
     # ── what each line says ──
 
@@ -569,12 +655,15 @@ class _Change:
             stores[0],
             lines,
             dated_at=self.now,
-            reference=f"import {self.loading.run_id}",
+            reference=f"import {self.loading.run_id}" if self.loading.run_id else "API",
             cause=_("offers file"),
             by=self.by,
         )
         after = self._held(stores[0], counted)
-        return {variant for variant in counted if before.get(variant, 0) != after.get(variant, 0)}
+        self.moved = {
+            variant for variant in counted if before.get(variant, 0) != after.get(variant, 0)
+        }
+        return self.moved
 
     def _held(self, store: Store, variants: Iterable[int]) -> dict[int, int]:
         found: dict[int, int] = {}

@@ -1,5 +1,5 @@
-"""What a shop's till tells us: counter sales, returns, trade-ins and counts, each under the number
-the till gave it.
+"""What a shop's till tells us: counter sales, returns, trade-ins, goods received, corrections and
+counts, each under the number the till gave it.
 
 The till is right about its shop. Told twice, an event counts once; told late, it counts when it
 happened: a sale that a later count already knows of changes nothing any more. So the order in which
@@ -42,7 +42,17 @@ workflow.name_states(
     (E.return_, _l("Return"), "warn"),
     (E.trade_in, _l("Trade-in"), "ok"),
     (E.count, _l("Counting"), "info"),
+    (E.receipt, _l("Goods received"), "ok"),
+    (E.correction, _l("Stock correction"), "warn"),
 )
+# What the events that change a number of new units do: their kind of movement and its sign. What
+# counts them again (`levels.expected`) knows the same ones.
+_MOVES = {
+    E.sale: (K.sale, -1),
+    E.return_: (K.return_, 1),
+    E.receipt: (K.entry, 1),
+    E.correction: (K.adjustment, 1),
+}
 MOST_NUMBER = 2_147_483_647
 MOST_UNITS = 9_999
 AHEAD = timedelta(seconds=30)
@@ -52,6 +62,9 @@ class NumberReused(Refused):
     """This till gave one number to two different events: its numbering is broken, and a person must
     look.
     """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, code="number_reused")
 
 
 @dataclass(frozen=True)
@@ -226,18 +239,40 @@ def _take(shop: _Shop, told: Told, drift: timedelta) -> Taken:
 
 def _check(told: Told) -> None:
     if not 0 < told.number <= MOST_NUMBER:
-        raise Refused(_("The number of an event is a whole number from 1 on."))
+        raise Refused(_("The number of an event is a whole number from 1 on."), code="bad_number")
     if told.kind is E.count:
         if not 0 <= told.quantity <= settings.value("stock_most_quantity"):
-            raise Refused(_("%(count)s units are more than a shop holds.", count=told.quantity))
+            raise Refused(
+                _("%(count)s units are more than a shop holds.", count=told.quantity),
+                code="too_many_units",
+            )
         if told.includes is not None and not 0 <= told.includes < told.number:
-            raise Refused(_("A count can only include events that came before it."))
+            raise Refused(
+                _("A count can only include events that came before it."), code="bad_includes"
+            )
+    elif told.kind is E.correction:
+        if told.quantity == 0 or abs(told.quantity) > MOST_UNITS:
+            raise Refused(
+                _(
+                    "A correction takes away or adds 1 to %(most)s units: -2 or 3.",
+                    most=MOST_UNITS,
+                ),
+                code="too_many_units",
+            )
     elif not 0 < told.quantity <= MOST_UNITS:
-        raise Refused(_("A quantity is a whole number from 1 to %(most)s.", most=MOST_UNITS))
+        raise Refused(
+            _("A quantity is a whole number from 1 to %(most)s.", most=MOST_UNITS),
+            code="too_many_units",
+        )
     if told.kind in (E.sale, E.trade_in) and told.price_cents is None:
-        raise Refused(_("Give the price."))
+        raise Refused(_("Give the price."), code="price_missing")
+    if told.kind in (E.receipt, E.correction) and (told.item is not None or told.used):
+        raise Refused(
+            _("Second-hand units are told one by one: as a trade-in, a sale or a return."),
+            code="one_unit_only",
+        )
     if (told.item is not None or told.used) and told.quantity != 1:
-        raise Refused(_("Second-hand units are sold one by one."))
+        raise Refused(_("Second-hand units are sold one by one."), code="one_unit_only")
 
 
 def _item(shop: _Shop, told: Told) -> Item | None:
@@ -254,7 +289,8 @@ def _item(shop: _Shop, told: Told) -> Item | None:
                 _(
                     "There is no second-hand unit %(id)s with this barcode in this store.",
                     id=told.item,
-                )
+                ),
+                code="no_such_unit",
             )
         return found
     if not told.used or told.kind is E.trade_in:
@@ -272,7 +308,9 @@ def _item(shop: _Shop, told: Told) -> Item | None:
     )
     oldest = db.session.scalars(rows.limit(1).with_for_update()).first()
     if oldest is None:
-        raise Refused(_("This store has no second-hand unit with this barcode."))
+        raise Refused(
+            _("This store has no second-hand unit with this barcode."), code="no_such_unit"
+        )
     return oldest
 
 
@@ -302,8 +340,8 @@ def _effect(
     level = shop.level(variant)
     if told.kind is E.count:
         return _count(event, told, key, level, by)
-    delta = -told.quantity if told.kind is E.sale else told.quantity
-    kind = K.sale if told.kind is E.sale else K.return_
+    kind, sign = _MOVES[told.kind]
+    delta = sign * told.quantity
     before, target = level.quantity, levels.expected(level)
     levels.move(
         level,
@@ -317,7 +355,11 @@ def _effect(
         then=target,
     )
     conflicts = levels.settle(
-        level, cause=_("sold over the counter (%(reference)s)", reference=reference), by=by
+        level,
+        cause=_("corrected at the till (%(reference)s)", reference=reference)
+        if told.kind is E.correction
+        else _("sold over the counter (%(reference)s)", reference=reference),
+        by=by,
     )
     counted = (
         target == before and before + delta >= 0
@@ -345,7 +387,7 @@ def _effect_on_item(
     elif told.kind is E.return_:
         items.give_back(item, by=by)
     else:
-        raise Refused(_("Second-hand units are not counted by quantity."))
+        raise Refused(_("Second-hand units are not counted by quantity."), code="one_unit_only")
     return {
         "status": "ok",
         "item": item.id,
@@ -370,7 +412,8 @@ def _count(
                     "The counts of this store come from « %(name)s »: two tills would each count"
                     " their own half of the day.",
                     name=first,
-                )
+                ),
+                code="counts_elsewhere",
             )
         machine_keys.believe_counts(key, by=by)
     if level.counted_key_id == key.id:

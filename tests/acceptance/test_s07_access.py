@@ -182,7 +182,7 @@ def stock_rows(secret: str, vendor: Vendor, store: Store) -> dict:
         hook, _s = webhooks.open_for(
             mine, f"https://{secret.lower()}.example/", ["stock.changed"], by=LEA
         )
-        webhooks.tell(mine.id, "stock.changed", {"secret": secret})
+        webhooks.tell(mine.id, "stock.changed", {"store": secret, "store_id": 1})
         count = inventories.open_count(here, secret, whole=False, by=LEA)
         transfer = inventories.open_transfer(here, other, by=LEA)
         listing = listings.offer(mine, secret, reference, 8900, by=LEA)

@@ -29,7 +29,7 @@ def by(secret: str, **more: str) -> dict[str, str]:
 @pytest.fixture
 def till(client):
     """A till of the first store, and how it speaks."""
-    key, secret = a_key("till catalogue stock imports listings")
+    key, secret = a_key("till catalogue stock imports listings offers")
 
     def speak(method: str, path: str, body=None, **headers):
         return client.open(
@@ -525,7 +525,7 @@ def test_a_file_that_waits_is_found_read_and_confirmed_by_the_machine(till, wait
     outbox.work()
     assert till("GET", f"/imports/{waiting}").json["status"] == "COMPLETE"
     again = till("POST", f"/imports/{waiting}/confirm")
-    assert (again.status_code, again.json["code"]) == (422, "refused")
+    assert (again.status_code, again.json["code"]) == (422, "nothing_waits")
 
 
 def test_a_file_that_waits_is_forgotten_by_the_machine(till, waiting):
@@ -643,6 +643,129 @@ def test_an_address_that_answers_nothing_says_so_in_a_code(till, method, path, c
     answer = till(method, path)
     assert answer.json["code"] == code
     assert "bouton" not in answer.json["message"]
+
+
+def test_offers_are_published_changed_and_withdrawn_line_by_line(till):
+    shoe, other = a_shoe(), a_shoe("Derby 2")
+    body = {
+        "lines": [
+            {"sku": "S1", "ean": shoe.ean, "price": "89.00", "quantity": 4, "leadtime_to_ship": 2},
+            {"sku": "S2", "ean": other.ean, "price": "0.00"},
+            {"sku": "S3", "ean": "5060327534393", "price": "10.00"},
+            {"sku": "S4", "ean": other.ean, "price": 12},
+            {"sku": "S5", "ean": other.ean, "price": "12.00", "state": "3", "quantity": 2},
+            {"sku": "S6", "delete": True},
+            7,
+        ]
+    }
+    lines = till("PUT", "/listings", body).json["lines"]
+    assert [(one["sku"], one["status"]) for one in lines] == [
+        ("S1", "created"),
+        ("S2", "refused"),
+        ("S3", "ignored"),
+        ("S4", "refused"),
+        ("S5", "created"),
+        ("S6", "ignored"),
+        ("", "refused"),
+    ]
+    assert "zéro" in lines[1]["message"]
+    shown = {one["sku"]: one for one in till("GET", "/listings").json["results"]}
+    assert (shown["S1"]["price"], shown["S1"]["quantity"]) == ("89.00", 4)
+    assert (shown["S5"]["state"], shown["S5"]["quantity"]) == ("3", 2)
+
+    again = {
+        "lines": [
+            {"sku": "S1", "price": "79.00"},
+            {"sku": "S5", "quantity": 2, "state": "3"},
+        ]
+    }
+    statuses = [one["status"] for one in till("PUT", "/listings", again).json["lines"]]
+    assert statuses == ["changed", "unchanged"]
+    shown = {one["sku"]: one for one in till("GET", "/listings").json["results"]}
+    assert (shown["S1"]["price"], shown["S1"]["leadtime_to_ship"]) == ("79.00", 2)
+    gone = till("PUT", "/listings", {"lines": [{"sku": "S1", "delete": True}]}).json["lines"]
+    assert gone[0]["status"] == "withdrawn"
+
+
+def test_prices_are_published_and_a_discount_ends_when_it_is_null(till):
+    till("PUT", "/listings", {"lines": [{"sku": "S1", "ean": a_shoe().ean, "price": "89.00"}]})
+    lines = [
+        {
+            "sku": "S1",
+            "price": "89.00",
+            "discount_price": "69.00",
+            "discount_from": "2020-01-01",
+            "discount_to": "2099-12-31",
+        },
+        {"sku": "S9", "price": "1.00"},
+    ]
+    answer = till("PUT", "/prices", {"lines": lines}).json["lines"]
+    assert [one["status"] for one in answer] == ["changed", "ignored"]
+
+    def asked():
+        return till("GET", "/listings").json["results"][0]["price_today"]
+
+    assert asked() == "69.00"
+    till("PUT", "/prices", {"lines": [{"sku": "S1", "price": "85.00"}]})
+    assert asked() == "69.00"  # what is not named stays
+    till("PUT", "/prices", {"lines": [{"sku": "S1", "price": "85.00", "discount_price": None}]})
+    assert asked() == "85.00"
+    two = [{"sku": "S1", "price": "80.00"}, {"sku": "S1", "price": "81.00"}]
+    answer = till("PUT", "/prices", {"lines": two}).json["lines"]
+    assert [one["status"] for one in answer] == ["refused", "refused"]
+    wrong = [{"sku": "S1", "price": "80.00", "discount_price": "1.00", "discount_from": 12}]
+    assert till("PUT", "/prices", {"lines": wrong}).json["lines"][0]["status"] == "refused"
+
+
+def test_software_registers_its_address_and_gets_a_signed_trial(client, hooks):
+    _key, secret = a_key("webhooks")
+
+    def ask(method, path, body=None, **headers):
+        return client.open(
+            f"/api/v1{path}", method=method, json=body, headers=by(secret, **headers)
+        )
+
+    body = {"url": "https://caisse.example/comptoir", "events": ["stock.changed"]}
+    made = ask("POST", "/webhooks", body, **{"Idempotency-Key": "w1"})
+    assert made.status_code == 201
+    assert made.json["secret"].startswith("whsec_")
+    again = ask("POST", "/webhooks", body, **{"Idempotency-Key": "w1"})
+    assert (again.status_code, again.json["code"]) == (422, "address_known")
+    kept = db.session.scalars(db.select(IdempotentRequest.body)).all()
+    assert made.json["secret"] not in "".join(kept)
+    (listed,) = ask("GET", "/webhooks").json["results"]
+    assert (listed["url"], listed["status"], listed["events"]) == (
+        "https://caisse.example/comptoir",
+        "active",
+        ["stock.changed"],
+    )
+    assert "secret" not in listed
+
+    trial = ask("POST", f"/webhooks/{made.json['id']}/trial")
+    assert trial.status_code == 202
+    outbox.work()
+    ((url, headers, sent),) = hooks.told
+    assert url == body["url"]
+    assert json.loads(sent)["type"] == "webhook.trial"
+    assert headers["webhook-id"] == trial.json["message_id"]
+
+    assert ask("POST", f"/webhooks/{made.json['id']}/pause").json["status"] == "paused"
+    refused = ask("POST", f"/webhooks/{made.json['id']}/trial")
+    assert refused.status_code == 422
+    assert ask("POST", f"/webhooks/{made.json['id']}/resume").json["status"] == "active"
+    unknown = ask("POST", "/webhooks", {**body, "url": "https://a.example/b", "events": ["x"]})
+    assert unknown.json["errors"][0]["field"] == "events[0]"
+
+    _theirs, foreign = a_key("webhooks", vendor=another_vendor()[0])
+    answer = client.post(f"/api/v1/webhooks/{made.json['id']}/trial", headers=by(foreign))
+    assert answer.status_code == 404
+
+
+def test_a_key_that_reads_offers_publishes_none(client):
+    _key, secret = a_key("listings")
+    for path in ("listings", "prices"):
+        answer = client.put(f"/api/v1/{path}", json={"lines": []}, headers=by(secret))
+        assert answer.status_code == 403
 
 
 def test_the_kind_of_a_file_of_listings_is_read_in_any_case(till):

@@ -53,6 +53,40 @@ def test_a_counter_sale_leaves_the_stock_with_its_price_and_ticket():
     assert books.check() == []
 
 
+def test_goods_received_and_corrections_move_the_stock_and_a_later_count_knows_them():
+    shoe = a_shoe()
+    stocked(shoe, 3)
+    key, _secret = a_key()
+    assert told(key, 1, "receipt", shoe, 12, reference="BL 118")["quantity"] == 15
+    assert told(key, 2, "correction", shoe, -2, reference="casse")["quantity"] == 13
+    assert told(key, 3, "correction", shoe, 1)["quantity"] == 14
+    moved = db.session.execute(
+        db.select(Movement.kind, Movement.quantity, Movement.reference)
+        .where(Movement.channel == "till")
+        .order_by(Movement.id)
+    ).all()
+    assert [tuple(row) for row in moved] == [
+        ("entry", 12, "BL 118"),
+        ("adjustment", -2, "casse"),
+        ("adjustment", 1, "Caisse 1 3"),
+    ]
+    assert told(key, 5, "count", shoe, 9, includes=3)["quantity"] == 9
+    assert told(key, 4, "receipt", shoe, 6)["quantity"] == 15  # after the count, told before it
+    assert books.check() == []
+
+
+def test_a_correction_takes_away_no_more_than_there_is_and_never_a_second_hand_unit():
+    shoe = a_shoe()
+    stocked(shoe, 3)
+    key, _secret = a_key()
+    assert told(key, 1, "correction", shoe, -5)["quantity"] == 0
+    assert told(key, 2, "receipt", shoe, 4)["quantity"] == 4  # what was missing is no debt
+    for number, facts in ((3, {"quantity": 0}), (4, {"quantity": 1, "used": True})):
+        with pytest.raises(Refused):
+            told(key, number, "correction", shoe, **facts)
+    assert quantity(shoe) == 4
+
+
 def test_an_event_told_twice_counts_once_and_its_number_never_means_something_else():
     shoe = a_shoe()
     stocked(shoe, 3)
@@ -162,7 +196,7 @@ def test_a_till_is_told_where_it_stands():
 # ── the same stock in the end, in whatever order ──
 
 EVENT = st.tuples(
-    st.sampled_from(["sale", "sale", "return", "count", "feed"]),
+    st.sampled_from(["sale", "sale", "return", "receipt", "count", "feed"]),
     st.integers(1, 3),
     st.integers(0, 12),
     st.booleans(),
