@@ -18,7 +18,7 @@ from admin import forms
 from admin.base import ScopedView, me, row_or_404
 from models import ImportRun, Store, Vendor
 from services import access, clock, files, workflow
-from services.imports import runs, tables
+from services.imports import runs, tables, trials
 from services.people import staff
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -279,6 +279,8 @@ class ImportView(BaseView):
                 run=run,
                 kind=kind,
                 preview=runs.preview(run),
+                trial=(trial := trials.of(run)),
+                would_wait=runs.what_to_look_at(trial or {}),
                 modes=MODES,
                 words=COLUMN_WORDS,
             )
@@ -294,16 +296,17 @@ class ImportView(BaseView):
             refusals=runs.refusals(run, request.args.get("q", "")),
         )
 
-    @expose("/<int:id>/<any(start,cancel,confirm):verb>", methods=["POST"])
+    @expose("/<int:id>/<any(start,try,cancel,confirm):verb>", methods=["POST"])
     @has_access
     def decide(self, id: int, verb: str) -> Any:
         with unit_of_work():
             run = self._run(id)
             if access.tied_stores() is not None and run.store_id is None:
                 raise Refused(_("You work in one store: you give its stock files, and no others."))
-            if verb == "start":
-                mapping = forms.beginning_with("col-")
-                runs.start(run, mapping, by=me(), mode=StartForm.read().mode.data)
+            if verb in ("start", "try"):
+                mapping, mode = forms.beginning_with("col-"), StartForm.read().mode.data
+                verb_of = runs.start if verb == "start" else trials.ask
+                verb_of(run, mapping, by=me(), mode=mode)
             elif verb == "cancel":
                 runs.cancel(run, by=me())
             else:

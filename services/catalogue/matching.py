@@ -78,9 +78,9 @@ CLOSE_ENOUGH = 70
 REFERENCE_ALONE = 50  # the score of a proposal found without a title
 
 
-def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
+def match(vendor_id: int, lines: Iterable[Any], *, remember: bool = True) -> dict[int, int]:
     """Line number -> variant, for the lines that name something we know. What was found by supplier
-    reference is remembered.
+    reference is remembered, unless the lines are only tried out.
     """
     lines = list(lines)
     found: dict[int, int] = {}
@@ -133,7 +133,7 @@ def match(vendor_id: int, lines: Iterable[Any]) -> dict[int, int]:
                 learnt.append((line.sku or line.ean or line.supplier_ref, id))
         if id is not None:
             found[line.line] = id
-    if learnt and vendor_id:
+    if learnt and vendor_id and remember:
         _remember(vendor_id, learnt, "supplier_ref")
     return found
 

@@ -63,6 +63,7 @@ UNDER_WAY = (S.waiting, S.running)
 PROGRESS_EVERY, PROGRESS_SECONDS = 10_000, 0.5  # lines, then looked at whether it is time
 PREVIEW_LINES = 20
 MOST_TOLD = 200
+MOST_FORECAST = 20  # lines shown of a trial
 WORTH_COUNTING = 500_000  # bytes: below, the file is read before anybody looks
 
 
@@ -85,6 +86,16 @@ class Ignored(Refused):
     """A line that is right in itself and says nothing we can use (an unknown reference, a fanciful
     quantity): counted apart.
     """
+
+
+class TriedOut(Exception):
+    """A trial came to the moment where the file would be kept: nothing of it is, and this is what
+    it would have done (services/imports/trials.py).
+    """
+
+    def __init__(self, forecast: dict[str, Any]) -> None:
+        super().__init__()
+        self.forecast = forecast
 
 
 class Cancelled(Exception):
@@ -335,6 +346,20 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     """The columns are right: let the worker load it, and remember them for the next file. Raises
     Refused.
     """
+    choose_columns(run, mapping, mode)
+    remembered = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
+    if remembered:
+        remembered.columns = run.mapping
+    elif run.mapping:
+        db.session.add(ColumnMapping(owner=_owner(run), kind=run.kind, columns=run.mapping))
+    IMPORT.fire(run, "start_import", by=by, set={"started_at": clock.now()})
+    _queue(run)
+
+
+def choose_columns(run: ImportRun, mapping: dict[str, str], mode: str = "") -> None:
+    """Say which columns a draft has, and how it is meant. Raises Refused when they do not do, or
+    when it was started.
+    """
     if run.state is not S.draft:
         raise Refused(_("This file was already started."), code="already_started")
     what = KINDS[run.kind]
@@ -354,13 +379,6 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     }
     if mode in what.modes:
         run.mode = mode
-    remembered = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
-    if remembered:
-        remembered.columns = run.mapping
-    elif run.mapping:
-        db.session.add(ColumnMapping(owner=_owner(run), kind=run.kind, columns=run.mapping))
-    IMPORT.fire(run, "start_import", by=by, set={"started_at": clock.now()})
-    _queue(run)
 
 
 def cancel(run: ImportRun, *, by: Actor) -> None:
@@ -378,8 +396,11 @@ def cancel(run: ImportRun, *, by: Actor) -> None:
 
 def why_it_waits(run: ImportRun) -> list[str]:
     """What somebody must look at before a file is applied; nothing when it waits for nobody."""
-    if run.state is not S.to_confirm:
-        return []
+    return what_to_look_at(run.report) if run.state is S.to_confirm else []
+
+
+def what_to_look_at(report: dict[str, Any]) -> list[str]:
+    """Why a file is not applied by itself, from its report or from its trial."""
     sentences = [
         _(
             "%(store)s: this file would take the stock of %(emptied)s references of %(held)s away."
@@ -388,9 +409,9 @@ def why_it_waits(run: ImportRun) -> list[str]:
             emptied=emptied,
             held=held,
         )
-        for store, emptied, held in run.report.get("would_empty", [])
+        for store, emptied, held in report.get("would_empty", [])
     ]
-    if unreadable := run.report.get("unreadable"):
+    if unreadable := report.get("unreadable"):
         sentences.append(
             _(
                 "%(bad)s lines of %(all)s name no reference we can read. What the other lines do"
@@ -399,7 +420,7 @@ def why_it_waits(run: ImportRun) -> list[str]:
                 all=unreadable[1],
             )
         )
-    if withdrawn := run.report.get("would_withdraw"):
+    if withdrawn := report.get("would_withdraw"):
         sentences.append(
             _(
                 "This file says it is complete, and would withdraw %(left)s sale offers of"
@@ -498,6 +519,7 @@ class Loading:
     refused_lines: list[list[Any]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     errors_name: str = ""
+    is_trial: bool = False
 
     def __post_init__(self) -> None:
         run = self.run
@@ -679,6 +701,8 @@ class Loading:
         """Say how far we are, and hear whether somebody cancelled. Raises Cancelled. Its own short
         unit.
         """
+        if self.is_trial:
+            return self.alive()
         with unit_of_work() as session:
             so_far = {"run": self.run_id, **IMPORT.values("begin"), "lines_read": self.read}
             asked = session.execute(
@@ -703,8 +727,26 @@ class Loading:
         """Write the report into the unit that applies the file: both or neither. `dated_at`: the
         moment the file speaks of, when it has one.
 
-        Raises Cancelled when somebody was quicker.
+        Raises Cancelled when somebody was quicker, TriedOut when this is a trial.
         """
+        if self.is_trial:
+            raise TriedOut(
+                {
+                    "read": self.read,
+                    "created": created,
+                    "updated": updated,
+                    "unchanged": unchanged,
+                    "removed": removed,
+                    "refused": self.refused,
+                    "ignored": self.ignored,
+                    "repeated": self.repeated,
+                    "mode": self.mode,
+                    "refused_lines": self._first_put_aside(),
+                    "doubts": sorted(self.doubts)[:MOST_FORECAST],
+                    "unknown_columns": self.unknown[:20],
+                    **self.facts,
+                }
+            )
         if self.late:
             self._open_errors()
         self._close_errors()
@@ -742,6 +784,11 @@ class Loading:
         )
         if done.rowcount != 1:
             raise Cancelled
+
+    def _first_put_aside(self) -> list[list[Any]]:
+        """The first refused and ignored lines in their order, those of the comparison included."""
+        late = [[line, "", reason] for line, reason in self.late.items()]
+        return sorted([*self.refused_lines, *late])[:MOST_FORECAST]
 
     def _what_is_late(self) -> dict[str, Any]:
         if not self.late:

@@ -413,7 +413,7 @@ def apply(
         | ({loading.store_id} if loading.store_id and loading.mode == runs.FULL else set())
     )
     by = Actor("machine", loading.run_id, loading.by_name)
-    matched = matching.match(loading.vendor_id or 0, lines)
+    matched = matching.match(loading.vendor_id or 0, lines, remember=not loading.is_trial)
     unknown = [line for line in lines if line.line not in matched]
     lines, contradictory = _one_count_each(loading, lines, matched)
     spared = _references(loading, [*disbelieved, *contradictory])

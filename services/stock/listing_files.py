@@ -273,7 +273,7 @@ def _load_offers(loading: runs.Loading) -> None:
     loading.open()
     lines, named = _one_of_each(loading)
     loading.progress()
-    matched = matching.match(loading.vendor_id or 0, lines)
+    matched = matching.match(loading.vendor_id or 0, lines, remember=not loading.is_trial)
     mark = loading.mark()
 
     def work() -> None:

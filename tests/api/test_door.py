@@ -713,6 +713,7 @@ def test_prices_are_published_and_a_discount_ends_when_it_is_null(till):
     two = [{"sku": "S1", "price": "80.00"}, {"sku": "S1", "price": "81.00"}]
     answer = till("PUT", "/prices", {"lines": two}).json["lines"]
     assert [one["status"] for one in answer] == ["refused", "refused"]
+    assert asked() == "85.00"
     wrong = [{"sku": "S1", "price": "80.00", "discount_price": "1.00", "discount_from": 12}]
     assert till("PUT", "/prices", {"lines": wrong}).json["lines"][0]["status"] == "refused"
 

@@ -92,10 +92,10 @@ def test_a_file_cancelled_after_it_was_read_is_not_applied(tmp_path, monkeypatch
         ).id
     match = matching.match
 
-    def cancelled_meanwhile(*said):
+    def cancelled_meanwhile(*said, **how):
         with unit_of_work() as session:
             runs.cancel(session.get_one(ImportRun, id), by=LEA)
-        return match(*said)
+        return match(*said, **how)
 
     monkeypatch.setattr(matching, "match", cancelled_meanwhile)
     runs.load(id)

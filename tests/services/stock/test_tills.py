@@ -87,6 +87,29 @@ def test_a_correction_takes_away_no_more_than_there_is_and_never_a_second_hand_u
     assert quantity(shoe) == 4
 
 
+def test_a_refused_event_of_a_queue_leaves_nothing_of_itself():
+    shoe = a_shoe()
+    stocked(shoe, 5)
+    counting, _secret = a_key()
+    told(counting, 1, "count", shoe, 5)
+    key, _secret = a_key(name="Caisse 2")
+
+    def event(number, kind, units):
+        return tills.Told(number, TillEventKind(kind), shoe.ean, units, clock.now(), 900)
+
+    queue = [event(1, "sale", 1), event(2, "count", 40), event(3, "sale", 1)]
+    with unit_of_work() as session:
+        found = tills.take_many(session.get_one(MachineKey, key.id), queue)
+    assert [getattr(one, "code", "taken") for one in found] == [
+        "taken",
+        "counts_elsewhere",
+        "taken",
+    ]
+    kept = db.session.scalars(db.select(TillEvent.number).where(TillEvent.key_id == key.id))
+    assert sorted(kept) == [1, 3]
+    assert quantity(shoe) == 3
+
+
 def test_an_event_told_twice_counts_once_and_its_number_never_means_something_else():
     shoe = a_shoe()
     stocked(shoe, 3)
