@@ -14,6 +14,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -399,6 +400,7 @@ def _speak(app: Flask) -> None:
     filters["moment"] = dates.moment
     filters["moment_short"] = dates.moment_short
     filters["day"] = dates.day
+    filters["iso_day"] = lambda text: dates.day(date.fromisoformat(text))
     filters["ago"] = dates.ago
     filters["word"] = workflow.words_of
     filters["tone"] = workflow.tone_of

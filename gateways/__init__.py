@@ -7,6 +7,8 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
 
+from flask_babel import gettext as _
+
 
 class GatewayError(Exception):
     """A partner failed. Permanent: trying the same again is useless and a person must look. Waits:
@@ -23,6 +25,14 @@ class GatewayError(Exception):
         self.permanent = permanent
         self.waits = waits
         self.unsure = unsure
+
+
+def silence(error: BaseException) -> str:
+    """Why nothing came back, as a sentence, with the library's own word for who looks into it."""
+    word = type(error).__name__
+    if "timeout" in word.lower() or "timed out" in str(error).lower():
+        return _("No answer came in time (%(word)s).", word=word)
+    return _("The other side cannot be reached (%(word)s).", word=word)
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,8 @@ class Relay:
     is_locker: bool
     metres: int
     hours: tuple[str, ...]
+    # The next days it is closed for, first and last (2026-12-24), when that is soon.
+    closes: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from email.message import EmailMessage
 from email.utils import formataddr, formatdate
 from urllib.parse import unquote, urlsplit
 
-from gateways import GatewayError, Letter, deadline
+from flask_babel import gettext as _
+
+from gateways import GatewayError, Letter, deadline, silence
 
 TIMEOUT = 10
 
@@ -34,7 +36,9 @@ class SmtpMail:
             ValueError,
             IndexError,
         ) as error:  # a line break in a header is an attack or a slip, never a mail
-            raise GatewayError(f"bad header: {error}", permanent=True) from error
+            raise GatewayError(
+                _("This letter cannot be sent: a line break stands in its head."), permanent=True
+            ) from error
         message["Message-ID"] = message_id
         message["Date"] = formatdate()
         message["Auto-Submitted"] = "auto-generated"
@@ -44,7 +48,9 @@ class SmtpMail:
             with self._connect() as server:
                 server.send_message(message)
         except (ValueError, IndexError, UnicodeError) as error:  # an address no header can hold
-            raise GatewayError(f"bad letter: {type(error).__name__}", permanent=True) from error
+            raise GatewayError(
+                _("No mail can be sent to this address: correct it."), permanent=True
+            ) from error
         except (
             smtplib.SMTPRecipientsRefused,
             smtplib.SMTPDataError,
@@ -52,7 +58,7 @@ class SmtpMail:
         ) as error:
             raise GatewayError(str(error), permanent=_is_permanent(error)) from error
         except (smtplib.SMTPException, OSError) as error:
-            raise GatewayError(f"{type(error).__name__}: {error}") from error
+            raise GatewayError(silence(error)) from error
         return message_id
 
     def _connect(self) -> smtplib.SMTP:

@@ -9,9 +9,9 @@ import functools
 import hashlib
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -26,6 +26,7 @@ from zeep import Client, Settings
 from zeep.transports import Transport
 
 from gateways import (
+    Address,
     CarrierAccount,
     Cover,
     GatewayError,
@@ -35,9 +36,11 @@ from gateways import (
     Trace,
     Tracking,
     deadline,
+    silence,
 )
 
 CONNECT, READ = 3, 10
+TOLD_BEFORE = 14  # days a relay's holidays are told before they begin
 NAMESPACE = "http://www.mondialrelay.fr/webservice/"
 WSDL = Path(__file__).with_suffix(".wsdl")
 FORMATS = ("A4", "A5", "10x15")
@@ -251,15 +254,21 @@ class MondialRelay:
     def relays(
         self, account: CarrierAccount, postcode: str, country: str = "FR", most: int = 8
     ) -> list[Relay]:
-        """Relay points near a postcode, nearest first. Sends no NombreResultats: whether it is
-        hashed is disputed.
+        """Relay points near a postcode where a parcel can be handed in today, nearest first: those
+        closed for the holidays are left out. Sends no NombreResultats: whether it is hashed is
+        disputed.
         """
         answer = self._call(
-            "WSI4_PointRelais_Recherche", account, Pays=country, CP=postcode, NombreResultats=None
+            "WSI4_PointRelais_Recherche",
+            account,
+            Pays=country,
+            CP=postcode,
+            Action="REL",  # drops off; a relay may deliver only
+            NombreResultats=None,
         )
-        return [_relay(found) for found in _list(answer, "PointsRelais", "PointRelais_Details")][
-            :most
-        ]
+        today = datetime.now(PARIS).date()
+        found = _list(answer, "PointsRelais", "PointRelais_Details")
+        return [_relay(one, today) for one in found if not _is_closed(one, today)][:most]
 
     def create_label(self, account: CarrierAccount, shipment: Shipment) -> MadeLabel:
         """Order one label. Raises GatewayError; `unsure` when a label may exist although no answer
@@ -280,9 +289,11 @@ class MondialRelay:
         try:
             answer = deadline.session().get(address, timeout=(CONNECT, READ))
         except requests.RequestException as error:
-            raise GatewayError(f"{type(error).__name__}") from error
+            raise GatewayError(silence(error)) from error
         if answer.status_code != 200 or not answer.content.startswith(b"%PDF"):
-            raise GatewayError(f"HTTP {answer.status_code}: no PDF")
+            raise GatewayError(
+                _("The carrier gives no label yet (HTTP %(code)s).", code=answer.status_code)
+            )
         return answer.content
 
     def find_label(self, account: CarrierAccount, number: str) -> str:
@@ -321,25 +332,19 @@ class MondialRelay:
             NDossier=clean(s.reference, 15, "0-9A-Z_ -"),
             NClient="",
             Expe_Langage="FR",
-            Expe_Ad1=line(sender.name),
-            Expe_Ad2="",
-            Expe_Ad3=line(sender.street),
-            Expe_Ad4=line(sender.more),
+            **_lines("Expe", sender),
             Expe_Ville=town(sender.city),
             Expe_CP=sender.postcode,
             Expe_Pays=sender.country,
-            Expe_Tel1=sender.phone,
+            Expe_Tel1=phone(sender) or phone(to),
             Expe_Tel2="",
             Expe_Mail=mailbox(sender.email),
             Dest_Langage="FR",
-            Dest_Ad1=line(to.name),
-            Dest_Ad2="",
-            Dest_Ad3=line(to.street),
-            Dest_Ad4=line(to.more),
+            **_lines("Dest", to),
             Dest_Ville=town(to.city),
             Dest_CP=to.postcode,
             Dest_Pays=to.country,
-            Dest_Tel1=to.phone,
+            Dest_Tel1=phone(to),
             Dest_Tel2="",
             Dest_Mail=mailbox(to.email),
             Poids=str(max(100, s.weight_grams)),
@@ -373,26 +378,23 @@ class MondialRelay:
         try:
             answer = getattr(self._service(transport), operation)(**values)
         except requests.ConnectTimeout as error:
-            raise GatewayError("ConnectTimeout") from error
+            raise GatewayError(silence(error)) from error
         except requests.ConnectionError as error:
             # Refused before anything was said is safe to try again; cut afterwards is not.
             said = not _never_connected(error)
             raise GatewayError(
-                "the connection was cut" if said else "the carrier does not answer",
+                _("The line was cut while it was asked.") if said else silence(error),
                 unsure=once and said,
             ) from error
         except requests.RequestException as error:
-            raise GatewayError(type(error).__name__, unsure=once) from error
+            raise GatewayError(silence(error), unsure=once) from error
         except Exception as error:
             # HTML instead of XML, an HTTP error page, half an answer: the carrier may still have
             # done it, unless it was never reached.
             kept_out = transport.last_status in (403, 429, 503)
-            raise GatewayError(
-                f"the carrier's answer cannot be read ({type(error).__name__})",
-                unsure=once and not kept_out,
-            ) from error
+            raise _unreadable(type(error).__name__, unsure=once and not kept_out) from error
         if answer is None or not _text(getattr(answer, "STAT", None)).isdigit():
-            raise GatewayError("the carrier answered nothing", unsure=once)
+            raise GatewayError(_("The carrier answered nothing."), unsure=once)
         stat = _number(answer.STAT)
         if stat in SUCCESS or (
             stat in TRACED | UNKNOWN_PARCEL and operation == "WSI2_TracingColisDetaille"
@@ -430,7 +432,7 @@ class MondialRelay:
             )
         shipment = root.find(f".//{RESPONSE}Shipment")
         if shipment is None:  # well-formed XML that is not theirs: a proxy's page
-            raise GatewayError("the carrier's answer cannot be read", unsure=True)
+            raise _unreadable("XML", unsure=True)
         made = _label(
             shipment.get("ShipmentNumber", ""), root.findtext(f".//{RESPONSE}Output") or ""
         )
@@ -449,18 +451,15 @@ class MondialRelay:
         except requests.ConnectionError as error:
             said = not _never_connected(error)
             raise GatewayError(
-                "the connection was cut" if said else "the carrier does not answer",
+                _("The line was cut while it was asked.") if said else silence(error),
                 unsure=s is not None and said,
             ) from error
         except requests.RequestException as error:
-            raise GatewayError(type(error).__name__, unsure=s is not None) from error
+            raise GatewayError(silence(error), unsure=s is not None) from error
         try:
             root = ElementTree.fromstring(answer.content)
         except (ElementTree.ParseError, ValueError) as error:
-            raise GatewayError(
-                f"HTTP {answer.status_code}: the carrier's answer cannot be read",
-                unsure=s is not None,
-            ) from error
+            raise _unreadable(f"HTTP {answer.status_code}", unsure=s is not None) from error
         return [
             (_said(e, "Code"), _said(e, "Level"), _said(e, "Message"))
             for e in root.iter(f"{RESPONSE}Status")
@@ -529,12 +528,56 @@ def clean(words: str, most: int, allowed: str) -> str:
     return " ".join(re.sub(f"[^{allowed}]", " ", plain).split())[:most].strip()
 
 
-def line(words: str) -> str:
-    return clean(words, 32, "0-9A-Z_\\-'., /")
+def spread(words: str, most: int) -> tuple[str, str]:
+    """An address line, and what does not fit in it, parted between two words."""
+    whole = clean(words, 200, "0-9A-Z_\\-'., /")
+    if len(whole) <= most:
+        return whole, ""
+    cut = whole.rfind(" ", 0, most + 1)
+    cut = cut if cut > 0 else most
+    return whole[:cut].rstrip(), whole[cut:].strip()
+
+
+def _address(person: Address, most: int) -> tuple[str, str, str, str]:
+    """Name, its rest, street, and what is said besides: the rest of a street too long, then the
+    complement. A shop that reads half of an address sends the parcel back.
+    """
+    name, name_more = spread(person.name, most)
+    street, street_more = spread(person.street, most)
+    more = spread(" ".join((street_more, person.more)), most)[0]
+    return name, name_more[:most], street, more
+
+
+def _lines(role: str, person: Address) -> dict[str, str]:
+    """The four lines of an address of the SOAP service, 32 characters each."""
+    return dict(zip((f"{role}_Ad{n}" for n in range(1, 5)), _address(person, 32), strict=True))
 
 
 def town(words: str) -> str:
-    return clean(words, 26, "A-Z_\\-' ")
+    """At least two letters, says the manual; one village of the Somme has one."""
+    plain = clean(words, 26, "A-Z_\\-' ")
+    return plain if len(plain) != 1 else f"{plain} -"
+
+
+# Telephones the carrier takes, by the country of the address (manual, « Phones by country »).
+# Monaco is France to it; numbers of the overseas have other beginnings than +33.
+_PHONES = {
+    "FR": r"\+33[1-9]\d{8}",
+    "BE": r"\+32\d{8,9}",
+    "LU": r"\+352\d{6,10}",
+    "PT": r"\+351\d{9}",
+    "ES": r"\+34[69]\d{8}",
+    "DE": r"\+49\d{10,11}",
+    "IT": r"\+39\d{10}",
+}
+
+
+def phone(person: Address) -> str:
+    """A telephone the carrier takes with this address; empty for another country's, which would
+    lose the label.
+    """
+    rule = _PHONES.get(person.country, r"\+\d{8,14}")
+    return person.phone if re.fullmatch(rule, person.phone, re.ASCII) else ""
 
 
 def mailbox(words: str) -> str:
@@ -582,20 +625,22 @@ def _rest_request(account: CarrierAccount, s: Shipment | None) -> Element:
     SubElement(one, "DeliveryInstruction")
     for role, person in (("Sender", s.sender), ("Recipient", s.recipient)):
         address = SubElement(SubElement(one, role), "Address")
+        called, called_more, street, more = _address(person, 30)
+        number = phone(person) or phone(s.recipient)
         for name, value in (
             ("Title", ""),
             ("Firstname", ""),
             ("Lastname", ""),
-            ("Streetname", line(person.street)),
+            ("Streetname", street),
             ("HouseNo", ""),
             ("CountryCode", person.country),
             ("PostCode", person.postcode),
             ("City", town(person.city)),
-            ("AddressAdd1", line(person.name)),
-            ("AddressAdd2", line(person.more)),
-            ("AddressAdd3", ""),
-            ("PhoneNo", person.phone),
-            ("MobileNo", person.phone),
+            ("AddressAdd1", called),
+            ("AddressAdd2", more),
+            ("AddressAdd3", called_more),
+            ("PhoneNo", number),
+            ("MobileNo", number),
             ("Email", person.email),
         ):
             SubElement(address, name).text = value
@@ -650,7 +695,7 @@ def understand(stat: int, words: Sequence[str]) -> str:
 def _label(number: str, url: str) -> MadeLabel:
     """A label whose number is one; a success without it may hide a label."""
     if not re.fullmatch(r"\d{8,14}", number, re.ASCII):
-        raise GatewayError("the carrier answered without a number", unsure=True)
+        raise GatewayError(_("The carrier answered without a number."), unsure=True)
     return MadeLabel(number, url)
 
 
@@ -672,7 +717,7 @@ def _event(found: Any) -> Trace | None:
     return None
 
 
-def _relay(found: Any) -> Relay:
+def _relay(found: Any, today: date) -> Relay:
     days = [
         _hours(getattr(found, f"Horaires_{day}"))
         for day in ("Lundi", "Mardi", "Mercredi", "Jeudi", "Vendredi", "Samedi", "Dimanche")
@@ -689,12 +734,33 @@ def _relay(found: Any) -> Relay:
         is_locker=_text(found.Information).upper() == "LOCKER",
         metres=_number(found.Distance),
         hours=tuple(days),
+        closes=_next_closure(found, today),
     )
+
+
+def _closures(found: Any) -> Iterator[tuple[date, date]]:
+    """The periods a relay is closed, first and last day; those without both are no periods."""
+    for period in _list(found, "Informations_Dispo", "Periode"):
+        first, last = (getattr(period, name, None) for name in ("Debut", "Fin"))
+        if first is not None and last is not None:
+            yield first.date(), last.date()
+
+
+def _is_closed(found: Any, day: date) -> bool:
+    return any(first <= day <= last for first, last in _closures(found))
+
+
+def _next_closure(found: Any, today: date) -> tuple[str, str] | None:
+    soon = today + timedelta(days=TOLD_BEFORE)
+    coming = sorted(one for one in _closures(found) if today < one[0] <= soon)
+    return (coming[0][0].isoformat(), coming[0][1].isoformat()) if coming else None
 
 
 def _hours(found: Any) -> str:
     """« 09:00–12:00, 14:00–19:00 », empty when closed."""
     said = list(found.string) if found is not None and found.string else []
+    if said[:2] in (["0001", "2359"], ["0000", "2359"], ["0000", "2400"]):
+        return "24 h/24"
     spans = [
         f"{a[:2]}:{a[2:]}–{b[:2]}:{b[2:]}"
         for a, b in zip(said[::2], said[1::2], strict=False)
@@ -732,10 +798,14 @@ def _said(element: Any, name: str) -> str:
 
 
 def _rest_words(statuses: list[tuple[str, str, str]]) -> str:
-    return (
-        " ; ".join(f"{words} (code {code})" for code, _level, words in statuses)
-        or "the carrier answered nothing"
+    return " ; ".join(f"{words} (code {code})" for code, _level, words in statuses) or _(
+        "The carrier answered nothing."
     )
+
+
+def _unreadable(word: str, *, unsure: bool) -> GatewayError:
+    sentence = _("The carrier's answer cannot be read (%(word)s).", word=word)
+    return GatewayError(sentence, unsure=unsure)
 
 
 def _never_connected(error: BaseException) -> bool:

@@ -3,8 +3,9 @@ lets the partner know a repeat.
 """
 
 import requests
+from flask_babel import gettext as _
 
-from gateways import GatewayError, deadline
+from gateways import GatewayError, deadline, silence
 
 TIMEOUT = (3, 10)
 
@@ -21,7 +22,7 @@ class HttpSms:
         try:
             answer = deadline.session().post(self._url, json=body, timeout=TIMEOUT)
         except requests.RequestException as error:
-            raise GatewayError(f"{type(error).__name__}: {error}") from error
+            raise GatewayError(silence(error)) from error
         if answer.status_code == 429 or answer.status_code >= 500:
             raise GatewayError(f"HTTP {answer.status_code}")
         if answer.status_code >= 400:
@@ -29,4 +30,4 @@ class HttpSms:
         try:
             return str(answer.json()["id"])
         except (ValueError, KeyError, TypeError) as error:
-            raise GatewayError("the answer cannot be read") from error
+            raise GatewayError(_("The answer cannot be read.")) from error

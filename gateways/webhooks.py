@@ -9,8 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 import urllib3
+from flask_babel import gettext as _
 
-from gateways import GatewayError, deadline
+from gateways import GatewayError, deadline, silence
 
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
 MOST_TRIED = 3
@@ -46,14 +47,14 @@ class HttpWebhooks:
                 urllib3.exceptions.NewConnectionError,
                 urllib3.exceptions.ConnectTimeoutError,
             ) as error:
-                failed = type(error).__name__  # nothing was said yet: the next address may answer
+                failed = silence(error)  # nothing was said yet: the next address may answer
             except urllib3.exceptions.HTTPError as error:
-                raise GatewayError(type(error).__name__) from error
+                raise GatewayError(silence(error)) from error
             else:
                 if status == 410 or 200 <= status < 300:
                     return status
                 raise GatewayError(f"HTTP {status}")
-        raise GatewayError(failed or "this name has no address")
+        raise GatewayError(failed or _("This name leads nowhere: check the address."))
 
     def _told(self, parts: SplitResult, address: str, headers: dict[str, str], body: bytes) -> int:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -77,15 +78,15 @@ class HttpWebhooks:
         """
         if parts.scheme != "https" and not self._allow_private:
             raise GatewayError(
-                "only https addresses of the public Internet are called", permanent=True
+                _("Only https addresses of the public Internet are called."), permanent=True
             )
         try:
             found = self._resolve(parts.hostname or "", _port(parts))
         except (OSError, UnicodeError) as error:
-            raise GatewayError("this name has no address") from error
+            raise GatewayError(_("This name leads nowhere: check the address.")) from error
         if not self._allow_private and not all(_is_public(address) for address in found):
             raise GatewayError(
-                "only https addresses of the public Internet are called", permanent=True
+                _("Only https addresses of the public Internet are called."), permanent=True
             )
         return list(dict.fromkeys(found))
 

@@ -256,7 +256,7 @@ def _send(payload: Sending, key: str) -> str:
     db.session.rollback()  # no transaction stays open while the partner thinks
     if kind == MessageKind.sms:
         if live.sms is None:
-            raise GatewayError("no SMS service is set (COMPTOIR_SMS_URL)", waits=True)
+            raise GatewayError(_("No SMS service is set (COMPTOIR_SMS_URL)."), waits=True)
         sms: Sms = live.sms
         return sms.send(
             sender,
@@ -267,7 +267,7 @@ def _send(payload: Sending, key: str) -> str:
             reference,
         )
     if live.mail is None:
-        raise GatewayError("no mail service is set (COMPTOIR_SMTP_URL)", waits=True)
+        raise GatewayError(_("No mail service is set (COMPTOIR_SMTP_URL)."), waits=True)
     if link := payload.get("secret_link"):
         body, html = body.replace(SECRET, link), html.replace(SECRET, link)
     mail: Mail = live.mail

@@ -262,10 +262,13 @@ def work_one(id: int, spares: bool = False) -> bool:
     try:
         if kind is None:
             raise GatewayError(
-                f"nobody handles « {kind_name} » here: was the worker restarted after the upgrade?"
+                _(
+                    "Nobody handles « %(kind)s » here: was the worker restarted after the upgrade?",
+                    kind=kind_name,
+                )
             )
         if kind.once and was_running:
-            raise GatewayError("the worker died while it was asking", unsure=True)
+            raise GatewayError(_("The worker died while it was asking."), unsure=True)
         asked = True
         answer = kind.call(payload, key)
         breaker.heard(_partner(kind_name, payload), failed=False)

@@ -290,10 +290,12 @@ class Delivery(TypedDict):
 def _call(payload: Delivery, key: str) -> str:
     delivery = db.session.get(WebhookDelivery, payload["delivery"])
     if delivery is None or live.webhooks is None:
-        raise GatewayError("nobody delivers webhooks here", permanent=delivery is None, waits=True)
+        raise GatewayError(
+            _("Nobody delivers to vendors' software here."), permanent=delivery is None, waits=True
+        )
     row = delivery.webhook
     if row.status is not S.active:
-        raise GatewayError("this address no longer listens", permanent=True)
+        raise GatewayError(_("This address no longer listens."), permanent=True)
     keys = [sealing.unseal(row.secret_sealed, f"webhook.secret:{row.id}")]
     if row.previous_sealed:
         keys.append(sealing.unseal(row.previous_sealed, f"webhook.previous:{row.id}"))

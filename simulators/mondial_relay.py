@@ -15,7 +15,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,8 @@ RELAYS = (
         "",
     ),
 )
+# Relays on holiday: days from today, first and last.
+CLOSED = {"044004": ((-3, 4),), "029201": ((5, 19),)}
 _A, _LINE, _TOWN, _MAIL = (
     r"[0-9A-Z_\-'., /]",
     r"[0-9A-Z_\-'., /]{2,32}",
@@ -115,7 +117,8 @@ _A, _LINE, _TOWN, _MAIL = (
     r"[\w\-.@]{7,70}",
 )
 _MORE = _A + "{0,32}"
-_PHONE = r"((00|\+)\d{2}|0)\d{8,10}"
+# French addresses, Monaco included: the only ones it delivers to here (manual, table 1.1).
+_PHONE = r"((00|\+)33|0)[1-9]\d{8}"
 # Field, rule, compulsory, the STAT it answers when wrong: table 1.1 of the manual.
 RULES: tuple[tuple[str, str, bool, int], ...] = (
     ("ModeCol", "CCC|CDR|CDS|REL", True, 28),
@@ -348,6 +351,12 @@ def _search(depot: Depot, given: dict[str, str], result: Element) -> int:
             )
             for value in spans:
                 SubElement(hours, f"{NS}string").text = value
+        periods = SubElement(one, f"{NS}Informations_Dispo")
+        for first, last in CLOSED.get(num, ()):
+            period = SubElement(periods, f"{NS}Periode")
+            for tag, days in (("Debut", first), ("Fin", last)):
+                at = datetime.now(UTC) + timedelta(days=days)
+                SubElement(period, f"{NS}{tag}").text = f"{at:%Y-%m-%d}T00:00:00"
         for tag, value in (
             ("URL_Photo", ""),
             ("URL_Plan", ""),

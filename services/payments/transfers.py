@@ -246,7 +246,8 @@ def _make(payload: FileToMake, key: str) -> str:
     db.session.rollback()
     if (len(file.transfers), sum(t.cents for t in file.transfers)) != meant:
         raise GatewayError(
-            f"{number}: its lines do not add up to what was validated", permanent=True
+            _("%(number)s: its lines do not add up to what was validated.", number=number),
+            permanent=True,
         )
     try:
         data = sepa.write(file)

@@ -165,7 +165,7 @@ def _order_now(payload: LabelOrder, key: str) -> str:
             permanent=True,
         )
     if carrier is None:
-        raise GatewayError("no carrier", waits=True)
+        raise GatewayError(_("This installation speaks to no such carrier."), waits=True)
     opened, shipment = contracts.account(contract), _chapter(label).shipment(label)
     db.session.rollback()
     made = carrier.create_label(opened, shipment)

@@ -18,10 +18,11 @@ from gateways.mondial_relay import (
     clean,
     explain,
     fields,
-    line,
     link_signature,
     mailbox,
+    phone,
     security,
+    spread,
     town,
     tracking_link,
     understand,
@@ -202,10 +203,13 @@ def test_every_code_is_a_sentence_that_says_what_to_do(app):
 
 
 def test_words_are_cut_to_what_the_carrier_accepts():
-    assert (
-        line("Mme Élodie Œuvrard-Le Goff d’Haussy-Saint-Clair")
-        == "MME ELODIE OEUVRARD-LE GOFF D'HA"
+    assert spread("Mme Élodie Œuvrard-Le Goff d’Haussy-Saint-Clair", 32) == (
+        "MME ELODIE OEUVRARD-LE GOFF",
+        "D'HAUSSY-SAINT-CLAIR",
     )
+    assert spread("3 rue du Bac", 32) == ("3 RUE DU BAC", "")
+    assert spread("X" * 40, 32) == ("X" * 32, "X" * 8)
+    assert town("Y") == "Y -"  # 80190: the manual wants two letters
     assert town("L'Haÿ-les-Roses 94") == "L'HAY-LES-ROSES"
     assert clean("CDE 1/é", 15, "0-9A-Z_ -") == "CDE 1 E"
     assert mailbox("camille+jeux@exemple.fr") == ""
@@ -362,6 +366,41 @@ def test_a_recorded_relay_is_read_with_its_padding_and_its_commas():
     assert relay.metres == 0
 
 
+def test_a_relay_on_holiday_is_not_offered_and_one_that_closes_soon_says_so():
+    def closed(first, last):
+        days = (datetime.now(UTC) + timedelta(days=n) for n in (first, last))
+        said = "".join(
+            f"<{tag}>{day:%Y-%m-%d}T00:00:00</{tag}>"
+            for tag, day in zip(("Debut", "Fin"), days, strict=True)
+        )
+        return f"<Informations_Dispo><Periode>{said}</Periode></Informations_Dispo>"
+
+    def relay(number, extra):
+        return RELAY.replace("<Distance>", f"{extra}<Distance>").replace("005680", number)
+
+    found = (
+        relay("000001", closed(-2, 3))
+        + relay("000002", closed(4, 9))
+        + relay("000003", closed(40, 50))
+    )
+    answer = f"<STAT>0</STAT><PointsRelais>{found}</PointsRelais>"
+    with answering(soap("WSI4_PointRelais_Recherche", answer)) as carrier:
+        open_ones = carrier.relays(ACCOUNT, "69100")
+    assert [one.number for one in open_ones] == ["000002", "000003"]
+    soon = (datetime.now(UTC) + timedelta(days=4)).date().isoformat()
+    assert [one.closes and one.closes[0] for one in open_ones] == [soon, None]
+
+
+def test_a_telephone_of_another_country_than_the_address_is_left_out():
+    def at(country, number):
+        return phone(replace(SHIPMENT.sender, country=country, phone=number))
+
+    assert at("FR", "+33612345678") == "+33612345678"
+    assert at("BE", "+32470123456") == "+32470123456"
+    for number in ("+32470123456", "+262692123456", "+37793123456", "0612345678", ""):
+        assert at("FR", number) == ""
+
+
 @pytest.mark.parametrize("inside", ["<STAT>0</STAT><PointsRelais />", "<STAT>0</STAT>"])
 def test_no_relay_is_an_empty_list_not_an_error(inside):
     with answering(soap("WSI4_PointRelais_Recherche", inside)) as carrier:
@@ -465,8 +504,8 @@ def test_a_proxys_page_after_a_rest_label_is_unsure_too():
     [
         ("99", False, "panne"),
         ("key", True, "Clé de sécurité invalide"),
-        ("down", False, "answer"),
-        ("html", False, "answer"),
+        ("down", False, "réponse|coupée|injoignable"),
+        ("html", False, "illisible"),
     ],
 )
 def test_each_fault_says_whether_to_try_again(app, carrier, depot, fault, permanent, says):
@@ -505,7 +544,10 @@ def test_the_connection_test_says_what_is_wrong(app, carrier, change, says):
         ({"relay_number": "999999"}, "plan de tri"),
         ({"insurance": 4}, "Assurance invalide"),
         ({"sender": replace(CAMILLE, postcode="4400")}, "Code postal"),
-        ({"sender": replace(CAMILLE, phone="12")}, "téléphone"),
+        (
+            {"sender": replace(CAMILLE, phone="12"), "recipient": replace(SHOP, phone="12")},
+            "téléphone",
+        ),
     ],
 )
 def test_what_the_carrier_refuses_is_permanent_and_said_in_words(app, carrier, depot, change, says):
@@ -529,3 +571,20 @@ def test_a_light_parcel_and_strange_names_still_get_a_label(carrier, depot):
     )
     carrier.create_label(ACCOUNT, replace(SHIPMENT, sender=odd, weight_grams=30))
     assert len(depot.labels) == 1
+
+
+def test_a_long_address_reaches_the_label_whole_by_both_services(carrier, depot):
+    long = replace(
+        SHIPMENT,
+        sender=replace(
+            SHIPMENT.sender,
+            name="Mme Marie-Antoinette de la Tour du Pin Gouvernet",
+            street="128 bis avenue du Général de Gaulle, bâtiment C",
+            more="escalier 4, porte 12",
+            phone="+32470123456",
+        ),
+    )
+    for service in ("soap", "rest"):
+        made = carrier.create_label(replace(ACCOUNT, service=service), long)
+        assert made.number
+        assert made.warning == ""
