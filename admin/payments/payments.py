@@ -24,7 +24,14 @@ from models import (
     Vendor,
 )
 from services import audit, files, once, outbox
-from services.payments import bank_answers, bank_details, recaps, seller_payments, transfers
+from services.payments import (
+    bank_answers,
+    bank_details,
+    bank_statements,
+    recaps,
+    seller_payments,
+    transfers,
+)
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -192,28 +199,35 @@ class PaymentsView(BaseView):
     @expose("/reponse", methods=["POST"])
     @has_access
     def answer(self) -> Any:
-        """The bank's answer (pain.002), whichever file it is about."""
+        """The bank's answer (pain.002) or its statement (camt.053, camt.054), whichever of our
+        files it speaks of.
+        """
         given = request.files.get("file")
         if given is None or not given.filename:
-            raise Refused(_("Choose the bank's answer: an XML file, pain.002."))
+            raise Refused(
+                _("Choose the bank's answer or statement: an XML file, pain.002 or camt.053.")
+            )
         files.check_name(given.filename, ".xml")
         data, name = given.read(10_000_000), given.filename
         with unit_of_work():
-            batch, executed, refused = bank_answers.read(data, name, by=me())
-            id, left, doubt = batch.id, transfers.awaited(batch), bank_answers.doubt(batch)
-        if doubt:
+            reading = bank_statements.read_any(data, name, by=me())
+            ids = [batch.id for batch, _executed, _back in reading.files]
+            left = sum(transfers.awaited(batch) for batch, _executed, _back in reading.files)
+        for doubt in reading.doubts:
             flash(doubt, "danger")
         flash(
             _(
                 "Answer read: %(executed)s executed, %(refused)s sent back, %(left)s still"
                 " awaited.",
-                executed=executed,
-                refused=refused,
+                executed=reading.executed,
+                refused=reading.sent_back,
                 left=left,
             ),
-            "warning" if refused else "success",
+            "warning" if reading.sent_back else "success",
         )
-        return redirect(url_for("PaymentsView.batch", id=id))
+        if len(ids) == 1:
+            return redirect(url_for("PaymentsView.batch", id=ids[0]))
+        return redirect(url_for("PaymentsView.payments"))
 
     @expose("/<int:id>/reessayer", methods=["POST"])
     @has_access

@@ -30,7 +30,7 @@ def all_went_through(batch: TransferBatch, *, by: Actor) -> int:
     mark = hashlib.sha256(
         f"clic:{batch.number}:{len(waiting)}:{clock.now().isoformat()}".encode()
     ).hexdigest()
-    _apply(batch, waiting, [], _("everything went through"), mark, by)
+    apply(batch, waiting, [], _("everything went through"), mark, by)
     return len(waiting)
 
 
@@ -39,15 +39,7 @@ def read(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]
     ours, not an answer, or already read.
     """
     mark = hashlib.sha256(data).hexdigest()
-    existing = db.session.scalar(select(BankAnswer).where(BankAnswer.sha256 == mark))
-    if existing is not None:
-        raise Refused(
-            _(
-                "This answer was already read on %(day)s by %(name)s.",
-                day=clock.paris(existing.at).strftime("%d/%m/%Y"),
-                name=existing.by_name,
-            )
-        )
+    refuse_twice(mark)
     try:
         reply = sepa.read_answer(data)
     except sepa.BadFile as error:
@@ -89,11 +81,24 @@ def read(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]
             executed.append(line)
         elif status in sepa.REFUSED and line.status is not T.sent_back:
             refused.append((line, code))
-            line.reason = _reason(code, words)
-    _apply(batch, executed, refused, name, mark, by)
+            line.reason = reason_words(code, words)
+    apply(batch, executed, refused, name, mark, by)
     if doubts:
         workflow.record(batch, "doubt", by=by, words=" ".join(doubts))
     return batch, len(executed), len(refused)
+
+
+def refuse_twice(mark: str) -> None:
+    """Raise Refused when the file of this print was read before."""
+    existing = db.session.scalar(select(BankAnswer).where(BankAnswer.sha256 == mark))
+    if existing is not None:
+        raise Refused(
+            _(
+                "This answer was already read on %(day)s by %(name)s.",
+                day=clock.paris(existing.at).strftime("%d/%m/%Y"),
+                name=existing.by_name,
+            )
+        )
 
 
 def doubt(batch: TransferBatch) -> str:
@@ -142,7 +147,7 @@ def _unlike_names(reply: sepa.BankReply) -> list[str]:
     ]
 
 
-def _apply(
+def apply(
     batch: TransferBatch,
     executed: list[TransferLine],
     refused: list[tuple[TransferLine, str]],
@@ -209,7 +214,7 @@ def _apply(
         workflow.record(batch, "answer", by=by, executed=len(executed), sent_back=len(refused))
 
 
-def _reason(code: str, words: str) -> str:
+def reason_words(code: str, words: str) -> str:
     """Why the bank refused, in our sentence, with the bank's own words behind when there are
     any.
     """
