@@ -82,7 +82,9 @@ class AuthView(BaseView):
     @expose("/login/", methods=["GET", "POST"])
     def login(self) -> Any:
         if current_user.is_authenticated:
-            return redirect(_after())
+            # A page nobody clicks on any more leaves the screen, also when its session still lives.
+            left = "quitte" in request.args
+            return redirect(url_for("DashboardView.index") if left else _after())
         form = SignInForm()
         if form.validate_on_submit():
             try:

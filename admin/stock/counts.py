@@ -122,7 +122,9 @@ class CountView(BaseView):
     def _page(self, id: int, sentence: str = "", typed: str = "") -> str:
         count = self._count(id)
         gaps = inventories.differences(count) if request.args.get("ecarts") else []
-        forecast = inventories.forecast(count) if workflow.can(count, "validate_count") else None
+        # Comparing thousands of references is for who asks, not for each scan.
+        asked = request.args.get("valider") and workflow.can(count, "validate_count")
+        forecast = inventories.forecast(count) if asked else None
         return render_template(
             "admin/stock/count.html",
             count=count,
@@ -148,6 +150,10 @@ class CountView(BaseView):
                     inventories.say(count, form.ean.data, form.quantity.data, by=me())
                 else:
                     inventories.scan(count, form.ean.data, by=me())
+        except inventories.UnknownReference as unknown:
+            with unit_of_work():
+                inventories.note_unknown(self._count(id), unknown.ean)
+            return self._page(id, str(unknown), unknown.ean), 422
         except Refused as refusal:
             return self._page(id, str(refusal), forms.EanForm.read().ean.data), 422
         return redirect(url_for("CountView.count", id=id))

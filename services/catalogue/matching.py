@@ -361,10 +361,12 @@ def closest(title: str, brand: str = "") -> tuple[int | None, int]:
             select(Variant).where(Variant.product_id == best[1]).order_by(Variant.id)
         ).all(),
     )
-    nearest = max(
-        sisters, key=lambda one: len(said & set(words_of(one.details))), default=None
-    )  # the size and the colour it names
-    return nearest.id if nearest is not None else None, best[0]
+    # The size and the colour it names. Where it names none of several, no one of them is meant: a
+    # click would send the whole model to one size.
+    shared = sorted((len(said & set(words_of(one.details))), one.id) for one in sisters)
+    if not shared or (len(shared) > 1 and shared[-1][0] == shared[-2][0]):
+        return None, best[0]
+    return shared[-1][1], best[0]
 
 
 def accept_proposal(row: UnmatchedReference, *, by: Actor) -> None:

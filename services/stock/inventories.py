@@ -6,10 +6,12 @@ is no difference.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
 
 from models import (
     CountState,
@@ -26,7 +28,7 @@ from models import (
 )
 from services import clock, settings, workflow
 from services.catalogue import matching, products
-from services.stock import levels
+from services.stock import feeds, levels
 from services.unit import db
 from services.workflow import Actor, Move, Refused, Workflow
 
@@ -92,6 +94,28 @@ def open_count(store: Store, name: str, *, whole: bool, by: Actor) -> StockCount
     return count
 
 
+class UnknownReference(Refused):
+    """What was scanned is in no catalogue: `note_unknown` keeps it for the people who complete
+    it.
+    """
+
+    def __init__(self, ean: str) -> None:
+        super().__init__(
+            _(
+                "The catalogue does not know %(ean)s: put it aside. It waits among « Unknown"
+                " references », and is counted once it is known.",
+                ean=ean[:20],
+            )
+        )
+        self.ean = ean
+
+
+def note_unknown(count: StockCount, ean: str) -> None:
+    """Somebody holds an article that no catalogue knows: the vendor's queue keeps it."""
+    line = feeds.Line(0, "", products.read_ean(ean), 1, count.store_id)
+    matching.note_unknown(count.store.vendor_id, [line])
+
+
 def scan(count: StockCount, ean: str, *, quantity: int = 1, by: Actor) -> StockCountLine:
     """One more unit of a barcode was seen (or so many). Raises Refused, BadEan."""
     line = _line(count, ean)
@@ -110,12 +134,7 @@ def _line(count: StockCount, ean: str) -> StockCountLine:
         raise Refused(_("This count is over: open another one."))
     variant = matching.meant_by(count.store.vendor_id, products.read_ean(ean))
     if variant is None:
-        raise Refused(
-            _(
-                "The catalogue does not know %(ean)s: put it aside and tell the catalogue team.",
-                ean=ean[:20],
-            )
-        )
+        raise UnknownReference(ean)
     existing = select(StockCountLine).where(
         StockCountLine.count_id == count.id, StockCountLine.variant_id == variant.id
     )
@@ -127,8 +146,9 @@ def _line(count: StockCount, ean: str) -> StockCountLine:
 
 
 def _put(count: StockCount, line: StockCountLine, quantity: int) -> StockCountLine:
-    if not 0 <= quantity <= levels.MOST:
-        raise Refused(_("Type a quantity from 0 to %(most)s.", most=levels.MOST))
+    most = settings.value("stock_most_quantity")
+    if not 0 <= quantity <= most:
+        raise Refused(_("Type a quantity from 0 to %(most)s.", most=most))
     line.counted, line.at = quantity, clock.now()
     db.session.flush()
     return line
@@ -154,19 +174,12 @@ def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> 
     if count.status is C.counted:
         return _changed_by(count, limit)
     rows = db.session.execute(
-        select(StockCountLine, Variant, StockLevel.quantity)
-        .join(Variant, Variant.id == StockCountLine.variant_id)
-        .outerjoin(
-            StockLevel,
-            (StockLevel.variant_id == StockCountLine.variant_id)
-            & (StockLevel.store_id == count.store_id),
-        )
+        select(Variant, _held_when_counted(count), StockCountLine.counted)
+        .join(StockCountLine, Variant.id == StockCountLine.variant_id)
         .where(StockCountLine.count_id == count.id)
+        .options(joinedload(Variant.product))
     ).all()
-    found = [
-        Difference(variant, (quantity or 0) - _since(count, line), line.counted)
-        for line, variant, quantity in rows
-    ]
+    found = [Difference(variant, int(held), counted) for variant, held, counted in rows]
     if count.whole:
         seen = select(StockCountLine.variant_id).where(StockCountLine.count_id == count.id)
         missed = db.session.execute(
@@ -177,6 +190,7 @@ def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> 
                 StockLevel.quantity > 0,
                 Variant.id.not_in(seen),
             )
+            .options(joinedload(Variant.product))
             .limit(limit)
         ).all()
         found += [Difference(variant, quantity, None) for variant, quantity in missed]
@@ -210,14 +224,21 @@ def _reference(count: StockCount) -> str:
     return f"inventaire {count.id}"
 
 
-def _since(count: StockCount, line: StockCountLine) -> int:
-    """What moved between the moment a line was counted and now."""
-    level = db.session.scalar(
-        select(StockLevel).where(
-            StockLevel.store_id == count.store_id, StockLevel.variant_id == line.variant_id
+def _held_when_counted(count: StockCount) -> Any:
+    """What the store held of a line's reference at the moment it was counted, as a part of the
+    statement that reads the lines: a shop counts thousands.
+    """
+    return (
+        select(func.coalesce(func.sum(Movement.quantity), 0))
+        .where(
+            Movement.store_id == count.store_id,
+            Movement.variant_id == StockCountLine.variant_id,
+            Movement.item_id.is_(None),
+            Movement.at <= StockCountLine.at,
         )
+        .correlate(StockCountLine)
+        .scalar_subquery()
     )
-    return level.quantity - levels.at(count.store_id, line.variant_id, line.at) if level else 0
 
 
 @dataclass(frozen=True)
@@ -277,14 +298,10 @@ def validate(count: StockCount, *, by: Actor, sure: bool = True) -> int:
             select(StockCountLine).where(StockCountLine.count_id == count.id)
         )
     }
+    known = levels.locked(store, lines)
     for variant_id, line in sorted(lines.items()):
-        changed += _follow(
-            levels.of(store, db.session.get_one(Variant, variant_id)),
-            line.counted,
-            line.at,
-            count,
-            by,
-        )
+        level = known.get(variant_id) or levels.of(store, db.session.get_one(Variant, variant_id))
+        changed += _follow(level, line.counted, line.at, count, by)
     if count.whole:
         for level in db.session.scalars(
             select(StockLevel).where(StockLevel.store_id == store.id, StockLevel.quantity > 0)
@@ -320,6 +337,7 @@ def counted_lines(count: StockCount, limit: int = 50) -> list[StockCountLine]:
             select(StockCountLine)
             .where(StockCountLine.count_id == count.id)
             .order_by(StockCountLine.at.desc(), StockCountLine.id.desc())
+            .options(joinedload(StockCountLine.variant).joinedload(Variant.product))
             .limit(limit)
         )
     )

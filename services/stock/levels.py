@@ -43,7 +43,7 @@ from models import (
     TillEventKind,
     Variant,
 )
-from services import clock, webhooks, workflow
+from services import clock, settings, webhooks, workflow
 from services.people import places
 from services.stock import items
 from services.unit import db, is_sqlite, lock_until_commit
@@ -121,19 +121,21 @@ def of(store: Store, variant: Variant) -> StockLevel:
     return db.session.scalars(_LEVEL, named).one()
 
 
-def locked(store: Store, variants: Iterable[Variant]) -> dict[int, StockLevel]:
+def locked(store: Store, variant_ids: Iterable[int]) -> dict[int, StockLevel]:
     """The levels a store has of some references, by reference, locked until the unit ends."""
-    rows = (
-        select(StockLevel)
-        .where(
-            StockLevel.store_id == store.id,
-            StockLevel.variant_id.in_([variant.id for variant in variants]),
+    found: dict[int, StockLevel] = {}
+    ids = sorted(variant_ids)
+    for first in range(0, len(ids), 500):
+        some = ids[first : first + 500]
+        rows = (
+            select(StockLevel)
+            .where(StockLevel.store_id == store.id, StockLevel.variant_id.in_(some))
+            .order_by(StockLevel.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
         )
-        .order_by(StockLevel.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return {level.variant_id: level for level in db.session.scalars(rows)}
+        found |= {level.variant_id: level for level in db.session.scalars(rows)}
+    return found
 
 
 # Statements of a move, made once: a till that was off line makes five hundred.
@@ -171,8 +173,12 @@ def move(
     """
     now = clock.now()
     after = level.quantity + quantity if then is None else then
-    if not 0 <= after <= MOST:
+    if after < 0:
         raise Refused(_("There are not that many units in this store."))
+    if after > MOST:
+        raise Refused(
+            _("%(count)s units are more than a shop holds: correct its stock first.", count=after)
+        )
     rows = [(kind, quantity, price_cents), (K.count, after - level.quantity - quantity, None)]
     for what, count, price in rows:
         if count:
@@ -327,8 +333,9 @@ def adjust(level: StockLevel, quantity: int, *, by: Actor, reason: str = "") -> 
     """A person says how many there are; returns the difference. Raises Refused for a number that is
     none.
     """
-    if not 0 <= quantity <= MOST:
-        raise Refused(_("Type a quantity from 0 to %(most)s.", most=MOST))
+    most = settings.value("stock_most_quantity")
+    if not 0 <= quantity <= most:
+        raise Refused(_("Type a quantity from 0 to %(most)s.", most=most))
     lock_store(level.store_id)
     db.session.refresh(level, with_for_update=True)
     difference = quantity - level.quantity

@@ -171,6 +171,10 @@ _SAID: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
+# What update-delete may say, folded: whether the offer goes.
+_WHAT = {"": False, "update": False, "delete": True, "supprimer": True, "suppression": True}
+
+
 class Line:
     """One line of an offers or prices file; `ean`, `title`, `brand`, `supplier_ref` and
     `other_name` are what the mapping asks of it.
@@ -206,7 +210,16 @@ class Line:
             self.ean = products.read_ean(product)
         elif product:
             self.other_name = product[:60]
-        self.is_deleted = cell("what").lower() == "delete"
+        what = tables.fold(cell("what"))
+        if what not in _WHAT:
+            raise Refused(
+                _(
+                    "« %(word)s » in update-delete is neither « update » nor « delete »: nothing"
+                    " was done with this line.",
+                    word=cell("what")[:20],
+                )
+            )
+        self.is_deleted = _WHAT[what]
         self.price = tables.amount(cell("price"))
         if self.price == 0:
             raise Refused(_("A price is above zero."))
@@ -387,6 +400,12 @@ class _Change:
         self.by = Actor("machine", loading.run_id, loading.by_name)
         lock_until_commit(session.connection(), f"listings {self.vendor.id}")
         self.known = {row.sku: row for row in session.execute(_OFFERED, {"vendor": self.vendor.id})}
+        # New articles offered already, by reference: a second offer would show their stock twice.
+        self._offered_already = {
+            row.variant_id: row.sku
+            for row in self.known.values()
+            if row.condition is None and row.item_id is None and row.status is L.active
+        }
         self.known_by_id = {row.id: row for row in self.known.values()}
         self.new: dict[str, dict[str, Any]] = {}
         self.changed: dict[int, dict[str, Any]] = {}
@@ -426,7 +445,9 @@ class _Change:
         for line in lines:
             variant = variants[line.line]
             try:
-                if line.is_deleted:
+                if line.is_deleted and line.sku not in self.known:
+                    self.ignored[line.line] = _("You offer nothing as « %(sku)s ».", sku=line.sku)
+                elif line.is_deleted:
                     self._take_off(line.sku)
                 elif not variant:
                     unknown.append(line)
@@ -501,6 +522,14 @@ class _Change:
             raise Refused(closed[variant])
         if line.price is None:
             raise Refused(_("A new offer needs a price."))
+        other = self._offered_already.get(variant)
+        if other is not None and line.says.get("condition") is None:
+            raise Refused(
+                _(
+                    "« %(other)s » already offers this article new: one offer counts its stock.",
+                    other=other,
+                )
+            )
         reduced, starts, ends = line.reduction or (None, None, None)
         row = {
             "vendor_id": self.vendor.id,
@@ -525,6 +554,8 @@ class _Change:
         }
         row["quantity"] = line.quantity if row["condition"] is not None else None
         self.new[line.sku] = row
+        if row["condition"] is None:
+            self._offered_already[variant] = line.sku
 
     def _change(self, line: Line, variant: int) -> None:
         row = self.known[line.sku]

@@ -136,7 +136,7 @@ class _Shop:
         new = {event.ean for event in told if event.number not in self.known}
         # What this shop means by each barcode.
         self.meant = matching.meant_by_each(self.store.vendor_id, new)
-        self._levels = levels.locked(self.store, self.meant.values())
+        self._levels = levels.locked(self.store, {variant.id for variant in self.meant.values()})
 
     def level(self, variant: Variant) -> StockLevel:
         """The level of a reference in this store, locked."""

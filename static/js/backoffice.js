@@ -112,7 +112,7 @@ if (target >= 0) { at = target - 1; focusLine(1); }
 const leave = () => {
   keep();
   leaves();                                        // nobody is there to be asked
-  location.replace("/gestion/login/?next=" + encodeURIComponent(location.pathname + location.search));
+  location.replace("/gestion/login/?quitte=1&next=" + encodeURIComponent(location.pathname + location.search));
 };
 const tabs = new BroadcastChannel("comptoir-session");
 if ("signedOut" in document.body.dataset) tabs.postMessage("out");

@@ -110,7 +110,7 @@ def test_a_store_is_counted_on_a_telephone_with_a_scanner_alone(visit, signed_in
     expect(page.get_by_text("-1")).to_be_visible()
     assert fits(page)
     assert serious(page) == []
-    page.locator("summary", has_text="Valider le comptage").click()
+    page.get_by_role("link", name="Valider le comptage").click()
     page.locator(".confirm .btn-primary").click()
     expect(page.get_by_text("Validé : 1")).to_be_visible()
     db.session.rollback()

@@ -4,10 +4,11 @@ from models import (
     Product,
     UnmatchedReference,
     UnmatchedState,
+    Variant,
     VendorReference,
 )
 from services import clock
-from services.catalogue import matching, products
+from services.catalogue import matching, products, search
 from services.unit import db, unit_of_work
 from tests.factories import (
     LEA,
@@ -190,3 +191,12 @@ def test_a_shop_s_own_code_means_what_that_shop_means_by_it(tmp_path):
             store=store,
         )
         assert quantity(matching.meant_by(store.vendor_id, own), store) == 4
+
+
+def test_a_title_that_names_no_size_proposes_none_of_several():
+    for size in ("36", "37", "38"):
+        a_shoe("Baskets Zephyr", size)
+    search.catch_up()
+    assert matching.closest("BASKETS ZEPHYR")[0] is None
+    found, _score = matching.closest("BASKETS ZEPHYR 37")
+    assert db.session.get(Variant, found).shoe_size == "37"

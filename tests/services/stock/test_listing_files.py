@@ -403,3 +403,24 @@ def test_no_cell_of_a_file_that_goes_out_is_a_formula(tmp_path):
         text = "".join(out(vendor))
         assert "'=1+1;" in text
         assert "\n=" not in text
+
+
+def test_what_update_delete_says_is_understood_or_refused_never_guessed(tmp_path):
+    shoe, other = a_shoe(), a_shoe("Botte")
+    header = "sku;product-id;price;update-delete\n"
+    rows = f"S1;{shoe.ean};89;update\nS2;{other.ean};79;peut-être\nS3;;;delete\n"
+    run = given(a_file(tmp_path, header + rows, "a.csv"), "listings")
+    assert (run.created, run.refused, run.ignored) == (1, 1, 1)
+    gone = given(a_file(tmp_path, f"{header}S1;;;Supprimer\n", "b.csv"), "listings")
+    assert gone.removed == 1
+
+
+def test_one_offer_counts_the_new_stock_of_an_article(tmp_path):
+    shoe = a_shoe()
+    header = "sku;product-id;price;state;quantity\n"
+    twice = f"S1;{shoe.ean};89;11;3\nS2;{shoe.ean};85;11;3\nS3;{shoe.ean};40;3;1\n"
+    run = given(a_file(tmp_path, header + twice, "a.csv"), "listings")
+    assert (run.created, run.refused) == (2, 1)
+    assert "« S1 »" in run.report["refused"][0][2].replace("\u00a0", " ")
+    later = given(a_file(tmp_path, header + f"S9;{shoe.ean};80;11;3\n", "b.csv"), "listings")
+    assert later.refused == 1
