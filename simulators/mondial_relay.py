@@ -183,7 +183,8 @@ class Depot:
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     offset: timedelta = timedelta()
-    next_number: int = 50554859
+    # Another one after each restart: the shop keeps the labels of the days before.
+    next_number: int = field(default_factory=lambda: 50_000_000 + int(time.time()) % 40_000_000)
     production: bool = False
     insurance_levels: int = 5
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -172,6 +172,10 @@ def kinds() -> list[runs.Kind]:
     return list(runs.KINDS.values()) if staff.sees_all(current_user) else everybody
 
 
+# « By its columns », in the list of kinds.
+GUESS = "guess"
+
+
 class FileForm(forms.Sent):
     """What a file holds, and whose it is."""
 
@@ -202,6 +206,7 @@ class ImportView(BaseView):
         page = render_template(
             "admin/imports/import.html",
             kinds=kinds(),
+            guess=GUESS,
             modes=MODES,
             stores=db.session.scalars(db.select(Store).order_by(Store.name).limit(2000)).all(),
             vendors=db.session.scalars(db.select(Vendor).order_by(Vendor.name).limit(2000)).all(),
@@ -220,17 +225,25 @@ class ImportView(BaseView):
         """
         form = FileForm.read()
         given, kind = request.files.get("file"), form.kind.data
-        if kind not in {one.name for one in kinds()}:
+        mine = {one.name: one for one in kinds()}
+        if kind != GUESS and kind not in mine:
             if access.tied_stores() is not None:
                 raise Refused(_("You work in one store: you give its stock files, and no others."))
             raise Refused(_("Choose what this file holds."))
         if not given or not given.filename:
             raise Refused(_("Choose a file."))
-        store, vendor = self._owner(runs.KINDS[kind], form)
         with tempfile.NamedTemporaryFile() as kept:
             given.save(kept)
             kept.flush()
             tables.check_name(Path(kept.name), given.filename)
+            if kind == GUESS:
+                guessed = runs.kind_by_its_columns(Path(kept.name), list(mine.values()))
+                if guessed is None:
+                    raise Refused(
+                        _("Its columns do not say what this file holds: choose it in the list.")
+                    )
+                kind = guessed.name
+            store, vendor = self._owner(runs.KINDS[kind], form)
             # What is no table is refused before anything is kept.
             tables.open_table(Path(kept.name), runs.KINDS[kind].columns)
             stored = runs.keep(Path(kept.name), given.filename)

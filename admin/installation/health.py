@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin import forms
 from admin.base import ScopedView, me
+from admin.installation import about
 from models import Outbox
 from services import clock, days, outbox, sealing
 from services.installation import health
@@ -95,7 +96,14 @@ class TaskView(ScopedView):
         "done_at": _l("Done"),
         "provider_ref": _l("The partner's answer"),
     }
-    formatters_columns = {"kind": outbox.label_of}
+    formatters_columns = {
+        "kind": outbox.label_of,
+        "last_error": lambda error: (
+            _("Nobody knows whether the partner did it: look before it is asked again.")
+            if error == outbox.UNSURE
+            else error
+        ),
+    }
     order_columns = ["next_at", "created_at", "attempts"]
     search_columns = ["state"]
     filter_columns = ("state", "kind", "created_at")
@@ -111,7 +119,7 @@ class TaskView(ScopedView):
     empty_sentence = _l("Nothing to tell the outside.")
 
     def show_more(self, row: Outbox) -> dict[str, Any]:
-        return {"why_not_retry": outbox.why_not_retry(row)}
+        return {"why_not_retry": outbox.why_not_retry(row), "about": about.of(row)}
 
     def action_open(self, name: str, row: Outbox) -> bool:
         return outbox.why_not_retry(row) is None

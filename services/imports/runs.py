@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -140,6 +141,32 @@ def kind(
 ) -> Kind:
     KINDS[name] = Kind(name, label, columns, required, load, **how)
     return KINDS[name]
+
+
+def kind_by_its_columns(path: Path, among: list[Kind]) -> Kind | None:
+    """What a file holds, by the names of its columns; None when no kind knows them. A column only
+    one kind knows counts twice, the one without which a kind says nothing (a number of units, an
+    argus) most; of two that fit as well, the one that asks for less.
+    """
+    named: dict[str, set[str]] = {}
+    needed: dict[str, set[str]] = {}
+    for kind in among:
+        header = tables.open_table(path, kind.columns).header
+        found = tables.columns(header, kind.columns, (), {}).at
+        if all(name in found for name in kind.required):
+            named[kind.name] = {tables.fold(header[place]) for place in found.values()}
+            needed[kind.name] = {tables.fold(header[found[name]]) for name in kind.required}
+    known = Counter(title for titles in named.values() for title in titles)
+    scores = {
+        name: sum(2 if known[title] == 1 else 1 for title in titles)
+        + DECISIVE * any(known[title] == 1 for title in needed[name])
+        for name, titles in named.items()
+    }
+    best = max(scores, key=lambda name: (scores[name], -len(KINDS[name].columns)), default="")
+    return KINDS[best] if best else None
+
+
+DECISIVE = 4
 
 
 # ── a file comes in ──

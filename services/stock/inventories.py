@@ -11,7 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from models import (
     CountState,
@@ -177,7 +177,7 @@ def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> 
         select(Variant, _held_when_counted(count), StockCountLine.counted)
         .join(StockCountLine, Variant.id == StockCountLine.variant_id)
         .where(StockCountLine.count_id == count.id)
-        .options(joinedload(Variant.product))
+        .options(selectinload(Variant.product))
     ).all()
     found = [Difference(variant, int(held), counted) for variant, held, counted in rows]
     if count.whole:
@@ -190,7 +190,7 @@ def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> 
                 StockLevel.quantity > 0,
                 Variant.id.not_in(seen),
             )
-            .options(joinedload(Variant.product))
+            .options(selectinload(Variant.product))
             .limit(limit)
         ).all()
         found += [Difference(variant, quantity, None) for variant, quantity in missed]
@@ -337,7 +337,7 @@ def counted_lines(count: StockCount, limit: int = 50) -> list[StockCountLine]:
             select(StockCountLine)
             .where(StockCountLine.count_id == count.id)
             .order_by(StockCountLine.at.desc(), StockCountLine.id.desc())
-            .options(joinedload(StockCountLine.variant).joinedload(Variant.product))
+            .options(selectinload(StockCountLine.variant).selectinload(Variant.product))
             .limit(limit)
         )
     )

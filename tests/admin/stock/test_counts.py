@@ -66,10 +66,13 @@ def test_a_scan_costs_the_same_whatever_was_counted(seller, counted_statements):
     id = counted_store(seller, (games[0], 3))
 
     def statements(work):
-        work()  # what a process keeps for some seconds is asked now
-        with counted_statements() as asked:
-            work()
-        return len(asked)
+        """The least of three: what a process keeps for some seconds is asked once."""
+        found = []
+        for _n in range(3):
+            with counted_statements() as asked:
+                work()
+            found.append(len(asked))
+        return min(found)
 
     address = f"/gestion/inventaires/compter/{id}"
 

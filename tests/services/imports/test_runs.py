@@ -1,6 +1,7 @@
 """A file that is given: looked at, cancelled, loaded, told."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -229,3 +230,32 @@ def test_a_column_whose_title_is_a_formula_comes_back_as_words(app, tmp_path):
     header = files.read(run.errors_path).decode("utf-8-sig").splitlines()[0]
     assert "HYPERLINK" in header
     assert "'=HYPERLINK" in header
+
+
+FIELD = Path(__file__).parents[2] / "files" / "field"
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("Produits_du_20260719_0549.csv", "catalogue"),
+        ("Visualisation_des_stocks_du_20260719.csv", "stock"),
+        ("clictill.csv", "stock"),
+        ("fastmag.txt", "stock"),
+        ("argus_title_rows.xlsx", "argus"),
+        ("argus_cp850.csv", "argus"),
+        ("ean;quantite", "stock"),
+        ("offer-sku;quantity;warehouse-code;update-delete", "stock"),
+        ("offer-sku;price;discount-price;discount-start-date;discount-end-date", "prices"),
+        ("sku;product-id;product-id-type;price;quantity;state;update-delete", "listings"),
+        ("reference-fournisseur;ean;designation;marque;taille;prix-achat-ht", "catalogue"),
+        ("Référence;Désignation;Taille;Couleur;Code barre;Stock;Prix vente", "stock"),
+        ("nom;prenom;adresse", None),
+    ],
+)
+def test_a_file_is_known_by_its_columns(app, tmp_path, file, kind):
+    path = FIELD / file
+    if not path.exists():
+        path = a_file(tmp_path, file + "\n" + ";".join("1" for _ in file.split(";")) + "\n")
+    found = runs.kind_by_its_columns(path, list(runs.KINDS.values()))
+    assert (found.name if found else None) == kind
