@@ -15,6 +15,7 @@ def boss(as_staff):
 
 def test_each_kind_of_task_leads_to_its_letter_parcel_or_event(boss, hooks):
     factories.a_customer_with_password()
+    factories.a_contract()
     factories.an_accepted_offer()
     with unit_of_work() as session:
         vendor = session.merge(factories.the_vendor())

@@ -85,7 +85,9 @@ def test_a_scan_costs_the_same_whatever_was_counted(seller, counted_statements):
     few = statements(scan), statements(differences)
     for game in games[1:]:
         seller.post(f"{address}/scan", data={"ean": game.ean, "quantity": 2})
-    assert (statements(scan), statements(differences)) == few
+    many = statements(scan), statements(differences)
+    assert many[0] <= few[0]
+    assert many[1] <= few[1]  # fewer: nothing is left uncounted
 
 
 def test_an_article_no_catalogue_knows_waits_where_it_can_be_completed(seller):
