@@ -29,7 +29,7 @@ from services import (
 from services.buyback import pricing
 from services.catalogue import referencer
 from services.imports import runs
-from services.installation import agreement, backups, declared, keys, restores
+from services.installation import agreement, backups, declared, envelopes, keys, restores
 from services.people import rights, sites, staff
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
@@ -231,6 +231,14 @@ def backup(folder: Path | None) -> None:
     if made.lost:
         click.echo(backups.what_is_lost(made), err=True)
         sys.exit(1)
+
+
+@main.command("backup-key")
+def backup_key() -> None:
+    """Print the key that opens the backups made from today on, as the age program reads it. Whoever
+    has it reads everything: on paper, apart, or not at all.
+    """
+    click.echo(envelopes.identity())
 
 
 @main.command("restore")

@@ -6,10 +6,8 @@ row names was stored before the row, so nothing it names can be missing. A resto
 empty place, checks everything again and holds all sendings: what the backup believes to be waiting
 may have left since.
 
-Layout of a « .comptoir » file: the line « COMPTOIR-BACKUP 1 <key id> <8 bytes in hex> », then
-chunks of at most 1 MiB, each a 4-byte length and AES-256-GCM(nonce = those 8 bytes + the chunk's
-number, data = number + « last » mark): a chunk cut off, swapped or changed does not open. Inside: a
-gzipped tar, its « manifest.json » last.
+A « .comptoir » file is sealed in the age format (services/installation/envelopes.py). Inside: a
+gzipped tar, its signed « manifest.json » last.
 """
 
 import gzip
@@ -30,27 +28,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask_babel import gettext as _
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
 
-from services import audit, clock, days, files, sealing
+from services import audit, clock, days, files
+from services.installation import envelopes
+from services.installation.envelopes import Damaged
 from services.storage import Bucket, Folder, Store
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
 
-MAGIC = b"COMPTOIR-BACKUP 1 "
 CHUNK = 1 << 20
 SUFFIX = ".comptoir"
-PURPOSE = "backup v1"
 MANIFEST = "manifest.json"
 MAKING = ".making-"
-
-
-class Damaged(Refused):
-    """The backup is not the one that was made; the sentence says where it breaks."""
 
 
 @dataclass
@@ -160,10 +152,9 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
         names: dict[str, list[Any]] = {}
         elsewhere: dict[str, list[Any]] = {}
         part = folder / f"{MAKING}{os.urandom(4).hex()}.part"
+        plain = Path(scratch) / "plain"
         with (
-            part.open("wb") as raw,
-            _Sealing(raw) as sealed,
-            gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=3) as packed,
+            gzip.GzipFile(plain, mode="wb", compresslevel=3) as packed,
             tarfile.open(fileobj=packed, mode="w|") as tar,
         ):
             _add(tar, "database", dump, names)
@@ -180,7 +171,7 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
                 except FileNotFoundError:
                     continue
             manifest = {
-                "version": 1,
+                "version": 2,
                 "made_at": now.isoformat(),
                 "engine": url.get_backend_name(),
                 "revision": revision(database_url),
@@ -188,10 +179,12 @@ def make(database_url: str, data_dir: Path, folder: Path) -> Made:
                 "names": names,
                 "elsewhere": elsewhere,
             }
-            data = json.dumps(manifest, ensure_ascii=False, indent=1).encode()
+            signed = envelopes.sign(manifest)
+            data = json.dumps(signed, ensure_ascii=False, indent=1).encode()
             info = tarfile.TarInfo(MANIFEST)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
+        envelopes.seal(plain, part)
         path = folder / f"comptoir-{clock.paris(now):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}{SUFFIX}"
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -264,8 +257,10 @@ def open_backup(path: Path, into: Path) -> dict[str, Any]:
     into.mkdir(parents=True, exist_ok=True)
     seen: dict[str, list[Any]] = {}
     manifest: dict[str, Any] | None = None
+    plain = into / "plain"
     try:
-        with path.open("rb") as raw, tarfile.open(fileobj=_Opening(raw), mode="r|gz") as tar:  # type: ignore[call-overload]
+        is_signed = envelopes.unseal(path, plain)
+        with tarfile.open(plain, mode="r|gz") as tar:
             for member in tar:
                 source = tar.extractfile(member)
                 if source is None or not _is_ours(member.name):
@@ -283,8 +278,12 @@ def open_backup(path: Path, into: Path) -> dict[str, Any]:
                 seen[member.name] = _copy(source, target)
     except (tarfile.TarError, EOFError, OSError, gzip.BadGzipFile, ValueError, KeyError) as error:
         raise Damaged(_("The backup is damaged: %(why)s.", why=str(error)[:200])) from error
+    finally:
+        plain.unlink(missing_ok=True)
     if manifest is None:
         raise Damaged(_("The backup is cut off: its end is missing."))
+    if is_signed:
+        envelopes.check_signature(manifest)
     if seen != manifest["names"]:
         strange = [
             name
@@ -576,97 +575,3 @@ class _Hashing:
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
-
-
-class _Sealing(io.RawIOBase):
-    """What is written comes out sealed, chunk by chunk; `close` writes the last one."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw, self._number, self._held = raw, 0, bytearray()
-        self._cipher, self._salt = AESGCM(sealing.derived(PURPOSE)), os.urandom(8)
-        raw.write(MAGIC + sealing.current().encode() + b" " + self._salt.hex().encode() + b"\n")
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._held += data
-        while len(self._held) > CHUNK:
-            self._chunk(bytes(self._held[:CHUNK]), last=False)
-            del self._held[:CHUNK]
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._chunk(bytes(self._held), last=True)
-            super().close()
-
-    def _chunk(self, data: bytes, last: bool) -> None:
-        sealed = self._cipher.encrypt(
-            _nonce(self._salt, self._number), data, _mark(self._number, last)
-        )
-        self._raw.write(len(sealed).to_bytes(4, "big") + sealed)
-        self._number += 1
-
-
-class _Opening(io.RawIOBase):
-    """The plain bytes of a sealed file. Raises Damaged at the first chunk that does not open, and
-    when the last one is missing.
-    """
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw, self._number, self._held, self._is_over = raw, 0, b"", False
-        head = raw.readline(200)
-        try:
-            magic, name, salt = head[: len(MAGIC)], *head[len(MAGIC) :].decode("ascii").split()
-            self._salt = bytes.fromhex(salt)
-            if magic != MAGIC or len(self._salt) != 8:
-                raise ValueError
-        except ValueError:
-            raise Damaged(_("This file is no backup of Comptoir.")) from None
-        try:
-            self._cipher = AESGCM(sealing.derived(PURPOSE, name))
-        except sealing.CannotOpen:
-            raise Damaged(
-                _(
-                    "This backup was sealed with the key « %(name)s »: put that key into"
-                    " COMPTOIR_SEALING_KEYS.",
-                    name=name,
-                )
-            ) from None
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while not self._is_over and (size < 0 or len(self._held) < size):
-            self._held += self._chunk()
-        out, self._held = (self._held, b"") if size < 0 else (self._held[:size], self._held[size:])
-        return out
-
-    def _chunk(self) -> bytes:
-        length = int.from_bytes(self._raw.read(4), "big")
-        sealed = self._raw.read(length) if 16 <= length <= CHUNK + 16 else b""
-        number = self._number
-        self._number += 1
-        for last in (False, True):
-            try:
-                data = self._cipher.decrypt(_nonce(self._salt, number), sealed, _mark(number, last))
-            except (InvalidTag, ValueError):
-                continue
-            if last:
-                self._is_over = True
-                if self._raw.read(1):
-                    raise Damaged(_("The backup goes on after its end."))
-            return data
-        raise Damaged(
-            _("The backup is damaged or cut off at its piece %(number)s.", number=number + 1)
-        )
-
-
-def _nonce(salt: bytes, number: int) -> bytes:
-    return salt + number.to_bytes(4, "big")
-
-
-def _mark(number: int, last: bool) -> bytes:
-    return f"{number} {'last' if last else 'more'}".encode()
