@@ -18,7 +18,17 @@ MOST_TRIED = 3
 # IPv6 addresses that carry an IPv4 one, whichever it is.
 _TRANSLATED = [
     ipaddress.ip_network(net)
-    for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+    for net in (
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2002::/16",
+        "2001::/32",
+        "::/96",  # IPv4-compatible: ::127.0.0.1
+        "fec0::/10",  # site-local, as private networks once were
+        "3fff::/20",  # documentation (RFC 9637)
+        "5f00::/16",  # segment routing, within one network (RFC 9602)
+        "192.88.99.0/24",  # 6to4 relays (RFC 7526)
+    )
 ]
 
 

@@ -52,6 +52,7 @@ WHAT: dict[str, Any] = {
     "person_erased": _l("Person erased"),
     "keys_rotated": _l("Keys rotated"),
     "backup_made": _l("Backup made"),
+    "clock_believed": _l("The date of the machine was said to be right"),
     "restored": _l("Backup restored"),
     "hold_lifted": _l("Sendings resumed"),
 }

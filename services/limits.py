@@ -128,6 +128,16 @@ def spend(key: str, most: int, seconds: int) -> int | None:
         return None
 
 
+def give_back(key: str, most: int, seconds: int) -> None:
+    """Take one use back, which `spend` counted and which turned out to be none."""
+    limit = RateLimitItemPerSecond(most, seconds).key_for(key)
+    try:
+        if storage.get(limit) > 0:
+            storage.incr(limit, seconds, amount=-1)
+    except STORAGE_ERRORS:
+        log.warning("limits cannot be counted: a use is not given back", exc_info=True)
+
+
 def _seconds_until(moment: float) -> int:
     return max(0, math.ceil(moment - time.time()))
 

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import Select, func, inspect, select
 
 from models import RetentionRun
-from services import clock, files
+from services import audit, clock, days, files
 from services.unit import db, retried, unit_of_work
 from services.workflow import Actor, Refused
 
 log = logging.getLogger(__name__)
 MOST_A_NIGHT = 5_000
+MOST_BETWEEN_RUNS = timedelta(days=45)
+# The pulse of the click that says that the date is right, and how long it is believed.
+CLOCK_IS_RIGHT, BELIEVED_FOR = "clock_is_right", timedelta(days=2)
 MONTH = timedelta(days=30.44)
 
 
@@ -63,10 +67,40 @@ def overdue() -> dict[str, int]:
     }
 
 
+def leap() -> timedelta | None:
+    """How far the clock went since the last run, when that is more than six weeks and nobody said
+    yet that the date is right: a clock years ahead for one night would forget letters,
+    identities and IBANs for good. None when all is well.
+    """
+    now = clock.now()
+    last = db.session.scalar(select(func.max(RetentionRun.at)))
+    if last is None or now - last <= MOST_BETWEEN_RUNS:
+        return None
+    said = days.pulse(CLOCK_IS_RIGHT)
+    believed = said is not None and abs(now - said.at) <= BELIEVED_FOR
+    return None if believed else now - last
+
+
+def believe_the_clock(*, by: Actor) -> None:
+    """Somebody looked at the date of the machine: it is right, and what is due may be forgotten."""
+    days.beat(CLOCK_IS_RIGHT, by=by.name)
+    audit.note("clock_believed", by=by)
+
+
 def run(*, by: Actor) -> RetentionRun:
     """Forget what is due, and write the report. What cannot be forgotten yet (a sale under way) is
-    left, and found again tomorrow.
+    left, and found again tomorrow. Raises Refused when the clock leapt and nobody said that it is
+    right: then nothing is forgotten.
     """
+    if (leapt := leap()) is not None:
+        raise Refused(
+            _(
+                "The clock of this machine went on by %(days)s days since the last time. Nothing"
+                " was forgotten: look at its date, then say under « Personal data » that it is"
+                " right.",
+                days=leapt.days,
+            )
+        )
     now = clock.now()
     counts: dict[str, Any] = {}
     for one in RULES:

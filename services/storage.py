@@ -124,7 +124,9 @@ class Folder:
         return self.local(name)
 
     def settle(self, name: str) -> None:
-        """It lies where it was written."""
+        """It lies where it was written; before a row names it, it is on the disk."""
+        with suppress(FileNotFoundError), self.local(name).open("rb") as file:
+            os.fsync(file.fileno())
 
     def fingerprint(self, name: str) -> list[Any]:
         return _sha256(self.local(name))

@@ -3,22 +3,25 @@
 import json
 from typing import Any
 
-from flask import Response, abort, render_template
+from flask import Response, abort, flash, redirect, render_template, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
+from flask_babel import gettext as _
 
 from admin.base import me
 from models import Customer
 from services import audit, retention
 from services.people import customers
-from services.unit import db
+from services.unit import db, unit_of_work
 
 
 class RetentionView(BaseView):
     """« Données personnelles »: what is kept, how long, why; and what was forgotten each night."""
 
+    asks_proof = {"believe"}
     route_base = "/gestion/donnees-personnelles"
     default_view = "report"
+    method_permission_name = {"report": "report", "believe": "believe"}
 
     @expose("/")
     @has_access
@@ -28,7 +31,17 @@ class RetentionView(BaseView):
             rules=retention.RULES,
             due=retention.overdue(),
             runs=retention.reports(),
+            leap=retention.leap(),
         )
+
+    @expose("/date", methods=["POST"])
+    @has_access
+    def believe(self) -> Any:
+        """The date of the machine is right, although it went on by more than six weeks."""
+        with unit_of_work():
+            retention.believe_the_clock(by=me())
+        flash(_("Noted: what is due is forgotten in the night."), "success")
+        return redirect(url_for("RetentionView.report"))
 
 
 class SellerDataView(BaseView):

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from flask_babel import gettext as _
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
 
 from services import audit, clock, days, files
@@ -414,10 +414,11 @@ def scratch_database(database_url: str, beside: Path) -> Iterator[tuple[str, Pat
         if url.get_backend_name() == "sqlite":
             yield f"sqlite:///{data_dir / 'comptoir.db'}", data_dir
             return
-        name = f"comptoir_verify_{os.urandom(6).hex()}"
+        name = f"{VERIFYING}{int(time.time())}_{os.urandom(4).hex()}"
         server = create_engine(url, isolation_level="AUTOCOMMIT")
         try:
             with server.connect() as connection:
+                _drop_left_copies(connection)
                 connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
             try:
                 yield url.set(database=name).render_as_string(hide_password=False), data_dir
@@ -426,6 +427,25 @@ def scratch_database(database_url: str, beside: Path) -> Iterator[tuple[str, Pat
                     connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         finally:
             server.dispose()
+
+
+VERIFYING = "comptoir_verify_"
+
+
+def _drop_left_copies(connection: Connection) -> None:
+    """What a verification that was killed left on the server six hours ago or more: a whole copy
+    of the database.
+    """
+    old = time.time() - 6 * 3600
+    rows = connection.execute(
+        text("SELECT datname FROM pg_database WHERE datname LIKE :like"),
+        {"like": f"{VERIFYING}%"},
+    )
+    for name in rows.scalars().all():
+        born = name.removeprefix(VERIFYING).partition("_")[0]
+        # Before 0.4.6 a name told no time: such a copy is older than any running verification.
+        if not born.isdigit() or len(born) > 10 or int(born) < old:
+            connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 # ── private: the database ──

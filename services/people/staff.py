@@ -160,13 +160,15 @@ def sign_in(email: str, password: str, address: str) -> User | None:
     """
     email = email.strip().lower()
     account = f"staff:{email}"
-    seconds = limits.lock_left(account) or limits.spend(f"staff-sign-in:{address}", 30, 600)
+    tries = f"staff-sign-in:{address}", 30, 600
+    seconds = limits.lock_left(account) or limits.spend(*tries)
     if seconds:
         raise passwords.too_many_tries(seconds)
     user = db.session.scalar(select(User).where(User.username == email, User.active))
     if not passwords.is_right(account, user.password if user else "", password) or user is None:
         audit.note_now("sign_in_refused", by=Actor(audit.VISITOR, None, masked(email)))
         return None
+    limits.give_back(*tries)  # a shop's people share an address: only wrong passwords count
     if (
         (given := account_of_id(user.id))
         and given.must_change_password

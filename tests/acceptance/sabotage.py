@@ -1310,6 +1310,62 @@ FAULTS = (
         "good = list({line.sku: line for line in good}.values())",
         "tests/api/test_door.py",
     ),
+    Fault(
+        "a clock that leapt forgets people at once",
+        "services/retention.py",
+        "    return None if believed else now - last\n",
+        "    return None\n",
+        S + "test_retention.py",
+    ),
+    Fault(
+        "a statement of another account pays our file",
+        "services/payments/bank_statements.py",
+        "    return statement.iban == ",
+        "    return True or statement.iban == ",
+        S + "payments/test_bank_statements.py",
+    ),
+    Fault(
+        "a transfer is executed although the bank booked another amount",
+        "services/payments/bank_statements.py",
+        "    elif booked.cents != line.amount_cents:\n",
+        "    elif False:\n",
+        S + "payments/test_bank_statements.py",
+    ),
+    Fault(
+        "a backup nobody of ours signed is restored",
+        "services/installation/envelopes.py",
+        "    if not any(hmac.compare_digest",
+        "    if False and any(hmac.compare_digest",
+        S + "installation/test_envelopes.py",
+    ),
+    Fault(
+        "a site-local address is called as if it were public",
+        "gateways/webhooks.py",
+        '        "fec0::/10",  # site-local, as private networks once were\n',
+        "",
+        S + "test_webhooks.py",
+    ),
+    Fault(
+        "a relay on holiday is offered",
+        "gateways/mondial_relay.py",
+        " if not _is_closed(one, today)][:most]",
+        "][:most]",
+        "tests/gateways/test_mondial_relay.py",
+    ),
+    Fault(
+        "a title without a size is proposed as one of several",
+        "services/catalogue/matching.py",
+        "    if not shared or (len(shared) > 1 and shared[-1][0] == shared[-2][0]):\n",
+        "    if not shared:\n",
+        S + "catalogue/test_matching.py",
+    ),
+    Fault(
+        "a second offer shows the stock of a first one again",
+        "services/stock/listing_files.py",
+        '        if other is not None and line.says.get("condition") is None:\n',
+        "        if False:\n",
+        S + "stock/test_listing_files.py",
+    ),
 )
 
 

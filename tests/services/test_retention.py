@@ -27,7 +27,7 @@ from services.buyback import police_register, reception
 from services.payments import bank_answers
 from services.people import customers, identity
 from services.unit import db, unit_of_work
-from services.workflow import CLOCK
+from services.workflow import CLOCK, Refused
 from tests import factories
 from tests.factories import LEA, MARC
 
@@ -265,3 +265,28 @@ def test_a_label_that_is_still_followed_is_kept_whatever_its_age(app, carrier):
         retention.run(by=CLOCK)
     db.session.expire_all()
     assert db.session.get(Label, id).url == ""
+
+
+def test_a_clock_that_leapt_forgets_nothing_before_somebody_looked_at_it(app, as_staff):
+    letter = factories.a_customer_with_password()
+    retention.run(by=CLOCK)
+    with later(days=3 * 365):
+        with pytest.raises(Refused, match="1095 jours"):
+            retention.run(by=CLOCK)
+        assert db.session.get(Customer, letter.id) is not None
+        boss = as_staff("Administrateur")
+        page = boss.get("/gestion/donnees-personnelles/").get_data(as_text=True)
+        assert "La date est juste" in page
+        assert boss.post("/gestion/donnees-personnelles/date").status_code == 302
+        assert retention.leap() is None
+        assert retention.run(by=CLOCK).counts
+    with later(days=3 * 365 + 10):
+        assert retention.leap() is None, "ten days later is no leap"
+    with later(days=6 * 365):
+        assert retention.leap() is not None, "a click is believed once"
+
+
+def test_a_machine_that_was_off_for_a_fortnight_forgets_as_before(app):
+    retention.run(by=CLOCK)
+    with later(days=15):
+        assert retention.run(by=CLOCK)

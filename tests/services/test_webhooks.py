@@ -152,10 +152,15 @@ def test_an_address_that_is_none_is_refused(url):
         "https://[64:ff9b::7f00:1]/",
         "https://[2002:7f00:1::]/",
         "https://224.0.0.1/",
+        "https://[::127.0.0.1]/",
+        "https://[fec0::1]/",
+        "https://[3fff::1]/",
+        "https://[5f00::1]/",
+        "https://192.88.99.1/",
     ],
 )
 def test_production_never_calls_into_its_own_network(url):
-    with pytest.raises(GatewayError):
+    with pytest.raises(GatewayError, match="Internet public"):
         HttpWebhooks(allow_private=False).post(url, {}, b"{}")
 
 

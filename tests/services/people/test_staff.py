@@ -74,3 +74,17 @@ def test_a_new_one_time_password_ends_every_session(paul):
     ends = db.session.scalars(db.select(StaffSession.ended_at)).all()
     assert len(ends) == 2
     assert all(ends)
+
+
+def test_right_passwords_of_a_shop_s_people_are_no_wrong_ones(paul, monkeypatch):
+    user, password = paul
+    monkeypatch.setattr(staff.passwords, "is_right", lambda *said: said[2] == password)
+    for _n in range(35):
+        assert staff.sign_in("paul@demo.test", password, HERE) == user
+    refused = 0
+    for number in range(40):
+        try:
+            staff.sign_in(f"n{number}@demo.test", "x", HERE)
+        except limits.TooMany:
+            refused += 1
+    assert refused == 10
