@@ -25,7 +25,7 @@ from services.installation import agreement, backups, csp, health, machines
 from services.payments import seller_payments
 from services.people import customers, machine_keys
 from services.shipping import tracking
-from services.stock import levels, listings
+from services.stock import levels, listings, watch
 from services.unit import db, retried, unit_of_work
 from services.workflow import CLOCK, Refused
 
@@ -375,6 +375,12 @@ def remind() -> None:
     each(parcels.to_remind(), parcels.Parcel, parcels.remind_by_clock)
     each(parcels.to_text(), parcels.Parcel, parcels.text_by_clock)
     each(parcels.given_up(), offers.Offer, offers.abandon_by_clock)
+
+
+@daily("07:30")
+def tell_feeds() -> None:
+    """Vendors whose stores' stock files failed, stay away or wait, before the shops open."""
+    each(watch.vendors_to_tell(), Vendor, watch.tell)
 
 
 @daily("00:20")

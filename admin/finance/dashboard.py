@@ -8,6 +8,7 @@ from flask_appbuilder.security.decorators import has_access
 
 from services import clock
 from services.finance import dashboards
+from services.stock import todo, watch
 
 
 class DashboardView(IndexView):
@@ -18,5 +19,9 @@ class DashboardView(IndexView):
     @has_access
     def index(self) -> Any:
         return render_template(
-            "admin/finance/dashboard.html", board=dashboards.buyback(), now=clock.now()
+            "admin/finance/dashboard.html",
+            board=dashboards.buyback(),
+            stock=todo.counts(),
+            troubled=len(watch.troubled()),
+            now=clock.now(),
         )

@@ -1,12 +1,16 @@
 """« Fichiers des magasins »: of each store the last good stock file, the troubles first."""
 
+from pathlib import Path
 from typing import Any
 
-from flask import render_template, request
+from flask import current_app, render_template, request
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
+from flask_login import current_user
 
 from admin.listing import whole
+from services.imports import folders
+from services.people import staff
 from services.stock import watch
 
 SIZE = 100
@@ -32,6 +36,13 @@ class FeedWatchView(BaseView):
             troubles=sum(feed.health in watch.TROUBLES for feed in feeds),
             tones=watch.WORDS,
             words=words,
+            strays=self._strays(),
             page=page,
             pages=pages,
         )
+
+    @staticmethod
+    def _strays() -> list[folders.Stray]:
+        """Files of all shops lie there: only who sees all of them is shown their names."""
+        folder = current_app.extensions["comptoir"].feeds_dir
+        return folders.strays(Path(folder)) if folder and staff.sees_all(current_user) else []

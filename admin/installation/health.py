@@ -20,6 +20,7 @@ from services.unit import unit_of_work
 
 JOBS = {
     "remind": _l("Remind what waits"),
+    "tell_feeds": _l("Tell of the stores' stock files"),
     "seal_registers": _l("Seal the police registers"),
     "back_up": _l("Back up"),
     "check_everything": _l("Check the accounts"),

@@ -7,10 +7,12 @@ a partial one; what was taken is moved to `recus/`, what no store is known for t
 
 import os
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from flask_babel import gettext as _
+from sqlalchemy import func, select
 
 from models import Store
 from services import clock
@@ -33,7 +35,7 @@ def take_in(folder: Path) -> int:
     for path, code, mode in sorted(_waiting(folder), key=lambda found: found[0].stat().st_mtime)[
         :MOST
     ]:
-        store = db.session.scalar(select(Store).where(Store.code == code))
+        store = _store(code)
         db.session.rollback()
         if store is None:
             _move(path, folder / "inconnus")
@@ -49,6 +51,51 @@ def take_in(folder: Path) -> int:
         _move(path, path.parent / "recus")
         done += 1
     return done
+
+
+def _store(code: str) -> Store | None:
+    """The store of a folder, whose letters a shop may write small."""
+    rows = select(Store).where(func.lower(Store.code) == code.lower()).order_by(Store.id)
+    found = db.session.scalars(rows).all()
+    exact = [store for store in found if store.code == code]
+    return exact[0] if exact else found[0] if len(found) == 1 else None
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A file of the watched folder that nobody takes, and why."""
+
+    name: str
+    why: str
+
+
+def strays(folder: Path) -> list[Stray]:
+    """What lies in the watched folder and is taken by nobody: beside the stores' folders, of a kind
+    that is no list, or of a store nobody knows. At most a hundred.
+    """
+    if not folder.is_dir():
+        return []
+    found: list[Stray] = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        parts = path.relative_to(folder).parts
+        if "recus" in parts[:-1]:
+            continue
+        name, why = "/".join(parts), ""
+        if parts[0] == "inconnus":
+            why = _("No store has the code of its folder: rename the folder, or give the store it.")
+        elif len(parts) == 1:
+            why = _("It lies beside the folders of the stores: put it into one.")
+        elif path.suffix.lower() not in tables.NAMES:
+            why = _("Only CSV, TXT and XLSX files are read: unpack it, or save it as one of them.")
+        elif len(parts) > 2 and parts[1:-1] != ("partiel",):
+            why = _("It lies too deep: only the folder of a store and its « partiel » are read.")
+        if why:
+            found.append(Stray(name, why))
+        if len(found) == 100:
+            break
+    return found
 
 
 def _waiting(folder: Path) -> list[tuple[Path, str, str]]:

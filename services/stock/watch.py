@@ -14,12 +14,14 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
 from models import ImportRun, ImportState, Store, Vendor
-from services import clock, settings
+from services import clock, days, messages, settings
+from services.people import sites
 from services.unit import db
 
 SEEN_FOR = timedelta(days=60)
 BEFORE = 5  # earlier files the last one is held against
 WORSE_PERCENT, WORSE_TIMES = 5, 2
+MOST_TOLD = 50  # stores named in one letter
 
 
 class Health(StrEnum):
@@ -57,6 +59,54 @@ class Feed:
     last_good: datetime | None
     last: Any
     refused_percent: int
+    store_id: int = 0
+    vendor_id: int = 0
+
+    @property
+    def words(self) -> str:
+        return str(WORDS[self.health][0])
+
+    @property
+    def why(self) -> str:
+        """What the last file was refused for; empty otherwise."""
+        return (self.last.error if self.last is not None else "") or ""
+
+
+def troubled(vendor_id: int | None = None) -> list[Feed]:
+    """The stores somebody must look at, perhaps of one vendor."""
+    return [
+        feed for feed in feeds() if feed.health in TROUBLES and vendor_id in (None, feed.vendor_id)
+    ]
+
+
+def vendors_to_tell() -> list[int]:
+    """Vendors one of whose stores got into trouble since their last letter."""
+    found: dict[int, dict[str, str]] = {}
+    for feed in troubled():
+        found.setdefault(feed.vendor_id, {})[str(feed.store_id)] = feed.health.value
+    return sorted(id for id, stores in found.items() if _news(id, stores))
+
+
+def _news(vendor_id: int, stores: dict[str, str]) -> bool:
+    known = days.pulse(_pulse(vendor_id))
+    told = known.facts.get("told", {}) if known is not None else {}
+    return any(told.get(store) != health for store, health in stores.items())
+
+
+def _pulse(vendor_id: int) -> str:
+    return f"feeds:{vendor_id}"
+
+
+def tell(vendor: Vendor) -> None:
+    """A letter to the vendor about all of its stores in trouble; said once, until one more gets
+    into trouble or one gets into another. What is well again is forgotten, so that the next trouble
+    is told.
+    """
+    found = troubled(vendor.id)
+    days.beat(_pulse(vendor.id), told={str(feed.store_id): feed.health.value for feed in found})
+    site = sites.of_vendor(vendor.id)
+    if found and site is not None:
+        messages.tell_shop("feeds_in_trouble", site=site, feeds=found[:MOST_TOLD])
 
 
 def feeds(words: str = "") -> list[Feed]:
@@ -117,6 +167,8 @@ def _feed(store: Store, vendor: str, runs: list[Any]) -> Feed:
         last_good=last_good,
         last=last,
         refused_percent=_share(last) if last is not None else 0,
+        store_id=store.id,
+        vendor_id=store.vendor_id,
     )
 
 

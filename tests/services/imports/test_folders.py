@@ -7,7 +7,7 @@ import pytest
 
 from models import ImportRun
 from services.imports import folders
-from services.unit import db
+from services.unit import db, unit_of_work
 from tests import factories
 
 
@@ -83,3 +83,27 @@ def test_two_files_of_one_name_are_both_kept(watched):
 
 def test_a_folder_that_is_not_there_takes_in_nothing(app, tmp_path):
     assert folders.take_in(tmp_path / "nowhere") == 0
+
+
+def test_what_nobody_takes_from_the_folder_is_named_with_its_reason(app, tmp_path):
+    for name in ("perdu.csv", "N1/stock.zip", "N1/vieux/stock.csv", "inconnus/a.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("ean;quantite\n")
+    for name in ("N1/stock.csv", "N1/partiel/stock.csv", "N1/recus/hier.csv", ".DS_Store"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("ean;quantite\n")
+    found = {stray.name: stray.why for stray in folders.strays(tmp_path)}
+    assert found.keys() == {"perdu.csv", "N1/stock.zip", "N1/vieux/stock.csv", "inconnus/a.csv"}
+    assert len(set(found.values())) == 4
+
+
+def test_a_folder_in_small_letters_is_the_store_s(app, tmp_path):
+    with unit_of_work():
+        db.session.merge(factories.the_store()).code = "SP2"
+    (tmp_path / "sp2").mkdir()
+    path = tmp_path / "sp2" / "stock.csv"
+    path.write_text(f"ean;quantite\n{factories.a_shoe().ean};3\n")
+    os.utime(path, (time.time() - 60, time.time() - 60))
+    assert folders.take_in(tmp_path) == 1

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from models import Store
+import tasks
+from models import Message, Store, Vendor
 from services import clock
 from services.stock import watch
 from services.stock.watch import Health
-from services.unit import db
+from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import a_file, a_shoe, given
 
@@ -75,3 +76,45 @@ def test_a_store_is_found_by_its_name_its_code_or_its_vendor(app):
     for words, names in (("liberté", ["Rennes Liberté"]), ("r1", ["Rennes Liberté"])):
         assert [feed.store for feed in watch.feeds(words)] == names
     assert [feed.vendor for feed in watch.feeds("pixelcave")] == ["PixelCave"]
+
+
+def told() -> list[Message]:
+    """The letters of one morning."""
+    db.session.rollback()
+    before = {row.id for row in letters()}
+    tasks.each(watch.vendors_to_tell(), Vendor, watch.tell)
+    return [row for row in letters() if row.id not in before]
+
+
+def letters() -> list[Message]:
+    rows = db.select(Message).where(Message.event == "feeds_in_trouble").order_by(Message.id)
+    return list(db.session.scalars(rows))
+
+
+def test_a_vendor_is_written_to_once_for_each_new_trouble(shoes, tmp_path):
+    with unit_of_work():
+        db.session.merge(factories.the_vendor()).email = "boutique@exemple.fr"
+    store = factories.the_store()
+    a_stock_file(tmp_path, shoes, store)
+    assert told() == []
+    failed = a_file(tmp_path, "ean;quantite\n" + "".join(f"{s.ean};1\n" for s in shoes), "f.csv")
+    given(failed, store=store, dated_at=clock.now() + timedelta(days=2))  # its clock is ahead
+    (letter,) = told()
+    assert letter.recipient == "boutique@exemple.fr"
+    assert store.name in letter.body
+    assert "/gestion/imports/magasins/" in letter.body
+    assert told() == [], "the same trouble is told once"
+    a_stock_file(tmp_path, shoes, store)
+    assert told() == []
+    with clock.at(clock.now() + timedelta(days=4)):
+        assert len(told()) == 1, "another trouble of the same store"
+
+
+def test_another_vendor_hears_nothing_of_it(shoes, tmp_path):
+    vendor, _site, _theirs = factories.another_vendor()
+    with unit_of_work():
+        db.session.merge(vendor).email = "voisin@exemple.fr"
+    a_stock_file(tmp_path, shoes, factories.the_store(), days_ago=9)
+    assert watch.vendors_to_tell() == [factories.the_vendor().id]
+    told()
+    assert "voisin@exemple.fr" not in {row.recipient for row in letters()}
