@@ -20,6 +20,7 @@ from models import ImportRun, Store, Vendor
 from services import access, clock, files, workflow
 from services.imports import runs, tables, trials
 from services.people import staff
+from services.stock import undoing
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -303,13 +304,14 @@ class ImportView(BaseView):
             kind=runs.KINDS.get(run.kind),
             pace=runs.pace(run),
             why_it_waits=runs.why_it_waits(run),
+            can_be_undone=undoing.can_be_undone(run),
             modes=MODES,
             now=clock.now(),
             history=workflow.history(run),
             refusals=runs.refusals(run, request.args.get("q", "")),
         )
 
-    @expose("/<int:id>/<any(start,try,cancel,confirm):verb>", methods=["POST"])
+    @expose("/<int:id>/<any(start,try,cancel,confirm,undo):verb>", methods=["POST"])
     @has_access
     def decide(self, id: int, verb: str) -> Any:
         with unit_of_work():
@@ -320,6 +322,9 @@ class ImportView(BaseView):
                 mapping, mode = forms.beginning_with("col-"), StartForm.read().mode.data
                 verb_of = runs.start if verb == "start" else trials.ask
                 verb_of(run, mapping, by=me(), mode=mode)
+            elif verb == "undo":
+                count = undoing.undo(run, by=me())
+                flash(_("Undone: %(count)s references are as before.", count=count), "success")
             elif verb == "cancel":
                 runs.cancel(run, by=me())
             else:

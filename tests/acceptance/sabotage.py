@@ -1366,6 +1366,20 @@ FAULTS = (
         "        if False:\n",
         S + "stock/test_listing_files.py",
     ),
+    Fault(
+        "an import is undone although something moved since",
+        "services/stock/undoing.py",
+        "    if moved_since:\n",
+        "    if False:\n",
+        S + "stock/test_undoing.py",
+    ),
+    Fault(
+        "an import is undone under an order that holds its units",
+        "services/stock/undoing.py",
+        "    if held:\n",
+        "    if False:\n",
+        S + "stock/test_undoing.py",
+    ),
 )
 
 

@@ -1,0 +1,134 @@
+"""A stock file taken back: each level it moved goes to what it was before, while nothing moved
+since.
+
+It is a new statement of today, with movements of its own: what the file did stays in the history.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+
+from models import ImportRun, ImportState, Movement, StockLevel, Store
+from services import clock, workflow
+from services.stock import feeds, levels
+from services.unit import db
+from services.workflow import Actor, Refused
+
+UNDONE = "undone_at"  # its place in the report of a run
+LONGEST = timedelta(days=7)
+workflow.says("import_run", undo_import=_l("Import undone"))
+
+
+def can_be_undone(run: ImportRun) -> bool:
+    """Whether the question makes sense: a stock file of this week that was loaded and moved
+    something. What moved since is asked by `undo`.
+    """
+    return (
+        run.kind == "stock"
+        and run.state is ImportState.complete
+        and UNDONE not in run.report
+        and run.ended_at is not None
+        and run.ended_at > clock.now() - LONGEST
+        and db.session.scalar(_moved(run).limit(1)) is not None
+    )
+
+
+def undo(run: ImportRun, *, by: Actor) -> int:
+    """Put back what a stock file changed. Returns how many references. Raises Refused when one of
+    them moved since, or when an order holds more than would be left: then nothing is put back.
+    """
+    db.session.refresh(run, with_for_update=True)
+    if not can_be_undone(run):
+        raise Refused(_("This file can no longer be undone: give the right one instead."))
+    stores = db.session.scalars(
+        select(Store)
+        .where(Store.id.in_(select(Movement.store_id).where(Movement.reference == _reference(run))))
+        .order_by(Store.id)
+    ).all()
+    done = 0
+    for store in stores:
+        levels.lock_store(store.id)
+        before = _before(run, store)
+        feeds.count(
+            store,
+            {
+                variant_id: feeds.Line(0, "", "", quantity, store.id)
+                for variant_id, quantity in before.items()
+            },
+            dated_at=clock.now(),
+            reference=f"annule import {run.id}",
+            cause=_("stock file « %(name)s » undone", name=run.file_name),
+            by=by,
+        )
+        done += len(before)
+    run = db.session.get_one(ImportRun, run.id)  # what was counted expired the session
+    run.report = {**run.report, UNDONE: clock.now().isoformat()}
+    workflow.record(run, "undo_import", by=by, references=done)
+    return done
+
+
+def _reference(run: ImportRun) -> str:
+    return f"import {run.id}"
+
+
+def _moved(run: ImportRun) -> Any:
+    return select(Movement.id).where(
+        Movement.reference == _reference(run),
+        Movement.vendor_id == run.vendor_id,
+        Movement.item_id.is_(None),
+    )
+
+
+def _before(run: ImportRun, store: Store) -> dict[int, int]:
+    """What the store held of each reference before the file. Raises Refused."""
+    rows = db.session.execute(
+        select(
+            Movement.variant_id,
+            func.max(Movement.id).label("last"),
+            func.sum(Movement.quantity).label("moved"),
+        )
+        .where(Movement.id.in_(_moved(run)), Movement.store_id == store.id)
+        .group_by(Movement.variant_id)
+    ).all()
+    newest = (
+        select(Movement.variant_id, func.max(Movement.id).label("newest"))
+        .where(Movement.store_id == store.id, Movement.item_id.is_(None))
+        .group_by(Movement.variant_id)
+        .subquery()
+    )
+    now = {
+        variant_id: (last, quantity, reserved)
+        for variant_id, last, quantity, reserved in db.session.execute(
+            select(
+                newest.c.variant_id, newest.c.newest, StockLevel.quantity, StockLevel.reserved
+            ).join(
+                StockLevel,
+                (StockLevel.variant_id == newest.c.variant_id) & (StockLevel.store_id == store.id),
+            )
+        )
+    }
+    moved_since = sum(now[row.variant_id][0] != row.last for row in rows)
+    if moved_since:
+        raise Refused(
+            _(
+                "%(count)s references moved since (%(store)s): nothing was undone. Give the right"
+                " file, or correct them in the list.",
+                count=moved_since,
+                store=store.name,
+            )
+        )
+    before = {row.variant_id: now[row.variant_id][1] - int(row.moved) for row in rows}
+    held = sum(now[variant_id][2] > quantity for variant_id, quantity in before.items())
+    if held:
+        raise Refused(
+            _(
+                "Orders or carts hold %(count)s references that would no longer be there"
+                " (%(store)s): nothing was undone.",
+                count=held,
+                store=store.name,
+            )
+        )
+    return before

@@ -1,0 +1,100 @@
+"""A stock file given by mistake is taken back whole, while nothing moved since."""
+
+from datetime import timedelta
+
+import pytest
+
+from models import ImportRun, Movement
+from services import clock
+from services.finance import books
+from services.stock import levels, undoing
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import LEA, a_feed, a_shoe, quantity, stocked
+
+
+@pytest.fixture
+def shoes(app):
+    found = [a_shoe(f"Derby {n}") for n in range(3)]
+    stocked(found[0], 5)
+    stocked(found[1], 2)
+    return found
+
+
+def undo(run):
+    with unit_of_work() as session:
+        return undoing.undo(session.get_one(ImportRun, run.id), by=LEA)
+
+
+def held(shoes):
+    return [quantity(shoe) for shoe in shoes]
+
+
+def test_what_a_file_changed_emptied_and_created_is_as_before(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9, shoes[2]: 4}, mode="full")
+    assert held(shoes) == [9, 0, 4]
+    assert undo(run) == 3
+    assert held(shoes) == [5, 2, 0]
+    assert books.check() == []
+    with pytest.raises(Refused):
+        undo(run)
+
+
+def test_nothing_is_undone_once_one_reference_moved(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9, shoes[1]: 8}, mode="delta")
+    key, _secret = factories.a_key()
+    factories.told(key, 1, "sale", shoes[1])
+    before = held(shoes)
+    with pytest.raises(Refused, match="1 référence"):
+        undo(run)
+    assert held(shoes) == before
+
+
+def test_what_an_order_holds_is_not_taken_away(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    with unit_of_work() as session:
+        level = levels.of(session.merge(factories.the_store()), session.merge(shoes[0]))
+        levels.reserve(level, 7, "1702-A", clock.now() + timedelta(hours=1), by=LEA)
+    with pytest.raises(Refused, match="paniers"):
+        undo(run)
+    assert quantity(shoes[0]) == 9
+
+
+def test_the_same_file_given_again_after_an_undo_is_applied(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    undo(run)
+    again = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    assert again.state.value == "complete"
+    assert quantity(shoes[0]) == 9
+
+
+def test_what_the_file_did_and_what_took_it_back_stay_in_the_movements(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    undo(run)
+    rows = db.session.execute(
+        db.select(Movement.quantity, Movement.reference)
+        .where(Movement.variant_id == shoes[0].id)
+        .order_by(Movement.id)
+    ).all()
+    assert [tuple(row) for row in rows][-2:] == [
+        (4, f"import {run.id}"),
+        (-4, f"annule import {run.id}"),
+    ]
+
+
+def test_the_page_of_an_import_undoes_it(shoes, tmp_path, as_staff):
+    run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    clerk = as_staff("Vendeur", factories.the_vendor())
+    page = clerk.get(f"/gestion/imports/fichier/{run.id}").get_data(as_text=True)
+    assert "Annuler cet import" in page
+    clerk.post(f"/gestion/imports/fichier/{run.id}/undo")
+    assert quantity(shoes[0]) == 5
+    page = clerk.get(f"/gestion/imports/fichier/{run.id}").get_data(as_text=True)
+    assert "a été annulé" in page
+
+
+def test_a_file_of_last_week_is_no_longer_undone(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    with clock.at(clock.now() + timedelta(days=8)), pytest.raises(Refused):
+        undo(run)
