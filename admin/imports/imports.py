@@ -6,7 +6,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from flask import abort, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask import (
+    abort,
+    current_app,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
@@ -169,8 +179,14 @@ def kinds() -> list[runs.Kind]:
     """The kinds of file this person may give."""
     if access.tied_stores() is not None:
         return [runs.KINDS["stock"]]
-    everybody = [kind for kind in runs.KINDS.values() if kind.for_vendors]
-    return list(runs.KINDS.values()) if staff.sees_all(current_user) else everybody
+    security: Any = getattr(current_app, "appbuilder").sm  # noqa: B009  # the generator's
+    may_give_access = security.has_access("can_add", "AddStaffView")
+    return [
+        kind
+        for kind in runs.KINDS.values()
+        if (kind.for_vendors or staff.sees_all(current_user))
+        and (may_give_access or not kind.gives_access)
+    ]
 
 
 # « By its columns », in the list of kinds.

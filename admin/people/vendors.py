@@ -23,6 +23,7 @@ from models import (
     Store,
     Vendor,
 )
+from services.imports import enrolment
 from services.people import staff, vendors
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -138,6 +139,7 @@ class StoreView(ReferenceView):
     order_columns = ["name", "city"]
     search_columns = ["name"]
     filter_columns = ("vendor",)
+    links = ((enrolment.KIND.label, "ImportView.upload", "download"),)
     find_columns = (Store.name, Store.code, Store.city, Store.postcode)
     first_order = "name"
 

@@ -117,6 +117,7 @@ class Kind:
     help: Any = ""
     needs_store: bool = False
     for_vendors: bool = True  # a vendor may give one; else only the operator
+    gives_access: bool = False  # it opens accesses: only who may do so by hand gives one
     modes: tuple[str, ...] = ()
     lack: Callable[[ImportRun, dict[str, int]], str] = lambda _run, _at: (
         ""

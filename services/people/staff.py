@@ -61,6 +61,25 @@ def add(
     if db.session.scalar(select(User).where(User.username == email)):
         raise Refused(_("%(email)s already has access.", email=email))
     password = secrets.token_urlsafe(12)
+    user = _added(email, role, passwords.hashed(password), first_name, last_name, by)
+    return user, password
+
+
+# What no password ever fits.
+NO_PASSWORD = ""
+
+
+def expect(email: str, role: str, *, by: Actor, first_name: str = "", last_name: str = "") -> User:
+    """An access that opens nothing yet: somebody gives it a one-time password (« Équipe ») on the
+    day it is needed. For lists of people: each password would cost a third of a second, and nobody
+    could hand hundreds over. The address and the role were checked.
+    """
+    return _added(email, role, NO_PASSWORD, first_name, last_name, by)
+
+
+def _added(
+    email: str, role: str, password_hash: str, first_name: str, last_name: str, by: Actor
+) -> User:
     name = email.partition("@")[0]
     user = User(
         username=email,
@@ -68,7 +87,7 @@ def add(
         first_name=first_name or name[:64],
         last_name=last_name or "",
         active=True,
-        password=passwords.hashed(password),
+        password=password_hash,
         roles=[db.session.scalars(select(Role).where(Role.name == role)).one()],
     )
     db.session.add(user)
@@ -78,7 +97,7 @@ def add(
     )
     workflow.record(user, "add_staff", by=by, role=role)
     audit.note("access_given", by=by, subject=email, role=role)
-    return user, password
+    return user
 
 
 def belongs_to(user: User, vendor: Vendor, store: Store | None = None) -> Membership:
