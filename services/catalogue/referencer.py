@@ -860,6 +860,7 @@ runs.kind(
     COLUMNS,
     ("ean",),
     _load,
+    known_by="title",
     help=_l(
         "Columns of the référencier, in any order; ean is enough to change what is there,"
         " designation creates. A column left out changes nothing."

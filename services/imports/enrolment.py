@@ -233,6 +233,7 @@ KIND = runs.kind(
     _load,
     for_vendors=False,
     gives_access=True,
+    known_by="name",
     help=_l(
         "Columns: code, magasin, enseigne, adresse, cp, ville, telephone, horaires; e-mail, prenom,"
         " nom-de-famille, role of a person. Passwords are given one by one, under « Staff »."

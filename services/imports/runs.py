@@ -117,6 +117,7 @@ class Kind:
     help: Any = ""
     needs_store: bool = False
     for_vendors: bool = True  # a vendor may give one; else only the operator
+    known_by: str = ""  # the column without which no file is taken for one of this kind
     gives_access: bool = False  # it opens accesses: only who may do so by hand gives one
     modes: tuple[str, ...] = ()
     lack: Callable[[ImportRun, dict[str, int]], str] = lambda _run, _at: (
@@ -154,7 +155,7 @@ def kind_by_its_columns(path: Path, among: list[Kind]) -> Kind | None:
     for kind in among:
         header = tables.open_table(path, kind.columns).header
         found = tables.columns(header, kind.columns, (), {}).at
-        if all(name in found for name in kind.required):
+        if all(name in found for name in (*kind.required, kind.known_by) if name):
             named[kind.name] = {tables.fold(header[place]) for place in found.values()}
             needed[kind.name] = {tables.fold(header[found[name]]) for name in kind.required}
     known = Counter(title for titles in named.values() for title in titles)

@@ -45,12 +45,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "gencode",
         "barcode",
         "ean13",
-        "product-id",
         "code-barre",
         "code-ean",
         "variant-barcode",
         "upc",
         "ean-13",
+        "gtin-upc-ean-or-isbn",
+        "product-id",  # last: to a web shop it is a number of its own
     ),
     "quantity": (
         "quantity",

@@ -760,6 +760,7 @@ runs.kind(
     ("sku",),
     _load_offers,
     modes=("normal", "replace"),
+    known_by="price",
     help=_l(
         "Columns of OF01: sku, product-id (EAN), price, state, dates, leadtime-to-ship;"
         " update-delete takes an offer off."
