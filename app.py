@@ -170,8 +170,20 @@ def create_app(
     app.after_request(_guard)
     app.after_request(_log)
     commands.register(app)
+    with app.app_context():
+        _leave_nothing_open()
     startup.loaded()
     return app
+
+
+def _leave_nothing_open() -> None:
+    """The web server loads the application once and forks (`gunicorn --preload`, which halves what
+    a process holds): no connection of a database is carried across.
+    """
+    db.session.remove()
+    db.engine.dispose()
+    if isinstance(limits.storage, limits.SqliteStorage):
+        limits.storage.forget_connections()
 
 
 def _flask_settings(machine: config.Config) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def main() -> int:
         subprocess.Popen(
             [
                 BIN / "gunicorn",
+                "--preload",
                 "-w",
                 "2",
                 "--threads",

@@ -152,6 +152,7 @@ class Stack:
         return subprocess.Popen(
             [
                 BIN / "gunicorn",
+                "--preload",
                 "-w",
                 str(self._processes),
                 "--threads",
