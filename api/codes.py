@@ -56,4 +56,9 @@ FIELD = {
     "named_twice": N_("Two lines say two things of one barcode: neither is believed."),
     "invalid": N_("This is not what is expected here."),
 }
-ALL = FIELD | REQUEST
+# Of an event that was taken all the same (`warnings`).
+WARNING = {
+    "clock_ahead": N_("The event was dated ahead of us: it was taken as of now. Send `sent_at`."),
+    "below_zero": N_("More units left than we knew of: the stock stands at zero or above."),
+}
+ALL = FIELD | REQUEST | WARNING

@@ -17,7 +17,7 @@ def words() -> dict[str, object]:
     return {
         "document": openapi.document(),
         "base": current_app.config["BASE_URL"],
-        "codes": {"REQUEST": codes.REQUEST, "FIELD": codes.FIELD},
+        "codes": {"REQUEST": codes.REQUEST, "FIELD": codes.FIELD, "WARNING": codes.WARNING},
         "events": webhooks.EVENTS,
     }
 

@@ -99,8 +99,6 @@ def _translated(part: Any) -> Any:
     if isinstance(part, dict):
         return {
             name: _(str(value))
-            if isinstance(value, str)
-            else str(value)
             if name in ("summary", "description") and not isinstance(value, dict | list) and value
             else _translated(value)
             for name, value in part.items()

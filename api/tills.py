@@ -307,6 +307,7 @@ class Taken(Answer):
     items: list[int] = []
     code: str = ""
     message: str = ""
+    warnings: list[Literal["clock_ahead", "below_zero"]] = []
 
 
 class TakenQueue(Answer):

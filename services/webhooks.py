@@ -101,7 +101,7 @@ def open_for(vendor: Vendor, url: str, events: list[str], *, by: Actor) -> tuple
     """A new address to tell; returns it with its secret, shown once. Raises Refused when the
     address is none.
     """
-    url = check_url(url)
+    url, events = check_url(url), list(dict.fromkeys(events))
     unknown = set(events) - set(EVENTS)
     if unknown or not events:
         raise Refused(_("Choose what this address is told."))

@@ -254,7 +254,9 @@ class ImportView(BaseView):
             kept.flush()
             tables.check_name(Path(kept.name), given.filename)
             if kind == GUESS:
-                guessed = runs.kind_by_its_columns(Path(kept.name), list(mine.values()))
+                guessed = runs.kind_by_its_columns(
+                    Path(kept.name), list(mine.values()), self._vendor_named(form)
+                )
                 if guessed is None:
                     raise Refused(
                         _("Its columns do not say what this file holds: choose it in the list.")
@@ -274,6 +276,13 @@ class ImportView(BaseView):
                 mode=form.mode.data,
                 draft=True,
             ).id
+
+    @staticmethod
+    def _vendor_named(form: FileForm) -> int | None:
+        """Whose file it is, before anybody knows what it holds."""
+        store = db.session.scalar(db.select(Store).where(Store.id == form.store.data))
+        vendor_id: int | None = store.vendor_id if store is not None else form.vendor.data
+        return vendor_id
 
     @staticmethod
     def _owner(kind: runs.Kind, form: FileForm) -> tuple[int | None, int | None]:

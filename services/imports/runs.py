@@ -52,6 +52,7 @@ IMPORT = Workflow(
     Move("fail",           _l("Failed"),                        {S.waiting, S.running},                  S.failed,     by=(TIME,)),
     Move("cancel_import",  _l("Cancel"),                        {S.draft, S.waiting, S.to_confirm},      S.cancelled,  done=_l("Cancelled")),
     Move("cancel_import",  _l("Cancel"),                        {S.running},                             None,         done=_l("Cancelled")),
+    Move("undo_import",    _l("Undo this import"),              {S.complete},                            S.cancelled,  done=_l("Import undone")),
     Move("stop",           _l("Stopped, as was asked"),         {S.waiting, S.running},                  S.cancelled,  by=(TIME,)),
     field="state",
 )  # fmt: skip
@@ -145,19 +146,29 @@ def kind(
     return KINDS[name]
 
 
-def kind_by_its_columns(path: Path, among: list[Kind]) -> Kind | None:
-    """What a file holds, by the names of its columns; None when no kind knows them. A column only
-    one kind knows counts twice, the one without which a kind says nothing (a number of units, an
-    argus) most; of two that fit as well, the one that asks for less.
+def kind_by_its_columns(path: Path, among: list[Kind], vendor_id: int | None = None) -> Kind | None:
+    """What a file holds, by the names of its columns and by what was said of this vendor's files;
+    None when no kind knows them. A column only one kind knows counts twice, the one without which a
+    kind says nothing (a number of units, an argus) most; of two that fit as well, the one that asks
+    for less.
     """
     named: dict[str, set[str]] = {}
     needed: dict[str, set[str]] = {}
+    trouble: Refused | None = None
     for kind in among:
-        header = tables.open_table(path, kind.columns).header
-        found = tables.columns(header, kind.columns, (), {}).at
+        try:
+            header = tables.open_table(path, kind.columns).header
+        except Refused as refusal:  # nothing in it is called as this kind calls it
+            trouble = refusal
+            continue
+        owner = {"owner": _owner_named(vendor_id), "kind": kind.name}
+        said = db.session.scalar(_REMEMBERED, owner)
+        found = tables.columns(header, kind.columns, (), dict(said.columns) if said else {}).at
         if all(name in found for name in (*kind.required, kind.known_by) if name):
             named[kind.name] = {tables.fold(header[place]) for place in found.values()}
             needed[kind.name] = {tables.fold(header[found[name]]) for name in kind.required}
+    if trouble is not None and not named:
+        raise trouble
     known = Counter(title for titles in named.values() for title in titles)
     scores = {
         name: sum(2 if known[title] == 1 else 1 for title in titles)
@@ -476,7 +487,11 @@ def _queue(run: ImportRun) -> None:
 
 
 def _owner(run: ImportRun) -> str:
-    return f"vendor {run.vendor_id}" if run.vendor_id else "operator"
+    return _owner_named(run.vendor_id)
+
+
+def _owner_named(vendor_id: int | None) -> str:
+    return f"vendor {vendor_id}" if vendor_id else "operator"
 
 
 # ── loaded ──

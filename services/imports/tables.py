@@ -235,6 +235,8 @@ def _open_csv(path: Path, known: set[str]) -> Table:
         )
         lines, skip = lines[place:], place
         separator = max(_SEPARATORS, key=(lines or [""])[0].count)
+    if not any(line.strip() for line in lines):
+        raise Refused(_("This file is empty."))
     if not lines or not lines[0].strip() or lines[0].count(separator) == 0:
         raise Refused(
             _("This file is no table: its first line must name the columns, separated by « ; ».")

@@ -45,7 +45,8 @@ def read(data: bytes, name: str, *, by: Actor) -> tuple[TransferBatch, int, int]
     except sepa.BadFile as error:
         raise Refused(
             _(
-                "This file is no answer of a bank to a transfer file (pain.002): %(why)s.",
+                "This file is no answer of a bank to a transfer file (pain.002), nor a statement"
+                " (camt.053, camt.054): %(why)s.",
                 why=str(error),
             )
         ) from None

@@ -74,6 +74,8 @@ def read_statement(data: bytes, name: str, *, by: Actor) -> Reading:
         reading.doubts += words
         if words:
             workflow.record(batch, "doubt", by=by, words=" ".join(words))
+    if not reading.files and settled.known:
+        raise Refused(_("What this statement says of our transfers is known already."))
     if not reading.files:
         raise Refused(
             _("This statement names none of the transfers we wait for: nothing was changed.")
@@ -89,6 +91,7 @@ class _Settled:
         self.executed: list[TransferLine] = []
         self.back: list[tuple[TransferLine, str]] = []
         self.doubts: list[tuple[str, str]] = []
+        self.known = 0  # named, and settled before
 
     def doubt(self, batch: TransferBatch, words: str) -> None:
         self.batches[batch.id] = batch
@@ -118,11 +121,14 @@ def _settle(statement: camt.Statement, booked: camt.Booked, settled: _Settled) -
             ),
         )
     elif booked.returns:
+        settled.known += line.status is T.sent_back
         if line.status is not T.sent_back and line not in [one for one, _code in settled.back]:
             settled.batches[batch.id] = batch
             settled.back.append((line, booked.reason))
             line.reason = bank_answers.reason_words(booked.reason, booked.words)
-    elif line.status is T.sent and line not in settled.executed:
+    elif line.status is not T.sent:
+        settled.known += 1
+    elif line not in settled.executed:
         settled.batches[batch.id] = batch
         settled.executed.append(line)
 

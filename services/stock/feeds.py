@@ -65,6 +65,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "quantite-en-stock",
         "qte-dispo",
         "qte-stock",
+        "qte-en-stock",
+        "stock-magasin",
         "stock-dispo",
         "stock-disponible",
         "stock-physique",

@@ -228,11 +228,15 @@ def _take(shop: _Shop, told: Told, drift: timedelta) -> Taken:
         received_at=now,
     )
     db.session.add(event)
+    warnings = ["clock_ahead"] if told.at - drift > now + AHEAD else []
     if variant is None:
         matching.note_unknown(store.vendor_id, [Line(0, "", told.ean, told.quantity, store.id)])
         event.answer = {"status": "unknown_ean", "quantity": None}
     else:
         event.answer = _effect(shop, event, told, variant, item)
+        warnings += event.answer.pop("warnings", [])
+    if warnings:
+        event.answer = {**event.answer, "warnings": warnings}
     db.session.flush()
     return Taken(event.answer, False)
 
@@ -364,11 +368,13 @@ def _effect(
     counted = (
         target == before and before + delta >= 0
     )  # a later count knew it: the sale is kept, the stock stays
-    return {
+    answer = {
         "status": "already_counted" if counted else "ok",
         "quantity": level.quantity,
         "conflicts": len(conflicts),
     }
+    # The till is right about what it took; that we did not have as many is said to it.
+    return {**answer, "warnings": ["below_zero"]} if before + delta < 0 else answer
 
 
 def _effect_on_item(

@@ -8,18 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from sqlalchemy import func, select
 
-from models import ImportRun, ImportState, Movement, StockLevel, Store
-from services import clock, workflow
+from models import ImportRun, ImportState, Movement, StockLevel, Store, Variant
+from services import clock
+from services.imports import runs
 from services.stock import feeds, levels
 from services.unit import db
 from services.workflow import Actor, Refused
 
 UNDONE = "undone_at"  # its place in the report of a run
 LONGEST = timedelta(days=7)
-workflow.says("import_run", undo_import=_l("Import undone"))
 
 
 def can_be_undone(run: ImportRun) -> bool:
@@ -65,8 +65,8 @@ def undo(run: ImportRun, *, by: Actor) -> int:
         )
         done += len(before)
     run = db.session.get_one(ImportRun, run.id)  # what was counted expired the session
-    run.report = {**run.report, UNDONE: clock.now().isoformat()}
-    workflow.record(run, "undo_import", by=by, references=done)
+    undone = {**run.report, UNDONE: clock.now().isoformat()}
+    runs.IMPORT.fire(run, "undo_import", by=by, set={"report": undone}, references=done)
     return done
 
 
@@ -110,25 +110,35 @@ def _before(run: ImportRun, store: Store) -> dict[int, int]:
             )
         )
     }
-    moved_since = sum(now[row.variant_id][0] != row.last for row in rows)
+    moved_since = [row.variant_id for row in rows if now[row.variant_id][0] != row.last]
     if moved_since:
         raise Refused(
-            _(
-                "%(count)s references moved since (%(store)s): nothing was undone. Give the right"
-                " file, or correct them in the list.",
-                count=moved_since,
+            ngettext(
+                "%(num)s reference moved since (%(store)s: %(which)s): nothing was undone. Give the"
+                " right file, or correct the stock in the list.",
+                "%(num)s references moved since (%(store)s: %(which)s): nothing was undone. Give"
+                " the right file, or correct the stock in the list.",
+                len(moved_since),
                 store=store.name,
+                which=_named(moved_since),
             )
         )
     before = {row.variant_id: now[row.variant_id][1] - int(row.moved) for row in rows}
-    held = sum(now[variant_id][2] > quantity for variant_id, quantity in before.items())
+    held = [variant_id for variant_id, quantity in before.items() if now[variant_id][2] > quantity]
     if held:
         raise Refused(
             _(
-                "Orders or carts hold %(count)s references that would no longer be there"
-                " (%(store)s): nothing was undone.",
-                count=held,
+                "Orders or carts hold units that would no longer be there (%(store)s: %(which)s):"
+                " nothing was undone.",
                 store=store.name,
+                which=_named(held),
             )
         )
     return before
+
+
+def _named(variant_ids: list[int]) -> str:
+    """The barcodes of the first few of them, for whoever looks them up."""
+    some = sorted(variant_ids)[:3]
+    eans = db.session.scalars(select(Variant.ean).where(Variant.id.in_(some)).order_by(Variant.id))
+    return ", ".join(eans) + (" …" if len(variant_ids) > len(some) else "")

@@ -32,6 +32,22 @@ def test_the_client_of_a_till_is_downloaded_and_speaks_to_this_house(client, app
     assert "comptoir.example" not in source
 
 
+def test_names_stay_the_ones_machines_write_and_nothing_is_described_by_a_catalogue_s_header(
+    client,
+):
+    said = client.get("/api/v1/openapi.json").get_json()
+    names = {
+        one["name"]
+        for path in said["paths"].values()
+        for operation in path.values()
+        for one in operation.get("parameters", [])
+    }
+    assert {"since", "price", "postcode", "condition"} <= names
+    assert "Project-Id-Version" not in str(said)
+    schema = said["components"]["schemas"]["Taken"]["properties"]["status"]
+    assert "already_counted" in schema["enum"]
+
+
 def test_every_code_a_machine_can_be_given_is_in_the_catalogue():
     found = set()
     for path in [*ROOT.glob("api/*.py"), *ROOT.glob("services/**/*.py"), ROOT / "app.py"]:

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from models import ImportRun, ImportState
+from models import ColumnMapping, ImportRun, ImportState
 from services import clock, files, outbox
 from services.catalogue import matching
 from services.finance import books
 from services.imports import runs, tables
 from services.unit import db, unit_of_work
+from services.workflow import Refused
 from tests import factories
 from tests.factories import (
     LEA,
@@ -251,6 +252,7 @@ FIELD = Path(__file__).parents[2] / "files" / "field"
         ("reference-fournisseur;ean;designation;marque;taille;prix-achat-ht", "catalogue"),
         ("Référence;Désignation;Taille;Couleur;Code barre;Stock;Prix vente", "stock"),
         ("nom;prenom;adresse", None),
+        ("Gencode;Désignation;Qté en stock;PV TTC", "stock"),
     ],
 )
 def test_a_file_is_known_by_its_columns(app, tmp_path, file, kind):
@@ -259,3 +261,32 @@ def test_a_file_is_known_by_its_columns(app, tmp_path, file, kind):
         path = a_file(tmp_path, file + "\n" + ";".join("1" for _ in file.split(";")) + "\n")
     found = runs.kind_by_its_columns(path, list(runs.KINDS.values()))
     assert (found.name if found else None) == kind
+
+
+def test_a_title_above_a_file_of_tabs_does_not_hide_what_it_holds(app, tmp_path):
+    text = "Etat du stock au 28/11/2026\n\nGencode\tDésignation\tStock\n3760150000011\tDerby\t4\n"
+    found = runs.kind_by_its_columns(a_file(tmp_path, text), list(runs.KINDS.values()))
+    assert found is runs.KINDS["stock"]
+
+
+def test_columns_named_once_by_a_person_are_known_the_next_time(app, tmp_path):
+    text = f"Code;Reste\n{a_shoe().ean};4\n"
+    path = a_file(tmp_path, text)
+    kinds, vendor = list(runs.KINDS.values()), factories.the_vendor().id
+    assert runs.kind_by_its_columns(path, kinds, vendor) is None
+    with unit_of_work() as session:
+        kept = session.merge(factories.the_vendor())
+        session.add(
+            ColumnMapping(
+                owner=f"vendor {kept.id}",
+                kind="stock",
+                columns={"ean": "Code", "quantity": "Reste"},
+            )
+        )
+    assert runs.kind_by_its_columns(path, kinds, vendor) is runs.KINDS["stock"]
+    assert runs.kind_by_its_columns(path, kinds, None) is None
+
+
+def test_an_empty_file_is_said_to_be_empty(app, tmp_path):
+    with pytest.raises(Refused, match="vide"):
+        tables.open_table(a_file(tmp_path, "\n \n"))

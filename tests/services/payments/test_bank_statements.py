@@ -62,8 +62,10 @@ def test_what_left_the_account_is_executed_and_what_came_back_waits_for_another_
 def test_a_statement_after_its_notification_changes_nothing_twice(batch):
     first, *_rest = batch.lines
     assert read(left(first), kind="054") == (1, 0, [])
-    with pytest.raises(Refused, match="aucun des virements"):
+    with pytest.raises(Refused, match="déjà connu"):
         read(left(first))
+    with pytest.raises(Refused, match="aucun des virements"):
+        read(entry(999, "DBIT", named("LOYER-11", 999)))
     assert read(left(first), came_back(first)) == (0, 1, [])
     assert states()[0] is T.sent_back
     assert books.check() == []

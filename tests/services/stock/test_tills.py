@@ -79,7 +79,8 @@ def test_a_correction_takes_away_no_more_than_there_is_and_never_a_second_hand_u
     shoe = a_shoe()
     stocked(shoe, 3)
     key, _secret = a_key()
-    assert told(key, 1, "correction", shoe, -5)["quantity"] == 0
+    answer = told(key, 1, "correction", shoe, -5)
+    assert (answer["quantity"], answer["warnings"]) == (0, ["below_zero"])
     assert told(key, 2, "receipt", shoe, 4)["quantity"] == 4  # what was missing is no debt
     for number, facts in ((3, {"quantity": 0}), (4, {"quantity": 1, "used": True})):
         with pytest.raises(Refused):

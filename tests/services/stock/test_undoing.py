@@ -51,6 +51,15 @@ def test_nothing_is_undone_once_one_reference_moved(shoes, tmp_path):
     assert held(shoes) == before
 
 
+def test_what_is_named_is_what_moved(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9, shoes[1]: 8}, mode="delta")
+    key, _secret = factories.a_key()
+    factories.told(key, 1, "sale", shoes[1])
+    with pytest.raises(Refused, match=shoes[1].ean):
+        undo(run)
+    assert db.session.get(ImportRun, run.id).state.value == "complete"
+
+
 def test_what_an_order_holds_is_not_taken_away(shoes, tmp_path):
     run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
     with unit_of_work() as session:
@@ -92,6 +101,7 @@ def test_the_page_of_an_import_undoes_it(shoes, tmp_path, as_staff):
     assert quantity(shoes[0]) == 5
     page = clerk.get(f"/gestion/imports/fichier/{run.id}").get_data(as_text=True)
     assert "a été annulé" in page
+    assert db.session.get(ImportRun, run.id).state.value == "cancelled"
 
 
 def test_a_file_of_last_week_is_no_longer_undone(shoes, tmp_path):
