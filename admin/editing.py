@@ -118,7 +118,19 @@ def changes(
 ) -> dict[str, tuple[str, str]]:
     """What an edit changed, for the event log: « table.column » → (before, after)."""
     return {
-        f"{table}.{name}": (before[name][:MOST_SHOWN], value[:MOST_SHOWN])
+        f"{table}.{name}": _shortened(before.get(name, ""), value)
         for name, value in after.items()
         if before.get(name, "") != value
     }
+
+
+def _shortened(before: str, after: str) -> tuple[str, str]:
+    """Two texts as the history shows them: long ones from where they begin to differ."""
+    pairs = enumerate(zip(before, after, strict=False))
+    same = next((n for n, (a, b) in pairs if a != b), min(len(before), len(after)))
+    start = max(0, same - 20) if max(len(before), len(after)) > MOST_SHOWN else 0
+    mark = "…" if start else ""
+    return (
+        mark + before[start : start + MOST_SHOWN],
+        mark + after[start : start + MOST_SHOWN],
+    )

@@ -336,7 +336,7 @@ class MondialRelay:
             Expe_Ville=town(sender.city),
             Expe_CP=sender.postcode,
             Expe_Pays=sender.country,
-            Expe_Tel1=phone(sender) or phone(to),
+            Expe_Tel1=_sender_phone(s),
             Expe_Tel2="",
             Expe_Mail=mailbox(sender.email),
             Dest_Langage="FR",
@@ -587,6 +587,13 @@ def mailbox(words: str) -> str:
     return words if re.fullmatch(r"[\w\-.@]{7,70}", words, re.ASCII) else ""
 
 
+def _sender_phone(s: Shipment) -> str:
+    """The sender's telephone, which cannot be left out; the shop's stands for one that does not fit
+    the sender's country, if it fits itself.
+    """
+    return phone(s.sender) or phone(replace(s.sender, phone=s.recipient.phone))
+
+
 def _rest_request(account: CarrierAccount, s: Shipment | None) -> Element:
     root = Element("ShipmentCreationRequest", {"xmlns": "http://www.example.org/Request"})
     context = SubElement(root, "Context")
@@ -626,7 +633,7 @@ def _rest_request(account: CarrierAccount, s: Shipment | None) -> Element:
     for role, person in (("Sender", s.sender), ("Recipient", s.recipient)):
         address = SubElement(SubElement(one, role), "Address")
         called, called_more, street, more = _address(person, 30)
-        number = phone(person) or phone(s.recipient)
+        number = _sender_phone(s) if role == "Sender" else phone(person)
         for name, value in (
             ("Title", ""),
             ("Firstname", ""),

@@ -22,6 +22,7 @@ from services.workflow import Actor
 
 STILL_SECONDS = 5.0  # a file that was touched later may still be being written
 MOST = 200
+UNKNOWN = "inconnus"  # files of folders no store has the code of
 WATCHER = Actor("machine", None, "Dossier surveillé")
 
 
@@ -38,7 +39,7 @@ def take_in(folder: Path) -> int:
         store = _store(code)
         db.session.rollback()
         if store is None:
-            _move(path, folder / "inconnus")
+            _move(path, folder / UNKNOWN)
             continue
         moment = runs.date_in_name(path.name) or min(
             datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now()
@@ -83,7 +84,9 @@ def strays(folder: Path) -> list[Stray]:
         if "recus" in parts[:-1]:
             continue
         name, why = "/".join(parts), ""
-        if parts[0] == "inconnus":
+        if path.is_symlink():
+            why = _("A link is not followed: put the file itself there.")
+        elif parts[0] == UNKNOWN:
             why = _("No store has the code of its folder: rename the folder, or give the store it.")
         elif len(parts) == 1:
             why = _("It lies beside the folders of the stores: put it into one.")
@@ -100,7 +103,7 @@ def strays(folder: Path) -> list[Stray]:
 
 def _waiting(folder: Path) -> list[tuple[Path, str, str]]:
     found = []
-    for place in sorted(p for p in folder.iterdir() if p.is_dir()):
+    for place in sorted(p for p in folder.iterdir() if p.is_dir() and p.name != UNKNOWN):
         for inside, mode in ((place, runs.FULL), (place / "partiel", runs.DELTA)):
             if inside.is_dir():
                 for path in inside.iterdir():

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
 from models import (
@@ -182,18 +182,23 @@ def differences(count: StockCount, only_gaps: bool = True, limit: int = 500) -> 
     found = [Difference(variant, int(held), counted) for variant, held, counted in rows]
     if count.whole:
         seen = select(StockCountLine.variant_id).where(StockCountLine.count_id == count.id)
+        # What came after the count was opened is no part of it, as when it is validated.
+        opened = _held_at(count, StockLevel.variant_id, count.opened_at).correlate(StockLevel)
+        at_opening = opened.scalar_subquery()
         missed = db.session.execute(
-            select(Variant, StockLevel.quantity)
+            select(Variant, at_opening)
             .join(StockLevel, StockLevel.variant_id == Variant.id)
             .where(
                 StockLevel.store_id == count.store_id,
                 StockLevel.quantity > 0,
+                (StockLevel.counted_at.is_(None)) | (StockLevel.counted_at <= count.opened_at),
+                at_opening > 0,
                 Variant.id.not_in(seen),
             )
             .options(selectinload(Variant.product))
             .limit(limit)
         ).all()
-        found += [Difference(variant, quantity, None) for variant, quantity in missed]
+        found += [Difference(variant, int(quantity), None) for variant, quantity in missed]
     found = [d for d in found if d.gap or not only_gaps]
     return sorted(found, key=lambda d: (-abs(d.gap), d.variant.ean))[:limit]
 
@@ -228,16 +233,17 @@ def _held_when_counted(count: StockCount) -> Any:
     """What the store held of a line's reference at the moment it was counted, as a part of the
     statement that reads the lines: a shop counts thousands.
     """
-    return (
-        select(func.coalesce(func.sum(Movement.quantity), 0))
-        .where(
-            Movement.store_id == count.store_id,
-            Movement.variant_id == StockCountLine.variant_id,
-            Movement.item_id.is_(None),
-            Movement.at <= StockCountLine.at,
-        )
-        .correlate(StockCountLine)
-        .scalar_subquery()
+    held = _held_at(count, StockCountLine.variant_id, StockCountLine.at)
+    return held.correlate(StockCountLine).scalar_subquery()
+
+
+def _held_at(count: StockCount, variant_id: Any, moment: Any) -> Select[Any]:
+    """What moved in the count's store of a reference until a moment: what it held then."""
+    return select(func.coalesce(func.sum(Movement.quantity), 0)).where(
+        Movement.store_id == count.store_id,
+        Movement.variant_id == variant_id,
+        Movement.item_id.is_(None),
+        Movement.at <= moment,
     )
 
 

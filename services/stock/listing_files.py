@@ -442,7 +442,7 @@ class _Change:
         closed = products.why_not_sold(self.vendor.id, new)
         unknown: list[Line] = []
         counted: dict[int, Line] = {}
-        for line in lines:
+        for line in sorted(lines, key=lambda line: not line.is_deleted):  # what goes makes room
             variant = variants[line.line]
             try:
                 if line.is_deleted and line.sku not in self.known:
@@ -522,14 +522,8 @@ class _Change:
             raise Refused(closed[variant])
         if line.price is None:
             raise Refused(_("A new offer needs a price."))
-        other = self._offered_already.get(variant)
-        if other is not None and line.says.get("condition") is None:
-            raise Refused(
-                _(
-                    "« %(other)s » already offers this article new: one offer counts its stock.",
-                    other=other,
-                )
-            )
+        if line.says.get("condition") is None:
+            self._refuse_second(line.sku, variant)
         reduced, starts, ends = line.reduction or (None, None, None)
         row = {
             "vendor_id": self.vendor.id,
@@ -554,11 +548,25 @@ class _Change:
         }
         row["quantity"] = line.quantity if row["condition"] is not None else None
         self.new[line.sku] = row
-        if row["condition"] is None:
-            self._offered_already[variant] = line.sku
+
+    def _refuse_second(self, sku: str, variant: int) -> None:
+        """Raises Refused when another offer sells this article new."""
+        other = self._offered_already.get(variant)
+        if other is not None and other != sku:
+            raise Refused(
+                _(
+                    "« %(other)s » already offers this article new: one offer counts its stock.",
+                    other=other,
+                )
+            )
+        self._offered_already[variant] = sku
 
     def _change(self, line: Line, variant: int) -> None:
         row = self.known[line.sku]
+        sells_new = line.says.get("condition", row.condition) is None
+        did = row.status is L.active and row.condition is None and row.variant_id == variant
+        if row.item_id is None and sells_new and not did:
+            self._refuse_second(line.sku, variant)
         if line.price is not None:
             self._price(row, line)
         wanted = {**line.says, "variant_id": variant}
@@ -629,6 +637,8 @@ class _Change:
         if row is None or row.status is not L.active:
             return
         self.removed += 1
+        if self._offered_already.get(row.variant_id) == sku:
+            del self._offered_already[row.variant_id]
         if row.item_id is not None:  # the unit goes back to its shelf with it
             listings.withdraw(self.session.get_one(Listing, row.id), by=self.by)
             return

@@ -144,6 +144,10 @@ class _Shop:
             self._levels[variant.id] = levels.of(self.store, variant)
         return self._levels[variant.id]
 
+    def forget_levels(self) -> None:
+        """An event was taken back: a level it made is gone, one it moved is read again."""
+        self._levels.clear()
+
     def told_before(self, told: Told) -> Taken | None:
         """What was answered when the till told this event before. Raises NumberReused when it told
         another one under its number.
@@ -197,6 +201,7 @@ def take_many(
             shop.known[event.number] = (event.sha256(), taken.answer)
             found.append(taken)
         except Refused as refusal:
+            shop.forget_levels()
             found.append(refusal)
     if any(isinstance(one, Taken) and not one.again for one in found):
         levels.changed(shop.store.id, shop.store.vendor_id)

@@ -1,10 +1,11 @@
 """A stock file taken back: each level it moved goes to what it was before, while nothing moved
 since.
 
-It is a new statement of today, with movements of its own: what the file did stays in the history.
+It is a statement as of the file's own moment, with movements of its own: what the file did stays in
+the history, and the right file counts after it.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
@@ -48,17 +49,24 @@ def undo(run: ImportRun, *, by: Actor) -> int:
         .where(Store.id.in_(select(Movement.store_id).where(Movement.reference == _reference(run))))
         .order_by(Store.id)
     ).all()
-    done = 0
+    done, dated_at = 0, run.dated_at or run.ended_at or clock.now()
     for store in stores:
         levels.lock_store(store.id)
         before = _before(run, store)
+        # Said as of the file's own moment: the right file, and a sale that is told late, still
+        # count after it. What happened since then is in `before` already, and is added again.
+        since = levels.moved_since(store.id, dated_at)
+        if store.last_feed_at == dated_at:
+            store.last_feed_at = _feed_before(run, store)
         feeds.count(
             store,
             {
-                variant_id: feeds.Line(0, "", "", quantity, store.id)
+                variant_id: feeds.Line(
+                    0, "", "", max(0, quantity - since.get(variant_id, (0, 0))[0]), store.id
+                )
                 for variant_id, quantity in before.items()
             },
-            dated_at=clock.now(),
+            dated_at=dated_at,
             reference=f"annule import {run.id}",
             cause=_("stock file « %(name)s » undone", name=run.file_name),
             by=by,
@@ -100,17 +108,26 @@ def _before(run: ImportRun, store: Store) -> dict[int, int]:
         .subquery()
     )
     now = {
-        variant_id: (last, quantity, reserved)
-        for variant_id, last, quantity, reserved in db.session.execute(
+        variant_id: (last, quantity, reserved, counted_at)
+        for variant_id, last, quantity, reserved, counted_at in db.session.execute(
             select(
-                newest.c.variant_id, newest.c.newest, StockLevel.quantity, StockLevel.reserved
+                newest.c.variant_id,
+                newest.c.newest,
+                StockLevel.quantity,
+                StockLevel.reserved,
+                StockLevel.counted_at,
             ).join(
                 StockLevel,
                 (StockLevel.variant_id == newest.c.variant_id) & (StockLevel.store_id == store.id),
             )
         )
     }
-    moved_since = [row.variant_id for row in rows if now[row.variant_id][0] != row.last]
+    # Also « there are as many as the file says », by somebody else since, is a statement of theirs.
+    moved_since = [
+        row.variant_id
+        for row in rows
+        if now[row.variant_id][0] != row.last or now[row.variant_id][3] != run.dated_at
+    ]
     if moved_since:
         raise Refused(
             ngettext(
@@ -135,6 +152,20 @@ def _before(run: ImportRun, store: Store) -> dict[int, int]:
             )
         )
     return before
+
+
+def _feed_before(run: ImportRun, store: Store) -> datetime | None:
+    """The moment the last full file of a store spoke of, without this one."""
+    found: datetime | None = db.session.scalar(
+        select(func.max(ImportRun.dated_at)).where(
+            ImportRun.kind == "stock",
+            ImportRun.store_id == store.id,
+            ImportRun.mode == runs.FULL,
+            ImportRun.state == ImportState.complete,
+            ImportRun.id != run.id,
+        )
+    )
+    return found
 
 
 def _named(variant_ids: list[int]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from models import ImportRun, ImportState, Store, Vendor
+from models import ImportRun, ImportState, Pulse, Store, Vendor
 from services import clock, days, messages, settings
 from services.people import sites
 from services.unit import db
@@ -21,6 +21,7 @@ from services.unit import db
 SEEN_FOR = timedelta(days=60)
 BEFORE = 5  # earlier files the last one is held against
 WORSE_PERCENT, WORSE_TIMES = 5, 2
+PULSE = "feeds:"  # and the vendor: what it was told
 MOST_TOLD = 50  # stores named in one letter
 
 
@@ -80,21 +81,20 @@ def troubled(vendor_id: int | None = None) -> list[Feed]:
 
 
 def vendors_to_tell() -> list[int]:
-    """Vendors one of whose stores got into trouble since their last letter."""
+    """Vendors one of whose stores got into trouble, or out of it, since the last look."""
     found: dict[int, dict[str, str]] = {}
     for feed in troubled():
         found.setdefault(feed.vendor_id, {})[str(feed.store_id)] = feed.health.value
-    return sorted(id for id, stores in found.items() if _news(id, stores))
+    for pulse in db.session.scalars(select(Pulse).where(Pulse.name.startswith(PULSE))):
+        if pulse.facts.get("told"):
+            found.setdefault(int(pulse.name.removeprefix(PULSE)), {})
+    return sorted(id for id, stores in found.items() if stores != _told(id))
 
 
-def _news(vendor_id: int, stores: dict[str, str]) -> bool:
-    known = days.pulse(_pulse(vendor_id))
-    told = known.facts.get("told", {}) if known is not None else {}
-    return any(told.get(store) != health for store, health in stores.items())
-
-
-def _pulse(vendor_id: int) -> str:
-    return f"feeds:{vendor_id}"
+def _told(vendor_id: int) -> dict[str, str]:
+    """The troubles a vendor knows of, by store."""
+    known = days.pulse(f"{PULSE}{vendor_id}")
+    return dict(known.facts.get("told", {})) if known is not None else {}
 
 
 def tell(vendor: Vendor) -> None:
@@ -102,10 +102,12 @@ def tell(vendor: Vendor) -> None:
     into trouble or one gets into another. What is well again is forgotten, so that the next trouble
     is told.
     """
-    found = troubled(vendor.id)
-    days.beat(_pulse(vendor.id), told={str(feed.store_id): feed.health.value for feed in found})
+    found, told = troubled(vendor.id), _told(vendor.id)
+    now = {str(feed.store_id): feed.health.value for feed in found}
+    days.beat(f"{PULSE}{vendor.id}", told=now)
     site = sites.of_vendor(vendor.id)
-    if found and site is not None:
+    is_news = any(told.get(store) != health for store, health in now.items())
+    if is_news and site is not None:
         messages.tell_shop("feeds_in_trouble", site=site, feeds=found[:MOST_TOLD])
 
 

@@ -109,3 +109,12 @@ def test_another_currency_and_an_unreadable_amount_are_no_amount_of_ours():
 def test_what_is_no_statement_is_refused_with_a_reason(data):
     with pytest.raises(BadFile):
         camt.read(data)
+
+
+def test_a_detail_s_own_direction_counts_and_a_sum_is_nobody_s_alone():
+    credit = named("CDE000000001", 2800, "<CdtDbtInd>CRDT</CdtDbtInd>")
+    (found,) = camt.read(statement(entry(2800, "DBIT", credit)))
+    assert found.booked[0].returns
+    two = named("CDE000000001") + named("CDE000000002")
+    (found,) = camt.read(statement(entry(2800, "DBIT", two)))
+    assert [one.cents for one in found.booked] == [0, 0]

@@ -107,3 +107,11 @@ def test_a_folder_in_small_letters_is_the_store_s(app, tmp_path):
     path.write_text(f"ean;quantite\n{factories.a_shoe().ean};3\n")
     os.utime(path, (time.time() - 60, time.time() - 60))
     assert folders.take_in(tmp_path) == 1
+
+
+def test_a_file_of_no_store_stays_where_it_was_put_aside(app, tmp_path):
+    (tmp_path / "ZZ").mkdir()
+    dropped(tmp_path / "ZZ", "stock.csv")
+    for _n in range(3):
+        folders.take_in(tmp_path)
+    assert [path.name for path in (tmp_path / "inconnus").iterdir()] == ["stock.csv"]

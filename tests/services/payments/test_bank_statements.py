@@ -134,3 +134,30 @@ def test_a_statement_is_given_where_the_answers_are(batch, as_staff):
     )
     assert "1 exécuté" in answer.get_data(as_text=True).replace("\u00a0", " ")
     assert states()[0] is T.executed
+
+
+def test_money_that_came_in_under_our_file_s_name_executes_nothing(batch):
+    whole = f"<Btch><MsgId>{batch.number}</MsgId><NbOfTxs>3</NbOfTxs></Btch>"
+    with pytest.raises(Refused):
+        read(entry(batch.total_cents, "CRDT", whole))
+    assert states() == [T.sent] * 3
+
+
+def test_a_whole_file_of_another_account_moves_nothing(batch):
+    whole = f"<Btch><MsgId>{batch.number}</MsgId><NbOfTxs>3</NbOfTxs></Btch>"
+    executed, _back, (doubt,) = read(entry(batch.total_cents, "DBIT", whole), iban=IBANS[1])
+    assert (executed, batch.number in doubt) == (0, True)
+
+
+def test_a_return_booked_twice_is_one_and_its_reason_is_kept(batch):
+    first, *_rest = batch.lines
+    assert read(left(first), came_back(first), came_back(first)) == (1, 1, [])
+    assert "clos" in db.session.get(TransferLine, first.id).reason
+    assert books.check() == []
+
+
+def test_a_batch_whose_details_name_nothing_is_known_by_its_file(batch):
+    inside = (
+        f"<Btch><MsgId>{batch.number}</MsgId></Btch>" + named("NOTPROVIDED") + named("NOTPROVIDED")
+    )
+    assert read(entry(batch.total_cents, "DBIT", inside))[0] == 3

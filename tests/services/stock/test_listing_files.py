@@ -424,3 +424,23 @@ def test_one_offer_counts_the_new_stock_of_an_article(tmp_path):
     assert "« S1 »" in run.report["refused"][0][2].replace("\u00a0", " ")
     later = given(a_file(tmp_path, header + f"S9;{shoe.ean};80;11;3\n", "b.csv"), "listings")
     assert later.refused == 1
+
+
+def test_a_new_sku_takes_the_place_of_one_that_goes_in_whatever_order(tmp_path):
+    shoe = a_shoe()
+    header = "sku;product-id;price;state;update-delete\n"
+    given(a_file(tmp_path, header + f"A;{shoe.ean};89;11;\n", "a.csv"), "listings")
+    swap = f"B;{shoe.ean};85;11;\nA;;;;delete\n"
+    run = given(a_file(tmp_path, header + swap, "b.csv"), "listings")
+    assert (run.created, run.removed, run.refused) == (1, 1, 0), run.report
+    back = given(a_file(tmp_path, header + f"A;{shoe.ean};80;11;\n", "c.csv"), "listings")
+    assert back.refused == 1, "A would sell the stock B sells"
+
+
+def test_a_used_offer_or_a_withdrawn_one_keeps_no_new_one_away(tmp_path):
+    shoe = a_shoe()
+    header = "sku;product-id;price;state;quantity;update-delete\n"
+    used = f"U;{shoe.ean};40;3;1;\nN;{shoe.ean};89;11;2;\n"
+    assert given(a_file(tmp_path, header + used, "a.csv"), "listings").created == 2
+    turned = given(a_file(tmp_path, header + f"U;{shoe.ean};40;11;1;\n", "b.csv"), "listings")
+    assert turned.refused == 1

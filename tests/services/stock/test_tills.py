@@ -18,8 +18,9 @@ from models import (
     TillEvent,
     TillEventKind,
     UnmatchedReference,
+    WebhookDelivery,
 )
-from services import clock
+from services import clock, webhooks
 from services.finance import books
 from services.stock import items, tills
 from services.unit import db, unit_of_work
@@ -294,3 +295,45 @@ def test_repeated_and_late_events_and_dated_files_end_in_the_same_stock(
                 told(key, number, kind, shoe, count, at=at)
     assert quantity(shoe) == held, (kept, tellings)
     assert books.check() == []
+
+
+def test_a_refused_count_takes_nothing_from_the_events_behind_it():
+    counted, shoe = a_shoe(), a_shoe("Neuve")
+    counting, _secret = a_key()
+    told(counting, 1, "count", counted, 5)
+    key, _secret = a_key(name="Caisse 2")
+
+    def event(number, kind, units):
+        return tills.Told(number, TillEventKind(kind), shoe.ean, units, clock.now(), 900)
+
+    queue = [event(1, "count", 5), event(2, "receipt", 5), event(3, "sale", 1)]
+    with unit_of_work() as session:
+        found = tills.take_many(session.get_one(MachineKey, key.id), queue)
+    assert [getattr(one, "code", "taken") for one in found] == [
+        "counts_elsewhere",
+        "taken",
+        "taken",
+    ]
+    assert quantity(shoe) == 4
+
+
+def test_a_queue_is_dated_by_the_clock_of_its_till_and_told_once_to_software(hooks):
+    shoe = a_shoe()
+    stocked(shoe, 5)
+    with unit_of_work() as session:
+        vendor = session.merge(factories.the_vendor())
+        webhooks.open_for(vendor, "https://a.example/b", ["stock.changed"], by=factories.LEA)
+    key, _secret = a_key()
+    ahead = timedelta(hours=1)
+    at = clock.now() + ahead - timedelta(minutes=5)
+    queue = [tills.Told(1, TillEventKind.sale, shoe.ean, 1, at, 900)]
+
+    def take():
+        with unit_of_work() as session:
+            tills.take_many(session.get_one(MachineKey, key.id), queue, drift=ahead)
+        return db.session.scalar(db.select(db.func.count(WebhookDelivery.id)))
+
+    before = take()
+    kept = db.session.scalars(db.select(TillEvent.at)).one()
+    assert abs(kept - (at - ahead)) < timedelta(seconds=1)
+    assert take() == before, "told again, it changed nothing"

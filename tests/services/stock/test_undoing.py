@@ -108,3 +108,59 @@ def test_a_file_of_last_week_is_no_longer_undone(shoes, tmp_path):
     run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
     with clock.at(clock.now() + timedelta(days=8)), pytest.raises(Refused):
         undo(run)
+
+
+def test_the_right_file_counts_after_an_undo_whenever_it_is_dated(shoes, tmp_path):
+    wrong = clock.now() - timedelta(hours=3)
+    with clock.at(wrong - timedelta(days=1)):
+        shoes = [a_shoe(f"Botte {n}") for n in range(2)]
+        for shoe, units in zip(shoes, (5, 2), strict=True):
+            stocked(shoe, units)
+    run = a_feed(tmp_path, {shoes[0]: 9, shoes[1]: 9}, mode="full", dated_at=wrong)
+    undo(run)
+    right = wrong + timedelta(minutes=50)
+    again = a_feed(tmp_path, {shoes[0]: 7, shoes[1]: 2}, mode="full", dated_at=right)
+    assert (again.state.value, again.ignored) == ("complete", 0), again.error
+    assert held(shoes) == [7, 2]
+
+
+def test_a_sale_told_late_still_counts_after_an_undo(shoes, tmp_path):
+    start = clock.now() - timedelta(hours=4)
+    with clock.at(start):
+        stocked(shoes[2], 5)
+    run = a_feed(tmp_path, {shoes[2]: 9}, mode="delta", dated_at=start + timedelta(hours=1))
+    undo(run)
+    assert quantity(shoes[2]) == 5
+    key, _secret = factories.a_key()
+    factories.told(key, 1, "sale", shoes[2], at=start + timedelta(hours=2))
+    assert quantity(shoes[2]) == 4
+
+
+def test_what_somebody_confirmed_since_is_not_undone(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    stocked(shoes[0], 9)  # « there are nine »: a person counted
+    with pytest.raises(Refused, match="a bougé"):
+        undo(run)
+    assert quantity(shoes[0]) == 9
+
+
+def test_another_store_and_a_used_unit_keep_no_file_from_being_undone(shoes, tmp_path):
+    run = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    stocked(shoes[0], 3, factories.a_store("Rennes", "R9"))
+    factories.an_item(shoes[0])
+    undo(run)
+    assert quantity(shoes[0]) == 5
+
+
+def test_a_file_of_two_stores_is_undone_in_both(shoes, tmp_path):
+    one, two = factories.the_store(), factories.a_store("Rennes", "R9")
+    with unit_of_work() as session:
+        session.merge(one).code = "P1"
+    stocked(shoes[0], 8, two)
+    text = f"ean;quantite;magasin\n{shoes[0].ean};9;P1\n{shoes[0].ean};1;R9\n"
+    run = factories.given(
+        factories.a_file(tmp_path, text), vendor=factories.the_vendor(), mode="delta"
+    )
+    assert (quantity(shoes[0], one), quantity(shoes[0], two)) == (9, 1)
+    undo(run)
+    assert (quantity(shoes[0], one), quantity(shoes[0], two)) == (5, 8)

@@ -118,3 +118,43 @@ def test_another_vendor_hears_nothing_of_it(shoes, tmp_path):
     assert watch.vendors_to_tell() == [factories.the_vendor().id]
     told()
     assert "voisin@exemple.fr" not in {row.recipient for row in letters()}
+
+
+def fails(store, folder, name):
+    given(a_file(folder, "rien;du tout\n1;2\n", name), store=store)
+
+
+def test_a_store_that_fails_again_after_it_was_well_is_told_again(shoes, tmp_path):
+    with unit_of_work():
+        db.session.merge(factories.the_vendor()).email = "boutique@exemple.fr"
+    store = factories.the_store()
+    fails(store, tmp_path, "a.csv")
+    assert len(told()) == 1
+    a_stock_file(tmp_path, shoes, store)
+    assert told() == []
+    fails(store, tmp_path, "b.csv")
+    assert len(told()) == 1
+
+
+def test_a_letter_names_its_own_vendor_s_stores_all_of_them_and_a_second_trouble(shoes, tmp_path):
+    vendor, _site, theirs = factories.another_vendor()
+    with unit_of_work():
+        db.session.merge(factories.the_vendor()).email = "boutique@exemple.fr"
+        db.session.merge(vendor).email = "voisin@exemple.fr"
+    mine, second = factories.the_store(), factories.a_store("Quimper", "Q1")
+    fails(mine, tmp_path, "a.csv")
+    fails(theirs, tmp_path, "b.csv")
+    for letter in told():
+        other = theirs if letter.recipient == "boutique@exemple.fr" else mine
+        assert other.name not in letter.body
+    fails(second, tmp_path, "c.csv")
+    (letter,) = told()
+    assert mine.name in letter.body
+    assert second.name in letter.body
+
+
+def test_a_file_that_waits_for_a_click_is_a_trouble(shoes, tmp_path):
+    a_stock_file(tmp_path, shoes, factories.the_store())
+    given(a_file(tmp_path, f"ean;quantite\n{shoes[0].ean};1\n"), store=factories.the_store())
+    assert health(factories.the_store()) is Health.waits
+    assert watch.vendors_to_tell() == [factories.the_vendor().id]
