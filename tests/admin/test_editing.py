@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from admin import editing
 from models import Event, PayingAccount, Store, Vendor
 from services.unit import db, unit_of_work
 from tests import factories
+from tests.factories import IBANS
 
 
 @pytest.fixture
@@ -130,3 +132,35 @@ def test_a_sealed_value_is_changed_and_the_history_never_holds_it(lea):
 
 def _text(answer):
     return answer.get_data(as_text=True).replace("\u00a0", " ").replace("&#39;", "'")
+
+
+def test_a_form_refused_for_another_reason_still_knows_what_it_showed(lea, marc):
+    mine = opened(lea, "/gestion/magasins/edit/1")
+    refused = lea.post("/gestion/magasins/edit/1", data={**mine, "postcode": "999"})
+    assert refused.status_code == 422
+    theirs = opened(marc, "/gestion/magasins/edit/1")
+    marc.post("/gestion/magasins/edit/1", data={**theirs, "city": "Rezé"})
+    corrected = {**fields_of(refused.get_data(as_text=True)), "postcode": "44000", "city": "Brest"}
+    assert lea.post("/gestion/magasins/edit/1", data=corrected).status_code == 422
+    db.session.rollback()
+    assert the_store().city == "Rezé"
+
+
+def test_a_secret_changed_alone_is_in_the_history(lea):
+    factories.a_paying_account()
+    account = db.session.scalars(db.select(PayingAccount)).first()
+    address = f"/gestion/parametrages/comptes/edit/{account.id}"
+    with unit_of_work():
+        db.session.merge(account).bic = ""
+    form = {**opened(lea, address), "iban": IBANS[1], "bic": ""}
+    lea.post(address, data=form)
+    (event,) = edits("paying_account")
+    assert IBANS[1] not in str(event.facts)
+
+
+def test_two_long_texts_are_shown_from_where_they_differ():
+    before, after = "x" * 500 + " fin", "x" * 500 + " suite"
+    ((was, now),) = editing.changes("site", {"conditions": before}, {"conditions": after}).values()
+    assert was != now
+    assert "fin" in was
+    assert "suite" in now

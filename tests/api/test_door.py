@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from models import IdempotentRequest, ImportRun, MachineKey, Movement, Store, TillEvent
+from models import (
+    IdempotentRequest,
+    ImportRun,
+    MachineKey,
+    Movement,
+    StockLevel,
+    Store,
+    TillEvent,
+)
 from services import clock, outbox
 from services.imports import runs
 from services.people import machine_keys
@@ -808,3 +816,40 @@ def test_a_repeat_gets_the_first_answer_for_a_day_not_a_minute(till):
         again = till("POST", "/till/sales", body, **{"Idempotency-Key": "d1"})
     assert again.headers.get("Idempotent-Replay") == "true"
     assert again.json == first.json
+
+
+def test_held_units_are_not_available_and_no_page_repeats_a_line(till):
+    shoes = [a_shoe(f"Derby {n}") for n in range(3)]
+    for shoe in shoes:
+        stocked(shoe, 5)
+    level = db.session.scalars(db.select(StockLevel).order_by(StockLevel.id)).first()
+    factories.a_reservation(level, 2, "1702-A", promised=True)
+    pages, cursor = [], 0
+    for _n in range(3):
+        page = till("GET", f"/stock?limit=1&cursor={cursor}").json
+        pages += page["results"]
+        cursor = page["next"]
+    assert len({row["ean"] for row in pages}) == 3
+    (held,) = [row for row in pages if row["reserved"]]
+    assert (held["quantity"], held["available"]) == (5, 3)
+
+
+def test_one_idempotency_key_for_two_addresses_is_two_requests(till):
+    shoe = a_shoe()
+    stocked(shoe, 5)
+    body = {"lines": [{"ean": shoe.ean, "quantity": 4}]}
+    headers = {"Idempotency-Key": "same"}
+    assert till("PUT", "/stock", body, **headers).status_code == 200
+    again = till("PUT", "/stock?x=1", body, **headers)
+    assert (again.status_code, again.json["code"]) == (422, "key_reused")
+
+
+def test_a_published_quantity_alone_is_a_change_and_its_movement_says_where_from(till):
+    shoe = a_shoe()
+    line = {"sku": "S1", "ean": shoe.ean, "price": "89.00", "quantity": 4}
+    till("PUT", "/listings", {"lines": [line]})
+    answer = till("PUT", "/listings", {"lines": [{"sku": "S1", "quantity": 6}]}).json["lines"]
+    assert answer[0]["status"] == "changed"
+    assert set(db.session.scalars(db.select(Movement.reference))) == {"API"}
+    dates = {"sku": "S1", "price": "89.00", "discount_from": "2020-01-01"}
+    assert till("PUT", "/prices", {"lines": [dates]}).json["lines"][0]["status"] == "unchanged"

@@ -380,15 +380,17 @@ def test_a_relay_on_holiday_is_not_offered_and_one_that_closes_soon_says_so():
 
     found = (
         relay("000001", closed(-2, 3))
+        + relay("000004", closed(-9, 0))
+        + relay("000005", closed(-9, -1))
         + relay("000002", closed(4, 9))
         + relay("000003", closed(40, 50))
     )
     answer = f"<STAT>0</STAT><PointsRelais>{found}</PointsRelais>"
     with answering(soap("WSI4_PointRelais_Recherche", answer)) as carrier:
         open_ones = carrier.relays(ACCOUNT, "69100")
-    assert [one.number for one in open_ones] == ["000002", "000003"]
+    assert [one.number for one in open_ones] == ["000005", "000002", "000003"]
     soon = (datetime.now(UTC) + timedelta(days=4)).date().isoformat()
-    assert [one.closes and one.closes[0] for one in open_ones] == [soon, None]
+    assert [one.closes and one.closes[0] for one in open_ones] == [None, soon, None]
 
 
 def test_a_telephone_of_another_country_than_the_address_is_left_out():

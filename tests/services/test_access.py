@@ -8,9 +8,10 @@ from sqlalchemy import delete, select, update
 
 import models
 from models import Customer, Item, Offer, OfferLine, Setting
-from services import access
+from services import access, clock
 from services.access import Scope
 from services.unit import db, unit_of_work
+from services.workflow import Refused
 from tests import factories
 
 
@@ -79,3 +80,68 @@ def test_a_person_of_no_vendor_sees_nothing_and_changes_nothing(two):
 def test_a_statement_gets_the_conditions_of_its_own_tables_only(two):
     assert access._models_of(select(Setting.value)) == {Setting}
     assert access._models_of(select(Offer).join(Customer)) == {Offer, Customer}
+
+
+@pytest.fixture
+def shops(app) -> SimpleNamespace:
+    """A store of ours, another of ours, one of another vendor, and a reference."""
+    _vendor, _site, theirs = factories.another_vendor()
+    other, shoe = factories.a_store("Rennes", "R7"), factories.a_shoe()
+    return SimpleNamespace(
+        vendor=factories.the_vendor().id,
+        mine=factories.the_store().id,
+        other=other.id,
+        theirs=theirs.id,
+        their_vendor=theirs.vendor_id,
+        shoe=shoe.id,
+    )
+
+
+def a_level(vendor_id: int, store_id: int, variant_id: int) -> models.StockLevel:
+    return models.StockLevel(
+        vendor_id=vendor_id,
+        store_id=store_id,
+        variant_id=variant_id,
+        quantity=1,
+        reserved=0,
+        counted=1,
+        place="",
+        updated_at=clock.now(),
+    )
+
+
+def test_a_row_of_another_vendor_cannot_be_taken_for_oneself(shops):
+    with (
+        access.limited_to(Scope(frozenset({shops.vendor}))),
+        pytest.raises(Refused),
+        unit_of_work() as session,
+    ):
+        with access.limited_to(None):
+            row = session.get_one(models.Store, shops.theirs)
+        row.vendor_id = shops.vendor
+        session.flush()
+
+
+def test_a_row_changed_in_memory_is_no_proof_of_its_owner(shops):
+    with (
+        access.limited_to(Scope(frozenset({shops.vendor}))),
+        pytest.raises(Refused),
+        unit_of_work() as session,
+    ):
+        with access.limited_to(None):
+            row = session.get_one(models.Store, shops.theirs)
+        row.vendor_id = shops.vendor
+        with session.no_autoflush, access.limited_to(None):
+            level = a_level(shops.vendor, shops.theirs, shops.shoe)
+            assert set(access._owners(level)) == {shops.vendor, shops.their_vendor}
+        session.add(level)
+        session.flush()
+
+
+def test_who_stands_in_one_store_writes_no_row_of_another(shops):
+    scope = Scope(frozenset({shops.vendor}), frozenset({shops.mine}))
+    with access.limited_to(scope), pytest.raises(Refused), unit_of_work() as session:
+        session.add(a_level(shops.vendor, shops.other, shops.shoe))
+        session.flush()
+    with access.limited_to(scope), unit_of_work() as session:
+        session.add(a_level(shops.vendor, shops.mine, shops.shoe))

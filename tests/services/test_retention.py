@@ -290,3 +290,11 @@ def test_a_machine_that_was_off_for_a_fortnight_forgets_as_before(app):
     retention.run(by=CLOCK)
     with later(days=15):
         assert retention.run(by=CLOCK)
+
+
+def test_a_date_believed_while_the_clock_was_ahead_is_not_believed_when_it_is_back(app):
+    retention.run(by=CLOCK)
+    with later(days=400), unit_of_work():
+        retention.believe_the_clock(by=LEA)
+    with later(days=60):
+        assert retention.leap() is not None

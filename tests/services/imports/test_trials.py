@@ -167,3 +167,20 @@ def test_what_is_no_table_is_said_and_the_trial_is_written_in_the_history(tmp_pa
         db.select(Event.verb).where(Event.subject == "import_run", Event.subject_id == run_id)
     ).all()
     assert "try_out" in verbs
+
+
+def test_a_slower_first_trial_does_not_answer_for_the_second(tmp_path):
+    run_id = a_draft(a_file(tmp_path, f"ean;quantite\n{a_shoe().ean};5\n"), "stock")
+    for _n in range(2):
+        with unit_of_work():
+            trials.ask(the_run(run_id), {}, by=LEA, mode="delta")
+    trials._work({"run": run_id, "number": 1}, f"import_trial:{run_id}:1")
+    db.session.rollback()
+    assert trials.of(the_run(run_id)) == {}
+
+
+def test_a_started_file_is_not_read_for_a_trial(tmp_path):
+    run_id = a_draft(a_file(tmp_path, f"ean;quantite\n{a_shoe().ean};5\n"), "stock")
+    with unit_of_work():
+        runs.start(the_run(run_id), {}, by=LEA, mode="delta")
+    assert trials.try_out(run_id) is None

@@ -112,3 +112,10 @@ def test_a_signature_holds_for_the_very_manifest(app):
 def test_the_key_of_backups_is_printed_for_who_asks_the_machine(app):
     said = app.test_cli_runner().invoke(args=["backup-key"])
     assert said.output.strip() == envelopes.identity()
+
+
+def test_a_former_backup_that_goes_on_after_its_end_is_damaged(app, tmp_path):
+    path = tmp_path / "old.comptoir"
+    path.write_bytes(sealed_as_before(packed(manifest(1))) + b"x")
+    with pytest.raises(Damaged):
+        backups.open_backup(path, tmp_path / "opened")

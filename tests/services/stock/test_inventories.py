@@ -122,3 +122,30 @@ def test_what_is_promised_does_not_travel_and_other_vendors_get_nothing():
     _vendor, _site, strange = factories.another_vendor()
     with pytest.raises(Refused), unit_of_work() as session:
         inventories.open_transfer(factories.the_store(), session.get_one(Store, strange.id), by=LEA)
+
+
+def test_what_came_after_a_whole_count_was_opened_is_no_part_of_its_forecast():
+    start = clock.now()
+    with clock.at(start - timedelta(minutes=10)):
+        count = a_count(whole=True)
+    shoe = a_shoe()
+    stocked(shoe, 4)
+    assert inventories.differences(again(count)) == []
+    with unit_of_work():
+        assert inventories.validate(again(count), by=LEA, sure=False) == 0
+    assert quantity(shoe) == 4
+
+
+def test_a_used_unit_and_a_later_correction_are_no_difference_of_a_count():
+    shoe = a_shoe()
+    stocked(shoe, 5)
+    factories.an_item(shoe)
+    count = a_count()
+    with unit_of_work():
+        inventories.say(again(count), shoe.ean, 5, by=LEA)
+    assert inventories.differences(again(count)) == []
+    with clock.at(clock.now() + timedelta(minutes=5)):
+        stocked(shoe, 7)
+        with unit_of_work():
+            inventories.validate(again(count), by=LEA)
+    assert quantity(shoe) == 7
