@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import event
+from sqlalchemy import event, func
 from sqlalchemy.orm import Session
 
 from models import Setting
@@ -429,13 +429,20 @@ def change(key: str, words: str, *, by: Actor) -> bool:
     return True
 
 
-def history(key: str, limit: int = 5) -> list[Setting]:
-    """Earlier decisions, newest first."""
-    return list(
-        db.session.scalars(
-            db.select(Setting).where(Setting.key == key).order_by(Setting.id.desc()).limit(limit)
-        )
+def history(limit: int = 5) -> dict[str, list[Setting]]:
+    """The last decisions of each setting by its key, newest first, in one read."""
+    place = func.row_number().over(partition_by=Setting.key, order_by=Setting.id.desc())
+    ranked = db.select(Setting.id, place.label("place")).subquery()
+    rows = (
+        db.select(Setting)
+        .join(ranked, ranked.c.id == Setting.id)
+        .where(ranked.c.place <= limit)
+        .order_by(Setting.id.desc())
     )
+    found: dict[str, list[Setting]] = {key: [] for key in OPTIONS}
+    for row in db.session.scalars(rows):
+        found.setdefault(row.key, []).append(row)
+    return found
 
 
 def forget() -> None:

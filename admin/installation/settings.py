@@ -51,11 +51,12 @@ class SettingsView(BaseView):
                 )
                 return redirect(url_for("SettingsView.settings"))
         chapters: dict[str, list[Any]] = {}
+        history = settings.history()
         for option in settings.OPTIONS.values():
             typed = request.form.get(option.key) if wrong else None
             shown = getattr(option.read, "shown", str)(settings.value(option.key))
             chapters.setdefault(str(option.chapter), []).append(
-                (option, typed or shown, settings.history(option.key))
+                (option, typed or shown, history[option.key])
             )
         return render_template(
             "admin/installation/settings.html", chapters=chapters, wrong=wrong

@@ -20,4 +20,4 @@ def test_a_setting_is_typed_dated_and_keeps_its_past(app):
         with pytest.raises(Refused), unit_of_work():
             settings.change("drop_off_days", wrong, by=LEA)
     assert [s.value for s in db.session.scalars(select(Setting))] == [12]
-    assert settings.history("drop_off_days")[0].by_name == "Léa Martin"
+    assert settings.history()["drop_off_days"][0].by_name == "Léa Martin"

@@ -24,3 +24,13 @@ def test_settings_are_changed_all_or_none(boss):
     from services import settings
 
     assert settings.value("drop_off_days") == 12
+
+
+def test_the_page_of_settings_reads_all_their_decisions_at_once(boss, counted_statements):
+    boss.post("/gestion/parametrages/", data={"drop_off_days": "12"})
+    boss.post("/gestion/parametrages/", data={"drop_off_days": "13"})
+    with counted_statements() as statements:
+        page = boss.get("/gestion/parametrages/").get_data(as_text=True)
+    assert "12" in page
+    assert sum("FROM setting" in one for one in statements) <= 2
+    assert len(statements) <= 20
