@@ -2,6 +2,7 @@
 moment.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from flask import Response, stream_with_context, url_for
@@ -326,7 +327,11 @@ def whole_catalogue(key: MachineKey, query: CataloguePage) -> CatalogueRows:
 )
 def catalogue_file(key: MachineKey, query: Since) -> Response:
     """Whole or since a moment, with the header of the association."""
-    return Response(stream_with_context(referencer.as_csv(query.since)), mimetype="text/csv")
+    return Response(stream_with_context(_csv(query)), mimetype="text/csv")
+
+
+def _csv(query: Since) -> Iterator[str]:
+    return referencer.as_csv(query.since, buying_prices=referencer.shares_buying_prices())
 
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -340,7 +345,8 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     media=XLSX,
 )
 def catalogue_sheet(key: MachineKey, query: Since) -> Response:
-    return Response(referencer.as_xlsx(query.since), mimetype=XLSX)
+    shared = referencer.shares_buying_prices()
+    return Response(referencer.as_xlsx(query.since, buying_prices=shared), mimetype=XLSX)
 
 
 # ── shops near a place ──

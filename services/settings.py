@@ -157,6 +157,14 @@ OPTIONS: dict[str, Option] = {
             _l("lines"),
         ),
         Option(
+            "share_buying_prices",
+            _STOCK,
+            _l("Vendors get the suppliers' prices"),
+            _l("« prix-achat-ht » in the référencier vendors download; you always see it."),
+            "no",
+            _YES_NO,
+        ),
+        Option(
             "feed_silent_hours",
             _STOCK,
             _l("A store is silent without a good stock file for"),

@@ -11,12 +11,14 @@ from flask import (
 )
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
+from flask_login import current_user
 
 from models import (
     Variant,
 )
 from services import clock, dates
 from services.catalogue import referencer
+from services.people import staff
 from services.unit import db
 from services.workflow import Refused
 
@@ -46,11 +48,13 @@ class ReferencerView(BaseView):
                 since = clock.from_paris(datetime.combine(dates.read_day(words), time(0)))
             except ValueError as wrong:
                 raise Refused(str(wrong)) from None
+        shared = staff.sees_all(current_user) or referencer.shares_buying_prices()
         if kind == "csv":
-            answer = Response(stream_with_context(referencer.as_csv(since)), mimetype="text/csv")
+            lines = referencer.as_csv(since, buying_prices=shared)
+            answer = Response(stream_with_context(lines), mimetype="text/csv")
         else:
             answer = Response(
-                referencer.as_xlsx(since),
+                referencer.as_xlsx(since, buying_prices=shared),
                 mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             )
         answer.headers["Content-Disposition"] = (

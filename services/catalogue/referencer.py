@@ -22,7 +22,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Connection, select, text
 
 from models import Brand, Platform
-from services import clock, money, words
+from services import clock, money, settings, words
 from services.catalogue import identity, products, search, sizes
 from services.imports import runs, tables
 from services.unit import (
@@ -941,15 +941,22 @@ def _price(cents: int | None) -> str:
     return "" if cents is None else money.plain(cents)
 
 
-def as_csv(since: datetime | None = None) -> Iterator[str]:
+def shares_buying_prices() -> bool:
+    """Whether vendors get what the operator pays its suppliers: a setting, since vendors of other
+    trades read the same référencier.
+    """
+    return bool(settings.value("share_buying_prices") == "yes")
+
+
+def as_csv(since: datetime | None = None, *, buying_prices: bool = True) -> Iterator[str]:
     """« ; », UTF-8 with its mark, the header of the association: what French spreadsheets and tills
-    open.
+    open. Without `buying_prices` their column stays empty, which changes nothing when it is loaded.
     """
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";")
     writer.writerow(HEADER)
     yield "\ufeff"
-    for number, line in enumerate(lines(since), 1):
+    for number, line in enumerate(lines(since, buying_prices), 1):
         writer.writerow(line)
         if number % 500 == 0:
             yield out.getvalue()
@@ -958,11 +965,12 @@ def as_csv(since: datetime | None = None) -> Iterator[str]:
     yield out.getvalue()
 
 
-def as_xlsx(since: datetime | None = None) -> bytes:
+def as_xlsx(since: datetime | None = None, *, buying_prices: bool = True) -> bytes:
+    """The same as a spreadsheet."""
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Référencier")
     sheet.append(HEADER)
-    for number, line in enumerate(lines(since), 1):
+    for number, line in enumerate(lines(since, buying_prices), 1):
         sheet.append([words.xml_safe(cell) for cell in line])
         if number >= MOST_XLSX_ROWS:
             break
