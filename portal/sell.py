@@ -89,7 +89,7 @@ def scan() -> Any:
             429,
         )
     try:
-        found = files.read_frame(request.get_data(cache=False))
+        found = products.known_first(files.read_frame(request.get_data(cache=False)))
     except Refused as refusal:
         return jsonify(ean=None, error=str(refusal)), 422
     if not found:
@@ -108,7 +108,8 @@ def photo() -> Any:
     if limits.spend(f"photo:{request.remote_addr}", settings.value("photos_per_minute"), 60):
         raise Refused(_("Too many pictures in one minute: type the barcode instead."))
     upload = request.files.get("photo")
-    found = files.read_barcode(upload.read()) if upload and upload.filename else None
+    seen = files.read_barcodes(upload.read()) if upload and upload.filename else []
+    found = products.known_first(seen)
     if found is None:
         flash(
             _("No barcode was found on this photo: come closer, or type the 13 digits."), "warning"

@@ -33,6 +33,7 @@ _decoding = threading.Semaphore(1)
 PATIENCE_SECONDS = 8
 PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+_SHORT = zxingcpp.BarcodeFormat.UPCE
 _BARCODES = zxingcpp.barcode_formats_from_str("EAN13|EAN8|UPCA|UPCE")
 _data_dir: Path
 _store: Store
@@ -232,35 +233,53 @@ def _bare(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def read_frame(data: bytes) -> str | None:
-    """The EAN or UPC on one picture of the camera, which the page sends several times a second."""
+def read_frame(data: bytes) -> list[str]:
+    """The codes on one picture of the camera, which the page sends several times a second: the ways
+    of looking that cost most are left out.
+    """
     if len(data) > MOST_FRAME_BYTES:
         raise Refused(_("This file is too heavy (over 400 kB): send a photo by the form instead."))
-    return read_barcode(data, ENOUGH_PIXELS)
+    return read_barcodes(data, ENOUGH_PIXELS, patient=False)
 
 
-def read_barcode(data: bytes, most_pixels: int = MOST_PIXELS) -> str | None:
-    """The EAN or UPC a photo shows, or None. Two passes: as it is, then sharpened (zxing misses
-    what is slightly blurred).
+def read_barcodes(
+    data: bytes, most_pixels: int = MOST_PIXELS, *, patient: bool = True
+) -> list[str]:
+    """The EANs or UPCs a photo shows, a shop's own sticker (20 to 29) last; nothing when it shows
+    none. As it is, then sharpened (zxing misses what is slightly blurred); when `patient` also with
+    light and dark exchanged, and turned by an eighth.
     """
     picture = open_picture(data)
     if picture.width * picture.height > most_pixels:
         raise Refused(_("This picture is too large: send a smaller one."))
     with _one_at_a_time():
-        return _seen_on(picture)
+        return _seen_on(picture, patient)
 
 
-def _seen_on(picture: Image.Image) -> str | None:
+def _seen_on(picture: Image.Image, patient: bool) -> list[str]:
     try:
         scale = min(1.0, (ENOUGH_PIXELS / (picture.width * picture.height)) ** 0.5)
         picture.draft("L", _shrunk(picture, scale))
         picture.load()
         grey = picture if picture.mode == "L" else picture.convert("L")
-        for sharpened in (False, True):
-            seen = grey.filter(ImageFilter.UnsharpMask(3, 200, 0)) if sharpened else grey
+        for seen in _looks(grey, patient):
             found = zxingcpp.read_barcodes(seen, formats=_BARCODES, try_invert=False)
             if found:
-                return found[0].text
+                # A short code found beside a long one is mostly a part of it, or of the shadow.
+                long = [one for one in found if len(one.text) >= 12 and one.format != _SHORT]
+                codes = dict.fromkeys(one.text for one in long or found)
+                return sorted(codes, key=lambda code: len(code) == 13 and code[0] == "2")
     except (OSError, ValueError, SyntaxError):
         raise Refused(_("This photo is damaged: take it again.")) from None
-    return None
+    return []
+
+
+def _looks(grey: Image.Image, patient: bool) -> Iterator[Image.Image]:
+    """The same picture as it is looked at, the cheapest way first."""
+    yield grey
+    yield grey.filter(ImageFilter.UnsharpMask(3, 200, 0))
+    if patient:
+        yield ImageOps.invert(grey)
+        turned = grey.rotate(45, expand=True, fillcolor=255)
+        yield turned
+        yield ImageOps.invert(turned)

@@ -236,6 +236,16 @@ def grouped(ean: str) -> str:
     return f"{ean[0]} {ean[1:7]} {ean[7:]}" if len(ean) == 13 else ean
 
 
+def known_first(codes: list[str]) -> str | None:
+    """Of the codes a photo shows, the first that the catalogue knows, else the first; None of
+    none. A box often shows its barcode beside a shop's sticker.
+    """
+    if len(codes) < 2:
+        return codes[0] if codes else None
+    known = set(db.session.scalars(select(Variant.ean).where(Variant.ean.in_(codes))))
+    return next((code for code in codes if code in known), codes[0])
+
+
 def by_ean(ean: str) -> Variant | None:
     return db.session.scalar(select(Variant).where(Variant.ean == ean))
 

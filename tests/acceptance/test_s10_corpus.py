@@ -485,7 +485,7 @@ def test_the_largest_picture_we_take_costs_little_memory(tmp_path, what, figure)
         "import sys, pathlib; sys.path.insert(0, '.'); from services import files\n"
         "data = pathlib.Path(sys.argv[1]).read_bytes()\n"
         "files.plug(pathlib.Path(sys.argv[2]))\n"
-        "files.keep_picture(data, 1600), files.read_barcode(data)\n"
+        "files.keep_picture(data, 1600), files.read_barcodes(data)\n"
         "print(int(next(line for line in open('/proc/self/status') if"
         " line.startswith('VmHWM')).split()[1]) // 1024)"
     )

@@ -3,10 +3,12 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from services import files
+from services.catalogue import products
 from services.workflow import Refused
+from tests import factories
 
 # ── pictures ──
 
@@ -81,11 +83,11 @@ def test_what_is_no_photo_is_refused_in_a_sentence(app, data, says):
 
 @pytest.mark.parametrize(("blur", "angle"), [(0, 0), (0.8, 4), (1.4, 0), (0, -12)])
 def test_a_barcode_is_read_on_a_photo_even_a_little_blurred_or_tilted(app, blur, angle):
-    assert files.read_barcode(barcode(blur=blur, angle=angle)) == "5060327534393"
+    assert files.read_barcodes(barcode(blur=blur, angle=angle)) == ["5060327534393"]
 
 
 def test_a_photo_without_barcode_gives_none(app):
-    assert files.read_barcode(picture()) is None
+    assert files.read_barcodes(picture()) == []
 
 
 def flat(kind: str, width: int, height: int) -> bytes:
@@ -98,7 +100,7 @@ def flat(kind: str, width: int, height: int) -> bytes:
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF"])
 def test_a_small_file_that_holds_a_huge_picture_is_refused_before_it_is_decoded(app, kind):
     data = flat(kind, 6_320, 6_320)
-    for read in (files.read_barcode, files.keep_picture):
+    for read in (files.read_barcodes, files.keep_picture):
         with pytest.raises(Refused, match="12 mégapixels"):
             read(data)
 
@@ -110,7 +112,7 @@ def test_a_large_jpeg_is_shrunk_while_it_is_decoded_and_kept(app):
 
 @pytest.mark.parametrize("size", [(20_000, 1), (1, 20_000)])
 def test_a_thread_of_a_picture_is_a_picture(app, size):
-    assert files.read_barcode(flat("JPEG", *size)) is None
+    assert files.read_barcodes(flat("JPEG", *size)) == []
     assert files.keep_picture(flat("JPEG", *size))
 
 
@@ -120,7 +122,7 @@ def test_a_barcode_on_a_photo_of_a_good_telephone_is_read(app):
     large.paste(small.resize((small.width * 5, small.height * 5)), (1_500, 1_000))
     out = io.BytesIO()
     large.save(out, "JPEG", quality=85)
-    assert files.read_barcode(out.getvalue()) == "5060327534393"
+    assert files.read_barcodes(out.getvalue()) == ["5060327534393"]
 
 
 def test_a_picture_of_the_camera_is_small(client):
@@ -140,3 +142,31 @@ def test_pictures_are_decoded_one_after_the_other(app, monkeypatch):
         with pytest.raises(Refused, match="un instant"):
             files.keep_picture(picture())
     assert files.keep_picture(picture())
+
+
+def test_light_bars_on_a_dark_box_and_a_box_held_aslant_are_read(app):
+    straight = Image.open(io.BytesIO(barcode()))
+    for changed in (
+        ImageOps.invert(straight.convert("L")),
+        straight.rotate(45, expand=True, fillcolor=235),
+    ):
+        out = io.BytesIO()
+        changed.save(out, "JPEG", quality=85)
+        assert files.read_barcodes(out.getvalue())[0] == "5060327534393"
+
+
+def test_of_two_codes_the_shop_s_sticker_comes_last_and_a_known_one_first(app):
+    page = Image.new("L", (1400, 1200), 235)
+    sticker, other, own = "2912345678901"[:12], "376015000001", "506032753439"
+    for place, body in enumerate((sticker, other, own)):
+        drawn = Image.open(io.BytesIO(barcode(body + "0"))).crop((250, 150, 1000, 500))
+        page.paste(drawn, (100, 30 + 380 * place))
+    out = io.BytesIO()
+    page.save(out, "JPEG", quality=85)
+    codes = files.read_barcodes(out.getvalue())
+    assert len(codes) == 3
+    assert codes[-1].startswith("29")
+    game = factories.a_game("Opéra", "PS5", 4500, code="5060327534393")
+    assert products.known_first(codes) == game.ean
+    assert products.known_first(["3760150000011"]) == "3760150000011"
+    assert products.known_first([]) is None
