@@ -33,6 +33,7 @@ _decoding = threading.Semaphore(1)
 PATIENCE_SECONDS = 8
 PICTURE_NAMES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+FEW_SIDE = 1600  # pixels of the longer side, for the looks that cost most
 _SHORT = zxingcpp.BarcodeFormat.UPCE
 _BARCODES = zxingcpp.barcode_formats_from_str("EAN13|EAN8|UPCA|UPCE")
 _data_dir: Path
@@ -279,7 +280,9 @@ def _looks(grey: Image.Image, patient: bool) -> Iterator[Image.Image]:
     yield grey
     yield grey.filter(ImageFilter.UnsharpMask(3, 200, 0))
     if patient:
-        yield ImageOps.invert(grey)
-        turned = grey.rotate(45, expand=True, fillcolor=255)
+        small = grey.copy()
+        small.thumbnail((FEW_SIDE, FEW_SIDE))  # a turned picture takes twice the memory
+        yield ImageOps.invert(small)
+        turned = small.rotate(45, expand=True, fillcolor=255)
         yield turned
         yield ImageOps.invert(turned)
