@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import secrets
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -109,6 +110,7 @@ def create_app(
     queue, unless told otherwise.
     """
     machine = machine or config.read()
+    startup.refuse_preload(machine.files_url, sys.argv)
     logs.plug(machine.log_file, always=machine.is_production)
     _compile_words()  # first of all: views read their labels while they are built
     app = Flask(__name__)
