@@ -136,7 +136,7 @@ def test_a_platform_written_another_way_is_the_same_one(app, tmp_path):
     [
         ("titre;argus\nA;1\n", "«\u00a0ean\u00a0» manque"),
         ("bonjour\n", "première ligne doit nommer"),
-        (b"", "première ligne doit nommer"),
+        (b"", "fichier est vide"),
         (b"%PDF-1.4 ...", "pas un tableau"),
         (b"PK\x03\x04nonsense", "tableur est illisible"),
         (";;;\n;;;\n", "manque"),

@@ -75,7 +75,7 @@ def test_the_same_answer_twice_another_files_and_a_strangers_are_refused(app):
         read(said(batch, CDE000000001="ACSC").replace(batch.number.encode(), b"VIR-1999-01-0001"))
     with pytest.raises(Refused, match="CDE999999999"):
         read(said(batch, CDE999999999="RJCT"))
-    with pytest.raises(Refused, match="pas la réponse"):
+    with pytest.raises(Refused, match="ni la réponse d’une banque"):
         read(b"<html/>")
     assert books.check() == []
 
