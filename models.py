@@ -3,8 +3,8 @@
 The house   Event  AuditEntry  Message  Outbox  OutboxHold  DayRun  Pulse  RetentionRun  CspReport
             Setting  Counter  FormUse  SavedView  VisitDay  UnknownDemand
 People      Vendor  Store  ShippingRate  Site  SiteHost  Membership  StaffAccount  RecoveryCode
-            StaffSession  Customer  IdentityDocument  MachineKey  IdempotentRequest  Webhook
-            WebhookDelivery
+            StaffSession  Customer  IdentityDocument  MachineKey  MachineKeyVendor
+            IdempotentRequest  Webhook  WebhookDelivery
 Imports     ImportRun  ColumnMapping
 Catalogue   Platform  Brand  BrandAgreement  Product  ProductText  ProductImage  Variant  ArgusValue
             PricePoint  VendorReference  UnmatchedReference
@@ -454,6 +454,8 @@ class Vendor(Model):
     __owner__ = owned_by("id")
     id: Mapped[pk]
     name: Mapped[str] = mapped_column(String(200), unique=True)
+    # What software of several vendors calls it (`vendor=CODE`).
+    code: Mapped[str | None] = mapped_column(String(20), unique=True)
     legal_name: Mapped[str] = mapped_column(String(200), default="")
     siren: Mapped[str] = mapped_column(String(9), default="")
     vat_number: Mapped[str] = mapped_column(String(20), default="")
@@ -751,14 +753,16 @@ class IdentityDocument(Model):
 
 class MachineKey(Model):
     """What a till or a vendor's software shows at the door for machines. Its secret was shown once;
-    only its fingerprint is kept.
+    only its fingerprint is kept. The key of a partner has no vendor of its own: it opens those of
+    `opened`.
     """
 
     __tablename__ = "machine_key"
     __owner__ = owned_by("vendor_id")
     __stores__ = of_store("store_id")
     id: Mapped[pk]
-    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    # None: the key of a partner, software that serves several vendors.
+    vendor_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"), index=True)
     store_id: Mapped[int | None] = mapped_column(
         ForeignKey("store.id"), index=True
     )  # None: all stores of the vendor
@@ -773,9 +777,13 @@ class MachineKey(Model):
     created_at: Mapped[moment]
     used_at: Mapped[moment | None]
     revoked_at: Mapped[moment | None]
-    vendor: Mapped["Vendor"] = relationship()
+    vendor: Mapped[Optional["Vendor"]] = relationship()
     store: Mapped[Optional["Store"]] = relationship()
+    opened: Mapped[list["MachineKeyVendor"]] = relationship(
+        order_by="MachineKeyVendor.id", cascade="all, delete-orphan"
+    )
     __table_args__ = (
+        CheckConstraint("vendor_id IS NOT NULL OR store_id IS NULL", name="partner_has_no_store"),
         Index(
             "uq_machine_key_counts",
             "store_id",
@@ -787,6 +795,21 @@ class MachineKey(Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class MachineKeyVendor(Model):
+    """A vendor that the key of a partner opens."""
+
+    __tablename__ = "machine_key_vendor"
+    __owner__ = owned_by("vendor_id")
+    id: Mapped[pk]
+    key_id: Mapped[int] = mapped_column(ForeignKey("machine_key.id"))
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
+    vendor: Mapped["Vendor"] = relationship()
+    __table_args__ = (UniqueConstraint("key_id", "vendor_id"),)
+
+    def __str__(self) -> str:
+        return str(self.vendor)
 
 
 class IdempotentRequest(Model):

@@ -168,6 +168,7 @@ VIEWS = (
     account.MyAccountView,
     machines.MachineKeyView,
     machines.NewKeyView,
+    machines.PartnerKeyView,
     machines.WebhookView,
     machines.NewHookView,
     machines.DeliveryView,

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from pydantic import Field
 
 from api import problem, routes
-from api.door import store_of
+from api.door import store_of, vendor_of
 from api.fields import (
     N_,
     Answer,
@@ -99,9 +99,9 @@ def product(
     variant = products.by_ean(code)
     if variant is None:
         return problem(404, "unknown_ean", _("The catalogue does not know %(ean)s.", ean=code))
-    site = sites.of_vendor(key.vendor_id)
+    site = sites.of_vendor(vendor_of(key))
     quote = pricing.quote(site.id, code) if site is not None else None
-    new, used = levels.by_condition(key.vendor_id, [variant.id])[variant.id]
+    new, used = levels.by_condition(vendor_of(key), [variant.id])[variant.id]
     lowest = products.lowest_of_30_days(variant.id)
     return Reference(
         **_product(variant.product),
@@ -199,7 +199,7 @@ def find_products(key: MachineKey, query: Search) -> FoundProducts:
         corrected=found.corrected or None,
     )
     if query.facets:
-        counted = search.facets(wanted, (*search.FACETS, "store"), of_vendor=key.vendor_id)
+        counted = search.facets(wanted, (*search.FACETS, "store"), of_vendor=vendor_of(key))
         answer.facets = {
             name: [
                 FacetValue(

@@ -35,6 +35,9 @@ REQUEST = {
     "nothing_waits": N_("This file does not wait for a confirmation."),
     "already_started": N_("This file was started already."),
     "address_known": N_("This address is told already."),
+    "till_known": N_("A till of this name in this store has a valid key already."),
+    "vendor_required": N_("This key opens several vendors: name one with `vendor`."),
+    "unknown_vendor": N_("This key opens no vendor with this code."),
 }
 # Of one field (`errors[].code`) or of one line.
 FIELD = {

@@ -25,8 +25,8 @@ RUNNING_GIVEN_UP_AFTER = timedelta(seconds=60)
 
 
 def open_to(scopes: Sequence[str], work: Callable[[MachineKey], Response]) -> Response:
-    """Answer a request whose key has one of these scopes. Everything inside is limited to the key's
-    vendor, and to its store when it has one.
+    """Answer a request whose key has one of these scopes. Everything inside is limited to the
+    vendor the request is for, and to the key's store when it has one.
     """
     key = _key()
     if key is None:
@@ -49,19 +49,30 @@ def open_to(scopes: Sequence[str], work: Callable[[MachineKey], Response]) -> Re
             _("Too many requests: wait %(seconds)s seconds.", seconds=seconds),
             headers={"Retry-After": str(seconds)},
         )
-    scope = access.Scope(
-        frozenset({key.vendor_id}), frozenset({key.store_id}) if key.store_id else None
-    )
     try:
-        with access.limited_to(scope):
-            if request.method == "GET":
-                return work(key)
-            _note_use(key)
-            return _once(key, lambda: work(key))
+        return _carry_out(key, work)
     except Refused as refusal:
         db.session.rollback()
         status = 409 if getattr(refusal, "conflict", False) else 422
         return problem(status, refusal.code, str(refusal))
+
+
+def _carry_out(key: MachineKey, work: Callable[[MachineKey], Response]) -> Response:
+    """The work itself, limited to the vendor the request is for. Raises Refused."""
+    # What follows knows one vendor; the key of a partner takes on the one that the call names.
+    key.vendor_id = machine_keys.vendor_of(key, request.args.get("vendor", ""))
+    scope = access.Scope(
+        frozenset({key.vendor_id}), frozenset({key.store_id}) if key.store_id else None
+    )
+
+    def limited() -> Response:
+        with access.limited_to(scope):
+            return work(key)
+
+    if request.method == "GET":
+        return limited()
+    _note_use(key)
+    return _once(key, limited)
 
 
 def _key() -> MachineKey | None:
@@ -184,6 +195,12 @@ def _forget(key: MachineKey, name: str) -> None:
                 IdempotentRequest.key_id == key.id, IdempotentRequest.key == name
             )
         )
+
+
+def vendor_of(key: MachineKey) -> int:
+    """The vendor the request is for."""
+    assert key.vendor_id is not None, "a request without a vendor was refused at the door"
+    return key.vendor_id
 
 
 def store_of(key: MachineKey, code: str = "") -> Store:

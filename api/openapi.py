@@ -50,6 +50,16 @@ _IDEMPOTENCY_KEY = {
         " 422."
     ),
 }
+_VENDOR = {
+    "name": "vendor",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 20},
+    "description": N_(
+        "Code of the vendor this call is for. The key of a partner, which opens several, needs it:"
+        " 422 vendor_required without."
+    ),
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -146,6 +156,8 @@ def _operation(route: Route, path: str, schemas: dict[str, Any]) -> dict[str, An
     parameters = [_part(part, annotation) for part, annotation in route.parts.items()]
     if route.query is not None:
         parameters += _parameters(schemas[route.query.__name__])
+    if route.scopes:
+        parameters.append(_VENDOR)
     if route.scopes and route.method != "GET":
         parameters.append(_IDEMPOTENCY_KEY)
     operation: dict[str, Any] = {
@@ -198,9 +210,9 @@ def _content(body: type[Body] | type[Form]) -> dict[str, Any]:
 def _responses(route: Route) -> dict[str, Any]:
     problems = dict(route.problems)
     if route.scopes:
-        problems |= _OF_KEYS
+        problems |= _OF_KEYS | {422: _INVALID}
         if route.method != "GET":
-            problems |= {409: _CONFLICT, 422: _INVALID}
+            problems |= {409: _CONFLICT}
     if route.query is not None or route.body is not None:
         problems.setdefault(422, _INVALID)
     found = {str(route.status): _answer(route, route.returns)}

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, SkipValidation, ValidationError
 from sqlalchemy import select
 
 from api import routes
-from api.door import store_of
+from api.door import store_of, vendor_of
 from api.fields import (
     N_,
     Answer,
@@ -556,7 +556,7 @@ def _said(key: MachineKey, sent: list[Any], model: type[Publication]) -> OfferLi
                 line=place, sku=sku, status="refused", message=problems(wrong)
             )
     became = listing_files.say(
-        key.vendor_id,
+        vendor_of(key),
         list(good.values()),
         by=machine_keys.actor(key),
         prices_only=model is Publication,
@@ -587,4 +587,4 @@ def offers_file(key: MachineKey, query: ListingsFileAsked) -> Response:
         "pri01": listing_files.as_pri01,
         "sto01": listing_files.as_sto01,
     }[query.file]
-    return Response("".join(write(key.vendor_id)), mimetype="text/csv")
+    return Response("".join(write(vendor_of(key))), mimetype="text/csv")

@@ -8,13 +8,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from flask import Response
 from flask_babel import gettext as _
 from pydantic import Field, SkipValidation, ValidationError, model_validator
+from sqlalchemy import Select, select
+from sqlalchemy.orm import selectinload
 
 from api import problem, routes
-from api.fields import MOST_ID, N_, Answer, Body, Ean, Moment, Price, Text, UpTo, Whole, refuse
+from api.door import store_of
+from api.fields import MOST_ID, N_, Answer, At, Body, Ean, Moment, Price, Text, UpTo, Whole, refuse
 from api.fields import problems as problems_of
 from models import Condition, MachineKey, TillEventKind
 from services import clock
-from services.stock import tills
+from services.people import machine_keys
+from services.stock import levels, tills
 from services.unit import db, retried, unit_of_work
 from services.workflow import Refused
 
@@ -34,7 +38,7 @@ class TillState(Answer):
     "/till",
     N_("Where this till stands with us"),
     scopes=("till",),
-    returns=N_("Its last number, and the ones that never came."),
+    returns=N_("Its last number, and the ones that never came or were refused."),
 )
 def till(key: MachineKey) -> TillState:
     """`counts`: whether the counts of this till are believed for its store."""
@@ -43,6 +47,132 @@ def till(key: MachineKey) -> TillState:
         last_number=tills.last_number(key),
         missing=tills.missing(key),
         counts=key.counts,
+    )
+
+
+# ── the tills of a vendor, for software that sets up many ──
+
+
+_NO_TILL = N_("You have no till under this number.")
+
+
+class TillOfVendor(Answer):
+    """`begins_with`: the first letters of its key. `key`: whole, shown once, when it is made."""
+
+    id: int
+    name: str
+    store: str
+    begins_with: str
+    counts: bool
+    created_at: At
+    last_used_at: At | None
+    key: str = ""
+
+
+class TillsOfVendor(Answer):
+    results: list[TillOfVendor]
+
+
+class NewTill(Body):
+    EXAMPLE: ClassVar[dict[str, Any]] = {"store": "N1", "name": "Caisse 1"}
+    store: Annotated[str, Text(20), Field(description=N_("Code of one of your stores."))] = ""
+    name: Annotated[str, Text(200, blank=False), Field(description=N_("As people call it."))]
+
+
+@routes.get(
+    "/tills",
+    N_("Your tills whose keys are valid"),
+    scopes=("tills",),
+    returns=N_("All of them, or those of the store this key stands in."),
+)
+def tills_of_vendor(key: MachineKey) -> TillsOfVendor:
+    """A till is a key with the scope `till`."""
+    return TillsOfVendor(
+        results=[_till(row) for row in db.session.scalars(_tills_of(key)) if _is_till(row)]
+    )
+
+
+@routes.post(
+    "/tills",
+    N_("Register a till"),
+    scopes=("tills",),
+    returns=N_("The till with its key, which is shown only here."),
+    status=201,
+)
+def register_till(key: MachineKey, body: NewTill) -> TillOfVendor | Response:
+    """Its key opens `till` and `catalogue`, in this store. A second till of the same name in a
+    store is refused, so that a call repeated after a cut makes no second key.
+    """
+    with unit_of_work() as session:
+        store = store_of(key, body.store)
+        same = select(MachineKey.id).where(
+            MachineKey.store_id == store.id,
+            MachineKey.name == body.name,
+            MachineKey.revoked_at.is_(None),
+        )
+        levels.lock_store(store.id)  # two calls at once
+        if session.scalar(same.limit(1)) is not None:
+            raise Refused(
+                _(
+                    "A till « %(name)s » of this store has a valid key: revoke it first.",
+                    name=body.name,
+                ),
+                code="till_known",
+            )
+        row, secret = machine_keys.make(
+            store.vendor, body.name, ["till", "catalogue"], by=machine_keys.actor(key), store=store
+        )
+        session.flush()
+        answer = routes.written(_till(row, key=secret), 201)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+
+@routes.post(
+    "/tills/<int:id>/revoke",
+    N_("Revoke the key of a till"),
+    scopes=("tills",),
+    returns=N_("The till; its key opens nothing any more."),
+    problems={404: _NO_TILL},
+)
+def revoke_till(key: MachineKey, id: int) -> TillOfVendor | Response:
+    """What it told stays."""
+    with unit_of_work() as session:
+        row = session.scalar(_tills_of(key).where(MachineKey.id == id))
+        if row is None or not _is_till(row):
+            return problem(404, "not_found", _(_NO_TILL))
+        machine_keys.revoke(row, by=machine_keys.actor(key))
+        return _till(row)
+
+
+def _tills_of(key: MachineKey) -> Select[MachineKey]:
+    rows = (
+        select(MachineKey)
+        .where(
+            MachineKey.vendor_id == key.vendor_id,
+            MachineKey.store_id.is_not(None),
+            MachineKey.revoked_at.is_(None),
+        )
+        .options(selectinload(MachineKey.store))
+        .order_by(MachineKey.id)
+    )
+    return rows.where(MachineKey.store_id == key.store_id) if key.store_id else rows
+
+
+def _is_till(row: MachineKey) -> bool:
+    return "till" in row.scopes.split()
+
+
+def _till(row: MachineKey, **more: str) -> TillOfVendor:
+    return TillOfVendor(
+        id=row.id,
+        name=row.name,
+        store=(row.store.code or "") if row.store else "",
+        begins_with=row.start,
+        counts=row.counts,
+        created_at=row.created_at,
+        last_used_at=row.used_at,
+        **more,
     )
 
 

@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask import session as browser
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
@@ -30,6 +30,7 @@ class MachineKeyView(ScopedView):
     datamodel = SQLAInterface(MachineKey)
     route_base = "/gestion/cles"
     base_permissions = [*ScopedView.base_permissions, "revoke", "believe_counts"]
+    show_partials = ("admin/people/_partner_key.html",)
     list_title = _l("Keys of tills and software")
     list_columns = [
         "name",
@@ -67,9 +68,15 @@ class MachineKeyView(ScopedView):
     first_order = "-created_at"
     links = (
         (_l("Make a key"), "NewKeyView.make", "plus"),
+        (_l("Key of a partner"), "PartnerKeyView.make", "plus"),
         (_l("Manual of the door for machines"), "ApiManualView.manual", "book"),
     )
     empty_sentence = _l("No till is connected yet: make a key for it.")
+
+    def show_more(self, row: MachineKey) -> dict[str, Any]:
+        if row.vendor_id is not None:
+            return {}
+        return {"vendors": _vendors(), "is_open": {one.vendor_id for one in row.opened}}
 
     @action("revoke", _l("Revoke"), _l("It opens nothing any more, at once."), "")
     def revoke(self, row: MachineKey) -> None:
@@ -96,6 +103,24 @@ class KeyForm(OnceForm):
     scopes = forms.Several()
     store = forms.Chosen()
     vendor = forms.Chosen()
+    per_minute = forms.Chosen()
+
+
+class PartnerForm(OnceForm):
+    """The vendors that the key of a partner opens."""
+
+    vendors = forms.Several()
+
+    def chosen(self) -> list[Vendor]:
+        ids = [int(id) for id in self.vendors.data if id.isascii() and id.isdigit()]
+        return list(
+            db.session.scalars(select(Vendor).where(Vendor.id.in_(ids)).order_by(Vendor.name))
+        )
+
+
+class PartnerKeyForm(PartnerForm):
+    name = forms.Typed()
+    scopes = forms.Several()
     per_minute = forms.Chosen()
 
 
@@ -151,6 +176,62 @@ class NewKeyView(BaseView):
             once=secrets.token_hex(8),
         )
         return page, 422 if sentence else 200
+
+
+class PartnerKeyView(BaseView):
+    """The key of software that serves several vendors: the operator makes it, and says whose it
+    opens.
+    """
+
+    asks_proof = {"make", "open"}
+    route_base = "/gestion/cles/partenaire"
+    default_view = "make"
+    base_permissions = ["can_make"]
+    method_permission_name = {"make": "make", "open": "make"}
+
+    @expose("/", methods=["GET", "POST"])
+    @has_access
+    def make(self) -> Any:
+        sentence = ""
+        if request.method == "POST":
+            if _made_before():
+                return redirect(url_for("MachineKeyView.list"))
+            try:
+                form = PartnerKeyForm.read()
+                with unit_of_work():
+                    made, secret = machine_keys.make_for_partner(
+                        form.chosen(),
+                        form.name.data,
+                        form.scopes.data,
+                        by=me(),
+                        per_minute=form.per_minute.data or 600,
+                    )
+                    name = made.name
+                _remember_made()
+                return render_template("admin/people/key_made.html", secret=secret, name=name)
+            except Refused as refusal:
+                sentence = str(refusal)
+        page = render_template(
+            "admin/people/partner_key_new.html",
+            sentence=sentence,
+            typed=request.form,
+            scopes={n: label for n, label in machine_keys.SCOPES.items() if n != "till"},
+            vendors=_vendors(),
+            once=secrets.token_hex(8),
+        )
+        return page, 422 if sentence else 200
+
+    @expose("/<int:id>", methods=["POST"])
+    @has_access
+    def open(self, id: int) -> Any:
+        try:
+            with unit_of_work() as session:
+                row = session.scalar(select(MachineKey).where(MachineKey.id == id)) or abort(404)
+                machine_keys.open_vendors(row, PartnerForm.read().chosen(), by=me())
+            flash(_("Saved."), "success")
+        except Refused as refusal:
+            flash(str(refusal), "danger")
+        return redirect(url_for("MachineKeyView.show", pk=id))
 
 
 def _made_before() -> bool:

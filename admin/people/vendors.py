@@ -34,10 +34,11 @@ class VendorView(ReferenceView):
     datamodel = SQLAInterface(Vendor)
     route_base = "/gestion/enseignes"
     list_title, noun = _l("Vendors"), _l("New vendor")
-    list_columns = ["name", "legal_name", "siren", "email", "phone"]
+    list_columns = ["name", "code", "legal_name", "siren", "email", "phone"]
     _register = ["police_register", "declaration_number", "declaration_on", "declaration_by"]
     show_columns = [
         "name",
+        "code",
         "legal_name",
         "siren",
         "vat_number",
@@ -49,6 +50,7 @@ class VendorView(ReferenceView):
     ]
     add_columns = edit_columns = [
         "name",
+        "code",
         "legal_name",
         "siren",
         "vat_number",
@@ -59,6 +61,7 @@ class VendorView(ReferenceView):
     ]
     label_columns = {
         "name": _l("Vendor"),
+        "code": _l("Code"),
         "legal_name": _l("Company name"),
         "siren": _l("SIREN"),
         "vat_number": _l("VAT number"),
@@ -72,6 +75,7 @@ class VendorView(ReferenceView):
         "declaration_by": _l("Declared to"),
     }
     description_columns = {
+        "code": _l("What software of several vendors calls it. Letters, digits, dashes."),
         "police_register": _l(
             "« Livre de police »: identity at a first sale, an entry for each article bought."
         ),
@@ -79,7 +83,7 @@ class VendorView(ReferenceView):
     }
     order_columns = ["name"]
     search_columns = ["name"]
-    find_columns = (Vendor.name, Vendor.legal_name, Vendor.siren)
+    find_columns = (Vendor.name, Vendor.code, Vendor.legal_name, Vendor.siren)
     first_order = "name"
 
     def check(self, row: Vendor) -> None:

@@ -1,5 +1,6 @@
 """Keys of machines: a till, a vendor's software. Each opens one vendor, perhaps one store, and only
-what its scopes name.
+what its scopes name. The key of a partner, whose software serves several vendors, opens those it
+was given; each of its calls names one of them.
 """
 
 import hashlib
@@ -8,9 +9,9 @@ from datetime import timedelta
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
-from models import IdempotentRequest, MachineKey, Store, Vendor
+from models import IdempotentRequest, MachineKey, MachineKeyVendor, Store, Vendor
 from services import clock, workflow
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -20,6 +21,7 @@ workflow.says(
     make_key=_l("Key made"),
     revoke_key=_l("Key revoked"),
     believe_counts=_l("Its counts are believed"),
+    open_vendors=_l("Vendors it opens changed"),
 )
 
 SCOPES = {
@@ -30,6 +32,7 @@ SCOPES = {
     "listings": _l("Read the sale offers"),
     "offers": _l("Publish sale offers and prices"),
     "webhooks": _l("Register addresses that are told what happens"),
+    "tills": _l("Register tills and receive their keys"),
 }
 START = "cpt_"
 USED_EVERY = timedelta(minutes=10)
@@ -47,17 +50,42 @@ def make(
     """A new key; returns it with its secret (256 bits), shown once and never kept. Raises
     Refused.
     """
+    if store is not None and store.vendor_id != vendor.id:
+        raise Refused(_("This store belongs to another vendor."))
+    row, secret = _new(name, scopes, store, per_minute)
+    row.vendor_id = vendor.id
+    db.session.add(row)
+    workflow.record(row, "make_key", by=by, scopes=row.scopes)
+    return row, secret
+
+
+def make_for_partner(
+    vendors: list[Vendor],
+    name: str,
+    scopes: list[str],
+    *,
+    by: Actor,
+    per_minute: int = 600,
+) -> tuple[MachineKey, str]:
+    """The key of software that serves these vendors; returned as by `make`. Raises Refused."""
+    row, secret = _new(name, scopes, None, per_minute)
+    db.session.add(row)
+    workflow.record(row, "make_key", by=by, scopes=row.scopes)
+    open_vendors(row, vendors, by=by)
+    return row, secret
+
+
+def _new(
+    name: str, scopes: list[str], store: Store | None, per_minute: int
+) -> tuple[MachineKey, str]:
     if not name.strip():
         raise Refused(_("Give this key a name: the till or the software that will use it."))
     if not scopes or set(scopes) - set(SCOPES):
         raise Refused(_("Choose what this key opens."))
-    if store is not None and store.vendor_id != vendor.id:
-        raise Refused(_("This store belongs to another vendor."))
     if "till" in scopes and store is None:
         raise Refused(_("A till stands in one store: choose it."))
     secret = START + secrets.token_urlsafe(32)
     row = MachineKey(
-        vendor_id=vendor.id,
         store_id=store.id if store else None,
         name=name.strip()[:200],
         start=secret[:12],
@@ -67,9 +95,65 @@ def make(
         counts=False,
         created_at=clock.now(),
     )
-    db.session.add(row)
-    workflow.record(row, "make_key", by=by, scopes=row.scopes)
     return row, secret
+
+
+def open_vendors(row: MachineKey, vendors: list[Vendor], *, by: Actor) -> None:
+    """From now on the key of a partner opens these vendors and no other. Raises Refused."""
+    if row.vendor_id is not None or row.revoked_at is not None:
+        raise Refused(_("Only the key of a partner, not revoked, opens vendors of one's choice."))
+    if not vendors:
+        raise Refused(_("Choose the vendors this partner works for."))
+    for vendor in vendors:
+        if not vendor.code:
+            raise Refused(
+                _(
+                    "« %(name)s » has no code yet, by which the partner's calls name it: give it"
+                    " one on its sheet.",
+                    name=vendor.name,
+                )
+            )
+    wanted = {vendor.id for vendor in vendors}
+    row.opened = [
+        *(one for one in row.opened if one.vendor_id in wanted),
+        *(
+            MachineKeyVendor(vendor_id=id)
+            for id in sorted(wanted - {one.vendor_id for one in row.opened})
+        ),
+    ]
+    workflow.record(row, "open_vendors", by=by, vendors=[vendor.name for vendor in vendors])
+
+
+def vendor_of(row: MachineKey, code: str) -> int:
+    """The vendor a call is for: the key's own, else the one its `code` names. Raises Refused."""
+    if row.vendor_id is not None and not code:
+        return row.vendor_id
+    if not code:
+        raise Refused(
+            _("This key opens several vendors: say for which one with vendor=CODE."),
+            code="vendor_required",
+        )
+    theirs = (
+        MachineKeyVendor.vendor_id == Vendor.id,
+        MachineKeyVendor.key_id == row.id,
+    )
+    is_open = Vendor.id == row.vendor_id if row.vendor_id else select(1).where(*theirs).exists()
+    found: int | None = db.session.scalar(
+        select(Vendor.id).where(func.lower(Vendor.code) == code.strip().lower(), is_open)
+    )
+    if found is None:
+        raise Refused(
+            _("This key opens no vendor with the code « %(code)s ».", code=code.strip()[:40]),
+            code="unknown_vendor",
+        )
+    return found
+
+
+def vendors_of(row: MachineKey) -> list[Vendor]:
+    """The vendors a key opens, in the order of their names."""
+    theirs = select(MachineKeyVendor.vendor_id).where(MachineKeyVendor.key_id == row.id)
+    wanted = Vendor.id == row.vendor_id if row.vendor_id else Vendor.id.in_(theirs)
+    return list(db.session.scalars(select(Vendor).where(wanted).order_by(Vendor.name)))
 
 
 def revoke(row: MachineKey, *, by: Actor) -> None:

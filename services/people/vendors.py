@@ -27,6 +27,13 @@ workflow.says(
 
 def check(row: Vendor) -> None:
     """Tidy a vendor's sheet. Raises Refused with what is wrong on it."""
+    row.code = _tidy_code(row.code)
+    with db.session.no_autoflush:
+        same = select(Vendor.id).where(
+            func.lower(Vendor.code) == (row.code or "").lower(), Vendor.id != (row.id or 0)
+        )
+        if row.code and db.session.scalar(same):
+            raise Refused(_("Another vendor already has the code « %(code)s ».", code=row.code))
     row.siren = re.sub(r"\s", "", row.siren or "")
     if row.siren and not siren.is_valid(row.siren):
         raise Refused(_("This SIREN is wrong: 9 digits, as on the Kbis."))
@@ -40,9 +47,7 @@ def check(row: Vendor) -> None:
 
 def check_store(row: Store) -> None:
     """Tidy a store's sheet. Raises Refused with what is wrong on it."""
-    row.code = (row.code or "").strip() or None
-    if row.code and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}", row.code):
-        raise Refused(_("The code of a store has letters, digits and dashes, 20 at most."))
+    row.code = _tidy_code(row.code)
     with db.session.no_autoflush:
         same = select(Store.id).where(
             func.lower(Store.code) == (row.code or "").lower(), Store.id != (row.id or 0)
@@ -59,6 +64,14 @@ def check_store(row: Store) -> None:
         raise Refused(_("This is no French postcode: 5 digits, such as 44000."))
     if row.phone:
         row.phone = customers.clean_phone(row.phone, row.postcode)
+
+
+def _tidy_code(code: str | None) -> str | None:
+    """A code that files and calls name a vendor or a store by. Raises Refused."""
+    code = (code or "").strip() or None
+    if code and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}", code):
+        raise Refused(_("A code has letters, digits and dashes, 20 at most."))
+    return code
 
 
 def keep_contact(vendor: Vendor, *, email: str, phone: str, address: str, by: Actor) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from api import routes
 from models import (
     IdempotentRequest,
     ImportRun,
@@ -20,12 +21,14 @@ from models import (
     StockLevel,
     Store,
     TillEvent,
+    Vendor,
 )
 from services import clock, outbox
 from services.imports import runs
 from services.people import machine_keys
 from services.stock import listings
 from services.unit import db, unit_of_work
+from services.workflow import Refused
 from tests import factories
 from tests.factories import LEA, a_key, a_shoe, another_vendor, quantity, stocked
 
@@ -55,6 +58,138 @@ def event(number: int, variant, **more) -> dict:
         "at": clock.now().isoformat(),
         **more,
     }
+
+
+# ── the key of a partner ──
+
+
+@pytest.fixture
+def partner(client):
+    """The key of software that serves two of three vendors, and how it speaks for one of them."""
+    other, _site, _store = another_vendor()
+    strange, _site, _store = another_vendor("Solo", "solo.localhost")
+    with unit_of_work() as session:
+        for code, vendor in (("V1", factories.the_vendor()), ("V2", other), ("V3", strange)):
+            session.merge(vendor).code = code
+    with unit_of_work() as session:
+        mine = session.scalars(db.select(Vendor).where(Vendor.code.in_(["V1", "V2"]))).all()
+        scopes = [scope for scope in machine_keys.SCOPES if scope != "till"]
+        key, secret = machine_keys.make_for_partner(list(mine), "ERP", scopes, by=LEA)
+        session.flush()
+        id = key.id
+
+    def speak(method: str, path: str, body=None, **headers):
+        return client.open(
+            f"/api/v1{path}", method=method, json=body, headers=by(secret, **headers)
+        )
+
+    speak.id = id  # type: ignore[attr-defined]
+    return speak
+
+
+def test_each_call_of_a_partner_says_for_which_vendor_it_is(partner):
+    missing = partner("GET", "/stores")
+    assert (missing.status_code, missing.json["code"]) == (422, "vendor_required")
+    for code in ("V3", "nobody", "%00"):
+        strange = partner("GET", f"/stores?vendor={code}")
+        assert (strange.status_code, strange.json["code"]) == (422, "unknown_vendor")
+    first = partner("GET", "/stores?vendor=V1").json["results"]
+    second = partner("GET", "/stores?vendor=v2").json["results"]
+    assert [store["name"] for store in second] == ["PixelCave Rennes"]
+    assert {store["name"] for store in first}.isdisjoint({"PixelCave Rennes"})
+
+
+def test_no_route_answers_a_partner_that_names_no_vendor(partner):
+    for route in routes.ROUTES:
+        if route.scopes and set(route.scopes) != {"till"}:
+            answer = partner(route.method, re.sub(r"<[^>]+>", "1", route.path))
+            assert (answer.status_code, answer.json["code"]) == (422, "vendor_required"), route.path
+
+
+def test_what_a_partner_publishes_for_one_vendor_never_touches_another(partner):
+    shoe = a_shoe()
+    lines = {"store": "", "lines": [{"ean": shoe.ean, "quantity": 4}]}
+    for code in ("V1", "V2"):
+        with unit_of_work() as session:
+            vendor = session.scalars(db.select(Vendor).where(Vendor.code == code)).one()
+            session.scalars(
+                db.select(Store).where(Store.vendor_id == vendor.id)
+            ).first().code = f"S-{code}"
+    answer = partner("PUT", "/stock?vendor=V2", {**lines, "store": "S-V2"})
+    assert answer.status_code == 200, answer.json
+    stores = db.session.execute(
+        db.select(Store.code, StockLevel.quantity).join(Store, StockLevel.store_id == Store.id)
+    ).all()
+    assert stores == [("S-V2", 4)]
+    foreign = partner("PUT", "/stock?vendor=V2", {**lines, "store": "S-V1"})
+    assert foreign.json["errors"][0]["code"] == "unknown_store"
+
+
+def test_a_repeat_of_a_partner_gets_the_first_answer_and_for_another_vendor_none(partner):
+    hook = {"url": "https://erp.example/ici", "events": ["stock.changed"]}
+    first = partner("POST", "/webhooks?vendor=V1", hook, **{"Idempotency-Key": "a"})
+    assert first.status_code == 201
+    shoe = a_shoe()
+    prices = {"lines": [{"sku": shoe.ean, "price": "10.00"}]}
+    answers = [
+        partner("PUT", "/prices?vendor=V1", prices, **{"Idempotency-Key": "b"}) for _n in range(2)
+    ]
+    assert answers[0].json == answers[1].json
+    assert answers[1].headers["Idempotent-Replay"] == "true"
+    other = partner("PUT", "/prices?vendor=V2", prices, **{"Idempotency-Key": "b"})
+    assert other.json["code"] == "key_reused"
+
+
+def test_the_operator_opens_and_closes_vendors_to_a_partner(partner):
+    with unit_of_work() as session:
+        key = session.get_one(MachineKey, partner.id)
+        third = session.scalars(db.select(Vendor).where(Vendor.code == "V3")).one()
+        machine_keys.open_vendors(key, [third], by=LEA)
+    assert partner("GET", "/stores?vendor=V3").status_code == 200
+    assert partner("GET", "/stores?vendor=V1").json["code"] == "unknown_vendor"
+
+
+def test_a_key_of_one_vendor_may_name_it_and_no_other(client):
+    another_vendor()
+    with unit_of_work() as session:
+        for vendor in session.scalars(db.select(Vendor)):
+            vendor.code = f"V{vendor.id}"
+    mine = factories.the_vendor()
+    _key, secret = a_key("stock", vendor=mine)
+    for code, status in ((f"V{mine.id}", 200), (f"V{mine.id + 1}", 422)):
+        answer = client.get(f"/api/v1/stores?vendor={code}", headers=by(secret))
+        assert answer.status_code == status
+
+
+def test_software_registers_the_tills_of_a_vendor_and_each_then_speaks_for_itself(partner, client):
+    with unit_of_work() as session:
+        session.get_one(Store, factories.the_store().id).code = "N1"
+    made = partner("POST", "/tills?vendor=V1", {"store": "N1", "name": "Caisse 7"})
+    assert made.status_code == 201
+    assert made.headers["Cache-Control"] == "no-store"
+    secret = made.json["key"]
+    assert client.get("/api/v1/till", headers=by(secret)).json["name"] == "Caisse 7"
+    sale = event(1, a_shoe(), price="10.00")
+    assert client.post("/api/v1/till/sales", json=sale, headers=by(secret)).status_code == 200
+
+    again = partner("POST", "/tills?vendor=V1", {"store": "N1", "name": "Caisse 7"})
+    assert (again.status_code, again.json["code"]) == (422, "till_known")
+    (listed,) = partner("GET", "/tills?vendor=V1").json["results"]
+    assert (listed["store"], listed["name"]) == ("N1", "Caisse 7")
+    assert "key" not in listed
+    assert partner("GET", "/tills?vendor=V2").json["results"] == []
+
+    foreign = partner("POST", f"/tills/{listed['id']}/revoke?vendor=V2")
+    assert foreign.status_code == 404
+    assert partner("POST", f"/tills/{listed['id']}/revoke?vendor=V1").status_code == 200
+    assert client.get("/api/v1/till", headers=by(secret)).status_code == 401
+
+
+def test_a_partner_is_no_till(partner):
+    with unit_of_work() as session, pytest.raises(Refused, match="caisse"):
+        machine_keys.make_for_partner(
+            [session.merge(factories.the_vendor())], "ERP", ["till"], by=LEA
+        )
 
 
 # ── keys ──
