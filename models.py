@@ -922,6 +922,7 @@ class ImportRun(Model):
     mapping: Mapped[facts] = mapped_column(
         default=dict
     )  # our column -> the file's own name for it, where a person said so
+    reading: Mapped[facts] = mapped_column(default=dict)  # `tables.Reading`, if a person said so
     dated_at: Mapped[moment | None]  # when its counts were true, as the file says
     confirmed: Mapped[bool] = mapped_column(Boolean, default=False)
     cancel_asked: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -957,15 +958,19 @@ class ImportRun(Model):
 
 
 class ColumnMapping(Model):
-    """How a vendor's files of one kind name our columns: said once on the screen, remembered."""
+    """How a vendor's files of one kind and one header are read, and name our columns: said once on
+    the screen, remembered.
+    """
 
     __tablename__ = "column_mapping"
     __owner__ = nobody("remembered by owner in words, read by imports alone")
     id: Mapped[pk]
     owner: Mapped[code]  # « operator » or « vendor 12 »
     kind: Mapped[code]
+    header: Mapped[str] = mapped_column(String(64), default="")  # its print (`imports.memory`)
     columns: Mapped[facts]
-    __table_args__ = (UniqueConstraint("owner", "kind"),)
+    reading: Mapped[facts] = mapped_column(default=dict)
+    __table_args__ = (UniqueConstraint("owner", "kind", "header"),)
 
 
 # ── Catalogue ───────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@ confirmed; and the history with its files.
 """
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,23 @@ class StartForm(forms.Sent):
     mode = forms.Typed()
 
 
+class ReadingForm(forms.Sent):
+    """How a file is to be read, where it was not found by itself."""
+
+    encoding = forms.Typed()
+    separator = forms.Typed()
+    sheet = forms.Typed()
+    line = forms.Typed()
+
+
+SEPARATORS = {
+    ";": _l("semicolon ;"),
+    ",": _l("comma ,"),
+    "\t": _l("tab"),
+    "|": _l("bar |"),
+}
+
+
 class ImportView(BaseView):
     route_base = "/gestion/imports/fichier"
     default_view = "upload"
@@ -254,17 +272,20 @@ class ImportView(BaseView):
             kept.flush()
             tables.check_name(Path(kept.name), given.filename)
             if kind == GUESS:
-                guessed = runs.kind_by_its_columns(
-                    Path(kept.name), list(mine.values()), self._vendor_named(form)
-                )
+                guessed = None
+                with suppress(tables.Unclear):
+                    guessed = runs.kind_by_its_columns(
+                        Path(kept.name), list(mine.values()), self._vendor_named(form)
+                    )
                 if guessed is None:
                     raise Refused(
                         _("Its columns do not say what this file holds: choose it in the list.")
                     )
                 kind = guessed.name
             store, vendor = self._owner(runs.KINDS[kind], form)
-            # What is no table is refused before anything is kept.
-            tables.open_table(Path(kept.name), runs.KINDS[kind].columns)
+            # What is no table is refused before anything is kept; where its header is can be said.
+            with suppress(tables.Unclear):
+                tables.open_table(Path(kept.name), runs.KINDS[kind].columns)
             stored = runs.keep(Path(kept.name), given.filename)
         with unit_of_work() as session:
             return runs.receive(
@@ -320,6 +341,8 @@ class ImportView(BaseView):
                 preview=runs.preview(run),
                 trial=(trial := trials.of(run)),
                 would_wait=runs.what_to_look_at(trial or {}),
+                encodings=tables.ENCODINGS,
+                separators=SEPARATORS,
                 modes=MODES,
                 words=COLUMN_WORDS,
             )
@@ -336,7 +359,7 @@ class ImportView(BaseView):
             refusals=runs.refusals(run, request.args.get("q", "")),
         )
 
-    @expose("/<int:id>/<any(start,try,cancel,confirm,undo):verb>", methods=["POST"])
+    @expose("/<int:id>/<any(start,try,read,cancel,confirm,undo):verb>", methods=["POST"])
     @has_access
     def decide(self, id: int, verb: str) -> Any:
         with unit_of_work():
@@ -347,6 +370,8 @@ class ImportView(BaseView):
                 mapping, mode = forms.beginning_with("col-"), StartForm.read().mode.data
                 verb_of = runs.start if verb == "start" else trials.ask
                 verb_of(run, mapping, by=me(), mode=mode)
+            elif verb == "read":
+                runs.read_as(run, ReadingForm.read().data)
             elif verb == "undo":
                 count = undoing.undo(run, by=me())
                 flash(_("Undone: %(count)s references are as before.", count=count), "success")

@@ -187,6 +187,14 @@ class _Sizes(_Known):
     """The same of sizes, which have one spelling each."""
 
     def __missing__(self, text: str) -> str:
+        if sizes.is_a_date(text):
+            raise Refused(
+                _(
+                    "« %(words)s » is a date: the spreadsheet changed a size such as 3-4. Set the"
+                    " column to text and type the size again.",
+                    words=text.strip()[:20],
+                )
+            )
         kept = self[text] = sizes.normal(super().__missing__(text))
         return kept
 

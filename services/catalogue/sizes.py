@@ -41,6 +41,21 @@ def _decimal(found: re.Match[str]) -> str:
     return f"{found[1]},{part}" if part else found[1]
 
 
+_MONTH = (
+    r"(?:janv?|f[ée]v|mars?|avr|apr|mai|may|juin|jun|juil|jul|ao[ûu]t|aug|sept?|oct|nov|d[ée]c)"
+)
+_DATE = re.compile(
+    rf"\d{{1,2}}[-/ ]{_MONTH}\.?|{_MONTH}\.?[-/ ]\d{{1,2}}|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}"
+    r"|\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}:\d{2})?",
+    re.I,
+)
+
+
+def is_a_date(text: str) -> bool:
+    """« 03-avr », « 2026-04-03 00:00:00 »: what a spreadsheet makes of « 3-4 » typed as a size."""
+    return _DATE.fullmatch(text.strip()) is not None
+
+
 def order(size: str) -> tuple[int, int, str]:
     """The place of a size among others: letters from the smallest, then numbers, then words."""
     if size.upper() in _ON_THE_SHELF:

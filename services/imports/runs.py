@@ -12,8 +12,8 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from itertools import islice
@@ -24,9 +24,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, bindparam, or_, select, update
 
-from models import ColumnMapping, ImportRun, ImportState, Store, Vendor
+from models import ImportRun, ImportState, Store, Vendor
 from services import clock, files, outbox, retention, webhooks, words, workflow
-from services.imports import tables
+from services.imports import memory, tables
 from services.unit import db, unit_of_work
 from services.workflow import CLOCK, TIME, Actor, Move, Refused, Workflow
 
@@ -157,13 +157,12 @@ def kind_by_its_columns(path: Path, among: list[Kind], vendor_id: int | None = N
     trouble: Refused | None = None
     for kind in among:
         try:
-            header = tables.open_table(path, kind.columns).header
+            table, said = memory.opened(path, kind.columns, vendor_id, kind.name)
         except Refused as refusal:  # nothing in it is called as this kind calls it
             trouble = refusal
             continue
-        owner = {"owner": _owner_named(vendor_id), "kind": kind.name}
-        said = db.session.scalar(_REMEMBERED, owner)
-        found = tables.columns(header, kind.columns, (), dict(said.columns) if said else {}).at
+        header = table.header
+        found = tables.columns(header, kind.columns, (), said.columns).at
         if all(name in found for name in (*kind.required, kind.known_by) if name):
             named[kind.name] = {tables.fold(header[place]) for place in found.values()}
             needed[kind.name] = {tables.fold(header[found[name]]) for name in kind.required}
@@ -264,10 +263,9 @@ def receive(
         started_at=now,
         report={},
         mapping={},
+        reading={},
         state=S.draft if draft else S.waiting,
     )
-    if not draft:
-        run.mapping = remembered(run)
     db.session.add(run)
     workflow.record(run, "import_file", by=by)
     if not draft:
@@ -282,9 +280,6 @@ _SAME_FILE = select(ImportRun).where(
     ImportRun.vendor_id.is_not_distinct_from(bindparam("vendor")),
     ImportRun.store_id.is_not_distinct_from(bindparam("store")),
     or_(bindparam("mode", type_=String) == "", ImportRun.mode == bindparam("mode", type_=String)),
-)
-_REMEMBERED = select(ColumnMapping).where(
-    ColumnMapping.owner == bindparam("owner"), ColumnMapping.kind == bindparam("kind")
 )
 
 
@@ -336,31 +331,27 @@ class Preview:
     mode: str = ""
     lack: str = ""
     sentence: str = ""
+    reading: tables.Reading = tables.BY_ITSELF
+    sheets: list[str] = field(default_factory=list)
 
 
 def preview(run: ImportRun) -> Preview:
     """The first lines of a draft, with the columns as they are remembered for this vendor, else as
     their names say.
     """
-    what = KINDS[run.kind]
+    what, path = KINDS[run.kind], files.path(run.file_path)
+    said = _said_of(run)
+    how: dict[str, Any] = {"reading": said.reading, "sheets": tables.sheets(path)}
     try:
-        tables.check_name(files.path(run.file_path), run.file_name)
-        table = tables.open_table(files.path(run.file_path), what.columns)
+        tables.check_name(path, run.file_name)
+        table = tables.open_table(path, what.columns, said.reading)
         rows = list(islice(table.rows, PREVIEW_LINES))
     except Refused as refusal:
-        return Preview("", "", [], [], {}, list(what.required), sentence=str(refusal))
+        return Preview("", "", [], [], {}, list(what.required), sentence=str(refusal), **how)
     except UnicodeError:
-        return Preview(
-            "",
-            "",
-            [],
-            [],
-            {},
-            list(what.required),
-            sentence=_("This file's letters cannot be read: save it as « CSV UTF-8 »."),
-        )
-    mapping = run.mapping or remembered(run)
-    found = tables.columns(table.header, what.columns, (), mapping)
+        sentence = _("This file's letters cannot be read: save it as « CSV UTF-8 ».")
+        return Preview("", "", [], [], {}, list(what.required), sentence=sentence, **how)
+    found = tables.columns(table.header, what.columns, (), said.columns)
     named = {name: table.header[position] for name, position in found.at.items()}
     missing = [c for c in what.required if c not in named]
     lack = "" if missing else what.lack(run, found.at)
@@ -373,13 +364,28 @@ def preview(run: ImportRun) -> Preview:
         missing,
         meant(what, table.header, run.mode),
         lack,
+        **how,
     )
 
 
-def remembered(run: ImportRun) -> dict[str, str]:
-    """How this vendor's files of this kind name our columns, when a person said so once."""
-    remembered = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
-    return dict(remembered.columns) if remembered else {}
+def _said_of(run: ImportRun) -> memory.Said:
+    """How a file is read and names our columns: as was said of it, else of those before it."""
+    if run.mapping or run.reading:
+        return memory.Said(dict(run.mapping), tables.Reading.of(run.reading))
+    header = memory.header_of(files.path(run.file_path), KINDS[run.kind].columns)
+    return memory.recall(run.vendor_id, run.kind, header)
+
+
+def read_as(run: ImportRun, said: Mapping[str, str]) -> None:
+    """Say how a draft is to be read (encoding, separator, sheet, line of the header); what is left
+    empty is found by itself. Raises Refused when it was started.
+    """
+    if run.state is not S.draft:
+        raise Refused(_("This file was already started."), code="already_started")
+    # « Found by itself » said of a file is not nothing: what is remembered counts no more.
+    run.reading = _facts_of(tables.Reading.of(said)) or {"line": 0}
+    run.mapping = {}
+    run.report = {}
 
 
 def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "") -> None:
@@ -387,11 +393,8 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     Refused.
     """
     choose_columns(run, mapping, mode)
-    remembered = db.session.scalar(_REMEMBERED, {"owner": _owner(run), "kind": run.kind})
-    if remembered:
-        remembered.columns = run.mapping
-    elif run.mapping:
-        db.session.add(ColumnMapping(owner=_owner(run), kind=run.kind, columns=run.mapping))
+    header = memory.header_of(files.path(run.file_path), KINDS[run.kind].columns)
+    memory.keep(run.vendor_id, run.kind, header, run.mapping, run.reading)
     IMPORT.fire(run, "start_import", by=by, set={"started_at": clock.now()})
     _queue(run)
 
@@ -403,9 +406,13 @@ def choose_columns(run: ImportRun, mapping: dict[str, str], mode: str = "") -> N
     if run.state is not S.draft:
         raise Refused(_("This file was already started."), code="already_started")
     what = KINDS[run.kind]
+    if not run.reading:
+        run.reading = _facts_of(_said_of(run).reading)
     try:
         found = tables.columns(
-            tables.open_table(files.path(run.file_path), what.columns).header,
+            tables.open_table(
+                files.path(run.file_path), what.columns, tables.Reading.of(run.reading)
+            ).header,
             what.columns,
             what.required,
             mapping,
@@ -419,6 +426,10 @@ def choose_columns(run: ImportRun, mapping: dict[str, str], mode: str = "") -> N
     }
     if mode in what.modes:
         run.mode = mode
+
+
+def _facts_of(reading: tables.Reading) -> dict[str, Any]:
+    return {name: value for name, value in asdict(reading).items() if value}
 
 
 def cancel(run: ImportRun, *, by: Actor) -> None:
@@ -484,14 +495,6 @@ def confirm(run: ImportRun, *, by: Actor) -> None:
 
 def _queue(run: ImportRun) -> None:
     outbox.add("import", f"import:{run.id}", run=run.id)
-
-
-def _owner(run: ImportRun) -> str:
-    return _owner_named(run.vendor_id)
-
-
-def _owner_named(vendor_id: int | None) -> str:
-    return f"vendor {vendor_id}" if vendor_id else "operator"
 
 
 # ── loaded ──
@@ -580,11 +583,13 @@ class Loading:
             run.confirmed,
             run.dated_at,
         )
-        self.by_name, self.mapping, self.source = (
+        self.by_name, self.mapping, self.reading, self.source = (
             run.by_name,
             dict(run.mapping),
+            tables.Reading.of(run.reading),
             files.path(run.file_path),
         )
+        self.is_said = bool(run.mapping or run.reading)
         self.received_at, self.started_at, self.told_at = (
             run.received_at,
             clock.now(),
@@ -598,7 +603,13 @@ class Loading:
         """Open the file; where each of our columns stands in it. Raises Refused when it is no table
         or lacks one.
         """
-        self.table = tables.open_table(self.source, self.kind.columns)
+        if self.is_said:
+            self.table = self._opened()
+        else:
+            columns = self.kind.columns
+            self.table, said = memory.opened(self.source, columns, self.vendor_id, self.kind.name)
+            self.mapping, self.reading = said.columns, said.reading
+            db.session.rollback()  # no transaction stays open while the file is read
         found = tables.columns(
             self.table.header, self.kind.columns, self.kind.required, self.mapping
         )
@@ -608,6 +619,9 @@ class Loading:
         )
         self.mode = meant(self.kind, self.table.header, self.mode)
         return self.at
+
+    def _opened(self) -> tables.Table:
+        return tables.open_table(self.source, self.kind.columns, self.reading)
 
     @property
     def is_long(self) -> bool:
@@ -642,6 +656,7 @@ class Loading:
             try:
                 if not cells:
                     raise Refused(_("This line cannot be read: a quotation mark is open."))
+                self._refuse_formulas(cells)
                 row = read_row(line, cells)
             except Ignored as reason:
                 self.ignored += 1
@@ -651,6 +666,20 @@ class Loading:
                 self._put_aside(line, cells, str(refusal))
             else:
                 yield row
+
+    def _refuse_formulas(self, cells: list[str]) -> None:
+        """Raises Refused when a column of ours holds a formula without its value."""
+        if self.table.separator:  # only a spreadsheet has any
+            return
+        for place in self.at.values():
+            if place < len(cells) and isinstance(cells[place], tables.Uncomputed):
+                raise Refused(
+                    _(
+                        "The formula « %(formula)s » has no value: open the file in a spreadsheet,"
+                        " save it, give it again.",
+                        formula=cells[place][:40],
+                    )
+                )
 
     def put_aside_late(self, reasons: dict[int, str], *, ignored: bool = False) -> None:
         """Lines that the comparison with what is known refuses, inside the unit that applies the
@@ -666,7 +695,7 @@ class Loading:
         """Write what `put_aside_late` counted, reading the file again; outside any unit."""
         if not self.late:
             return
-        for line, cells in tables.open_table(self.source, self.kind.columns).rows:
+        for line, cells in self._opened().rows:
             if line in self.late:
                 self._put_aside(line, cells, self.late[line])
         self._close_errors()
@@ -686,7 +715,7 @@ class Loading:
             self.ignored += len(reasons)
         else:
             self.refused += len(reasons)
-        for line, cells in tables.open_table(self.source, self.kind.columns).rows:
+        for line, cells in self._opened().rows:
             if line in reasons:
                 self._put_aside(line, cells, reasons[line])
 

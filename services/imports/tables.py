@@ -11,12 +11,12 @@ import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import openpyxl
 from flask_babel import gettext as _
@@ -49,6 +49,10 @@ class Table:
     rows: Iterator[tuple[int, list[str]]]
 
 
+class Unclear(Refused):
+    """A text with columns, whose header is not where we look: a person can say where it is."""
+
+
 @dataclass
 class Columns:
     """Which of our columns stands where in the file."""
@@ -73,21 +77,72 @@ def check_name(path: Path, name: str) -> None:
 Aliases = dict[str, tuple[str, ...]]
 # Lines looked at for the header, from the top.
 HEADER_WITHIN = 30
+# The encodings a person may say, by the names they are shown under.
+ENCODINGS = {
+    "utf-8-sig": "UTF-8",
+    "cp1252": "Windows (cp1252)",
+    "cp850": "DOS (cp850)",
+    "mac_roman": "Macintosh",
+    "utf-16": "UTF-16",
+}
 
 
-def open_table(path: Path, aliases: Aliases | None = None) -> Table:
+@dataclass(frozen=True)
+class Reading:
+    """How a person said that a file is to be read; what is empty is found by itself. `line`: of
+    the header, 1 is the first of the file or of the sheet.
+    """
+
+    encoding: str = ""
+    separator: str = ""
+    sheet: str = ""
+    line: int = 0
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Self:
+        """From what a form or a row holds; what makes no sense counts as not said."""
+        encoding, separator = str(said.get("encoding", "")), str(said.get("separator", ""))
+        line = str(said.get("line", ""))
+        is_line = line.isascii() and line.isdigit() and 1 <= int(line[:9]) <= MOST_LINES
+        return cls(
+            encoding if encoding in ENCODINGS else "",
+            separator if len(separator) == 1 and separator in SEPARATORS else "",
+            str(said.get("sheet", ""))[:100],
+            int(line) if is_line else 0,
+        )
+
+
+BY_ITSELF = Reading()
+
+
+def open_table(path: Path, aliases: Aliases | None = None, reading: Reading = BY_ITSELF) -> Table:
     """Open a CSV or XLSX file. Its header is the first line of the file, unless a line below (in a
     spreadsheet, also of another sheet) names at least two of the columns that `aliases` knows, and
-    more of them. Raises Refused with the sentence when it is no table.
+    more of them, or `reading` says where it is. Raises Refused with the sentence when it is no
+    table.
     """
     known = {fold(word) for name, words in (aliases or {}).items() for word in (name, *words)}
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"PK\x03\x04"):
-        return _open_xlsx(path, known)
+        return _open_xlsx(path, known, reading)
     if start.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\xd0\xcf\x11\xe0")):
         raise Refused(_("This file is no table: export it as CSV or XLSX."))
-    return _open_csv(path, known)
+    return _open_csv(path, known, reading)
+
+
+def sheets(path: Path) -> list[str]:
+    """The names of the sheets of a spreadsheet; none of another file, or of a damaged one."""
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return []
+    try:
+        with zipfile.ZipFile(path) as parts:
+            _refuse_swollen(parts)
+        book = openpyxl.load_workbook(path.open("rb"), read_only=True)
+        return [sheet.title for sheet in book.worksheets[:MOST_SHEETS]]
+    except (Refused, *_DAMAGES):
+        return []
 
 
 def _header_among(rows: Iterable[list[str]], known: set[str]) -> tuple[int, int]:
@@ -217,28 +272,35 @@ def chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield chunk
 
 
-_SEPARATORS = ";,\t|"
+SEPARATORS = ";,\t|"
 
 
-def _open_csv(path: Path, known: set[str]) -> Table:
-    encoding = _encoding(path)
+def _open_csv(path: Path, known: set[str], reading: Reading) -> Table:
+    encoding = reading.encoding or _encoding(path)
     with path.open(encoding=encoding, newline="", errors="strict") as top:
         lines = [line.lstrip("\ufeff").rstrip("\r\n") for line in islice(top, HEADER_WITHIN)]
-    is_twice = _is_encoded_twice("\n".join(lines))
+    is_twice = not reading.encoding and _is_encoded_twice("\n".join(lines))
     skip = 0
-    if lines and (said := re.fullmatch(r"sep=(.)", lines[0])):  # what a spreadsheet reads first
+    if reading.line:
+        with path.open(encoding=encoding, newline="", errors="strict") as top:
+            lines = [line.rstrip("\r\n") for line in islice(top, reading.line - 1, reading.line)]
+        skip = reading.line - 1
+        separator = reading.separator or max(SEPARATORS, key=(lines or [""])[0].count)
+    elif lines and (said := re.fullmatch(r"sep=(.)", lines[0])):  # what a spreadsheet reads first
         lines, skip = lines[1:], 1
-        separator = said[1]
+        separator = reading.separator or said[1]
     else:
         place, _score = _header_among(
-            (line.split(max(_SEPARATORS, key=line.count)) for line in lines), known
+            (line.split(reading.separator or max(SEPARATORS, key=line.count)) for line in lines),
+            known,
         )
         lines, skip = lines[place:], place
-        separator = max(_SEPARATORS, key=(lines or [""])[0].count)
+        separator = reading.separator or max(SEPARATORS, key=(lines or [""])[0].count)
     if not any(line.strip() for line in lines):
         raise Refused(_("This file is empty."))
     if not lines or not lines[0].strip() or lines[0].count(separator) == 0:
-        raise Refused(
+        is_table = any(line.count(mark) for line in lines for mark in SEPARATORS)
+        raise (Unclear if is_table else Refused)(
             _("This file is no table: its first line must name the columns, separated by « ; ».")
         )
     file = path.open(encoding=encoding, newline="", errors="strict")
@@ -344,38 +406,36 @@ def _looks_french(path: Path) -> str:
     return best if scores[best] > 1.5 * scores["cp1252"] else "cp1252"
 
 
-def _open_xlsx(path: Path, known: set[str]) -> Table:
+# What openpyxl raises at a damaged file.
+_DAMAGES = (
+    zipfile.BadZipFile,
+    KeyError,
+    ValueError,
+    OSError,
+    IndexError,
+    AttributeError,
+    SyntaxError,
+)
+MOST_SHEETS = 20
+
+
+class Uncomputed(str):
+    """A cell whose formula was written by a program that computes none: it has no value, and this
+    is the formula.
+    """
+
+
+def _open_xlsx(path: Path, known: set[str], reading: Reading) -> Table:
     damaged = Refused(_("This spreadsheet cannot be read: save it again as XLSX or CSV."))
     try:
         with zipfile.ZipFile(path) as parts:
-            sizes = {part.filename: part.file_size for part in parts.infolist()}
-            words = sum(
-                size for name, size in sizes.items() if not name.startswith("xl/worksheets/")
-            )
-            swollen = any(
-                part.file_size > SMALL_PART and part.file_size > MOST_RATIO * part.compress_size
-                for part in parts.infolist()
-            )
-            if (
-                swollen
-                or sum(sizes.values()) > MOST_UNPACKED
-                or words > MOST_WORDS
-                or _count_shared(parts) > MOST_SHARED
-            ):
-                raise Refused(_("This spreadsheet is too large once unpacked: export it as CSV."))
+            _refuse_swollen(parts)
         book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
-        sheet, top = _sheet_and_line(book, known)
+        sheet, top = _sheet_and_line(book, known, reading)
         lines = sheet.iter_rows(min_row=top, values_only=True)
         header = [_cell(c) for c in next(lines, ())]
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        OSError,
-        IndexError,
-        AttributeError,
-        SyntaxError,
-    ):
+        formulas = _formulas_without_value(path, sheet.title, top)
+    except _DAMAGES:
         raise damaged from None
     if not any(header):
         raise Refused(_("This file is no table: its first line must name the columns."))
@@ -385,21 +445,69 @@ def _open_xlsx(path: Path, known: set[str]) -> Table:
         try:
             for number, cells in enumerate(lines, start=top + 1):
                 texts = [_cell(c) for c in cells]
+                if formulas is not None:
+                    texts = _with_formulas(texts, next(formulas, ()))
                 if any(texts):
                     yield number, texts
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            KeyError,
-            ValueError,
-            EOFError,
-            OSError,
-            SyntaxError,
-        ):
+        except (zlib.error, EOFError, *_DAMAGES):
             raise damaged from None
         book.close()
 
     return Table("xlsx", "", header, rows())
+
+
+def _refuse_swollen(parts: zipfile.ZipFile) -> None:
+    """Raises Refused when a spreadsheet is too large once unpacked."""
+    sizes = {part.filename: part.file_size for part in parts.infolist()}
+    words = sum(size for name, size in sizes.items() if not name.startswith("xl/worksheets/"))
+    swollen = any(
+        part.file_size > SMALL_PART and part.file_size > MOST_RATIO * part.compress_size
+        for part in parts.infolist()
+    )
+    if (
+        swollen
+        or sum(sizes.values()) > MOST_UNPACKED
+        or words > MOST_WORDS
+        or _count_shared(parts) > MOST_SHARED
+    ):
+        raise Refused(_("This spreadsheet is too large once unpacked: export it as CSV."))
+
+
+# A cell of a sheet: a formula, and no value behind it.
+_NO_VALUE = re.compile(rb"(?:</f>|<f\b[^>]*/>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
+
+
+def _formulas_without_value(path: Path, title: str, top: int) -> Iterator[tuple[Any, ...]] | None:
+    """The same rows with the formulas instead of their values, below the header; None when every
+    formula has its value, as in what a spreadsheet program saved.
+    """
+    with zipfile.ZipFile(path) as parts:
+        names = [n for n in parts.namelist() if n.startswith("xl/worksheets/")]
+        if not any(_has_formula_without_value(parts, name) for name in names):
+            return None
+    sheet = openpyxl.load_workbook(path.open("rb"), read_only=True)[title]
+    sheet.reset_dimensions()
+    rows: Iterator[tuple[Any, ...]] = iter(sheet.iter_rows(min_row=top + 1, values_only=True))
+    return rows
+
+
+def _has_formula_without_value(parts: zipfile.ZipFile, name: str) -> bool:
+    with parts.open(name) as file:
+        end = b""
+        while block := file.read(1 << 20):
+            if _NO_VALUE.search(end + block):
+                return True
+            end = block[-200:]
+    return False
+
+
+def _with_formulas(texts: list[str], formulas: Sequence[Any]) -> list[str]:
+    return [
+        Uncomputed(formula)
+        if not text and isinstance(formula, str) and formula.startswith("=")
+        else text
+        for text, formula in zip_longest(texts, formulas[: len(texts)], fillvalue="")
+    ]
 
 
 def _count_shared(parts: zipfile.ZipFile) -> int:
@@ -413,11 +521,16 @@ def _count_shared(parts: zipfile.ZipFile) -> int:
     return count
 
 
-def _sheet_and_line(book: Any, known: set[str]) -> tuple[Any, int]:
+def _sheet_and_line(book: Any, known: set[str], reading: Reading) -> tuple[Any, int]:
     """The sheet that holds the table, and the line of its header (1 is the first)."""
-    best = (book.worksheets[0], 1, 0)
-    for sheet in book.worksheets[:20]:
+    looked_at = book.worksheets[:MOST_SHEETS]
+    if chosen := [sheet for sheet in looked_at if sheet.title == reading.sheet]:
+        looked_at = chosen
+    best = (looked_at[0], reading.line or 1, 0)
+    for sheet in looked_at:
         sheet.reset_dimensions()  # what the file says of its own width is not believed
+        if reading.line:
+            continue
         rows = sheet.iter_rows(max_row=HEADER_WITHIN, values_only=True)
         place, score = _header_among(
             ([_cell(c) for c in row[:MOST_COLUMNS]] for row in rows), known

@@ -162,3 +162,19 @@ def test_the_files_of_the_stores_are_watched_within_what_one_may_see(boss, as_st
     assert "Aucun magasin" in boss.get("/gestion/imports/magasins/?q=nulle+part").text
     shop = as_staff("Vendeur", factories.the_vendor())
     assert "PixelCave" not in shop.get("/gestion/imports/magasins/").text
+
+
+def test_a_file_that_is_not_cut_right_is_read_otherwise_on_its_page(seller):
+    shoe = factories.a_shoe()
+    text = f"Etat du stock\nCode|Nom, prix|Reste, en tout\n{shoe.ean}|Derby, noir|4\n"
+    page = give(seller, text.encode(), mode="delta", store=factories.the_store().id)
+    shown = seller.get(page.location).text
+    assert "Le lire autrement" in shown
+    seller.post(page.location + "/read", data={"separator": "|", "line": "2"})
+    shown = seller.get(page.location).text
+    assert "<th>Reste, en tout</th>" in shown
+    assert "<td>Derby, noir</td>" in shown
+    columns = {"col-ean": "Code", "col-quantity": "Reste, en tout", "mode": "delta"}
+    seller.post(page.location + "/start", data=columns)
+    outbox.work()
+    assert factories.quantity(shoe) == 4

@@ -6,9 +6,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from services.catalogue import products
+from services.catalogue import products, sizes
 from services.imports import runs, tables
 from services.workflow import Refused
+from tests import factories
 
 FIELD = Path(__file__).parents[2] / "files" / "field"
 
@@ -159,3 +160,75 @@ def test_a_spreadsheet_of_too_many_words_is_refused_at_once(app, tmp_path, monke
     monkeypatch.setattr(tables, "MOST_SHARED", 299)
     with pytest.raises(Refused, match="trop gros"):
         tables.open_table(tmp_path / "mots.xlsx")
+
+
+# ── read as a person says ──
+
+
+def test_a_file_is_read_as_a_person_says_where_it_cannot_be_found_by_itself(app, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("ligne une\nCode|Nom, prénom|Reste\n12|Été, hiver|4\n".encode("cp850"))
+    found = tables.open_table(path, {}, tables.Reading("cp850", "|", "", 2))
+    assert (found.encoding, found.separator) == ("cp850", "|")
+    assert found.header == ["Code", "Nom, prénom", "Reste"]
+    assert list(found.rows) == [(3, ["12", "Été, hiver", "4"])]
+
+
+def test_the_sheet_and_the_line_of_a_spreadsheet_can_be_said(app, tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["ean", "quantite"])
+    book.active.append(["1", "1"])
+    other = book.create_sheet("Magasin")
+    for row in (["Stock du jour"], ["Code", "Reste"], ["3760150000011", 4]):
+        other.append(row)
+    book.save(tmp_path / "deux.xlsx")
+    assert tables.sheets(tmp_path / "deux.xlsx") == ["Sheet", "Magasin"]
+    found = tables.open_table(tmp_path / "deux.xlsx", {}, tables.Reading("", "", "Magasin", 2))
+    assert found.header == ["Code", "Reste"]
+    assert list(found.rows) == [(3, ["3760150000011", "4"])]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"encoding": "klingon", "separator": ";;", "line": "-1"},
+        {"separator": "x", "line": "0"},
+        {"line": "1e9"},
+        {"line": "9" * 30},
+        {},
+    ],
+)
+def test_what_makes_no_sense_of_how_to_read_a_file_counts_as_not_said(said):
+    assert tables.Reading.of(said) == tables.BY_ITSELF
+
+
+def test_a_formula_without_its_value_is_kept_as_one_and_its_line_is_refused(app, tmp_path):
+    shoe, other = factories.a_shoe(), factories.a_shoe()
+    book = openpyxl.Workbook()
+    for row in (["ean", "quantite", "prix"], [shoe.ean, "=2+2", 3], [other.ean, 5, "=1+1"]):
+        book.active.append(row)
+    book.save(tmp_path / "calcul.xlsx")
+    (_first, cells), (_second, other_cells) = tables.open_table(tmp_path / "calcul.xlsx").rows
+    assert isinstance(cells[1], tables.Uncomputed)
+    assert cells[1] == "=2+2"
+    assert not isinstance(other_cells[1], tables.Uncomputed)
+    run = factories.given(tmp_path / "calcul.xlsx", mode="delta")
+    assert run.refused == 1
+    assert "=2+2" in run.report["refused"][0][2]
+    assert factories.quantity(other) == 5  # the formula of a column that is not ours stops nothing
+    assert factories.quantity(shoe) == 0
+
+
+@pytest.mark.parametrize("size", ["03-avr", "avr-03", "2026-04-03 00:00:00", "3/4/2026", "6-Jun"])
+def test_a_size_that_a_spreadsheet_turned_into_a_date_is_asked_about(app, tmp_path, size):
+    run = factories.given(
+        factories.a_file(tmp_path, f"ean;titre;taille\n{factories.ean(4711)};Body bébé;{size}\n"),
+        kind="catalogue",
+    )
+    assert (run.created, run.refused) == (0, 1)
+    assert "est une date" in run.report["refused"][0][2]
+
+
+@pytest.mark.parametrize("size", ["3-4", "38-39", "42,5", "3/4", "12 mois", "XL", "2 ans", "36/38"])
+def test_no_real_size_is_taken_for_a_date(size):
+    assert not sizes.is_a_date(size)
