@@ -402,14 +402,14 @@ FAULTS = (
     # files
     Fault(
         "any picture is opened",
-        "services/files.py",
+        "services/pictures.py",
         "MOST_PIXELS = 40_000_000",
         "MOST_PIXELS = 40_000_000_000",
         A + "test_s10_corpus.py",
     ),
     Fault(
         "photos keep what they say of themselves",
-        "services/files.py",
+        "services/pictures.py",
         "    picture.info.clear()\n",
         "",
         A + "test_s10_corpus.py",
@@ -989,14 +989,28 @@ FAULTS = (
     ),
     Fault(
         "a huge picture of two kilobytes is decoded",
-        "services/files.py",
+        "services/pictures.py",
         "MOST_PIXELS_WHOLE = 12_000_000",
         "MOST_PIXELS_WHOLE = 12_000_000_000",
         S + "test_files.py",
     ),
     Fault(
+        "the process that decodes pictures may take all memory",
+        "services/pictures.py",
+        "    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))\n",
+        "",
+        S + "test_picture_process.py",
+    ),
+    Fault(
+        "a picture that hangs is waited for",
+        "services/picture_process.py",
+        "select.select([pipe], [], [], max(0, until - time.monotonic()))",
+        "select.select([pipe], [], [])",
+        S + "test_picture_process.py",
+    ),
+    Fault(
         "pictures are decoded all at once",
-        "services/files.py",
+        "services/picture_process.py",
         "_decoding = threading.Semaphore(1)",
         "_decoding = threading.Semaphore(100)",
         S + "test_files.py",

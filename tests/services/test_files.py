@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image, ImageOps
 
-from services import files
+from services import files, picture_process
 from services.catalogue import products
 from services.workflow import Refused
 from tests import factories
@@ -137,8 +137,8 @@ def test_a_picture_of_the_camera_is_small(client):
 
 
 def test_pictures_are_decoded_one_after_the_other(app, monkeypatch):
-    monkeypatch.setattr(files, "PATIENCE_SECONDS", 0.05)
-    with files._one_at_a_time():
+    monkeypatch.setattr(picture_process, "PATIENCE_SECONDS", 0.05)
+    with picture_process.one_at_a_time():
         with pytest.raises(Refused, match="un instant"):
             files.keep_picture(picture())
     assert files.keep_picture(picture())
