@@ -2,9 +2,11 @@
 more than we use.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ from flask import (
 )
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager
+from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
 from sqlalchemy.exc import DBAPIError
@@ -261,6 +264,20 @@ class StaffSecurity(SecurityManager):
         with access.limited_to(None):
             return super().load_user(pk)
 
+    def _has_access_builtin_roles(self, role: Any, permission_name: str, view_name: str) -> bool:
+        return _opens(role.name, permission_name, view_name)
+
+
+@cache
+def _opens(role: str, permission: str, view: str) -> bool:
+    """Whether a role has a permission: its patterns, matched once and remembered, since a page asks
+    some fifty times.
+    """
+    return any(
+        re.match(of_views, view) and re.match(of_permissions, permission)
+        for of_views, of_permissions in FAB_ROLES.get(role, ())
+    )
+
 
 class BackOffice(AppBuilder):
     """Only the index and the sign-in: no public API, no menu API, no /back, nothing on « / »."""
@@ -376,12 +393,19 @@ def _note_seen(id: int) -> None:
 
 def may_open(endpoint: str) -> bool:
     """Whether this person may open a page, by the same permission its view asks for."""
+    asked = _asked_by(endpoint)
+    return asked is not None and current_app.extensions["appbuilder"].sm.has_access(*asked)
+
+
+@cache
+def _asked_by(endpoint: str) -> tuple[str, str] | None:
+    """The permission a page asks for, and its view; None of a page that does not exist."""
     view_name, _dot, method = endpoint.partition(".")
-    builder = current_app.extensions["appbuilder"]
-    view = next((v for v in builder.baseviews if v.__class__.__name__ == view_name), None)
-    return view is not None and builder.sm.has_access(
-        "can_" + view.get_method_permission(method), view.class_permission_name
-    )
+    views = current_app.extensions["appbuilder"].baseviews
+    view = next((v for v in views if v.__class__.__name__ == view_name), None)
+    if view is None:
+        return None
+    return "can_" + view.get_method_permission(method), view.class_permission_name
 
 
 def stock_counts() -> todo.Counts:
@@ -392,30 +416,53 @@ def stock_counts() -> todo.Counts:
     return counted
 
 
-def menu() -> list[tuple[Any, list[dict[str, Any]]]]:
+def menu() -> list[tuple[str, list[dict[str, Any]]]]:
     """The chapters and entries this person may open, with their counters."""
+    roles = frozenset(role.name for role in current_user.roles)
+    chapters = _chapters(
+        roles, staff.sees_all(current_user), str(get_locale()), request.script_root
+    )
+    here = (request.endpoint or "").partition(".")[0]
+    return [(label, [_shown(line, here) for line in lines]) for label, lines in chapters]
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry as it is written for a set of roles, without what changes from page to page."""
+
+    entry: Entry
+    label: str
+    url: str
+
+
+@lru_cache(maxsize=200)
+def _chapters(
+    roles: frozenset[str], sees_all: bool, _locale: str, _root: str
+) -> tuple[tuple[str, tuple[Line, ...]], ...]:
+    """The menu of a set of roles, in the language and under the address of this request."""
     chapters = []
     for chapter, entries in MENU:
-        shown = [
-            _shown(entry)
+        lines = tuple(
+            Line(entry, str(entry.label), url_for(entry.endpoint))
             for entry in entries
-            if may_open(entry.endpoint) and (entry.for_operator or not staff.sees_all(current_user))
-        ]
-        if shown:
-            chapters.append((chapter, shown))
-    return chapters
+            if (asked := _asked_by(entry.endpoint))
+            and any(_opens(role, *asked) for role in roles)
+            and (entry.for_operator or not sees_all)
+        )
+        if lines:
+            chapters.append((str(chapter), lines))
+    return tuple(chapters)
 
 
-def _shown(entry: Entry) -> dict[str, Any]:
-    count = entry.count() if entry.count else 0
-    here = request.endpoint or ""
+def _shown(line: Line, here: str) -> dict[str, Any]:
+    count = line.entry.count() if line.entry.count else 0
     return {
-        "label": entry.label,
-        "icon": entry.icon,
-        "url": url_for(entry.endpoint),
+        "label": line.label,
+        "icon": line.entry.icon,
+        "url": line.url,
         "count": count,
         "hot": bool(count),
-        "current": here.partition(".")[0] == entry.endpoint.partition(".")[0],
+        "current": here == line.entry.endpoint.partition(".")[0],
     }
 
 
