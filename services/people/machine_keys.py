@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, func, select
 
 from models import IdempotentRequest, MachineKey, MachineKeyVendor, Store, Vendor
-from services import clock, workflow
+from services import clock, words, workflow
 from services.unit import db
 from services.workflow import Actor, Refused
 
@@ -133,17 +133,18 @@ def vendor_of(row: MachineKey, code: str) -> int:
             _("This key opens several vendors: say for which one with vendor=CODE."),
             code="vendor_required",
         )
+    named = words.visible(code).strip()
     theirs = (
         MachineKeyVendor.vendor_id == Vendor.id,
         MachineKeyVendor.key_id == row.id,
     )
     is_open = Vendor.id == row.vendor_id if row.vendor_id else select(1).where(*theirs).exists()
     found: int | None = db.session.scalar(
-        select(Vendor.id).where(func.lower(Vendor.code) == code.strip().lower(), is_open)
+        select(Vendor.id).where(func.lower(Vendor.code) == named.lower(), is_open)
     )
     if found is None:
         raise Refused(
-            _("This key opens no vendor with the code « %(code)s ».", code=code.strip()[:40]),
+            _("This key opens no vendor with the code « %(code)s ».", code=named[:40]),
             code="unknown_vendor",
         )
     return found
