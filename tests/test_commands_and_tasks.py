@@ -3,12 +3,9 @@
 import dataclasses
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +18,8 @@ from services.imports import runs
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from simulators.inbox import serve
-from tests import factories
+from tests import factories, processes
 from tests.gateways.test_mail_and_sms import free_port
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -134,23 +129,10 @@ def test_a_real_worker_sends_what_waits_and_survives_being_killed(app, machine):
         "COMPTOIR_REDIS_URL": machine.redis_url,
         "COMPTOIR_SMTP_URL": f"smtp://127.0.0.1:{smtp}",
     }
-    command = [
-        str(Path(sys.executable).parent / "huey_consumer"),
-        "tasks.huey",
-        "-w",
-        "2",
-        "-k",
-        "thread",
-        "-t",
-        "5",
-        "-f",
-        "-q",
-    ]
+    command = ["huey_consumer", "tasks.huey", "-w", "2", "-k", "thread", "-t", "5", "-f", "-q"]
 
     def start():
-        return subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        return processes.start(command, env)
 
     def wait_for(count):
         end = (

@@ -11,12 +11,11 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -30,11 +29,9 @@ from portal.access import _signer
 from services import clock, outbox
 from simulators import inbox as inbox_simulator
 from simulators import mondial_relay as carrier_simulator
+from tests import processes
 from tests.gateways.test_mail_and_sms import free_port
 from tests.pages import without_layout
-
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 
 
 class Line:
@@ -136,8 +133,8 @@ class Stack:
             "COMPTOIR_MONDIAL_RELAY_URL": f"http://127.0.0.1:{self.lines[2].port}",
             "COMPTOIR_LOG_FILE": str(machine.data_dir / "log" / "stack.jsonl"),
         }
-        self.masters: list[subprocess.Popen] = []
-        self.consumers: list[subprocess.Popen] = []
+        self.masters: list[Any] = []
+        self.consumers: list[Any] = []
         self.kills = 0
 
     def start(self, processes: int = 1, threads: int = 4) -> "Stack":
@@ -148,49 +145,26 @@ class Stack:
             self.wait_for(port)
         return self
 
-    def _serve(self, port: int) -> subprocess.Popen:
-        return subprocess.Popen(
+    def _serve(self, port: int) -> Any:
+        return processes.start(
             [
-                BIN / "gunicorn",
-                "--preload",
-                "-w",
-                str(self._processes),
-                "--threads",
-                str(self._threads),
-                "-b",
-                f"127.0.0.1:{port}",
-                "--log-level",
-                "critical",
+                *("gunicorn", "--preload"),
+                *("-w", str(self._processes), "--threads", str(self._threads)),
+                *("-b", f"127.0.0.1:{port}", "--log-level", "critical"),
                 "app:create_app()",
             ],
-            cwd=ROOT,
-            env={**self.env, "COMPTOIR_BASE_URL": f"http://127.0.0.1:{port}"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            {**self.env, "COMPTOIR_BASE_URL": f"http://127.0.0.1:{port}"},
         )
 
-    def _consume(self, number: int) -> subprocess.Popen:
+    def _consume(self, number: int) -> Any:
         more = [] if number == 0 else ["-n"]  # one consumer rings the clock
-        return subprocess.Popen(
+        return processes.start(
             [
-                BIN / "huey_consumer",
-                "tasks.huey",
-                "-w",
-                "2",
-                "-k",
-                "thread",
-                "-t",
-                "5",
-                "-f",
-                "-q",
+                *("huey_consumer", "tasks.huey"),
+                *("-w", "2", "-k", "thread", "-t", "5", "-f", "-q"),
                 *more,
             ],
-            cwd=ROOT,
-            env=self.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            self.env,
         )
 
     @staticmethod

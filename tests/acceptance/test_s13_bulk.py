@@ -9,17 +9,17 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from services.installation import backups
+from tests import processes
 from tests.acceptance.sizes import size
 
-ROOT = Path(__file__).parents[2]
 LINES, KILLS = size(3_000, 1_000_000), size(2, 10)
 HEADER = "reference-fournisseur;ean;designation;marque;rayon;couleur;pointure;prix-conseille-ttc\n"
 
@@ -53,28 +53,14 @@ def place(app, machine, tmp_path):
             "COMPTOIR_REDIS_URL": "",
             "FLASK_APP": "app",
         }
-        subprocess.run(
-            [sys.executable, "-m", "flask", "init"],
-            cwd=ROOT,
-            env=env,
-            check=True,
-            capture_output=True,
-        )
+        processes.run(["flask", "init"], env)
         engine = create_engine(url)
         yield env, engine
         engine.dispose()
 
 
-def load(env: dict[str, str], path: Path) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "flask", "catalogue", "import", str(path)],
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def load(env: dict[str, str], path: Path) -> Any:
+    return processes.start(["flask", "catalogue", "import", str(path)], env)
 
 
 def plain(path: Path) -> float:
@@ -140,7 +126,7 @@ def test_a_long_file_killed_at_random_moments_is_loaded_whole_once(place, tmp_pa
     while deaths < KILLS:
         process = load(env, path)
         try:
-            process.wait(timeout=dice.uniform(0.5, max(2.0, seconds * 0.5)))
+            process.wait(timeout=dice.uniform(0.1, 0.5) * seconds)
             break
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)

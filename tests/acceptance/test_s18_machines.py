@@ -5,14 +5,12 @@ store of files: what one receives the other shows, and either may be lost.
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from services import outbox
 from services.unit import db
-from tests import factories
+from tests import factories, processes
 
 
 @pytest.fixture
@@ -32,15 +30,11 @@ def on(s3, machine, tmp_path):
         db.session.rollback()
         db.session.remove()
         folder = tmp_path / name
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.acceptance.machine_life", verb, *map(str, words)],
-            env={**os.environ, **keys, "COMPTOIR_DATA_DIR": str(folder), **env},
-            capture_output=True,
-            text=True,
-            timeout=120,
+        said = processes.run(
+            ["python", "-m", "tests.acceptance.machine_life", verb, *map(str, words)],
+            {**os.environ, **keys, "COMPTOIR_DATA_DIR": str(folder), **env},
         )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return json.loads(done.stdout.strip().splitlines()[-1])
+        return json.loads(said.strip().splitlines()[-1])
 
     return run
 
