@@ -29,6 +29,8 @@ ENGINE_BLIND = (
     "tests/acceptance/test_s17_asvs.py",
     "tests/services/test_dates.py",
     "tests/services/test_money.py",
+    "tests/services/test_picture_process.py",
+    "tests/services/test_pictures.py",
     "tests/services/test_sealing.py",
     "tests/services/test_startup.py",
     "tests/services/test_storage.py",
@@ -82,7 +84,7 @@ def main() -> int:
         }
         second = subprocess.Popen(
             [
-                *(sys.executable, "-m", "pytest", "-m", "not browser"),
+                *(sys.executable, "-m", "pytest", "-m", "not browser and not once"),
                 *(f"--ignore={path}" for path in ENGINE_BLIND if path not in wanted),
                 *wanted,
             ],

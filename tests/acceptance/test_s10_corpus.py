@@ -436,6 +436,7 @@ def test_no_file_that_is_no_list_gets_a_line_in(app, tmp_path, figure):
     told(taken, "files that are no list", figure, count)
 
 
+@pytest.mark.once
 def test_a_bomb_costs_little_memory(figure):
     """The largest of them, alone in a process of its own."""
     code = (
@@ -475,6 +476,7 @@ LARGEST = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("what", LARGEST)
 def test_the_largest_picture_we_take_costs_little_memory(tmp_path, what, figure):
     kind, size = LARGEST[what]
@@ -504,6 +506,7 @@ def test_the_largest_picture_we_take_costs_little_memory(tmp_path, what, figure)
     figure(f"memory of {what}, in the one that decodes (MB)", theirs, at_most=300, always=True)
 
 
+@pytest.mark.once
 def test_the_hostile_corpus_is_large_enough(figure):
     count = len(HOSTILE) + len(list(hostile_files.pictures())) + len(list(hostile_files.tables()))
     figure("hostile strings and files", count, at_least=200, always=True)
