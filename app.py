@@ -56,6 +56,7 @@ import config
 import portal
 from gateways import live
 from gateways.by_hand import ByHand
+from gateways.fetching import HttpsAndSftp
 from gateways.mail import SmtpMail
 from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
@@ -154,6 +155,7 @@ def create_app(
     if machine.mondial_relay_url or machine.is_production:
         live.carriers["mondial_relay"] = MondialRelay(machine.mondial_relay_url)
     live.webhooks = HttpWebhooks(allow_private=not machine.is_production)
+    live.fetching = HttpsAndSftp(allow_private=not machine.is_production)
     unit.after_commit[:] = [_queue_bell] if bell == "queue" else [bell] if callable(bell) else []
     with app.app_context():
         unit.tune(db.engine)

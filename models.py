@@ -957,6 +957,46 @@ class ImportRun(Model):
         return self.file_name
 
 
+class SourceState(StrEnum):
+    active = auto()
+    to_trust = auto()
+    paused = auto()
+
+
+class FeedSource(Model):
+    """A place on a vendor's own server from which files of one kind are fetched, every so often."""
+
+    __tablename__ = "feed_source"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
+    id: Mapped[pk]
+    name: Mapped[label]
+    vendor_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"), index=True)
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("store.id"), index=True)
+    kind: Mapped[code]
+    mode: Mapped[str] = mapped_column(String(10), default="")  # as `ImportRun.mode`; empty: as read
+    url: Mapped[str] = mapped_column(String(500))  # https://…, sftp://host/folder/stock_*.csv
+    login: Mapped[str] = mapped_column(String(120), default="")
+    secret_sealed: Mapped[str] = mapped_column(Text, default="")  # password, token or private key
+    host_key: Mapped[str] = mapped_column(String(200), default="")  # the print that was accepted
+    shown_key: Mapped[str] = mapped_column(String(200), default="")  # another one the server showed
+    every_minutes: Mapped[int] = mapped_column(default=60)
+    status: Mapped[SourceState] = status(SourceState, SourceState.active)
+    next_at: Mapped[moment] = mapped_column(index=True)
+    last_at: Mapped[moment | None]
+    last_good_at: Mapped[moment | None]
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    error: Mapped[str] = mapped_column(Text, default="")
+    seen: Mapped[facts] = mapped_column(default=dict)  # mark of each file taken, by its name
+    created_at: Mapped[moment]
+    vendor: Mapped[Optional["Vendor"]] = relationship()
+    store: Mapped[Optional["Store"]] = relationship()
+    __table_args__ = (CheckConstraint("every_minutes >= 5", name="not_too_often"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ColumnMapping(Model):
     """How a vendor's files of one kind and one header are read, and name our columns: said once on
     the screen, remembered.

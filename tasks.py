@@ -16,11 +16,11 @@ from huey.exceptions import TaskLockedException
 from huey.serializer import SignedSerializer
 
 import config
-from models import SellerPayment, Vendor
+from models import FeedSource, SellerPayment, Vendor
 from services import clock, days, files, limits, once, outbox, retention, settings, trace, visits
 from services.buyback import offers, parcels, police_register, reception
 from services.catalogue import search
-from services.imports import folders
+from services.imports import folders, sources
 from services.installation import agreement, backups, csp, health, machines
 from services.payments import seller_payments
 from services.people import customers, machine_keys
@@ -295,6 +295,13 @@ def watch_folder() -> None:
     folder = config.read().feeds_dir
     if folder:
         folders.take_in(Path(folder))
+
+
+@every("* * * * *")
+@alone
+def fetch_sources() -> None:
+    """Files that vendors' software leaves on servers of its own, each source at its time."""
+    each(sources.due(), FeedSource, sources.ring)
 
 
 @every("* * * * *")

@@ -36,6 +36,7 @@ from admin.buyback import parcels as parcel_pages
 from admin.catalogue import argus, brands, matching, products, referencer
 from admin.finance import dashboard, search
 from admin.imports import imports
+from admin.imports import sources as import_sources
 from admin.imports import watch as import_watch
 from admin.installation import audit, events, health, messages, personal
 from admin.installation import settings as setting_pages
@@ -188,6 +189,8 @@ VIEWS = (
     imports.ImportRunView,
     imports.ImportView,
     import_watch.FeedWatchView,
+    import_sources.SourceView,
+    import_sources.SourceTrustView,
     # catalogue
     argus.ArgusView,
     argus.PlatformView,

@@ -45,7 +45,7 @@ RIGHTS: dict[str, Rights] = {
     ANIMATOR: together(
         OWN_PAGES,
         each("Variant Brand StockLevel Movement StockCount StockTransfer Listing", READ),
-        each("MachineKey Webhook Delivery TillEvent ShippingRate", READ),
+        each("MachineKey Webhook Delivery TillEvent ShippingRate Source", READ),
         {"ProductView": ("validate", "disable")},
         {"UnmatchedView": MATCHING, "ConflictView": CONFLICTS},
         each("Import StockAt Referencer ApiManual ListingFile", EVERYTHING),
@@ -91,6 +91,7 @@ RIGHTS: dict[str, Rights] = {
         {"DeliveryView": (*READ, "replay")},
         each("NewKey NewHook ApiManual", EVERYTHING),
         {"ShippingRateView": REFERENCE},
+        {"SourceView": (*REFERENCE, "fetch_now", "pause", "resume")},
         {"BrandAgreementView": READ},
         {"MyVendorView": EVERYTHING},
         each("Offer Store Product", READ),

@@ -2,8 +2,10 @@
 tables.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -209,5 +211,45 @@ class Webhooks(Protocol):
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int: ...
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where files of a vendor lie: `https://…`, or `sftp://host/path`, whose last part may hold
+    « * ». Opened for one call, never logged.
+
+    `secret`: a password, a token (https without a login), or a private key (SFTP). `host_key`: the
+    print that was accepted, empty before. `seen`: the mark of each file that was taken already, by
+    its name; over https, under the empty name. `newest_only`: of several, the others say nothing.
+    """
+
+    url: str
+    login: str = ""
+    secret: str = field(default="", repr=False)
+    host_key: str = ""
+    seen: Mapping[str, str] = field(default_factory=dict)
+    newest_only: bool = False
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A file as a server holds it, copied to `path`. `mark` changes when it does."""
+
+    name: str
+    path: Path
+    modified: datetime | None
+    mark: str
+
+
+class UnknownHost(GatewayError):
+    """A server shows a key nobody accepted: a person compares `shown` with what they were given."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(shown)
+        self.shown = shown
+
+
+class Fetching(Protocol):
+    def fetch(self, place: Place, into: Path) -> list[FetchedFile]: ...
+
+
 # Filled by app.py with the adapters this installation was given; carriers by their code.
-live = SimpleNamespace(mail=None, sms=None, carriers={}, webhooks=None)
+live = SimpleNamespace(mail=None, sms=None, carriers={}, webhooks=None, fetching=None)

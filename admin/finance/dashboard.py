@@ -8,6 +8,7 @@ from flask_appbuilder.security.decorators import has_access
 
 from services import clock
 from services.finance import dashboards
+from services.imports import sources
 from services.stock import todo, watch
 
 
@@ -22,6 +23,6 @@ class DashboardView(IndexView):
             "admin/finance/dashboard.html",
             board=dashboards.buyback(),
             stock=todo.counts(),
-            troubled=len(watch.troubled()),
+            troubled=len(watch.troubled()) + len(sources.in_trouble()),
             now=clock.now(),
         )

@@ -119,6 +119,7 @@ class ImportRunView(ScopedView):
     tabs = ((_l("To confirm"), "?state=to_confirm"), (_l("Failed"), "?state=failed"))
     links = (
         (_l("Files of the stores"), "FeedWatchView.watch", "stock"),
+        (_l("Files to fetch"), "SourceView.list", "clock"),
         (_l("Give a file"), "ImportView.upload", "download"),
     )
     show_partials = ("admin/imports/_import_report.html",)

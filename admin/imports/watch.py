@@ -9,7 +9,7 @@ from flask_appbuilder.security.decorators import has_access
 from flask_login import current_user
 
 from admin.listing import whole
-from services.imports import folders
+from services.imports import folders, sources
 from services.people import staff
 from services.stock import watch
 
@@ -37,6 +37,7 @@ class FeedWatchView(BaseView):
             tones=watch.WORDS,
             words=words,
             strays=self._strays(),
+            unreached=sources.in_trouble(),
             page=page,
             pages=pages,
         )

@@ -13,8 +13,9 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from models import ImportRun, ImportState, Pulse, Store, Vendor
+from models import FeedSource, ImportRun, ImportState, Pulse, Store, Vendor
 from services import clock, days, messages, settings
+from services.imports import sources
 from services.people import sites
 from services.unit import db
 
@@ -85,30 +86,44 @@ def vendors_to_tell() -> list[int]:
     found: dict[int, dict[str, str]] = {}
     for feed in troubled():
         found.setdefault(feed.vendor_id, {})[str(feed.store_id)] = feed.health.value
+    for source in sources.in_trouble():
+        if source.vendor_id is not None:
+            found.setdefault(source.vendor_id, {}).update(_marks([source]))
     for pulse in db.session.scalars(select(Pulse).where(Pulse.name.startswith(PULSE))):
         if pulse.facts.get("told"):
             found.setdefault(int(pulse.name.removeprefix(PULSE)), {})
     return sorted(id for id, stores in found.items() if stores != _told(id))
 
 
+def _marks(troubled_sources: list[FeedSource]) -> dict[str, str]:
+    """What is remembered of sources in trouble, beside that of stores."""
+    return {f"source {row.id}": row.status.value for row in troubled_sources}
+
+
 def _told(vendor_id: int) -> dict[str, str]:
-    """The troubles a vendor knows of, by store."""
+    """The troubles a vendor knows of, by store and by source."""
     known = days.pulse(f"{PULSE}{vendor_id}")
     return dict(known.facts.get("told", {})) if known is not None else {}
 
 
 def tell(vendor: Vendor) -> None:
-    """A letter to the vendor about all of its stores in trouble; said once, until one more gets
-    into trouble or one gets into another. What is well again is forgotten, so that the next trouble
-    is told.
+    """A letter to the vendor about all of its stores and sources in trouble; said once, until one
+    more gets into trouble or one gets into another. What is well again is forgotten, so that the
+    next trouble is told.
     """
     found, told = troubled(vendor.id), _told(vendor.id)
-    now = {str(feed.store_id): feed.health.value for feed in found}
+    unreached = sources.in_trouble(vendor.id)
+    now = {str(feed.store_id): feed.health.value for feed in found} | _marks(unreached)
     days.beat(f"{PULSE}{vendor.id}", told=now)
     site = sites.of_vendor(vendor.id)
-    is_news = any(told.get(store) != health for store, health in now.items())
+    is_news = any(told.get(one) != health for one, health in now.items())
     if is_news and site is not None:
-        messages.tell_shop("feeds_in_trouble", site=site, feeds=found[:MOST_TOLD])
+        messages.tell_shop(
+            "feeds_in_trouble",
+            site=site,
+            feeds=found[:MOST_TOLD],
+            sources=unreached[:MOST_TOLD],
+        )
 
 
 def feeds(words: str = "") -> list[Feed]:
