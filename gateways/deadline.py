@@ -21,9 +21,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 WHOLE_CALL = 25.0
 
 
-def _cut(owner: Any) -> None:
-    """Close both ways of the connection its owner has now: who waits for an answer wakes up."""
-    connection = getattr(owner, "sock", None)
+def _cut(alarm: "_Alarm") -> None:
+    """Close both ways of the connection that is watched: who waits for an answer wakes up."""
+    connection = alarm.connection or getattr(alarm.owner, "sock", None)
     if connection is not None:
         with contextlib.suppress(OSError):  # it ended meanwhile
             # Not the method of a TLS socket, which forgets its keys under the reader's hands.
@@ -31,15 +31,20 @@ def _cut(owner: Any) -> None:
 
 
 class _Alarm:
-    """Cuts the connection of its owner when the time of a call is over."""
+    """Cuts the connection of its owner when the time of a call is over. `connection` is the one an
+    answer is read from, which its owner may have let go of.
+    """
 
     def __init__(self, owner: Any) -> None:
         self.owner = owner
+        self.connection: socket.socket | None = None
         self.timer: threading.Timer | None = None
 
     def set(self) -> None:
         self.stop()
-        self.timer = threading.Timer(WHOLE_CALL, _cut, (self.owner,))
+        self.connection = None
+        seconds = getattr(self.owner, "seconds", None) or WHOLE_CALL
+        self.timer = threading.Timer(seconds, _cut, (self,))
         self.timer.daemon = True
         self.timer.start()
 
@@ -50,11 +55,13 @@ class _Alarm:
 
 
 class _Watched:
-    """A connection of urllib3 whose every request has its deadline."""
+    """A connection of urllib3 whose every request has its deadline, perhaps one of its own."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, seconds: float | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.seconds = seconds
         self.alarm = _Alarm(self)
+        self._is_answering = False
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
@@ -64,8 +71,17 @@ class _Watched:
         self.alarm.set()
         super().request(*args, **kwargs)  # type: ignore[misc]
 
+    def getresponse(self) -> Any:
+        self.alarm.connection = self.sock  # type: ignore[attr-defined]
+        self._is_answering = True
+        try:
+            return super().getresponse()  # type: ignore[misc]
+        finally:
+            self._is_answering = False
+
     def close(self) -> None:
-        self.alarm.stop()
+        if not self._is_answering:  # else only the owner lets go: the answer is still to be read
+            self.alarm.stop()
         super().close()  # type: ignore[misc]
 
 

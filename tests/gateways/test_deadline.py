@@ -29,6 +29,8 @@ def dripping(monkeypatch):
     def drip(connection: socket.socket) -> None:
         text = b"220 h" if port in as_mail else b"HTTP/1.1 200 OK\r\nx-word: "
         with connection:
+            if port in at_once:
+                connection.sendall(b"HTTP/1.0 200 OK\r\ncontent-type: application/pdf\r\n\r\n")
             while not over.wait(DRIP):
                 try:
                     connection.sendall(text[:1] or b"a")
@@ -45,9 +47,10 @@ def dripping(monkeypatch):
             threading.Thread(target=drip, args=(connection,), daemon=True).start()
 
     as_mail: set[int] = set()
+    at_once: set[int] = set()
     port = server.getsockname()[1]
     threading.Thread(target=serve, daemon=True).start()
-    yield port, as_mail
+    yield port, as_mail, at_once
     over.set()
     server.close()
 
@@ -69,7 +72,7 @@ def asked(port: int) -> dict:
 
 @pytest.mark.parametrize("what", asked(0))
 def test_a_whole_call_ends_at_its_deadline_however_slowly_the_partner_answers(app, dripping, what):
-    port, as_mail = dripping
+    port, as_mail, _at_once = dripping
     if what == "mail":
         as_mail.add(port)
     began = time.monotonic()
@@ -78,6 +81,17 @@ def test_a_whole_call_ends_at_its_deadline_however_slowly_the_partner_answers(ap
     assert time.monotonic() - began < 5
     assert not failed.value.permanent
     assert failed.value.unsure == what.startswith("label")
+
+
+@pytest.mark.parametrize("what", [what for what in asked(0) if what not in ("mail", "webhook")])
+def test_an_answer_that_begins_well_and_drips_ends_there_too(app, dripping, what):
+    """HTTP/1.0 without a length: our side lets go of the connection before the answer is read."""
+    port, _as_mail, at_once = dripping
+    at_once.add(port)
+    began = time.monotonic()
+    with pytest.raises(GatewayError):
+        asked(port)[what]()
+    assert time.monotonic() - began < 5
 
 
 def test_three_calls_end_before_the_lease_of_a_row():
