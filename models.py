@@ -1168,6 +1168,32 @@ class ProductImage(Model):
     rank: Mapped[int] = mapped_column(default=0)
 
 
+class PictureAddressState(StrEnum):
+    to_fetch = auto()
+    fetched = auto()
+    failed = auto()
+
+
+class PictureAddress(Model):
+    """Where a picture of a product lies, as a référencier says; 0 is the rank of a cover."""
+
+    __tablename__ = "picture_address"
+    __owner__ = nobody("the catalogue is everybody's")
+    id: Mapped[pk]
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(String(500))
+    rank: Mapped[int] = mapped_column(default=0)
+    status: Mapped[PictureAddressState] = status(PictureAddressState, PictureAddressState.to_fetch)
+    tries: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[moment]
+    error: Mapped[str] = mapped_column(Text, default="")
+    product: Mapped["Product"] = relationship()
+    __table_args__ = (UniqueConstraint("product_id", "url"),)
+
+    def __str__(self) -> str:
+        return self.url
+
+
 class Variant(Model):
     """What carries a barcode (« référence »): one size, one colour, one edition; the argus in force
     is copied here so that a quote is one read.

@@ -19,7 +19,7 @@ import config
 from models import FeedSource, SellerPayment, Vendor
 from services import clock, days, files, limits, once, outbox, retention, settings, trace, visits
 from services.buyback import offers, parcels, police_register, reception
-from services.catalogue import search
+from services.catalogue import picture_addresses, search
 from services.imports import folders, sources
 from services.installation import agreement, backups, csp, health, machines
 from services.payments import seller_payments
@@ -302,6 +302,13 @@ def watch_folder() -> None:
 def fetch_sources() -> None:
     """Files that vendors' software leaves on servers of its own, each source at its time."""
     each(sources.due(), FeedSource, sources.ring)
+
+
+@every("* * * * *")
+@alone
+def fetch_pictures() -> None:
+    """Pictures that a référencier names by their address."""
+    picture_addresses.fetch(goes_on)
 
 
 @every("* * * * *")

@@ -202,6 +202,7 @@ VIEWS = (
     products.ProductView,
     products.SheetView,
     products.PictureView,
+    products.PictureAddressView,
     products.MergeView,
     products.VariantView,
     referencer.ReferencerView,

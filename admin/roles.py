@@ -47,6 +47,7 @@ RIGHTS: dict[str, Rights] = {
         each("Variant Brand StockLevel Movement StockCount StockTransfer Listing", READ),
         each("MachineKey Webhook Delivery TillEvent ShippingRate Source", READ),
         {"ProductView": ("validate", "disable")},
+        {"PictureAddressView": (*READ, "fetch_again")},
         {"UnmatchedView": MATCHING, "ConflictView": CONFLICTS},
         each("Import StockAt Referencer ApiManual ListingFile", EVERYTHING),
         {"BrandAgreementView": REFERENCE},

@@ -22,9 +22,10 @@ from wtforms import SelectField, StringField, TextAreaField
 from wtforms.validators import Length, Optional
 
 from admin import forms
-from admin.base import ReferenceView, action_of, me, uploaded
+from admin.base import ReferenceView, ScopedView, action_of, me, uploaded
 from admin.fields import MoneyField
 from models import (
+    PictureAddress,
     Product,
     ProductImage,
     ProductKind,
@@ -32,7 +33,7 @@ from models import (
     Variant,
 )
 from services import clock, files
-from services.catalogue import argus, products, search, sizes
+from services.catalogue import argus, picture_addresses, products, search, sizes
 from services.stock import levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -160,6 +161,7 @@ class ProductView(ReferenceView):
     tabs = ((_l("To validate"), "?status=proposed"), (_l("Taken off sale"), "?status=disabled"))
     links = (
         (_l("Référencier"), "ReferencerView.out", "download"),
+        (_l("Pictures to fetch"), "PictureAddressView.list", "camera"),
         (_l("Give a file"), "ImportView.upload?kind=catalogue", "download"),
     )
     empty_sentence = _l("The catalogue is empty: give a référencier or an argus.")
@@ -185,6 +187,7 @@ class ProductView(ReferenceView):
             "lowest": {id: products.lowest_of_30_days(id) for id in ids[:60]},
             "sites": db.session.scalars(db.select(Site).order_by(Site.name).limit(200)).all(),
             "said": {text.site_id: text for text in row.texts},
+            "addresses": picture_addresses.not_fetched(row.id),
         }
 
     def prefill(self, form: Any, row: Product | None) -> None:
@@ -351,6 +354,41 @@ class PictureView(BaseView):
     def picture(self, id: int) -> Any:
         image = db.session.get(ProductImage, id) or abort(404)
         return Response(files.read(image.picture), mimetype="image/jpeg")
+
+
+class PictureAddressView(ScopedView):
+    datamodel = SQLAInterface(PictureAddress)
+    route_base = "/gestion/catalogue/photos"
+    base_permissions = [*ScopedView.base_permissions, "fetch_again"]
+    list_title = _l("Pictures to fetch")
+    list_columns = ["url", "product", "status", "tries", "error"]
+    show_columns = [*list_columns, "next_at"]
+    label_columns = {
+        "url": _l("Address"),
+        "product": _l("Product"),
+        "status": _l("Status"),
+        "tries": _l("Tries"),
+        "error": _l("What went wrong"),
+        "next_at": _l("Next time"),
+    }
+    order_columns = ["next_at"]
+    search_columns = ["url"]
+    filter_columns = ("status",)
+    find_columns = (PictureAddress.url,)
+    tabs = (
+        (_l("Could not be fetched"), "?status=failed"),
+        (_l("To be fetched"), "?status=to_fetch"),
+    )
+    links = ((_l("Products"), "ProductView.list", "pad"),)
+    empty_sentence = _l(
+        "No file has named a picture: its column « images » holds addresses, https://…"
+    )
+    flow = picture_addresses.PICTURE_ADDRESS
+
+    fetch_again = action_of(
+        next(move for move in flow.moves if move.verb == "fetch_again"),
+        picture_addresses.fetch_again,
+    )
 
 
 class MergeView(BaseView):

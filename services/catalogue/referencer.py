@@ -23,7 +23,8 @@ from sqlalchemy import Connection, select, text
 
 from models import Brand, Platform
 from services import clock, money, settings, words
-from services.catalogue import identity, products, search, sizes
+from services.catalogue import identity, picture_addresses, products, search, sizes
+from services.catalogue.file_history import FileHistory
 from services.imports import runs, tables
 from services.unit import (
     bulk,
@@ -77,11 +78,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "edition": ("edition",),
     "weight": ("poids-g", "poids", "weight-grams"),
     "description": ("description", "descriptif"),
+    "images": ("images", "image", "image-url", "photo", "photos", "image urls", "image src"),
 }
 HEADER = [
     names[0]
     for name, names in COLUMNS.items()
-    if name not in ("platform", "edition", "weight", "description")
+    if name not in ("platform", "edition", "weight", "description", "images")
 ]
 _TEXTS = {
     "supplier_ref": 60,
@@ -123,7 +125,7 @@ _OF_PRODUCT = {
     "platform_id": "platform_id",
     "description": "description",
 }
-_VALUES = ("title", *_TEXTS, "buy", "advised", "vat", "active", "weight", "description")
+_VALUES = ("title", *_TEXTS, "buy", "advised", "vat", "active", "weight", "description", "images")
 
 
 # ── in ──
@@ -251,6 +253,8 @@ class _Reader:
             names.index(name) if name in at else None
             for name in ("title", "supplier_ref", "brand", "maker")
         )
+        self.images = names.index("images") if "images" in at else None
+        self.loading = loading
         self.makers = _Makers()
         db.session.rollback()
 
@@ -276,6 +280,7 @@ class _Reader:
             "active": read_yes,
             "weight": _grams,
             "description": _description,
+            "images": str.strip,
         }
         return reads[name]
 
@@ -286,9 +291,20 @@ class _Reader:
         values = tuple([read(cells[place]) for place, read in self.columns])
         if self.title is not None and not values[self.title]:
             raise Refused(_("The title is missing."))
+        if self.images is not None and values[self.images]:
+            values = self._with_addresses(line, values, self.images)
         ref = self.ref is not None and values[self.ref]
         model = f"{ref}\t{self._maker_of(values)}" if ref else ean
         return (line, ean, hash(values) & 0x7FFFFFFFFFFFFFFF, model, *values)
+
+    def _with_addresses(self, line: int, values: tuple[Any, ...], at: int) -> tuple[Any, ...]:
+        """A line whose picture has no address is loaded without it, and told."""
+        try:
+            addresses = picture_addresses.read(values[at])
+        except Refused as refusal:
+            self.loading.doubt(line, str(refusal))
+            addresses = ""
+        return (*values[:at], addresses, *values[at + 1 :])
 
     def _maker_of(self, values: tuple[Any, ...]) -> str:
         brand = values[self.brand] if self.brand is not None else ""
@@ -340,7 +356,7 @@ def _make_stage(connection: Connection) -> None:
         text(
             "CREATE TEMPORARY TABLE stage (line INTEGER, ean VARCHAR(14), content BIGINT, model"
             f" TEXT, {texts}, buy INTEGER, advised INTEGER, vat INTEGER, active BOOLEAN, weight"
-            " INTEGER, description TEXT)"
+            " INTEGER, description TEXT, images TEXT)"
         )
     )
 
@@ -479,9 +495,13 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
         run("CREATE INDEX matched_line ON matched (line)")
         _find_sheets(connection, run, loading)
         _tell_torn_models(connection, loading)
+        history = FileHistory(connection, by_name=loading.by_name, file=loading.name)
         created = _create(run, now, vendor)
+        history.tell_created()
+        if "images" in loading.at:
+            _name_pictures(connection)
         if not vendor:
-            _update(connection, run, loading, now)
+            _update(connection, run, loading, now, history)
         updated = (
             0
             if vendor
@@ -670,7 +690,20 @@ def _create(run: Any, now: Any, vendor: int | None) -> int:
     return created
 
 
-def _update(connection: Connection, run: Any, loading: runs.Loading, now: Any) -> None:
+def _name_pictures(connection: Connection) -> None:
+    """Pictures of the products of this file: those a vendor may not change are in no sheet."""
+    said = connection.execute(
+        text(
+            "SELECT h.product_id, m.images FROM matched m JOIN sheet h ON h.model = m.model WHERE"
+            " m.images <> '' ORDER BY m.line"
+        )
+    )
+    picture_addresses.stage(connection, [(product, images) for product, images in said])
+
+
+def _update(
+    connection: Connection, run: Any, loading: runs.Loading, now: Any, history: FileHistory
+) -> None:
     """Update only the columns present in the file, where they differ: `changed` references, `moved`
     products.
     """
@@ -699,6 +732,7 @@ def _update(connection: Connection, run: Any, loading: runs.Loading, now: Any) -
         f"CREATE TEMPORARY TABLE changed AS SELECT m.*, {priced} AS priced FROM matched m JOIN"
         f" variant v ON v.id = m.variant_id WHERE NOT m.is_new AND ({unlike})"
     )
+    history.tell_changed("variant", "changed", "variant_id", of_variant, optional)
     if of_variant:
         run("CREATE INDEX changed_variant ON changed (variant_id)")
         run(
@@ -743,6 +777,7 @@ def _update(connection: Connection, run: Any, loading: runs.Loading, now: Any) -
             f" moved.known_id AND ({differs_from_product('moved')}))"
         )
         run("CREATE INDEX moved_known ON moved (known_id)")
+        history.tell_changed("product", "moved", "known_id", of_product, optional)
         values = ", ".join(
             f"{column} = "
             + (f"coalesce(s.{name}, product.{column})" if name in optional else f"s.{name}")
