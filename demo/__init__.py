@@ -18,7 +18,7 @@ from demo.payments import ines_pays
 from demo.people import open_accounts, open_the_shop, people_come
 from demo.stock import fill_the_stock, the_shoe_shops
 from models import Customer
-from services import clock
+from services import clock, outbox
 from services.unit import db
 
 
@@ -42,4 +42,5 @@ def tell() -> str:
     for at in (today - timedelta(days=1), today):
         with clock.at(at):
             seal()
+    outbox.wait_from_now()
     return _("The demonstration is there: a shop, its month, its people.")

@@ -12,6 +12,7 @@ from models import BuyingRule, Customer, Event, Message, Offer, OfferState, Site
 from services import clock, outbox, visits
 from services.buyback import offers
 from services.finance import dashboards
+from services.installation import agreement
 from services.stock import items
 from services.unit import db, unit_of_work
 from tests import factories
@@ -167,6 +168,7 @@ def test_the_demonstration_tells_a_month_by_the_same_verbs(app):
     for offer in db.session.scalars(select(Offer).where(Offer.status == OfferState.accepted)):
         assert offer.total_cents == sum(line.price_cents for line in offers.active_lines(offer))
         assert offer.decided_at > offer.finalised_at
+    assert list(agreement.check()) == [], "its first visitor is shown no alarm"
 
 
 def test_the_conversion_rate_is_offers_over_daily_visitors(app):
