@@ -13,10 +13,11 @@ from flask_babel import gettext as _
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from api import codes, routes
+from api import codes, examples, routes
 from api.fields import N_, Body, Form, Problem
 from api.routes import ROUTES, Route
 from services import webhooks
+from services.people import machine_keys
 
 _DESCRIPTION = N_(
     "For machines: tills, vendors' software, monitoring. JSON, UTF-8; money as decimal text"
@@ -65,7 +66,11 @@ _REF = "#/components/schemas/{model}"
 
 def document() -> dict[str, Any]:
     """The document with its sentences in the language of who reads it."""
-    return cast(dict[str, Any], _translated(_document()))
+    told = cast(dict[str, Any], _translated(_document()))
+    told["components"]["securitySchemes"]["key"]["description"] = "\n".join(
+        f"{scope}: {words}" for scope, words in machine_keys.SCOPES.items()
+    )
+    return told
 
 
 @functools.cache
@@ -163,12 +168,16 @@ def _operation(route: Route, path: str, schemas: dict[str, Any]) -> dict[str, An
     operation: dict[str, Any] = {
         "operationId": route.method.lower() + name,
         "summary": route.summary,
-        "responses": _responses(route),
+        "responses": _responses(route, schemas),
     }
     if parameters:
         operation["parameters"] = parameters
     if route.scopes:
-        operation |= {"security": [{"key": []}], "x-scopes": list(route.scopes)}
+        # Each of the scopes is enough.
+        operation |= {
+            "security": [{"key": [scope]} for scope in route.scopes],
+            "x-scopes": list(route.scopes),
+        }
     if route.reads:
         operation["requestBody"] = {"content": {media: {"schema": {}} for media in route.reads}}
     if route.body is not None:
@@ -207,7 +216,7 @@ def _content(body: type[Body] | type[Form]) -> dict[str, Any]:
     return {"application/json": {"schema": schema, "example": body.EXAMPLE}}
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     problems = dict(route.problems)
     if route.scopes:
         problems |= _OF_KEYS | {422: _INVALID}
@@ -215,9 +224,9 @@ def _responses(route: Route) -> dict[str, Any]:
             problems |= {409: _CONFLICT}
     if route.query is not None or route.body is not None:
         problems.setdefault(422, _INVALID)
-    found = {str(route.status): _answer(route, route.returns)}
+    found = {str(route.status): _answer(route, route.returns, schemas)}
     for status, description in route.other_statuses.items():
-        found[str(status)] = _answer(route, description)
+        found[str(status)] = _answer(route, description, schemas)
     for status, description in sorted(problems.items()):
         found[str(status)] = {
             "description": description,
@@ -228,12 +237,14 @@ def _responses(route: Route) -> dict[str, Any]:
     return found
 
 
-def _answer(route: Route, description: str) -> dict[str, Any]:
+def _answer(route: Route, description: str, schemas: dict[str, Any]) -> dict[str, Any]:
     if route.answer is None:
         return {"description": description}
     if not isinstance(route.answer, str):
         schema = {"$ref": _REF.format(model=route.answer.__name__)}
-        return {"description": description, "content": {"application/json": {"schema": schema}}}
+        example = examples.of(schema, schemas)
+        content = {"schema": schema, "example": example}
+        return {"description": description, "content": {"application/json": content}}
     is_text = route.answer.startswith("text/")
     schema = {"type": "string"} if is_text else {"type": "string", "format": "binary"}
     return {"description": description, "content": {route.answer: {"schema": schema}}}

@@ -2,6 +2,7 @@
 
 import json
 
+import jsonschema
 import pytest
 
 from api import openapi, routes
@@ -42,6 +43,32 @@ def test_every_reference_of_the_document_leads_somewhere(client):
 def test_the_example_of_a_body_is_one_we_take(app, model):
     with app.test_request_context():
         assert model.read(json.dumps(model.EXAMPLE).encode())
+
+
+def test_each_answer_has_an_example_that_its_schema_takes(client):
+    document = client.get("/api/v1/openapi.json").get_json()
+    count = 0
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                content = answer.get("content", {}).get("application/json")
+                if content is None or not status.startswith("2"):
+                    continue
+                schema = {**content["schema"], "components": document["components"]}
+                jsonschema.Draft202012Validator(
+                    schema, format_checker=jsonschema.FormatChecker()
+                ).validate(content["example"])
+                count += 1
+    assert count > 25
+    example = document["paths"]["/api/v1/stock"]["get"]["responses"]["200"]["content"]
+    assert example["application/json"]["example"]["results"][0]["ean"] == "5060327534393"
+
+
+def test_the_document_says_what_each_scope_opens(client):
+    document = client.get("/api/v1/openapi.json").get_json()
+    told = document["components"]["securitySchemes"]["key"]["description"]
+    named = {scope for route in ROUTES for scope in route.scopes}
+    assert all(f"{scope}: " in told for scope in named)
 
 
 def test_a_view_whose_arguments_nobody_fills_is_refused_at_start():
@@ -109,5 +136,5 @@ def test_the_document_says_of_each_route_which_key_opens_it(app):
     for route in ROUTES:
         operation = paths[openapi.path_of(route.path)][route.method.lower()]
         assert operation.get("x-scopes", []) == list(route.scopes), route.name
-        needed: list[dict[str, list[str]]] = [{"key": []}] if route.scopes else []
+        needed = [{"key": [scope]} for scope in route.scopes]  # each is enough
         assert operation.get("security", []) == needed, route.name
