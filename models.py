@@ -1070,6 +1070,7 @@ class ProductKind(StrEnum):
 
 class ProductState(StrEnum):
     proposed = auto()
+    refused = auto()
     validated = auto()
     disabled = auto()
     merged = auto()

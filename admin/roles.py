@@ -46,7 +46,7 @@ RIGHTS: dict[str, Rights] = {
         OWN_PAGES,
         each("Variant Brand StockLevel Movement StockCount StockTransfer Listing", READ),
         each("MachineKey Webhook Delivery TillEvent ShippingRate Source", READ),
-        {"ProductView": ("validate", "disable")},
+        {"ProductView": ("validate", "disable", "can_refuse")},
         {"PictureAddressView": (*READ, "fetch_again")},
         {"UnmatchedView": MATCHING, "ConflictView": CONFLICTS},
         each("Import StockAt Referencer ApiManual ListingFile", EVERYTHING),

@@ -5,14 +5,12 @@ from typing import Any
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from wtforms import StringField
 from wtforms.validators import Length
 
 from admin.base import ReferenceView
-from models import (
-    Brand,
-    BrandAgreement,
-)
+from models import Brand, BrandAgreement, Product
 from services.unit import db
 from services.workflow import Refused
 
@@ -30,6 +28,14 @@ class BrandView(ReferenceView):
     find_columns = (Brand.name,)
     first_order = "name"
     empty_sentence = _l("No brand yet: they come with the référencier.")
+
+    def base_conditions(self) -> list[Any]:
+        """A brand that only proposals name is nobody's word yet: « +Marque » or « <b>X</b> » of one
+        vendor's file.
+        """
+        of_brand = Product.brand_id == Brand.id
+        taken = of_brand & Product.status.not_in(("proposed", "refused"))
+        return [select(1).where(taken).exists() | ~select(1).where(of_brand).exists()]
 
     def check(self, row: Brand) -> None:
         row.name = " ".join((row.name or "").split())

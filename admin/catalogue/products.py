@@ -44,7 +44,7 @@ MOVE = {move.verb: move for move in products.PRODUCT.moves}
 class ProductView(ReferenceView):
     datamodel = SQLAInterface(Product)
     route_base = "/gestion/produits"
-    base_permissions = [*ReferenceView.base_permissions, "validate", "disable"]
+    base_permissions = [*ReferenceView.base_permissions, "validate", "disable", "can_refuse"]
     list_title, noun = _l("Products"), _l("New product")
     list_columns = [
         "title",
@@ -158,7 +158,11 @@ class ProductView(ReferenceView):
     find_hint = _l("Title, EAN, reference")
     first_order = "title"
     hidden_states = ("merged",)
-    tabs = ((_l("To validate"), "?status=proposed"), (_l("Taken off sale"), "?status=disabled"))
+    tabs = (
+        (_l("To validate"), "?status=proposed"),
+        (_l("Taken off sale"), "?status=disabled"),
+        (_l("Refused"), "?status=refused"),
+    )
     links = (
         (_l("Référencier"), "ReferencerView.out", "download"),
         (_l("Pictures to fetch"), "PictureAddressView.list", "camera"),
@@ -265,6 +269,10 @@ class DetachForm(forms.Sent):
     variant = forms.Chosen()
 
 
+class RefusalForm(forms.Sent):
+    reason = forms.Text(300)
+
+
 class MergeForm(forms.Sent):
     into = forms.Chosen()
 
@@ -280,8 +288,9 @@ class SheetView(BaseView):
         "drop": "edit",
         "reference": "edit",
         "detach": "edit",
+        "refuse": "refuse",
     }
-    base_permissions = ["can_edit"]
+    base_permissions = ["can_edit", "can_refuse"]
 
     @expose("/<int:id>/texte", methods=["POST"])
     @has_access
@@ -324,6 +333,17 @@ class SheetView(BaseView):
             variant = products.add_reference(_product(id), forms.EanForm.read().ean.data)
             variant_id = variant.id
         return redirect(url_for("VariantView.edit", pk=variant_id))
+
+    @expose("/<int:id>/refuser", methods=["POST"])
+    @has_access
+    def refuse(self, id: int) -> Any:
+        try:
+            with unit_of_work():
+                products.refuse(_product(id), RefusalForm.read().reason.data, by=me())
+            flash(_("Refused: its vendor is told why."), "success")
+        except Refused as refusal:
+            flash(str(refusal), "danger")
+        return redirect(url_for("ProductView.show", pk=id))
 
     @expose("/<int:id>/detacher", methods=["POST"])
     @has_access

@@ -28,8 +28,9 @@ from models import (
     Variant,
     Vendor,
 )
-from services import clock, files, numbering, webhooks, workflow
+from services import clock, files, messages, numbering, webhooks, workflow
 from services.imports import tables
+from services.people import sites
 from services.unit import db
 from services.words import visible, xml_safe
 from services.workflow import Actor, Move, Refused, Workflow
@@ -39,6 +40,7 @@ files.named_by(ProductImage, "picture")
 S = ProductState
 workflow.name_states(
     (S.proposed, _l("To validate"), "warn"),
+    (S.refused, _l("Refused"), "off"),
     (S.validated, _l("Validated"), "ok"),
     (S.disabled, _l("Taken off sale"), "off"),
     (S.merged, _l("Merged"), "off"),
@@ -61,7 +63,7 @@ PRODUCT = Workflow(
     Move(
         "validate",
         _l("Validate"),
-        {S.proposed, S.disabled},
+        {S.proposed, S.refused, S.disabled},
         S.validated,
         _can_be_sold,
         done=_l("Validated"),
@@ -69,12 +71,18 @@ PRODUCT = Workflow(
     Move(
         "disable",
         _l("Take off sale"),
-        {S.proposed, S.validated},
+        {S.validated},
         S.disabled,
         done=_l("Taken off sale"),
     ),
     # Two sheets of one product become one. Asked by `merge`, which moves everything first.
-    Move("merge_into", _l("Merged into another"), {S.proposed, S.validated, S.disabled}, S.merged),
+    Move("refuse", _l("Refuse"), {S.proposed}, S.refused, done=_l("Refused")),
+    Move(
+        "merge_into",
+        _l("Merged into another"),
+        {S.proposed, S.refused, S.validated, S.disabled},
+        S.merged,
+    ),
 )
 workflow.says(
     "product",
@@ -412,6 +420,26 @@ def validate(product: Product, *, by: Actor) -> None:
             "product.validated",
             {"product": product.id, "eans": [v.ean for v in product.variants]},
         )
+
+
+def refuse(product: Product, reason: str, *, by: Actor) -> None:
+    """A proposal that the catalogue does not take; its vendor is told why, by mail and by webhook.
+    Raises Refused without a reason.
+    """
+    reason = _tidy(reason, 300)
+    if not reason:
+        raise Refused(_("Say why: its vendor reads it."))
+    PRODUCT.fire(product, "refuse", by=by, reason=reason)
+    if not product.proposed_by_id:
+        return
+    webhooks.tell(
+        product.proposed_by_id,
+        "product.refused",
+        {"product": product.id, "eans": [v.ean for v in product.variants], "reason": reason},
+    )
+    site = sites.of_vendor(product.proposed_by_id)
+    if site is not None:
+        messages.tell_shop("proposal_refused", site=site, product=product, reason=reason)
 
 
 def disable(product: Product, *, by: Actor) -> None:

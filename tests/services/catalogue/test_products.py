@@ -2,6 +2,7 @@
 brand agrees; prices of 30 days.
 """
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from models import (
     Brand,
     BrandAgreement,
+    Message,
     Movement,
     Product,
     ProductImage,
@@ -18,8 +20,9 @@ from models import (
     ProductText,
     Site,
     Variant,
+    WebhookDelivery,
 )
-from services import clock, workflow
+from services import clock, webhooks, workflow
 from services.catalogue import products, search
 from services.finance import books
 from services.stock import listings
@@ -328,3 +331,49 @@ def test_a_barcode_is_read_however_it_was_written(app, written, ean):
 def test_digits_whose_check_digit_does_not_fit_are_no_barcode(app, written):
     with pytest.raises(products.BadEan):
         products.read_ean(written)
+
+
+@pytest.fixture
+def proposal(app):
+    """A product the vendor proposed, of a brand nobody else named; its number."""
+    with unit_of_work() as session:
+        vendor = session.merge(factories.the_vendor())
+        vendor.email = "boutique@exemple.fr"
+        product = products.propose(vendor, "Derby Lormont", ean(1), by=LEA, brand="+Lormont")
+        return product.id
+
+
+def test_who_proposed_what_is_refused_is_told_why(proposal):
+    with unit_of_work() as session:
+        products.refuse(session.get_one(Product, proposal), "C'est un doublon", by=LEA)
+    db.session.rollback()
+    assert db.session.get_one(Product, proposal).status is ProductState.refused
+    rows = db.select(Message).where(Message.event == "proposal_refused")
+    (letter,) = db.session.scalars(rows)
+    assert letter.recipient == "boutique@exemple.fr"
+    assert "C'est un doublon" in letter.body
+    assert find("lormont") == []
+    with unit_of_work() as session:
+        products.validate(session.get_one(Product, proposal), by=LEA)
+    assert find("lormont") == ["Derby Lormont"]
+
+
+def test_a_refusal_needs_its_reason(proposal):
+    with pytest.raises(Refused, match="Dites pourquoi"), unit_of_work() as session:
+        products.refuse(session.get_one(Product, proposal), "  ", by=LEA)
+    db.session.rollback()
+    assert db.session.get_one(Product, proposal).status is ProductState.proposed
+
+
+def test_the_vendors_software_is_told_of_a_refusal(proposal):
+    with unit_of_work() as session:
+        vendor = session.merge(factories.the_vendor())
+        webhooks.open_for(vendor, "https://erp.exemple/ici", ["product.refused"], by=LEA)
+    with unit_of_work() as session:
+        products.refuse(session.get_one(Product, proposal), "Doublon", by=LEA)
+    (told,) = db.session.scalars(db.select(WebhookDelivery))
+    assert json.loads(told.body)["data"] == {
+        "product": proposal,
+        "eans": [ean(1)],
+        "reason": "Doublon",
+    }
