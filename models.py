@@ -1972,6 +1972,7 @@ class PayingAccount(Model):
     iban_sealed: Mapped[str] = mapped_column(Text, default="")
     iban_tail: Mapped[str] = mapped_column(String(4), default="")
     bic: Mapped[str] = mapped_column(String(11), default="")
+    client_id: Mapped[str] = mapped_column(String(35), default="")  # InitgPty/Id, where asked for
     schema: Mapped[SepaSchema] = mapped_column(
         Enum(
             SepaSchema,
@@ -2075,6 +2076,7 @@ class TransferBatch(Model):
     iban_sealed: Mapped[words]
     iban_tail: Mapped[str] = mapped_column(String(4))
     bic: Mapped[str] = mapped_column(String(11), default="")
+    client_id: Mapped[str] = mapped_column(String(35), default="")
     execution_on: Mapped[date] = mapped_column(Date)
     created_at: Mapped[moment] = mapped_column(index=True)
     by_name: Mapped[label]

@@ -44,7 +44,9 @@ class Transfer:
 
 @dataclass(frozen=True)
 class TransferFile:
-    """A file of transfers from one account, executed on one TARGET day."""
+    """A file of transfers from one account, executed on one TARGET day. `client_id`: the number
+    under which some banks know who sends files (InitgPty/Id), empty for the others.
+    """
 
     message_id: str
     created_at: datetime
@@ -54,6 +56,7 @@ class TransferFile:
     execution_on: date
     schema: str
     transfers: tuple[Transfer, ...]
+    client_id: str = ""
 
 
 def write(file: TransferFile) -> bytes:
@@ -92,6 +95,15 @@ def write(file: TransferFile) -> bytes:
         )
         if found != 1:
             raise BadFile(f"{found} {tag} instead of one")
+    return _with_client_id(data, file.client_id) if file.client_id else data
+
+
+def _with_client_id(data: bytes, client_id: str) -> bytes:
+    """The writer knows no InitgPty/Id: ours is put after the name. Raises BadFile."""
+    told = f"<Id><OrgId><Othr><Id>{clean(client_id, 35)}</Id></Othr></OrgId></Id>".encode()
+    data, found = re.subn(rb"(<InitgPty>\s*<Nm>[^<]*</Nm>)", rb"\g<1>" + told, data)
+    if found != 1:
+        raise BadFile(f"{found} InitgPty instead of one")
     return data
 
 

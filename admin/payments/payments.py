@@ -1,5 +1,6 @@
 """« Paiement vendeurs »: what is to pay, one file for the bank, and what the bank answered."""
 
+import re
 from typing import Any
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
@@ -339,19 +340,24 @@ class PayingAccountView(ReferenceView):
     route_base = "/gestion/parametrages/comptes"
     list_title, noun = _l("Accounts that pay"), _l("New account")
     list_columns = ["vendor", "holder", "iban_tail", "bic", "schema"]
-    show_columns = ["vendor", "holder", "iban_tail", "bic", "schema"]
-    add_columns = ["vendor", "holder", "iban", "bic", "schema"]
-    edit_columns = ["holder", "iban", "bic", "schema"]
+    show_columns = ["vendor", "holder", "iban_tail", "bic", "client_id", "schema"]
+    add_columns = ["vendor", "holder", "iban", "bic", "client_id", "schema"]
+    edit_columns = ["holder", "iban", "bic", "client_id", "schema"]
     label_columns = {
         "vendor": _l("Vendor"),
         "holder": _l("Holder"),
         "iban": _l("IBAN"),
         "iban_tail": _l("IBAN ends in"),
         "bic": _l("BIC"),
+        "client_id": _l("Our number at the bank"),
         "schema": _l("File format"),
     }
     description_columns = {
         "bic": _l("Empty: the one that goes with the IBAN."),
+        "client_id": _l(
+            "Only when your bank asks for one in its files (« identifiant émetteur », often your"
+            " SIREN)."
+        ),
         "schema": _l("pain.001.001.09, unless your bank still asks for .03."),
     }
     add_form_extra_fields = edit_form_extra_fields = {
@@ -371,6 +377,9 @@ class PayingAccountView(ReferenceView):
     def check(self, row: PayingAccount) -> None:
         row.holder = " ".join((row.holder or "").split())
         row.bic = "".join((row.bic or "").upper().split())
+        row.client_id = "".join((row.client_id or "").split())
+        if not re.fullmatch(r"[A-Za-z0-9/?:().,'+-]*", row.client_id):
+            raise Refused(_("Our number at the bank has letters, digits and dashes only."))
         if not row.holder:
             raise Refused(_("Type the name of the account's holder, as the bank knows it."))
         if row.iban_sealed is None:

@@ -182,6 +182,7 @@ def _open_batch(
         iban_sealed=sealing.seal(iban, f"transfer_batch.iban:{number}"),
         iban_tail=account.iban_tail,
         bic=account.bic,
+        client_id=account.client_id,
         execution_on=sepa.banking_day(clock.paris(now).date() + timedelta(days=1)),
         created_at=now,
         by_name=by.name,
@@ -228,6 +229,7 @@ def _make(payload: FileToMake, key: str) -> str:
         holder=batch.holder,
         iban=sealing.unseal(batch.iban_sealed, f"transfer_batch.iban:{batch.number}"),
         bic=batch.bic,
+        client_id=batch.client_id,
         execution_on=batch.execution_on,
         schema=batch.schema,
         transfers=tuple(

@@ -2,11 +2,13 @@
 their shapes.
 """
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from gateways import sepa
 
@@ -47,6 +49,16 @@ def test_a_file_fits_its_xsd_and_is_the_same_bytes_each_time(schema):
     assert b"<ReqdExctnDt>" in data
     assert data.count(b"<CdtTrfTxInf>") == 3
     assert data.count(b"<CtrlSum>1000023.60</CtrlSum>") == 2
+
+
+@pytest.mark.parametrize("schema", ["pain.001.001.09", "pain.001.001.03"])
+def test_a_bank_that_knows_us_by_a_number_reads_it_in_the_file(schema):
+    file = replace(a_file(2360, schema=schema), client_id="812345678")
+    data = sepa.write(file)
+    sepa.check(data, file)
+    root = etree.fromstring(data)
+    assert root.findtext(".//{*}InitgPty/{*}Id/{*}OrgId/{*}Othr/{*}Id") == "812345678"
+    assert b"<OrgId>" not in sepa.write(a_file(2360, schema=schema))
 
 
 def test_a_file_tampered_with_does_not_pass_the_second_count():
