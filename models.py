@@ -923,6 +923,9 @@ class ImportRun(Model):
         default=dict
     )  # our column -> the file's own name for it, where a person said so
     reading: Mapped[facts] = mapped_column(default=dict)  # `tables.Reading`, if a person said so
+    source_id: Mapped[int | None] = mapped_column(
+        ForeignKey("feed_source.id", ondelete="SET NULL"), index=True
+    )  # where it was fetched
     dated_at: Mapped[moment | None]  # when its counts were true, as the file says
     confirmed: Mapped[bool] = mapped_column(Boolean, default=False)
     cancel_asked: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -394,7 +394,8 @@ class PictureAddressView(ScopedView):
     order_columns = ["next_at"]
     search_columns = ["url"]
     filter_columns = ("status",)
-    find_columns = (PictureAddress.url,)
+    find_columns = (PictureAddress.url, Product.title)
+    find_through = (PictureAddress.product,)
     tabs = (
         (_l("Could not be fetched"), "?status=failed"),
         (_l("To be fetched"), "?status=to_fetch"),

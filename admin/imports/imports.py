@@ -222,6 +222,10 @@ SEPARATORS = {
     ",": _l("comma ,"),
     "\t": _l("tab"),
     "|": _l("bar |"),
+    "^": "^",
+    "~": "~",
+    ":": _l("colon :"),
+    "#": "#",
 }
 
 
@@ -363,14 +367,17 @@ class ImportView(BaseView):
     @expose("/<int:id>/<any(start,try,read,cancel,confirm,undo):verb>", methods=["POST"])
     @has_access
     def decide(self, id: int, verb: str) -> Any:
+        chosen, mode = forms.beginning_with("col-"), StartForm.read().mode.data
+        if verb in ("start", "try") or (verb == "read" and chosen):
+            with unit_of_work():
+                runs.keep_choices(self._run(id), chosen, mode)
         with unit_of_work():
             run = self._run(id)
             if access.tied_stores() is not None and run.store_id is None:
                 raise Refused(_("You work in one store: you give its stock files, and no others."))
             if verb in ("start", "try"):
-                mapping, mode = forms.beginning_with("col-"), StartForm.read().mode.data
                 verb_of = runs.start if verb == "start" else trials.ask
-                verb_of(run, mapping, by=me(), mode=mode)
+                verb_of(run, chosen, by=me(), mode=mode)
             elif verb == "read":
                 runs.read_as(run, ReadingForm.read().data)
             elif verb == "undo":

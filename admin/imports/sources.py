@@ -35,6 +35,13 @@ def _kinds() -> list[tuple[str, str]]:
     ]
 
 
+class _SecretArea(TextAreaField):
+    """Lines that are never shown again, not even to who typed them."""
+
+    def _value(self) -> str:
+        return ""
+
+
 def _modes() -> list[tuple[str, str]]:
     return [("", _("as its header says")), *((mode, str(words)) for mode, words in MODES.items())]
 
@@ -82,7 +89,7 @@ class SourceView(ReferenceView):
     _chosen = {
         "kind": SelectField(_l("What it holds"), choices=_kinds, default="stock"),
         "mode": SelectField(_l("Mode"), choices=_modes, validators=[Optional()]),
-        "secret": TextAreaField(
+        "secret": _SecretArea(
             _l("Password, token or private key"),
             [Optional()],
             description=_l("Kept sealed; empty keeps the one we have."),
@@ -116,7 +123,8 @@ class SourceView(ReferenceView):
         if row.vendor is None and row.store is None and not staff.sees_all(current_user):
             theirs = db.session.scalars(db.select(Vendor).limit(2)).all()
             row.vendor = theirs[0] if len(theirs) == 1 else None
-        sources.check(row)
+        # What was typed into a field that is no column lies on the row for a moment.
+        sources.check(row, secret=getattr(row, "secret", "") or "")
 
     def kept(self, row: FeedSource, form: Any, ready: Any) -> None:
         db.session.flush()
@@ -125,7 +133,7 @@ class SourceView(ReferenceView):
     def show_more(self, row: FeedSource) -> dict[str, Any]:
         last = (
             db.select(ImportRun)
-            .where(ImportRun.by_name == row.name, ImportRun.kind == row.kind)
+            .where(ImportRun.source_id == row.id)
             .order_by(ImportRun.id.desc())
             .limit(MOST_RUNS)
         )

@@ -36,7 +36,13 @@ PICTURE_ADDRESS = Workflow(
     "picture_address",
     Move("take_picture", _l("Fetched"), {S.to_fetch}, S.fetched, by=(TIME,)),
     Move("give_up", _l("Given up"), {S.to_fetch}, S.failed, by=(TIME,)),
-    Move("fetch_again", _l("Fetch again"), {S.failed}, S.to_fetch, done=_l("Asked for again")),
+    Move(
+        "fetch_again",
+        _l("Fetch again"),
+        {S.failed, S.to_fetch},
+        S.to_fetch,
+        done=_l("Asked for again"),
+    ),
 )
 # Minutes before the second and the third try.
 WAITS = (5, 60)

@@ -499,7 +499,7 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
         created = _create(run, now, vendor)
         history.tell_created()
         if "images" in loading.at:
-            _name_pictures(connection)
+            _name_pictures(connection, loading)
         if not vendor:
             _update(connection, run, loading, now, history)
         updated = (
@@ -690,8 +690,23 @@ def _create(run: Any, now: Any, vendor: int | None) -> int:
     return created
 
 
-def _name_pictures(connection: Connection) -> None:
+def _name_pictures(connection: Connection, loading: runs.Loading) -> None:
     """Pictures of the products of this file: those a vendor may not change are in no sheet."""
+    left_out = connection.execute(
+        text(
+            "SELECT min(m.line), count(*) FROM matched m WHERE m.images <> '' AND NOT EXISTS"
+            " (SELECT 1 FROM sheet h WHERE h.model = m.model)"
+        )
+    ).one()
+    if left_out[1]:
+        loading.doubt(
+            left_out[0],
+            _(
+                "%(count)s lines name pictures of products that are validated already: only the"
+                " operator changes those.",
+                count=left_out[1],
+            ),
+        )
     said = connection.execute(
         text(
             "SELECT h.product_id, m.images FROM matched m JOIN sheet h ON h.model = m.model WHERE"

@@ -21,12 +21,13 @@ _OF = select(ColumnMapping).where(
 
 @dataclass(frozen=True)
 class Said:
-    """What was said of files with a header: our column -> the file's name for it, and how the file
-    is read.
+    """What was said of files with a header: our column -> the file's name for it, how the file is
+    read, and whether it was all there is (`mode`, proposed on the screen, believed nowhere else).
     """
 
     columns: dict[str, str] = field(default_factory=dict)
     reading: tables.Reading = tables.BY_ITSELF
+    mode: str = ""
 
 
 def opened(
@@ -64,7 +65,8 @@ def recall(vendor_id: int | None, kind: str, header: list[str]) -> Said:
     print_ = _print(header)
     exact = next((row for row in rows if row.header == print_), None)
     if exact is not None:
-        return Said(dict(exact.columns), tables.Reading.of(exact.reading))
+        mode = str(exact.reading.get("mode", ""))
+        return Said(dict(exact.columns), tables.Reading.of(exact.reading), mode)
     newest = max(rows, key=lambda row: row.id, default=None)
     return Said(dict(newest.columns)) if newest is not None else Said()
 

@@ -24,7 +24,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, bindparam, or_, select, update
 
-from models import ImportRun, ImportState, Store, Vendor
+from models import FeedSource, ImportRun, ImportState, Store, Vendor
 from services import clock, files, outbox, retention, webhooks, words, workflow
 from services.imports import memory, tables
 from services.unit import db, unit_of_work
@@ -217,6 +217,7 @@ def receive(
     mode: str = "",
     dated_at: datetime | None = None,
     draft: bool = False,
+    source_id: int | None = None,
 ) -> ImportRun:
     """Take a file in. Unless it is a draft, which a person looks at first, the worker loads it. The
     same file already on its way is not taken twice, unless another mode is asked for it.
@@ -259,6 +260,7 @@ def receive(
         file_path=file.stored,
         sha256=file.sha256,
         by_name=by.name,
+        source_id=source_id,
         received_at=now,
         started_at=now,
         report={},
@@ -362,7 +364,7 @@ def preview(run: ImportRun) -> Preview:
         rows,
         named,
         missing,
-        meant(what, table.header, run.mode),
+        meant(what, table.header, run.mode or (said.mode if said.mode in what.modes else "")),
         lack,
         **how,
     )
@@ -370,10 +372,26 @@ def preview(run: ImportRun) -> Preview:
 
 def _said_of(run: ImportRun) -> memory.Said:
     """How a file is read and names our columns: as was said of it, else of those before it."""
-    if run.mapping or run.reading:
-        return memory.Said(dict(run.mapping), tables.Reading.of(run.reading))
     header = memory.header_of(files.path(run.file_path), KINDS[run.kind].columns)
-    return memory.recall(run.vendor_id, run.kind, header)
+    remembered = memory.recall(run.vendor_id, run.kind, header)
+    if run.mapping or run.reading:
+        reading = tables.Reading.of(run.reading)
+        return memory.Said(dict(run.mapping), reading, remembered.mode)
+    return remembered
+
+
+def keep_choices(run: ImportRun, mapping: Mapping[str, str], mode: str) -> None:
+    """Keep what is chosen of a draft so far, right or not: a refusal, or another reading of the
+    file, loses none of it.
+    """
+    if run.state is not S.draft:
+        return
+    what = KINDS[run.kind]
+    run.mapping = {
+        name: title[:200] for name, title in mapping.items() if name in what.columns and title
+    }
+    if mode in what.modes:
+        run.mode = mode
 
 
 def read_as(run: ImportRun, said: Mapping[str, str]) -> None:
@@ -384,7 +402,6 @@ def read_as(run: ImportRun, said: Mapping[str, str]) -> None:
         raise Refused(_("This file was already started."), code="already_started")
     # « Found by itself » said of a file is not nothing: what is remembered counts no more.
     run.reading = _facts_of(tables.Reading.of(said)) or {"line": 0}
-    run.mapping = {}
     run.report = {}
 
 
@@ -394,7 +411,8 @@ def start(run: ImportRun, mapping: dict[str, str], *, by: Actor, mode: str = "")
     """
     choose_columns(run, mapping, mode)
     header = memory.header_of(files.path(run.file_path), KINDS[run.kind].columns)
-    memory.keep(run.vendor_id, run.kind, header, run.mapping, run.reading)
+    said = {**run.reading, **({"mode": run.mode} if run.mode else {})}
+    memory.keep(run.vendor_id, run.kind, header, run.mapping, said)
     IMPORT.fire(run, "start_import", by=by, set={"started_at": clock.now()})
     _queue(run)
 
@@ -421,11 +439,7 @@ def choose_columns(run: ImportRun, mapping: dict[str, str], mode: str = "") -> N
         raise Refused(_("This file's letters cannot be read: save it as « CSV UTF-8 ».")) from None
     if lack := what.lack(run, found.at):
         raise Refused(lack)
-    run.mapping = {
-        name: title[:200] for name, title in mapping.items() if name in what.columns and title
-    }
-    if mode in what.modes:
-        run.mode = mode
+    keep_choices(run, mapping, mode)
 
 
 def _facts_of(reading: tables.Reading) -> dict[str, Any]:
@@ -1015,12 +1029,26 @@ def _worked(payload: FileToLoad, answer: str | None, error: str | None) -> None:
         sentence = _("The import stopped on an error of ours: it was written down.")
         failed = {"error": sentence, "ended_at": clock.now()}
         IMPORT.fire(run, "fail", by=CLOCK, set=failed, log=False)
+    _tell_source(run)
     if run.vendor_id and run.ended_at:
         webhooks.tell(
             run.vendor_id,
             "import.completed",
             {"import_id": run.id, "kind": run.kind, "status": run.state.value.upper()},
         )
+
+
+def _tell_source(run: ImportRun) -> None:
+    """A source whose last file failed, or waits, says so until the next one came through."""
+    source = db.session.get(FeedSource, run.source_id) if run.source_id else None
+    if source is None or source.failures:
+        return
+    if run.state is S.failed:
+        source.error = _("%(file)s was refused: %(why)s", file=run.file_name, why=run.error)
+    elif run.state is S.to_confirm:
+        source.error = _("%(file)s waits for a click.", file=run.file_name)
+    elif run.state is S.complete:
+        source.error = ""
 
 
 outbox.handles("import", _l("File to load"), call=_work, record=_worked)

@@ -61,11 +61,13 @@ def kinds() -> list[runs.Kind]:
     return [kind for kind in runs.KINDS.values() if not kind.gives_access]
 
 
-def check(row: FeedSource) -> None:
+def check(row: FeedSource, secret: str = "") -> None:
     """Tidy a source's sheet. Raises Refused with what is wrong on it. An address that changed
-    begins anew: its server is asked for its key again, no file counts as taken.
+    begins anew: its server is asked for its key again, no file counts as taken, and the password
+    of one server (`secret`: as it was typed now) is never told to another.
     """
-    is_elsewhere = _changed_place(row)
+    before = _address_before(row)
+    is_elsewhere = before is not None
     row.name, row.url = (row.name or "").strip(), (row.url or "").strip()
     row.login = (row.login or "").strip()
     if not row.name:
@@ -73,8 +75,18 @@ def check(row: FeedSource) -> None:
     if row.kind not in {kind.name for kind in kinds()}:
         raise Refused(_("Choose what this file holds."))
     kind = runs.KINDS[row.kind]
-    row.mode = row.mode if row.mode in kind.modes else ""
+    if row.mode and row.mode not in kind.modes:
+        raise Refused(_("This mode is not one of files of this kind: « as its header says » is."))
     _check_address(row.url)
+    if before is not None and _server(before) != _server(row.url) and not secret.strip():
+        if row.login and row.secret_sealed:
+            raise Refused(
+                _(
+                    "It is another server: type its password, or empty the user name if it needs"
+                    " none."
+                )
+            )
+        row.secret_sealed = ""
     if row.store is not None:
         if row.vendor is not None and row.store.vendor_id != row.vendor.id:
             raise Refused(_("This store belongs to another vendor."))
@@ -110,14 +122,25 @@ def _check_address(url: str) -> None:
                 "stock_*.csv, the name and the password in their own fields."
             )
         )
-    if set("*?[") & set(urlsplit(url).path.rpartition("/")[0]):
+    folder, _slash, name = parts.path.rpartition("/")
+    if set("*?[") & set(folder):
         raise Refused(_("« * » stands for what changes in a file's name, not in a folder's."))
+    if parts.scheme != "sftp" and set("*[") & set(name):
+        raise Refused(_("« * » is for sftp:// only: a web address names one file."))
 
 
-def _changed_place(row: FeedSource) -> bool:
-    """Whether the address was edited in this unit: another server, another folder, another file."""
+def _address_before(row: FeedSource) -> str | None:
+    """The address a source had, when it was edited in this unit: another server, another folder,
+    another file.
+    """
     history = db.inspect(row).attrs.url.history
-    return bool(history.deleted) and history.deleted[0] != row.url
+    is_other = bool(history.deleted) and history.deleted[0] != row.url
+    return str(history.deleted[0]) if is_other else None
+
+
+def _server(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
 
 
 def keep_secret(row: FeedSource, secret: str) -> None:
@@ -134,6 +157,7 @@ def keep_secret(row: FeedSource, secret: str) -> None:
         except GatewayError as error:
             raise Refused(str(error)) from error
     row.secret_sealed = sealing.seal(secret.strip(), _place(row.id))
+    row.error, row.failures, row.next_at = "", 0, clock.now()
 
 
 # ── its life ──
@@ -178,7 +202,11 @@ def ring(row: FeedSource) -> None:
 
 
 def is_in_trouble(row: FeedSource) -> bool:
-    return row.status is S.to_trust or (row.status is S.active and row.failures >= FAILURES)
+    """A key to confirm, two failures in a row, or a file that came and could not be loaded."""
+    is_file = bool(row.error) and row.failures == 0
+    return row.status is S.to_trust or (
+        row.status is S.active and (row.failures >= FAILURES or is_file)
+    )
 
 
 def in_trouble(vendor_id: int | None = None) -> list[FeedSource]:
@@ -277,8 +305,10 @@ def _record(payload: ToFetch, answer: str | None, error: str | None) -> None:
     sentence = came.get("error", "") or _give(row, came.get("files", []))
     if sentence:
         row.error, row.failures = sentence, row.failures + 1
-    else:
-        row.error, row.failures, row.last_good_at = "", 0, clock.now()
+        return
+    row.last_good_at = clock.now()
+    if row.failures or came.get("files"):  # else what is wrong with its last file still is
+        row.error, row.failures = "", 0
 
 
 def _another_key(row: FeedSource) -> str:
@@ -306,6 +336,7 @@ def _give(row: FeedSource, files: Iterable[dict[str, Any]]) -> str:
                 store=row.store,
                 mode=row.mode,
                 dated_at=at if row.kind == "stock" else None,
+                source_id=row.id,
             )
         except Refused as refusal:
             sentence = sentence or str(refusal)

@@ -106,7 +106,7 @@ class Reading:
         is_line = line.isascii() and line.isdigit() and 1 <= int(line[:9]) <= MOST_LINES
         return cls(
             encoding if encoding in ENCODINGS else "",
-            separator if len(separator) == 1 and separator in SEPARATORS else "",
+            separator if len(separator) == 1 and separator in SEPARATORS + RARE_SEPARATORS else "",
             str(said.get("sheet", ""))[:100],
             int(line) if is_line else 0,
         )
@@ -273,6 +273,8 @@ def chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 SEPARATORS = ";,\t|"
+# Too common within words to be guessed: a person says them.
+RARE_SEPARATORS = "^~:#"
 
 
 def _open_csv(path: Path, known: set[str], reading: Reading) -> Table:
@@ -297,9 +299,14 @@ def _open_csv(path: Path, known: set[str], reading: Reading) -> Table:
         lines, skip = lines[place:], place
         separator = reading.separator or max(SEPARATORS, key=(lines or [""])[0].count)
     if not any(line.strip() for line in lines):
+        if reading.line:
+            raise Refused(
+                _("Line %(line)s of this file is empty, or there is none.", line=reading.line)
+            )
         raise Refused(_("This file is empty."))
     if not lines or not lines[0].strip() or lines[0].count(separator) == 0:
-        is_table = any(line.count(mark) for line in lines for mark in SEPARATORS)
+        marks = SEPARATORS + RARE_SEPARATORS
+        is_table = any(line.count(mark) for line in lines for mark in marks)
         raise (Unclear if is_table else Refused)(
             _("This file is no table: its first line must name the columns, separated by « ; ».")
         )

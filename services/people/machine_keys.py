@@ -32,7 +32,7 @@ SCOPES = {
     "listings": _l("Read the sale offers"),
     "offers": _l("Publish sale offers and prices"),
     "webhooks": _l("Register addresses that are told what happens"),
-    "tills": _l("Register tills and receive their keys"),
+    "tills": _l("Register tills, receive their keys, and revoke keys of tills"),
 }
 START = "cpt_"
 USED_EVERY = timedelta(minutes=10)

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from stdnum.fr import siren
 
-from models import Store, Vendor
+from models import MachineKey, MachineKeyVendor, Store, Vendor
 from services import clock, workflow
 from services.people import customers
 from services.unit import db
@@ -28,6 +28,7 @@ workflow.says(
 def check(row: Vendor) -> None:
     """Tidy a vendor's sheet. Raises Refused with what is wrong on it."""
     row.code = _tidy_code(row.code)
+    _refuse_a_code_in_use(row)
     with db.session.no_autoflush:
         same = select(Vendor.id).where(
             func.lower(Vendor.code) == (row.code or "").lower(), Vendor.id != (row.id or 0)
@@ -43,6 +44,30 @@ def check(row: Vendor) -> None:
         row.phone = customers.clean_phone(row.phone)
     if row.created_at is None:
         row.created_at = clock.now()
+
+
+def _refuse_a_code_in_use(row: Vendor) -> None:
+    """Raises Refused when the key of a partner calls this vendor by the code that would go."""
+    history = db.inspect(row).attrs.code.history
+    before = history.deleted[0] if history.deleted else None
+    if not before or (row.code or "").lower() == before.lower():
+        return
+    with db.session.no_autoflush:
+        partner = db.session.scalar(
+            select(MachineKey.name)
+            .join(MachineKeyVendor, MachineKeyVendor.key_id == MachineKey.id)
+            .where(MachineKeyVendor.vendor_id == row.id, MachineKey.revoked_at.is_(None))
+            .limit(1)
+        )
+    if partner is not None:
+        raise Refused(
+            _(
+                "The key of « %(partner)s » calls this vendor by its code %(code)s: close this"
+                " vendor to that key first, then open it under the new code.",
+                partner=partner,
+                code=before,
+            )
+        )
 
 
 def check_store(row: Store) -> None:

@@ -178,3 +178,35 @@ def test_a_file_that_is_not_cut_right_is_read_otherwise_on_its_page(seller):
     seller.post(page.location + "/start", data=columns)
     outbox.work()
     assert factories.quantity(shoe) == 4
+
+
+def test_what_was_chosen_of_a_file_survives_a_refusal_and_another_reading(seller):
+    """« partiel » that came back as « complet » would empty a shop."""
+    shoe = factories.a_shoe()
+    text = f"Code,Reste\n{shoe.ean},4\n"
+    page = give(seller, text.encode(), store=factories.the_store().id)
+    partial = 'value="delta" checked'
+    assert partial not in seller.get(page.location).text
+    chosen = {"col-ean": "Code", "mode": "delta"}
+    seller.post(page.location + "/start", data=chosen)  # the number of units is not said
+    shown = seller.get(page.location).text
+    assert partial in shown
+    assert "<option selected>Code</option>" in shown
+    seller.post(page.location + "/read", data={**chosen, "separator": ","})
+    shown = seller.get(page.location).text
+    assert partial in shown
+    assert "<option selected>Code</option>" in shown
+    seller.post(page.location + "/start", data={**chosen, "col-quantity": "Reste"})
+    outbox.work()
+    again = give(seller, text.encode(), "autre.csv", store=factories.the_store().id)
+    assert partial in seller.get(again.location).text, "remembered for this header"
+
+
+def test_separators_nobody_would_guess_can_be_said(seller):
+    shoe = factories.a_shoe()
+    page = give(seller, f"ean^quantite\n{shoe.ean}^4\n".encode(), store=factories.the_store().id)
+    assert page.status_code == 302
+    seller.post(page.location + "/read", data={"separator": "^"})
+    assert "<td>4</td>" in seller.get(page.location).text
+    seller.post(page.location + "/read", data={"separator": "^", "line": "99"})
+    assert "La ligne 99" in seller.get(page.location).text

@@ -129,7 +129,9 @@ def test_a_vendor_names_pictures_of_its_own_proposals_only(tmp_path, host):
     url, _asked, _shown = host
     load(tmp_path, f"{ean(1)};Derby;\n")
     text = HEADER + f"{ean(1)};Derby;{url}/red.jpg\n{ean(2)};Botte;{url}/blue.jpg\n"
-    given(a_file(tmp_path, text, "leur.csv"), "catalogue", vendor=factories.the_vendor())
+    run = given(a_file(tmp_path, text, "leur.csv"), "catalogue", vendor=factories.the_vendor())
+    ((_line, sentence),) = run.report["doubts"]
+    assert "seul l’opérateur" in sentence
     picture_addresses.fetch()
     assert the_product(1).cover is None
     assert the_product(2).cover is not None

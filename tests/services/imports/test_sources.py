@@ -178,6 +178,56 @@ def test_another_address_is_another_server(source, host):
     assert fetch(source).status is S.to_trust
 
 
+def test_the_password_of_one_server_is_never_told_to_another(source, host):
+    """Seen by a vendor who changed the address of a source whose password somebody else typed."""
+
+    def move(url: str, secret: str = "", **columns) -> None:
+        with unit_of_work() as session:
+            row = session.get_one(FeedSource, source)
+            with session.no_autoflush:
+                row.url = url
+                for name, value in columns.items():
+                    setattr(row, name, value)
+                sources.check(row, secret=secret)
+            sources.keep_secret(row, secret)
+
+    with pytest.raises(Refused, match="autre serveur"):
+        move("sftp://other.example/out/stock_*.csv")
+    move(f"sftp://127.0.0.1:{host.port}/out/autre_*.csv")
+    assert the(source).secret_sealed, "another file of the same server keeps it"
+    move("sftp://other.example/out/", secret="theirs")
+    assert sealing.unseal(the(source).secret_sealed, f"feed_source.secret:{source}") == "theirs"
+    move("sftp://third.example/out/", login="")
+    assert the(source).secret_sealed == ""
+
+
+def test_a_file_that_cannot_be_loaded_is_said_on_its_source_until_the_next_one(source, host):
+    fetch(source)
+    accept(source)
+    left(host, "stock_1.csv", 4)
+    path = host.folder / "out" / "stock_1.csv"
+    path.write_text("<html>Erreur</html>\n")
+    os.utime(path, (time.time() - 1200,) * 2)
+    row = fetch(source)
+    assert row.error.startswith("stock_1.csv a été refusé")
+    assert sources.is_in_trouble(row)
+    assert fetch(source).error == row.error, "nothing newer came"
+    left(host, "stock_2.csv", 4)
+    row = fetch(source)
+    assert (row.error, sources.is_in_trouble(row)) == ("", False)
+
+
+def test_a_new_password_is_tried_at_once(source, host):
+    fetch(source)
+    accept(source)
+    host.password = "another"
+    fetch(source)
+    fetch(source)
+    with unit_of_work() as session:
+        sources.keep_secret(session.get_one(FeedSource, source), "another")
+    assert (the(source).error, sources.due()) == ("", [source])
+
+
 def test_a_paused_source_is_not_fetched(source):
     with unit_of_work() as session:
         sources.pause(session.get_one(FeedSource, source), by=factories.MARC)
@@ -199,7 +249,9 @@ def test_a_paused_source_is_not_fetched(source):
         ({"url": "https://server/a b.csv"}, "adresse"),
         ({"url": "sftp://server/*/stock.csv"}, "dossier"),
         ({"every_minutes": 4}, "minutes"),
-        ({"kind": "argus"}, "opérateur"),
+        ({"kind": "argus", "mode": ""}, "opérateur"),
+        ({"kind": "catalogue"}, "mode"),
+        ({"url": "https://server/stock_*.csv"}, "sftp"),
     ],
 )
 def test_a_sheet_that_cannot_work_is_refused_with_a_sentence(source, change, sentence):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from models import Store, Vendor
-from services.people import vendors
+from models import MachineKey, Store, Vendor
+from services.people import machine_keys, vendors
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -99,3 +99,27 @@ def test_a_wrong_phone_leaves_a_store_as_it_was(app):
         )
     db.session.rollback()
     assert factories.the_store().address != "ailleurs"
+
+
+def test_a_code_by_which_a_partner_calls_is_not_taken_away(app):
+    with unit_of_work() as session:
+        vendor = session.merge(factories.the_vendor())
+        vendor.code = "RETRO"
+        key, _secret = machine_keys.make_for_partner(
+            [vendor], "Lengow", ["stock"], by=factories.MARC
+        )
+        session.flush()
+        id = key.id
+    for code in ("", "AUTRE"):
+        with pytest.raises(Refused, match="Lengow"), unit_of_work() as session:
+            vendor = session.merge(factories.the_vendor())
+            with session.no_autoflush:
+                vendor.code = code
+                vendors.check(vendor)
+    with unit_of_work() as session:
+        machine_keys.revoke(session.get_one(MachineKey, id), by=factories.MARC)
+    with unit_of_work() as session:
+        vendor = session.merge(factories.the_vendor())
+        with session.no_autoflush:
+            vendor.code = "AUTRE"
+            vendors.check(vendor)
