@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
-from flask_babel import force_locale
+from flask_babel import force_locale, ngettext
 from flask_babel import gettext as _
 from flask_migrate import upgrade
 
@@ -198,7 +198,9 @@ def check_invariants() -> None:
         click.echo(
             _("Everything agrees.")
             if not found
-            else _("%(count)s things do not agree.", count=len(found))
+            else ngettext(
+                "%(num)s thing does not agree.", "%(num)s things do not agree.", len(found)
+            )
         )
     if found:
         sys.exit(1)
@@ -276,7 +278,9 @@ def restore(path: Path, verify: bool) -> None:
     click.echo(
         _("Everything agrees.")
         if not report.troubles
-        else _("%(count)s things do not agree.", count=len(report.troubles))
+        else ngettext(
+            "%(num)s thing does not agree.", "%(num)s things do not agree.", len(report.troubles)
+        )
     )
     if not verify:
         click.echo(

@@ -75,7 +75,13 @@ class TillsOfVendor(Answer):
 
 class NewTill(Body):
     EXAMPLE: ClassVar[dict[str, Any]] = {"store": "N1", "name": "Caisse 1"}
-    store: Annotated[str, Text(20), Field(description=N_("Code of one of your stores."))] = ""
+    store: Annotated[
+        str,
+        Text(20),
+        Field(
+            description=N_("Code of one of your stores; a key that stands in one may leave it out.")
+        ),
+    ] = ""
     name: Annotated[str, Text(200, blank=False), Field(description=N_("As people call it."))]
 
 

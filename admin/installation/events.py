@@ -30,6 +30,21 @@ SUBJECTS = {
     "paying_account": _l("Account that pays"),
     "membership": _l("Right"),
     "platform": _l("Platform"),
+    "brand_agreement": _l("Brand agreement"),
+    "feed_source": _l("Files to fetch"),
+    "label": _l("Label"),
+    "listing": _l("Sale offer"),
+    "machine_key": _l("Key"),
+    "outbox": _l("Task"),
+    "picture_address": _l("Picture to fetch"),
+    "reservation": _l("Promised unit"),
+    "stock_conflict": _l("Sold twice"),
+    "stock_count": _l("Inventory"),
+    "stock_level": _l("Stock"),
+    "stock_transfer": _l("Transfer between stores"),
+    "unmatched_reference": _l("Unknown reference"),
+    "webhook": _l("Address told"),
+    "webhook_delivery": _l("What was told"),
 }
 
 

@@ -103,7 +103,7 @@ class KeyForm(OnceForm):
     scopes = forms.Several()
     store = forms.Chosen()
     vendor = forms.Chosen()
-    per_minute = forms.Chosen()
+    per_minute = forms.Count()
 
 
 class PartnerForm(OnceForm):
@@ -121,7 +121,7 @@ class PartnerForm(OnceForm):
 class PartnerKeyForm(PartnerForm):
     name = forms.Typed()
     scopes = forms.Several()
-    per_minute = forms.Chosen()
+    per_minute = forms.Count()
 
 
 class HookForm(OnceForm):
@@ -159,7 +159,7 @@ class NewKeyView(BaseView):
                         form.scopes.data,
                         by=me(),
                         store=store,
-                        per_minute=form.per_minute.data or 600,
+                        per_minute=600 if form.per_minute.data is None else form.per_minute.data,
                     )
                     name = made.name
                 _remember_made()
@@ -204,7 +204,7 @@ class PartnerKeyView(BaseView):
                         form.name.data,
                         form.scopes.data,
                         by=me(),
-                        per_minute=form.per_minute.data or 600,
+                        per_minute=600 if form.per_minute.data is None else form.per_minute.data,
                     )
                     name = made.name
                 _remember_made()

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -330,7 +331,9 @@ def _invariants() -> Iterator[Check]:
         "invariants",
         _("Everything agrees"),
         BAD if not row.is_well else OK if age < timedelta(hours=30) else WARN,
-        dates.age_words(age) if row.is_well else _("%(n)s things do not", n=count),
+        dates.age_words(age)
+        if row.is_well
+        else ngettext("%(num)s thing does not", "%(num)s things do not", count),
         advice,
         count,
     )

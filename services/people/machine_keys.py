@@ -35,6 +35,7 @@ SCOPES = {
     "tills": _l("Register tills, receive their keys, and revoke keys of tills"),
 }
 START = "cpt_"
+MOST_A_MINUTE = 100_000
 USED_EVERY = timedelta(minutes=10)
 
 
@@ -84,6 +85,10 @@ def _new(
         raise Refused(_("Choose what this key opens."))
     if "till" in scopes and store is None:
         raise Refused(_("A till stands in one store: choose it."))
+    if not 1 <= per_minute <= MOST_A_MINUTE:
+        raise Refused(
+            _("Between 1 and %(most)s requests a minute: 600 is usual.", most=MOST_A_MINUTE)
+        )
     secret = START + secrets.token_urlsafe(32)
     row = MachineKey(
         store_id=store.id if store else None,
@@ -91,7 +96,7 @@ def _new(
         start=secret[:12],
         fingerprint=fingerprint(secret),
         scopes=" ".join(s for s in SCOPES if s in scopes),
-        per_minute=max(1, min(per_minute, 100_000)),
+        per_minute=per_minute,
         counts=False,
         created_at=clock.now(),
     )

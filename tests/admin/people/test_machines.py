@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from models import (
     MachineKey,
     Vendor,
@@ -77,3 +79,16 @@ def test_a_vendor_sees_no_key_of_a_partner_and_makes_none(as_staff):
     assert "ERP secret" not in seller.get("/gestion/cles/list/").text
     assert seller.get("/gestion/cles/partenaire/").status_code in (302, 403)
     assert seller.post("/gestion/cles/partenaire/1", data={}).status_code in (302, 403, 404)
+
+
+@pytest.mark.parametrize(("typed", "sentence"), [("abc", "quantité"), ("0", "requêtes par minute")])
+def test_a_number_of_requests_that_is_none_makes_no_key(as_staff, typed, sentence):
+    factories.the_vendor()
+    client = as_staff("Administrateur")
+    with unit_of_work() as session:
+        session.merge(factories.the_vendor()).code = "RETRO"
+    form = {"name": "Lengow", "scopes": "stock", "vendors": factories.the_vendor().id}
+    page = client.post("/gestion/cles/partenaire/", data={**form, "per_minute": typed})
+    assert page.status_code == 422
+    assert sentence in page.text
+    assert db.session.scalar(db.select(db.func.count(MachineKey.id))) == 0
