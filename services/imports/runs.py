@@ -335,6 +335,8 @@ class Preview:
     sentence: str = ""
     reading: tables.Reading = tables.BY_ITSELF
     sheets: list[str] = field(default_factory=list)
+    # Its first lines as they stand, when they could not be cut.
+    raw: list[str] = field(default_factory=list)
 
 
 def preview(run: ImportRun) -> Preview:
@@ -349,6 +351,7 @@ def preview(run: ImportRun) -> Preview:
         table = tables.open_table(path, what.columns, said.reading)
         rows = list(islice(table.rows, PREVIEW_LINES))
     except Refused as refusal:
+        how["raw"] = tables.first_lines(path)
         return Preview("", "", [], [], {}, list(what.required), sentence=str(refusal), **how)
     except UnicodeError:
         sentence = _("This file's letters cannot be read: save it as « CSV UTF-8 ».")

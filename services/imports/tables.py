@@ -272,6 +272,21 @@ def chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield chunk
 
 
+def first_lines(path: Path, most: int = 12) -> list[str]:
+    """The first lines of a text as they stand, for who must say how they are cut; [] of a
+    spreadsheet.
+    """
+    with path.open("rb") as file:
+        start = file.read(4000)
+    if start.startswith(b"PK"):
+        return []
+    try:
+        text = start.decode(_encoding(path), "replace")
+    except (Refused, LookupError):
+        text = start.decode("cp1252", "replace")
+    return [line[:200] for line in text.splitlines()[:most]]
+
+
 SEPARATORS = ";,\t|"
 # Too common within words to be guessed: a person says them.
 RARE_SEPARATORS = "^~:#"

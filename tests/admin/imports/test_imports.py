@@ -206,6 +206,7 @@ def test_separators_nobody_would_guess_can_be_said(seller):
     shoe = factories.a_shoe()
     page = give(seller, f"ean^quantite\n{shoe.ean}^4\n".encode(), store=factories.the_store().id)
     assert page.status_code == 302
+    assert f"2  {shoe.ean}^4" in seller.get(page.location).text, "one sees what to say"
     seller.post(page.location + "/read", data={"separator": "^"})
     assert "<td>4</td>" in seller.get(page.location).text
     seller.post(page.location + "/read", data={"separator": "^", "line": "99"})
