@@ -36,8 +36,8 @@ class HttpsAndSftp:
         folder. Raises UnknownHost, before anything is said to it, when a server does not show the
         key that was accepted; GatewayError for anything else.
         """
-        parts = urlsplit(place.url)
         try:
+            parts = urlsplit(place.url)
             if parts.scheme == "sftp":
                 from gateways import sftp  # its library takes 12 MB, which only a worker needs
 
@@ -45,6 +45,8 @@ class HttpsAndSftp:
             return self._over_http(place, into)
         except urllib3.exceptions.HTTPError as error:
             raise GatewayError(silence(error)) from error
+        except ValueError as error:  # a port that is none, in an address we were sent on to
+            raise GatewayError(_("It sends us on to an address that is none.")) from error
         except OSError as error:
             raise GatewayError(_why(error)) from error
 

@@ -37,7 +37,9 @@ def upgrade():
         sa.Column("seen", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("every_minutes >= 5", name="not_too_often"),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name="fk_feed_source_vendor_id_vendor"),
+        sa.ForeignKeyConstraint(
+            ["vendor_id"], ["vendor.id"], name="fk_feed_source_vendor_id_vendor"
+        ),
         sa.ForeignKeyConstraint(["store_id"], ["store.id"], name="fk_feed_source_store_id_store"),
         sa.PrimaryKeyConstraint("id", name="pk_feed_source"),
     )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from services import clock, money, workflow
 from services.unit import insert_many, raw
+from services.workflow import COMMAND
 
 workflow.says(
     "product", create_by_file=_l("Created by a file"), edit_by_file=_l("Changed by a file")
@@ -32,10 +33,18 @@ _NAMES = {"brand_id": "brand", "platform_id": "platform"}
 
 
 class FileHistory:
-    """The history a file leaves: by whom, and which file."""
+    """The history a file leaves: by whom (as its run began), and which file."""
 
-    def __init__(self, connection: Connection, *, by_name: str, file: str) -> None:
+    def __init__(self, connection: Connection, *, run: int, by_name: str, file: str) -> None:
         self._connection, self._by_name, self._file = connection, by_name, {"file": file[:200]}
+        kind = connection.execute(
+            text(
+                "SELECT actor_kind FROM event WHERE subject = 'import_run' AND subject_id = :run"
+                " ORDER BY id LIMIT 1"
+            ),
+            {"run": run},
+        ).scalar()
+        self._by_kind = kind or COMMAND
 
     def tell_created(self) -> None:
         """The products of `sheet` that are new."""
@@ -81,7 +90,7 @@ class FileHistory:
             "event",
             _EVENT,
             (
-                (subject, id, verb, "staff", self._by_name, json.dumps(facts), now)
+                (subject, id, verb, self._by_kind, self._by_name, json.dumps(facts), now)
                 for subject, id, verb, facts in events
             ),
         )

@@ -140,6 +140,9 @@ def _fetched(url: str) -> tuple[str, str]:
             return (files.keep_picture(found[0].path.read_bytes()), "") if found else ("", "")
     except (GatewayError, Refused) as refusal:
         return "", str(refusal)
+    except Exception:  # one address must not stop the others, at each tour again
+        log.exception("the picture at %s could not be fetched", _host(url))
+        return "", _("An error of ours: it was written down.")
 
 
 def _record(id: int, picture: str, error: str) -> bool:

@@ -495,7 +495,9 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
         run("CREATE INDEX matched_line ON matched (line)")
         _find_sheets(connection, run, loading)
         _tell_torn_models(connection, loading)
-        history = FileHistory(connection, by_name=loading.by_name, file=loading.name)
+        history = FileHistory(
+            connection, run=loading.run_id, by_name=loading.by_name, file=loading.name
+        )
         created = _create(run, now, vendor)
         history.tell_created()
         if "images" in loading.at:

@@ -38,6 +38,7 @@ SOURCE = Workflow(
     Move("fetch_now",   _l("Fetch now"),                {S.active},               None,       done=_l("Fetched by hand")),
     Move("ask_trust",   _l("Server's key to confirm"),  {S.active},               S.to_trust, by=(TIME,)),
     Move("trust",       _l("It is the right server"),   {S.to_trust},             S.active,   done=_l("Server's key accepted")),
+    Move("move_elsewhere", _l("Address changed"),       {S.to_trust},             S.active,   by=(TIME,)),
     Move("pause",       _l("Pause"),                    {S.active, S.to_trust},   S.paused,   done=_l("Paused")),
     Move("resume",      _l("Start again"),              {S.paused},               S.active,   done=_l("Started again")),
 )  # fmt: skip
@@ -87,14 +88,7 @@ def check(row: FeedSource, secret: str = "") -> None:
                 )
             )
         row.secret_sealed = ""
-    if row.store is not None:
-        if row.vendor is not None and row.store.vendor_id != row.vendor.id:
-            raise Refused(_("This store belongs to another vendor."))
-        row.vendor = row.store.vendor
-    if row.vendor is None and (kind.needs_store or row.kind in ("listings", "prices")):
-        raise Refused(_("Choose the store or the vendor this file comes from."))
-    if row.vendor is not None and not kind.for_vendors:
-        raise Refused(_("Only the operator gives such files: leave the vendor empty."))
+    _check_owner(row, kind)
     if not LEAST_MINUTES <= (row.every_minutes or 0) <= MOST_MINUTES:
         raise Refused(
             _(
@@ -107,6 +101,20 @@ def check(row: FeedSource, secret: str = "") -> None:
     if is_elsewhere:
         row.host_key = row.shown_key = row.error = ""
         row.seen, row.failures, row.next_at = {}, 0, clock.now()
+        if row.status is S.to_trust:  # the key of the other server is asked about no more
+            SOURCE.fire(row, "move_elsewhere", by=CLOCK)
+
+
+def _check_owner(row: FeedSource, kind: runs.Kind) -> None:
+    """The store, where there is one, says whose a source is."""
+    if row.store is not None:
+        if row.vendor is not None and row.store.vendor_id != row.vendor.id:
+            raise Refused(_("This store belongs to another vendor."))
+        row.vendor = row.store.vendor
+    if row.vendor is None and (kind.needs_store or row.kind in ("listings", "prices")):
+        raise Refused(_("Choose the store or the vendor this file comes from."))
+    if row.vendor is not None and not kind.for_vendors:
+        raise Refused(_("Only the operator gives such files: leave the vendor empty."))
 
 
 def _check_address(url: str) -> None:
@@ -157,7 +165,8 @@ def keep_secret(row: FeedSource, secret: str) -> None:
         except GatewayError as error:
             raise Refused(str(error)) from error
     row.secret_sealed = sealing.seal(secret.strip(), _place(row.id))
-    row.error, row.failures, row.next_at = "", 0, clock.now()
+    if row.status is S.active:  # else its error says what a person must compare
+        row.error, row.failures, row.next_at = "", 0, clock.now()
 
 
 # ── its life ──
@@ -168,7 +177,8 @@ def pause(row: FeedSource, *, by: Actor) -> None:
 
 
 def resume(row: FeedSource, *, by: Actor) -> None:
-    SOURCE.fire(row, "resume", by=by, set={"next_at": clock.now(), "failures": 0})
+    anew = {"next_at": clock.now(), "failures": 0, "error": ""}
+    SOURCE.fire(row, "resume", by=by, set=anew)
 
 
 def trust(row: FeedSource, *, by: Actor, key: str = "") -> None:
@@ -229,8 +239,11 @@ class ToFetch(TypedDict):
 
 
 class Answer(TypedDict, total=False):
-    """What came back: files that are kept already, another key, or why nothing came."""
+    """What came back from an address: files that are kept already, another key, or why nothing
+    came.
+    """
 
+    url: str
     files: list[dict[str, Any]]
     shown_key: str
     error: str
@@ -240,7 +253,9 @@ def _call(payload: ToFetch, key: str) -> str:
     row = db.session.get(FeedSource, payload["source"])
     if row is None or live.fetching is None:
         raise GatewayError(_("This source is gone."), permanent=True)
-    answer: Answer = {}
+    answer: Answer = {"url": row.url}
+    if row.status is not S.active:  # paused since it was rung
+        return json.dumps(answer)
     try:
         place = Place(
             url=row.url,
@@ -263,9 +278,7 @@ def _call(payload: ToFetch, key: str) -> str:
 
 
 def _newest_only(row: FeedSource) -> bool:
-    """A file that says all there is makes those before it worthless; so does one nobody said is
-    partial, unless its name holds « * », which stands for files that follow each other.
-    """
+    """A file that says all there is makes those before it worthless."""
     return row.mode in (runs.FULL, "replace")
 
 
@@ -295,12 +308,13 @@ def _record(payload: ToFetch, answer: str | None, error: str | None) -> None:
     if row is None:
         return
     came: Answer = json.loads(answer) if answer else {"error": error or ""}
+    if row.status is not S.active or came.get("url", row.url) != row.url:
+        return  # paused, or its address changed, while the call was under way
     row.last_at = clock.now()
     if key := came.get("shown_key"):
         row.shown_key = key
         row.error = _another_key(row)
-        if row.status is S.active:
-            SOURCE.fire(row, "ask_trust", by=CLOCK)
+        SOURCE.fire(row, "ask_trust", by=CLOCK)
         return
     sentence = came.get("error", "") or _give(row, came.get("files", []))
     if sentence:

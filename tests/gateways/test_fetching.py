@@ -126,6 +126,13 @@ def test_a_server_that_sends_on_without_an_end_is_left(shelf, fetched):
     assert len(shelf.asked) == fetching.MOST_HOPS
 
 
+def test_an_address_that_is_none_is_said_so_wherever_it_comes_from(shelf, fetched):
+    shelf.answers["/a"] = (302, {"location": "http://127.0.0.1:99999/b"}, b"")
+    for url in (shelf.url("/a"), "https://127.0.0.1:99999/b"):
+        with pytest.raises(GatewayError, match="n’en est pas une"):
+            fetched(url)
+
+
 def test_an_address_of_our_own_network_is_never_called_in_production(shelf, fetched):
     shelf.answers["/stock.csv"] = (200, {}, TABLE)
     for url in (

@@ -1,7 +1,9 @@
 """The history of a product and of its references says which file made or changed them."""
 
 from models import Event, Variant
+from services.imports import runs
 from services.unit import db
+from services.workflow import Actor
 from tests.factories import a_file, ean, given
 
 HEADER = "ean;designation;reference-fournisseur;marque;saison;prix-conseille-ttc;actif;couleur\n"
@@ -52,6 +54,16 @@ def test_a_change_says_both_values_and_its_file(tmp_path):
         "file": "ete.csv",
         "changes": {"product.brand": ["Lormont", "Aubrac"], "product.season": ["Hiver", "Été"]},
     }
+
+
+def test_a_machine_that_gives_a_file_is_no_member_of_staff(tmp_path):
+    till = Actor("machine", None, "Caisse 1")
+    path = a_file(tmp_path, HEADER + line(1), "caisse.csv")
+    runs.import_file(path, "catalogue", by=till)
+    db.session.rollback()
+    rows = db.select(Event).where(Event.verb == "create_by_file")
+    (event,) = db.session.scalars(rows)
+    assert (event.actor_kind, event.actor_name) == ("machine", "Caisse 1")
 
 
 def test_the_same_file_again_adds_nothing(tmp_path):

@@ -116,6 +116,13 @@ def test_what_is_no_picture_is_tried_three_times_then_a_person_looks(tmp_path, h
     assert the_product().cover
 
 
+def test_an_address_nobody_can_call_stops_no_other(tmp_path, host):
+    url, _asked, _shown = host
+    load(tmp_path, f"{ean(1)};Derby;https://a:99999/b.jpg\n{ean(2)};Botte;{url}/red.jpg\n")
+    assert picture_addresses.fetch() == 1
+    assert the_product(2).cover
+
+
 def test_a_line_whose_cell_is_no_address_is_loaded_and_told(tmp_path):
     run = load(tmp_path, f"{ean(1)};Derby;photos/derby.jpg\n")
     assert (run.created, run.refused) == (1, 0)

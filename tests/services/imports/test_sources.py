@@ -229,6 +229,62 @@ def test_a_new_password_is_tried_at_once(source, host):
     assert (the(source).error, sources.due()) == ("", [source])
 
 
+def moved(id: int, url: str) -> None:
+    with unit_of_work() as session:
+        row = session.get_one(FeedSource, id)
+        with session.no_autoflush:
+            row.url = url
+            sources.check(row)
+
+
+def test_an_address_corrected_before_its_key_was_accepted_is_fetched_from(source, host):
+    fetch(source)
+    moved(source, f"sftp://127.0.0.1:{host.port}/out/autre_*.csv")
+    assert the(source).status is S.active
+    assert sources.due() == [source]
+
+
+def test_an_answer_from_an_address_that_was_left_counts_no_more(source, host):
+    left(host, "stock_1.csv", 4)
+    fetch(source)
+    accept(source)
+    payload: sources.ToFetch = {"source": source}
+    late = sources._call(payload, "k")
+    moved(source, f"sftp://127.0.0.1:{host.port}/out/autre_*.csv")
+    with unit_of_work():
+        sources._record(payload, late, None)
+    assert loaded() == []
+    assert the(source).seen == {}
+
+
+def test_a_source_paused_while_it_is_fetched_gives_nothing(source, host):
+    left(host, "stock_1.csv", 4)
+    fetch(source)
+    accept(source)
+    payload: sources.ToFetch = {"source": source}
+    late = sources._call(payload, "k")
+    with unit_of_work() as session:
+        sources.pause(session.get_one(FeedSource, source), by=factories.MARC)
+    with unit_of_work():
+        sources._record(payload, late, None)
+    assert loaded() == []
+    opened = len(host.opened)
+    assert "files" not in sources._call(payload, "k")
+    assert len(host.opened) == opened
+
+
+def test_a_source_started_again_is_in_no_trouble_until_it_was_tried(source, host):
+    fetch(source)
+    accept(source)
+    host.password = "another"
+    fetch(source)
+    with unit_of_work() as session:
+        sources.pause(session.get_one(FeedSource, source), by=factories.MARC)
+    with unit_of_work() as session:
+        sources.resume(session.get_one(FeedSource, source), by=factories.MARC)
+    assert not sources.is_in_trouble(the(source))
+
+
 def test_a_paused_source_is_not_fetched(source):
     with unit_of_work() as session:
         sources.pause(session.get_one(FeedSource, source), by=factories.MARC)
