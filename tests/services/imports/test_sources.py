@@ -153,6 +153,8 @@ def test_the_vendor_is_told_once_of_a_source_that_fails(source, host):
     rows = db.select(Message).where(Message.event == "feeds_in_trouble")
     (letter,) = db.session.scalars(rows)
     assert "Caisse de Nantes" in letter.body
+    assert "<li>Caisse de Nantes" in letter.html.replace("\n", "")
+    assert "](http" not in letter.html, "the link is a button"
 
 
 def test_its_password_is_sealed_and_kept_when_none_is_typed(source, host):
