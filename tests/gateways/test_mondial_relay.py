@@ -13,6 +13,7 @@ import pytest
 
 from gateways import Address, CarrierAccount, GatewayError, Shipment
 from gateways.mondial_relay import (
+    PARIS,
     STAT,
     MondialRelay,
     clean,
@@ -368,7 +369,7 @@ def test_a_recorded_relay_is_read_with_its_padding_and_its_commas():
 
 def test_a_relay_on_holiday_is_not_offered_and_one_that_closes_soon_says_so():
     def closed(first, last):
-        days = (datetime.now(UTC) + timedelta(days=n) for n in (first, last))
+        days = (datetime.now(PARIS) + timedelta(days=n) for n in (first, last))
         said = "".join(
             f"<{tag}>{day:%Y-%m-%d}T00:00:00</{tag}>"
             for tag, day in zip(("Debut", "Fin"), days, strict=True)
@@ -389,7 +390,7 @@ def test_a_relay_on_holiday_is_not_offered_and_one_that_closes_soon_says_so():
     with answering(soap("WSI4_PointRelais_Recherche", answer)) as carrier:
         open_ones = carrier.relays(ACCOUNT, "69100")
     assert [one.number for one in open_ones] == ["000005", "000002", "000003"]
-    soon = (datetime.now(UTC) + timedelta(days=4)).date().isoformat()
+    soon = (datetime.now(PARIS) + timedelta(days=4)).date().isoformat()
     assert [one.closes and one.closes[0] for one in open_ones] == [None, soon, None]
 
 
