@@ -33,7 +33,7 @@ from models import (
     Variant,
 )
 from services import clock, files
-from services.catalogue import argus, picture_addresses, products, search, sizes
+from services.catalogue import argus, grid, picture_addresses, products, search, sizes
 from services.stock import levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -188,6 +188,7 @@ class ProductView(ReferenceView):
         ids = [variant.id for variant in row.variants]
         return {
             "in_stores": levels.by_condition(None, ids),
+            "grid": grid.of(row.variants),
             "lowest": {id: products.lowest_of_30_days(id) for id in ids[:60]},
             "sites": db.session.scalars(db.select(Site).order_by(Site.name).limit(200)).all(),
             "said": {text.site_id: text for text in row.texts},

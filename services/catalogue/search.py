@@ -61,6 +61,8 @@ def refresh(connection: Connection, ids: list[int]) -> None:
     details: dict[int, list[str]] = {}
     for id, color, *parts in connection.exec_driver_sql(_DETAILS + among, numbers).all():
         found = details.setdefault(id, [])
+        if european := sizes.european(parts[-1]):
+            found += _part(european)
         if color:
             found += _part(color)
             found += [word for family in colors.families(color) for word in _part(family)]
@@ -370,16 +372,30 @@ def _match(words: str) -> str | None:
     """
     if not words.strip():
         return ""
-    found = list(dict.fromkeys(_plain_words(words)))[:MOST_WORDS]
-    if not found:
+    rest, either = _sizes_in(words)
+    found = list(dict.fromkeys(_plain_words(rest)))[: MOST_WORDS - len(either)] if rest else []
+    if not found and not either:
         return None
-    if is_sqlite():
-        return (
-            " AND ".join(f'"{word}"' for word in found[:-1])
-            + (" AND " if found[1:] else "")
-            + f'"{found[-1]}"*'
-        )
-    return " & ".join(found[:-1]) + (" & " if found[1:] else "") + found[-1] + ":*"
+    both, one, begins = (" AND ", " OR ", '"{}"*') if is_sqlite() else (" & ", " | ", "{}:*")
+    whole = '"{}"' if is_sqlite() else "{}"
+    terms = [whole.format(word) for word in found[:-1]] + [begins.format(w) for w in found[-1:]]
+    for spellings in either:
+        ways = [both.join(whole.format(word) for word in spelling) for spelling in spellings]
+        terms.append(f"({one.join(f'({way})' for way in ways)})")
+    return both.join(terms)
+
+
+def _sizes_in(words: str) -> tuple[str, list[list[list[str]]]]:
+    """The words without their sizes in a scale, and for each of these the ways it may be written
+    in the index: « UK 8 » as it is typed, or « 42 ».
+    """
+    plain, either = sizes.normal(words), []
+    for one in reversed(sizes.readings(plain)):
+        if one.european:
+            typed = _plain_words(plain[one.start : one.end])
+            either.append([typed, words_of(one.european)])
+            plain = plain[: one.start] + " " + plain[one.end :]
+    return (plain.strip(), either) if either else (words, [])
 
 
 def _plain_words(words: str) -> list[str]:
@@ -412,7 +428,7 @@ _OF_PRODUCT = {
     "subfamily": "p.subfamily",
     "kind": "p.kind",
 }
-_OF_VARIANT = {"size": "size", "shoe_size": "shoe_size", "material": "material"}
+_SIZES = ("size", "shoe_size")
 
 
 def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
@@ -432,12 +448,13 @@ def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str],
         elif name == "color":
             of_variant.append(f"v.color {one_of('colors')}")
             values["colors"] = listed(_spellings(words))
+        elif name in _SIZES:
+            of_variant.append(f"v.{name} {one_of(name)}")
+            values[name] = listed(_same_sizes(name, words))
+        elif name == "material":
+            of_variant.append("v.material = :material")
         elif name == "platform":
             where.append("p.platform_id = (SELECT id FROM platform WHERE name = :platform)")
-        elif name in _OF_VARIANT:
-            of_variant.append(f"v.{_OF_VARIANT[name]} = :{name}")
-            if name != "material":
-                values[name] = sizes.normal(words)
         elif name == "price":
             low, _dash, high = words.partition("-")
             if not (
@@ -577,17 +594,38 @@ def _in_order(name: str, counts: Counter[str]) -> list[tuple[str, int]]:
     return counts.most_common(MOST_VALUES)
 
 
-_colors: tuple[float, tuple[str, ...]] = (0.0, ())
+_details: dict[str, tuple[float, tuple[str, ...]]] = {}
+
+
+def _all_of(column: str) -> tuple[str, ...]:
+    """Every value of a detail in the catalogue, read again every two minutes."""
+    read_at, values = _details.get(column, (0.0, ()))
+    if not values or time.monotonic() - read_at > VOCABULARY_SECONDS:
+        rows = db.session.execute(text(_EVERY[column]))
+        read_at, values = _details[column] = time.monotonic(), tuple(rows.scalars())
+    return values
+
+
+_EVERY = {
+    column: f"SELECT DISTINCT {column} FROM variant WHERE {column} <> ''"
+    for column in ("color", *_SIZES)
+}
+
+
+def _same_sizes(column: str, size: str) -> list[str]:
+    """The sizes of the catalogue that a filter means: « 42 » is also « UK 8 » and « 8 UK / 42 EU »,
+    which their labels say.
+    """
+    of_a_shoe = column == "shoe_size"
+    wanted = sizes.same(size, of_a_shoe=of_a_shoe)
+    found = [one for one in _all_of(column) if sizes.same(one, of_a_shoe=of_a_shoe) == wanted]
+    return sorted({*found, size, wanted})
 
 
 def _spellings(color: str) -> list[str]:
     """The colours of the catalogue that a filter means: those of a family, else the same colour in
     any spelling.
     """
-    global _colors
-    if time.monotonic() - _colors[0] > VOCABULARY_SECONDS or not _colors[0]:
-        rows = db.session.execute(text("SELECT DISTINCT color FROM variant WHERE color <> ''"))
-        _colors = time.monotonic(), tuple(rows.scalars())
     wanted, words, mixed = color.lower(), set(words_of(color)), colors.families(color)
 
     def is_meant(one: str) -> bool:
@@ -596,7 +634,7 @@ def _spellings(color: str) -> list[str]:
             return set(found) == set(mixed)
         return wanted in found or set(words_of(one)) == words
 
-    return [color] + [one for one in _colors[1] if one != color and is_meant(one)]
+    return [color] + [one for one in _all_of("color") if one != color and is_meant(one)]
 
 
 def _count_details(found: dict[str, Counter[str]], hits: str, values: dict[str, Any]) -> None:
@@ -607,8 +645,8 @@ def _count_details(found: dict[str, Counter[str]], hits: str, values: dict[str, 
     )
     for product, size, shoe_size, color, material, price in db.session.execute(text(sql), values):
         for name, value in (
-            ("size", size),
-            ("shoe_size", shoe_size),
+            ("size", sizes.same(size, of_a_shoe=False)),
+            ("shoe_size", sizes.same(shoe_size, of_a_shoe=True)),
             *(("color", family) for family in _colors_of(color)),
             ("material", material),
             ("price", _band(price)),
@@ -682,8 +720,9 @@ def suggest(words: str, limit: int = 8) -> list[tuple[int, str]]:
 
 def forget() -> None:
     """Forget the vocabulary this process remembers (tests, a new catalogue)."""
-    global _vocabulary, _colors
-    _vocabulary = _colors = (0.0, ())
+    global _vocabulary
+    _vocabulary = (0.0, ())
+    _details.clear()
 
 
 def products(ids: Iterable[int]) -> list[Product]:

@@ -1235,9 +1235,23 @@ FAULTS = (
     Fault(
         "a colour is found in one spelling only",
         "services/catalogue/search.py",
-        "    return [color] + [one for one in _colors[1] if one != color and is_meant(one)]",
+        '    return [color] + [one for one in _all_of("color") if one != color and is_meant(one)]',
         "    return [color]",
         S + "catalogue/test_search.py",
+    ),
+    Fault(
+        "a filter knows a size by its own label only",
+        "services/catalogue/search.py",
+        "    return sorted({*found, size, wanted})",
+        "    return [size]",
+        S + "catalogue/test_search.py",
+    ),
+    Fault(
+        "a size is written twice on a shelf, once a scale",
+        "services/catalogue/sizes.py",
+        '    return (european(plain) if of_a_shoe else "") or _SAME_LETTERS.get(plain, plain)',
+        "    return plain",
+        S + "catalogue/test_grid.py",
     ),
     Fault(
         "sizes are not among the words of a search",

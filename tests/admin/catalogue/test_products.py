@@ -7,7 +7,7 @@ import pytest
 from models import Variant
 from services.unit import db
 from tests import factories
-from tests.factories import a_game, a_shoe
+from tests.factories import a_game, a_shoe, stocked
 
 
 @pytest.fixture
@@ -75,3 +75,13 @@ def test_a_barcode_is_detached_from_its_sheet_by_a_button(boss):
     assert own != mule.product_id
     assert answer.location.endswith(f"/gestion/produits/edit/{own}")
     assert "Détacher" not in boss.get(f"/gestion/produits/show/{mule.product_id}").text
+
+
+def test_a_model_of_several_sizes_shows_its_grid(boss):
+    small = a_shoe(shoe_size="41")
+    large = a_shoe(shoe_size="UK 8")
+    stocked(large, 3)
+    page = boss.get(f"/gestion/produits/show/{small.product_id}").text
+    grid = page[page.index("grid-of-sizes") :]
+    assert grid.index(">41<") < grid.index(">42<")
+    assert f'href="/gestion/references/show/{large.id}"' in grid

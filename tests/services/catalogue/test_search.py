@@ -183,3 +183,31 @@ def test_a_colour_is_found_however_it_is_spelled(asked):
 def test_a_filter_knows_a_half_size_and_a_brand_in_any_spelling():
     a_shoe("Botte Aubrac", "42,5", brand="Aubrac")
     assert find("", shoe_size="42.5", brand="AUBRAC") == ["Botte Aubrac"]
+
+
+@pytest.fixture
+def pair_of_each_label():
+    for label in ("42", "UK 8", "8 UK / 42 EU"):
+        a_shoe(f"Tong {label.replace('/', '')}", label, brand="")
+    a_shoe("Tong 43", "43", brand="")
+
+
+def test_a_filter_finds_a_size_in_whatever_scale_its_label_names(pair_of_each_label):
+    assert len(find("", shoe_size="42")) == 3
+    assert len(find("", shoe_size="UK 8")) == 3
+    assert find("", shoe_size="43") == ["Tong 43"]
+
+
+def test_a_facet_counts_the_labels_of_one_size_together(pair_of_each_label):
+    assert dict(search.facets(search.Asked(""))["shoe_size"]) == {"42": 3, "43": 1}
+
+
+@pytest.mark.parametrize("words", ["tong uk 8", "8 UK tong", "tong 42 eu", "tong 42"])
+def test_words_find_a_size_in_whatever_scale_its_label_names(pair_of_each_label, words):
+    assert len(find(words)) == 3
+
+
+def test_a_scale_typed_is_still_a_word(pair_of_each_label):
+    a_shoe("Halo 3 UK", "", brand="")
+    assert find("halo 3 uk") == ["Halo 3 UK"]
+    assert find("halo uk") == ["Halo 3 UK"]

@@ -42,3 +42,37 @@ def test_sizes_lie_in_their_order():
         "45 1/3",
         "Unique",
     ]
+
+
+@pytest.mark.parametrize(
+    ("label", "european"),
+    [
+        ("42", "42"),
+        ("UK 8", "42"),
+        ("8,5 UK", "42,5"),
+        ("uk10.5", "45"),
+        ("42 FR", "42"),
+        ("8,5 UK / 43 EU", "43"),
+        ("EU 42 UK 7,5 US 9", "42"),
+        ("42,5 (8 UK)", "42,5"),
+        ("US M 9", "42"),
+        ("9 US femme", "41"),
+        ("UK 10K", "28"),
+        ("10 UK enfant", "28"),
+    ],
+)
+def test_a_shoe_label_means_one_european_size(label, european):
+    assert sizes.european(label) == european
+
+
+@pytest.mark.parametrize(
+    "label", ["", "US 9", "36 EU / 37 EU", "41-42", "8", "UK 5 enfant", "UK 40", "Unique", "EU 8"]
+)
+def test_a_label_that_could_mean_two_sizes_means_none(label):
+    assert sizes.european(label) == ""
+
+
+def test_a_size_has_the_same_place_whoever_wrote_its_label():
+    assert sizes.same("UK 8", of_a_shoe=True) == sizes.same("42.0", of_a_shoe=True) == "42"
+    assert sizes.same("2xl", of_a_shoe=False) == "XXL"
+    assert sizes.same("10 UK", of_a_shoe=False) == "10 UK", "clothes have other scales"
