@@ -960,6 +960,21 @@ class ImportRun(Model):
         return self.file_name
 
 
+class ImportBefore(Model):
+    """What a row was before a file changed it, kept a week so that the file can be undone; none for
+    a row the file made.
+    """
+
+    __tablename__ = "import_before"
+    __owner__ = through("run_id")
+    id: Mapped[pk]
+    run_id: Mapped[int] = mapped_column(ForeignKey("import_run.id", ondelete="CASCADE"), index=True)
+    subject: Mapped[code]  # the name of its table
+    subject_id: Mapped[int]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    __table_args__ = (Index("ix_import_before_subject_subject_id", "subject", "subject_id"),)
+
+
 class SourceState(StrEnum):
     active = auto()
     to_trust = auto()

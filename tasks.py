@@ -20,7 +20,7 @@ from models import FeedSource, SellerPayment, Vendor
 from services import clock, days, files, limits, once, outbox, retention, settings, trace, visits
 from services.buyback import offers, parcels, police_register, reception
 from services.catalogue import picture_addresses, search
-from services.imports import folders, sources
+from services.imports import folders, sources, undoing
 from services.installation import agreement, backups, csp, health, machines
 from services.payments import seller_payments
 from services.people import customers, machine_keys
@@ -440,6 +440,7 @@ def tidy() -> None:
         machine_keys.forget_old_requests()
         days.forget_old()
         machines.forget_old()
+    undoing.forget_old()
     files.forget_copies()
     if isinstance(limits.storage, limits.SqliteStorage):
         limits.storage.sweep()

@@ -29,9 +29,8 @@ from admin import forms
 from admin.base import ScopedView, me, row_or_404
 from models import ImportRun, Store, Vendor
 from services import access, clock, files, workflow
-from services.imports import runs, tables, trials
+from services.imports import runs, tables, trials, undoing
 from services.people import staff
-from services.stock import undoing
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -358,6 +357,7 @@ class ImportView(BaseView):
             pace=runs.pace(run),
             why_it_waits=runs.why_it_waits(run),
             can_be_undone=undoing.can_be_undone(run),
+            is_being_undone=undoing.is_under_way(run),
             modes=MODES,
             now=clock.now(),
             history=workflow.history(run),
@@ -381,8 +381,7 @@ class ImportView(BaseView):
             elif verb == "read":
                 runs.read_as(run, ReadingForm.read().data)
             elif verb == "undo":
-                count = undoing.undo(run, by=me())
-                flash(_("Undone: %(count)s references are as before.", count=count), "success")
+                undoing.ask(run, by=me())
             elif verb == "cancel":
                 runs.cancel(run, by=me())
             else:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select, text
 
 from models import ArgusValue, Platform, Variant
 from services import clock, words, workflow
-from services.catalogue import products, search
-from services.imports import runs, tables
+from services.catalogue import file_undoing, products, search
+from services.imports import runs, tables, undoing
 from services.unit import bulk, db, insert_many, is_sqlite, merging, raw
 from services.workflow import Actor, Refused
 
@@ -167,7 +167,9 @@ def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> 
     """Apply what differs and end the run with its report, in one transaction. A price the file has
     no column for stays as it is.
     """
-    run = _Statements(connection, raw(clock.today()), raw(clock.now()))
+    now = clock.now()
+    run = _Statements(connection, raw(clock.today()), raw(now))
+    loading.facts[undoing.WRITTEN] = now.isoformat()
     if loading.repeated:  # the last line of a reference counts
         run(
             "DELETE FROM stage WHERE EXISTS (SELECT 1 FROM stage later WHERE later.ean = stage.ean"
@@ -178,7 +180,8 @@ def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> 
             run("SELECT pg_advisory_xact_lock(hashtext('argus import'))")
         _name_what_is_known(run, absent)
         _mark_what_differs(run)
-        created = _create_what_is_new(run)
+        _keep_what_was_before(connection, loading.run_id)
+        created = _create_what_is_new(run, loading.run_id)
         _keep_the_prices(run, source=f"import:{loading.run_id}")
         updated = run.count("SELECT count(*) FROM stage WHERE changed > 0")
         _change_what_differs(run)
@@ -251,7 +254,18 @@ def _mark_what_differs(run: _Statements) -> None:
     )
 
 
-def _create_what_is_new(run: _Statements) -> int:
+def _keep_what_was_before(connection: Connection, run_id: int) -> None:
+    """What the file changes and makes, so that it can be undone."""
+    prices = ["argus_cents", "argus_on", "voucher_cents", "cash_cents"]
+    priced = "SELECT variant_id FROM stage WHERE changed = 2"
+    renamed = "SELECT product_id FROM stage WHERE changed > 0"
+    undoing.keep_changed(connection, run_id, "variant", prices, among=priced)
+    undoing.keep_changed(connection, run_id, "product", ["title", "platform_id"], among=renamed)
+    new = "SELECT product_id AS id FROM stage WHERE variant_id IS NULL"
+    undoing.keep_created(connection, run_id, "product", among=new)
+
+
+def _create_what_is_new(run: _Statements, run_id: int) -> int:
     """New products, each with its reference; returns how many."""
     created = run(
         f"INSERT INTO product (id, title, platform_id, {products.PLAIN_PRODUCT}, created_at,"
@@ -264,6 +278,13 @@ def _create_what_is_new(run: _Statements) -> int:
         f" cash_cents, {products.PLAIN_VARIANT}, updated_at) SELECT product_id, ean, argus,"
         f" :today, voucher, cash, {products.PLAIN_VARIANT_VALUES}, :now FROM stage WHERE"
         " variant_id IS NULL"
+    )
+    undoing.keep_created(
+        run.connection,
+        run_id,
+        "variant",
+        among="SELECT v.id FROM stage s JOIN variant v ON v.product_id = s.product_id WHERE"
+        " s.variant_id IS NULL",
     )
     return created
 
@@ -302,3 +323,4 @@ runs.kind(
         "Columns, in any order: ean, titre, argus; plateforme, bon_achat, especes if you have them."
     ),
 )
+undoing.law("argus", file_undoing.undo)

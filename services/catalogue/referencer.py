@@ -23,9 +23,16 @@ from sqlalchemy import Connection, select, text
 
 from models import Brand, Platform
 from services import clock, money, settings, words
-from services.catalogue import identity, picture_addresses, products, search, sizes
+from services.catalogue import (
+    file_undoing,
+    identity,
+    picture_addresses,
+    products,
+    search,
+    sizes,
+)
 from services.catalogue.file_history import FileHistory
-from services.imports import runs, tables
+from services.imports import runs, tables, undoing
 from services.unit import (
     bulk,
     db,
@@ -459,7 +466,9 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
     """Apply what differs and end the run with its report, in one transaction. A vendor's own file
     proposes what is new and changes nothing else.
     """
-    now, vendor = raw(clock.now()), loading.vendor_id
+    moment, vendor = clock.now(), loading.vendor_id
+    now = raw(moment)
+    loading.facts[undoing.WRITTEN] = moment.isoformat()
 
     def run(sql: str, **values: Any) -> int:
         return int(connection.execute(text(sql), values).rowcount)
@@ -500,6 +509,11 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
         )
         created = _create(run, now, vendor)
         history.tell_created()
+        for table, made in (
+            ("product", "SELECT product_id AS id FROM sheet WHERE is_new"),
+            ("variant", "SELECT variant_id AS id FROM matched WHERE is_new"),
+        ):
+            undoing.keep_created(connection, loading.run_id, table, among=made)
         if "images" in loading.at:
             _name_pictures(connection, loading)
         if not vendor:
@@ -750,6 +764,13 @@ def _update(
         f" variant v ON v.id = m.variant_id WHERE NOT m.is_new AND ({unlike})"
     )
     history.tell_changed("variant", "changed", "variant_id", of_variant, optional)
+    undoing.keep_changed(
+        connection,
+        loading.run_id,
+        "variant",
+        list(of_variant.values()),
+        among="SELECT variant_id FROM changed",
+    )
     if of_variant:
         run("CREATE INDEX changed_variant ON changed (variant_id)")
         run(
@@ -795,6 +816,13 @@ def _update(
         )
         run("CREATE INDEX moved_known ON moved (known_id)")
         history.tell_changed("product", "moved", "known_id", of_product, optional)
+        undoing.keep_changed(
+            connection,
+            loading.run_id,
+            "product",
+            list(of_product.values()),
+            among="SELECT known_id FROM moved",
+        )
         values = ", ".join(
             f"{column} = "
             + (f"coalesce(s.{name}, product.{column})" if name in optional else f"s.{name}")
@@ -926,6 +954,7 @@ runs.kind(
         " designation creates. A column left out changes nothing."
     ),
 )
+undoing.law("catalogue", file_undoing.undo)
 
 
 # ── out ──

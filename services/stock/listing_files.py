@@ -11,17 +11,20 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from itertools import chain
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from sqlalchemy import bindparam, func, insert, select, update
 
 from models import (
     Condition,
+    ImportBefore,
+    ImportRun,
     Listing,
     ListingState,
     PricePoint,
@@ -33,8 +36,9 @@ from models import (
 )
 from services import clock, dates, money, settings, webhooks, words, workflow
 from services.catalogue import matching, products
-from services.imports import runs, tables
+from services.imports import runs, tables, undoing
 from services.stock import feeds, listings
+from services.stock.undoing import put_levels_back
 from services.unit import db, lock_until_commit, retried, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -416,6 +420,7 @@ class _Change:
         self.ignored: dict[int, str] = {}
         self.removed = 0
         self.moved: set[int] = set()
+        self.by_hand: set[int] = set()  # offers of one unit, which their own verbs change
 
     def became(self, line: Line) -> Became:
         """What became of a line, once everything is written."""
@@ -592,7 +597,7 @@ class _Change:
             self._apply(row, change)
 
     def _apply(self, row: Any, change: listings.Change) -> None:
-        """Keep what a change does until everything is written at once (`_write`)."""
+        """Keep what a change does until everything is written at once (`write`)."""
         self._set(row, change.values)
         before = after = None
         if change.verb in {move.verb for move in listings.LISTING.moves}:
@@ -640,6 +645,7 @@ class _Change:
         if self._offered_already.get(row.variant_id) == sku:
             del self._offered_already[row.variant_id]
         if row.item_id is not None:  # the unit goes back to its shelf with it
+            self.by_hand.add(row.id)
             listings.withdraw(self.session.get_one(Listing, row.id), by=self.by)
             return
         self.changed.pop(row.id, None)
@@ -647,6 +653,7 @@ class _Change:
 
     def _offer_again(self, row: Any) -> None:
         if row.item_id is not None:
+            self.by_hand.add(row.id)
             listings.offer_again(self.session.get_one(Listing, row.id), by=self.by)
             return
         self._apply(row, listings.plan_return(row))
@@ -720,7 +727,9 @@ class _Change:
         updated = sum(
             1 for values in self.changed.values() if values.get("status") != withdrawn["status"]
         )
-        self._write()
+        self.write()
+        if self.loading.run_id:
+            self._keep_what_was_before(self.loading.run_id)
         self.loading.put_aside_late(self.wrong)
         self.loading.put_aside_late(self.ignored, ignored=True)
         unchanged = read - len(self.new) - updated - also_changed - self.removed - len(self.wrong)
@@ -732,7 +741,7 @@ class _Change:
             removed=self.removed,
         )
 
-    def _write(self) -> None:
+    def write(self) -> None:
         session = self.session
         if self.new:
             session.execute(insert(Listing.__table__), list(self.new.values()))  # type: ignore[arg-type]
@@ -745,8 +754,10 @@ class _Change:
                 self.asked[made[sku]] = self._point(
                     row["variant_id"], made[sku], **{name: row[name] for name in listings.PRICE}
                 )
+        session.flush()
         by_shape: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for id, values in self.changed.items():
+        for id in self.by_hand | self.changed.keys():
+            values = self.changed.get(id, {})
             by_shape.setdefault(tuple(sorted(values)), []).append(
                 {"this": id, "updated_at": self.now, **values}
             )
@@ -762,7 +773,101 @@ class _Change:
             webhooks.tell(self.vendor.id, event, data)
         session.expire_all()
 
+    def _keep_what_was_before(self, run_id: int) -> None:
+        """What the file changed and made, so that it can be undone."""
+        self.loading.facts[undoing.WRITTEN] = self.now.isoformat()
+        rows: list[dict[str, Any]] = []
+        for id in self.by_hand | self.changed.keys():
+            known, names = self.known_by_id[id], {"status", *self.changed.get(id, ())}
+            before = {name: _plain(getattr(known, name)) for name in names - {"was_shown"}}
+            rows.append({"subject_id": id, "before": before})
+        made = select(Listing.id).where(
+            Listing.vendor_id == self.vendor.id,
+            Listing.created_at == self.now,
+            Listing.sku.in_(bindparam("skus", expanding=True)),
+        )
+        for some in tables.chunks(self.new, 500):
+            ids = self.session.scalars(made, {"skus": list(some)})
+            rows += [{"subject_id": id, "before": None} for id in ids]
+        if rows:
+            run = {"run_id": run_id, "subject": "listing"}
+            self.session.execute(insert(ImportBefore), [{**run, **row} for row in rows])
 
+    # ── put back ──
+
+    def put_back(self, id: int, before: dict[str, Any] | None) -> None:
+        """One offer as it was before a file; one the file made is withdrawn."""
+        row = self.known_by_id[id]
+        if before is None:
+            self._take_off(row.sku)
+            return
+        wanted = {name: _value(name, value) for name, value in before.items()}
+        price = {name: wanted.pop(name, getattr(row, name)) for name in listings.PRICE}
+        status = wanted.pop("status")
+        if status is L.withdrawn:
+            self._take_off(row.sku)
+        elif row.status is L.withdrawn:
+            if row.item_id is None and wanted.get("condition", row.condition) is None:
+                self._refuse_second(row.sku, wanted.get("variant_id", row.variant_id))
+            self._offer_again(row)
+        change = listings.plan_price(row, *price.values(), today=self.today)
+        if change is not None:
+            self._apply(row, change)
+        self._set(row, wanted)
+        if wanted:
+            self._happened(id, "undo_file", None, None)
+
+
+def _undo(run: ImportRun, by: Actor) -> undoing.Undone:
+    """Put back the offers or prices a file changed, and the levels it counted; an offer it made is
+    withdrawn. Raises Refused when one was changed since, or when another offers its article by now.
+    """
+    change = _Change(_Sent(run.vendor_id or 0, by), db.session)
+    change.by = by
+    written = datetime.fromisoformat(run.report[undoing.WRITTEN])
+    kept = select(ImportBefore.subject_id, ImportBefore.before).where(
+        ImportBefore.run_id == run.id, ImportBefore.subject == "listing"
+    )
+    before = {row.subject_id: row.before for row in db.session.execute(kept)}
+    rows = [change.known_by_id[id] for id in before]
+    moved = [row.sku for row in rows if row.updated_at != written]
+    if moved:
+        raise Refused(
+            ngettext(
+                "%(num)s offer was changed again since (%(which)s): nothing was undone. Give the"
+                " right file.",
+                "%(num)s offers were changed again since (%(which)s): nothing was undone. Give the"
+                " right file.",
+                len(moved),
+                which=undoing.named(moved),
+            )
+        )
+    counted = put_levels_back(run, by)
+    for id, values in sorted(before.items(), key=lambda one: one[1] is not None):
+        change.put_back(id, values)  # what the file made goes first: it makes room
+    change.write()
+    return undoing.Undone(max(len(before), counted))
+
+
+_READ = {
+    "status": ListingState,
+    "condition": Condition,
+    **dict.fromkeys(
+        ("discount_from", "discount_to", "available_from", "available_to"), date.fromisoformat
+    ),
+}
+
+
+def _plain(value: Any) -> Any:
+    """A value of an offer as JSON keeps it."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _value(name: str, plain: Any) -> Any:
+    return plain if plain is None or name not in _READ else _READ[name](plain)
+
+
+workflow.says("listing", undo_file=_l("As before: a file was undone"))
 runs.kind(
     "listings",
     _l("Sale offers (OF01)"),
@@ -778,6 +883,8 @@ runs.kind(
 )
 runs.kind("prices", _l("Prices (PRI01)"), PRICES, ("sku", "price"), _load_prices,
           help=_l("Columns of PRI01: offer-sku, price, discount-price and its dates."))  # fmt: skip
+undoing.law("listings", _undo)
+undoing.law("prices", _undo)
 
 
 # ── out ──

@@ -1,11 +1,10 @@
-"""A stock file taken back: each level it moved goes to what it was before, while nothing moved
-since.
+"""Levels a file moved, of stock or of offers, go back to what they were, while nothing moved since.
 
 It is a statement as of the file's own moment, with movements of its own: what the file did stays in
 the history, and the right file counts after it.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
@@ -14,43 +13,31 @@ from sqlalchemy import func, select
 
 from models import ImportRun, ImportState, Movement, StockLevel, Store, Variant
 from services import clock
-from services.imports import runs
+from services.imports import runs, undoing
+from services.imports.undoing import Undone
 from services.stock import feeds, levels
 from services.unit import db
 from services.workflow import Actor, Refused
 
-UNDONE = "undone_at"  # its place in the report of a run
-LONGEST = timedelta(days=7)
+
+def undo_stock(run: ImportRun, by: Actor) -> Undone:
+    """Put back the levels a stock file moved."""
+    return Undone(put_levels_back(run, by))
 
 
-def can_be_undone(run: ImportRun) -> bool:
-    """Whether the question makes sense: a stock file of this week that was loaded and moved
-    something. What moved since is asked by `undo`.
+def put_levels_back(run: ImportRun, by: Actor) -> int:
+    """Each level the file moved, as it was; returns how many references. Raises Refused when one of
+    them moved since, or when an order holds more than would be left.
     """
-    return (
-        run.kind == "stock"
-        and run.state is ImportState.complete
-        and UNDONE not in run.report
-        and run.ended_at is not None
-        and run.ended_at > clock.now() - LONGEST
-        and db.session.scalar(_moved(run).limit(1)) is not None
-    )
-
-
-def undo(run: ImportRun, *, by: Actor) -> int:
-    """Put back what a stock file changed. Returns how many references. Raises Refused when one of
-    them moved since, or when an order holds more than would be left: then nothing is put back.
-    """
-    db.session.refresh(run, with_for_update=True)
-    if not can_be_undone(run):
-        raise Refused(_("This file can no longer be undone: give the right one instead."))
     stores = db.session.scalars(
         select(Store)
         .where(Store.id.in_(select(Movement.store_id).where(Movement.reference == _reference(run))))
         .order_by(Store.id)
     ).all()
-    done, dated_at = 0, run.dated_at or run.ended_at or clock.now()
+    done, dated_at = 0, _counted_at(run)
+    run_id, file_name = run.id, run.file_name
     for store in stores:
+        run = db.session.get_one(ImportRun, run_id)  # what is counted expires the session
         levels.lock_store(store.id)
         before = _before(run, store)
         # Said as of the file's own moment: the right file, and a sale that is told late, still
@@ -67,15 +54,19 @@ def undo(run: ImportRun, *, by: Actor) -> int:
                 for variant_id, quantity in before.items()
             },
             dated_at=dated_at,
-            reference=f"annule import {run.id}",
-            cause=_("stock file « %(name)s » undone", name=run.file_name),
+            reference=f"annule import {run_id}",
+            cause=_("stock file « %(name)s » undone", name=file_name),
             by=by,
         )
         done += len(before)
-    run = db.session.get_one(ImportRun, run.id)  # what was counted expired the session
-    undone = {**run.report, UNDONE: clock.now().isoformat()}
-    runs.IMPORT.fire(run, "undo_import", by=by, set={"report": undone}, references=done)
     return done
+
+
+def _counted_at(run: ImportRun) -> datetime:
+    """The moment the counts of a file speak of."""
+    if undoing.WRITTEN in run.report:
+        return datetime.fromisoformat(run.report[undoing.WRITTEN])
+    return run.dated_at or run.ended_at or clock.now()
 
 
 def _reference(run: ImportRun) -> str:
@@ -122,11 +113,12 @@ def _before(run: ImportRun, store: Store) -> dict[int, int]:
             )
         )
     }
+    counted_at = _counted_at(run)
     # Also « there are as many as the file says », by somebody else since, is a statement of theirs.
     moved_since = [
         row.variant_id
         for row in rows
-        if now[row.variant_id][0] != row.last or now[row.variant_id][3] != run.dated_at
+        if now[row.variant_id][0] != row.last or now[row.variant_id][3] != counted_at
     ]
     if moved_since:
         raise Refused(
@@ -170,6 +162,13 @@ def _feed_before(run: ImportRun, store: Store) -> datetime | None:
 
 def _named(variant_ids: list[int]) -> str:
     """The barcodes of the first few of them, for whoever looks them up."""
-    some = sorted(variant_ids)[:3]
+    some = sorted(variant_ids)[:4]
     eans = db.session.scalars(select(Variant.ean).where(Variant.id.in_(some)).order_by(Variant.id))
-    return ", ".join(eans) + (" …" if len(variant_ids) > len(some) else "")
+    return undoing.named(list(eans))
+
+
+def _has_moved(run: ImportRun) -> bool:
+    return db.session.scalar(_moved(run).limit(1)) is not None
+
+
+undoing.law("stock", undo_stock, _has_moved)

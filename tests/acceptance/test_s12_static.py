@@ -37,6 +37,8 @@ EXPLAINED = {
         for name, why in {
             "catalogue/argus": "our own column names",
             "catalogue/file_history": "our own table and column names",
+            "catalogue/file_undoing": "our own table and column names",
+            "imports/undoing": "our own table and column names",
             "catalogue/referencer": "our own column names",
             "catalogue/search": "conditions of our own; what people typed is bound",
             "stock/feeds": "as many placeholders as there are numbers",

@@ -1,0 +1,183 @@
+"""A référencier or an argus given by mistake is taken back whole."""
+
+import pytest
+
+from models import ArgusValue, ImportRun, Listing, PricePoint, Product, Variant
+from services import workflow
+from services.catalogue import argus, products, search
+from services.finance import books
+from services.imports import undoing
+from services.stock import listings
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import LEA, a_file, a_game, a_shoe, ean, given, stocked
+
+ARGUS = "ean;titre;plateforme;argus\n"
+
+
+def undo(run):
+    with unit_of_work() as session:
+        done = undoing.undo(session.get_one(ImportRun, run.id), by=LEA)
+    search.catch_up()
+    return done
+
+
+def row(variant):
+    db.session.expire_all()
+    return db.session.get(Variant, variant.id)
+
+
+def by_ean(code):
+    return db.session.scalar(db.select(Variant).where(Variant.ean == code))
+
+
+# ── argus ──
+
+
+@pytest.fixture
+def game(app):
+    return a_game("Astro Renard", argus_cents=2000)
+
+
+@pytest.fixture
+def wrong_argus(game, tmp_path):
+    """An argus that changes a price and a title, and makes a game we did not know."""
+    lines = f"{game.ean};Astro Renart;;250,00\n{ean(900)};Nouveau Jeu;;12,00\n"
+    return given(a_file(tmp_path, ARGUS + lines), "argus")
+
+
+def test_an_argus_goes_back_to_what_it_was(game, wrong_argus):
+    assert row(game).argus_cents == 25000
+    undo(wrong_argus)
+    assert row(game).argus_cents == 2000
+    assert row(game).product.title == "Astro Renard"
+    assert books.check() == []
+
+
+def test_the_argus_that_counts_again_stays_on_file(game, wrong_argus):
+    undo(wrong_argus)
+    assert [value.value_cents for value in argus.history(row(game))] == [2000, 25000, 2000]
+
+
+def test_words_find_a_product_under_its_old_title_again(game, wrong_argus):
+    undo(wrong_argus)
+    assert search.find(search.Asked("astro renard")).corrected == ""
+    assert search.find(search.Asked("astro renard")).count == 1
+    assert search.find(search.Asked("nouveau jeu")).count == 0
+
+
+def test_what_an_argus_made_is_gone(wrong_argus):
+    done = undo(wrong_argus)
+    assert by_ean(ean(900)) is None
+    assert db.session.scalar(db.select(Product).where(Product.title == "Nouveau Jeu")) is None
+    assert done.kept == 0
+
+
+def test_what_it_made_and_is_in_stock_by_now_stays_without_its_price(wrong_argus):
+    stocked(by_ean(ean(900)), 3)
+    assert undo(wrong_argus).kept == 1
+    assert by_ean(ean(900)).argus_cents is None
+
+
+def test_nothing_is_undone_once_a_price_was_changed_by_hand(game, wrong_argus):
+    with unit_of_work() as session:
+        argus.change(session.merge(row(game)), 3000, by=LEA)
+    with pytest.raises(Refused, match=game.ean):
+        undo(wrong_argus)
+    assert row(game).argus_cents == 3000
+    assert by_ean(ean(900)) is not None
+
+
+def test_a_price_that_was_none_is_none_again(app, tmp_path):
+    game = a_game("Sans Prix", argus_cents=None)
+    run = given(a_file(tmp_path, f"{ARGUS}{game.ean};Sans Prix;;25,00\n"), "argus")
+    undo(run)
+    assert row(game).argus_cents is None
+    assert (
+        db.session.scalar(
+            db.select(db.func.count(ArgusValue.id)).where(ArgusValue.variant_id == game.id)
+        )
+        == 1
+    ), "what the file said stays on file"
+
+
+def test_the_history_of_a_product_says_that_a_file_was_undone(game, wrong_argus):
+    undo(wrong_argus)
+    told = [event.verb for event in workflow.history(row(game).product)]
+    assert "undo_file" in told
+
+
+# ── référencier ──
+
+
+HEADER = "reference-fournisseur;ean;designation;marque;couleur;pointure;prix-conseille-ttc;actif\n"
+
+
+@pytest.fixture
+def derby(app):
+    return a_shoe("Derby Lormont", "42", "Noir", price_cents=8900)
+
+
+@pytest.fixture
+def wrong_catalogue(derby, tmp_path):
+    """A référencier that changes a colour, a price and a title, takes off sale, and makes a model
+    of two sizes and one more size of ours.
+    """
+    lines = (
+        f"{derby.product.supplier_ref};{derby.ean};Derbi Lormon;Lormont;Rouge;43;1,00;non\n"
+        f"NEW-1;{ean(901)};Botte Neuve;Aubrac;Noir;40;50,00;oui\n"
+        f"NEW-1;{ean(902)};Botte Neuve;Aubrac;Noir;41;50,00;oui\n"
+    )
+    return given(a_file(tmp_path, HEADER + lines, "ref.csv"), "catalogue")
+
+
+def test_a_catalogue_goes_back_to_what_it_was(derby, wrong_catalogue):
+    assert (row(derby).color, row(derby).shoe_size, row(derby).active) == ("Rouge", "43", False)
+    undo(wrong_catalogue)
+    assert (row(derby).color, row(derby).shoe_size, row(derby).active) == ("Noir", "42", True)
+    assert row(derby).advised_cents == 8900
+    assert row(derby).product.title == "Derby Lormont"
+    assert books.check() == []
+
+
+def test_the_price_asked_again_is_in_the_history_of_prices(derby, wrong_catalogue):
+    undo(wrong_catalogue)
+    asked = db.session.scalars(
+        db.select(PricePoint.price_cents)
+        .where(PricePoint.variant_id == derby.id)
+        .order_by(PricePoint.id)
+    ).all()
+    assert asked == [8900, 100, 8900]
+
+
+def test_the_models_a_catalogue_made_are_gone(wrong_catalogue):
+    assert by_ean(ean(901)) is not None
+    undo(wrong_catalogue)
+    assert (by_ean(ean(901)), by_ean(ean(902))) == (None, None)
+    assert db.session.scalar(db.select(Product).where(Product.title == "Botte Neuve")) is None
+
+
+def test_a_size_that_is_offered_by_now_stays_with_its_model(wrong_catalogue):
+    with unit_of_work() as session:
+        vendor = session.merge(factories.the_vendor())
+        listings.offer(vendor, "B1", session.merge(by_ean(ean(901))), 5000, by=LEA)
+    assert undo(wrong_catalogue).kept == 1
+    assert by_ean(ean(901)).product.title == "Botte Neuve"
+    assert by_ean(ean(902)) is None
+    assert db.session.scalar(db.select(db.func.count(Listing.id))) == 1
+
+
+def test_a_model_somebody_worked_on_stays_whole(wrong_catalogue):
+    with unit_of_work() as session:
+        product = session.merge(by_ean(ean(901)).product)
+        products.disable(product, by=LEA)
+    assert undo(wrong_catalogue).kept == 2
+
+
+def test_a_file_given_again_after_an_undo_is_applied(derby, wrong_catalogue, tmp_path):
+    undo(wrong_catalogue)
+    text = HEADER + f"NEW-1;{ean(901)};Botte Neuve;Aubrac;Noir;40;50,00;oui\n"
+    run = given(a_file(tmp_path, text, "ref.csv"), "catalogue")
+    assert run.created == 1
+    assert by_ean(ean(901)).product.title == "Botte Neuve"

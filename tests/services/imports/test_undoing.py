@@ -1,0 +1,97 @@
+"""A file taken back: asked on its page, done by the worker, what rows were before kept a week."""
+
+from datetime import timedelta
+
+import pytest
+
+from models import ImportBefore, ImportRun
+from services import clock, outbox
+from services.imports import runs, undoing
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import LEA, a_file, a_shoe, given, quantity, stocked
+
+ARGUS = "ean;titre;plateforme;argus\n"
+
+
+@pytest.fixture
+def shoe(app):
+    found = a_shoe()
+    stocked(found, 5)
+    return found
+
+
+@pytest.fixture
+def feed(shoe, tmp_path):
+    return factories.a_feed(tmp_path, {shoe: 9}, mode="delta")
+
+
+@pytest.fixture
+def clerk(as_staff):
+    return as_staff("Vendeur", factories.the_vendor())
+
+
+def page(clerk, run):
+    return clerk.get(f"/gestion/imports/fichier/{run.id}").get_data(as_text=True)
+
+
+def test_the_page_asks_and_the_worker_undoes(shoe, feed, clerk):
+    assert "Annuler cet import" in page(clerk, feed)
+    clerk.post(f"/gestion/imports/fichier/{feed.id}/undo")
+    waiting = page(clerk, feed)
+    assert "est en cours" in waiting
+    assert "Annuler cet import" not in waiting
+    assert quantity(shoe) == 9
+    outbox.work()
+    assert quantity(shoe) == 5
+    assert "a été annulé" in page(clerk, feed)
+    assert db.session.get(ImportRun, feed.id).state.value == "cancelled"
+
+
+def test_a_refusal_is_said_on_the_page_and_may_be_asked_again(shoe, feed, clerk):
+    stocked(shoe, 8)
+    clerk.post(f"/gestion/imports/fichier/{feed.id}/undo")
+    outbox.work()
+    refused = page(clerk, feed)
+    assert "a bougé depuis" in refused
+    assert "Annuler cet import" in refused
+    assert quantity(shoe) == 8
+
+
+def test_an_undo_asked_twice_is_done_once(feed):
+    def ask():
+        with unit_of_work() as session:
+            undoing.ask(session.get_one(ImportRun, feed.id), by=LEA)
+
+    ask()
+    with pytest.raises(Refused):
+        ask()
+
+
+def test_every_kind_of_goods_and_prices_can_be_undone(app):
+    assert set(runs.KINDS) - set(undoing.LAWS) == {"stores"}, "people and their accesses stay"
+
+
+def test_what_rows_were_is_forgotten_after_a_week(app, tmp_path):
+    game = factories.a_game(argus_cents=2000)
+    given(a_file(tmp_path, f"{ARGUS}{game.ean};{game.product.title};;25,00\n"), "argus")
+    kept = db.select(db.func.count(ImportBefore.id))
+    assert db.session.scalar(kept) > 0
+    undoing.forget_old()
+    assert db.session.scalar(kept) > 0
+    with clock.at(clock.now() + timedelta(days=8)):
+        undoing.forget_old()
+    assert db.session.scalar(kept) == 0
+
+
+def test_a_trial_keeps_nothing(app, tmp_path):
+    from services.imports import trials
+
+    game = factories.a_game(argus_cents=2000)
+    path = a_file(tmp_path, f"{ARGUS}{game.ean};{game.product.title};;25,00\n", "argus.csv")
+    kept = runs.keep(path, path.name)
+    with unit_of_work():
+        draft = runs.receive(kept, "argus", by=LEA, draft=True).id
+    trials.try_out(draft)
+    assert db.session.scalar(db.select(db.func.count(ImportBefore.id))) == 0
