@@ -34,7 +34,7 @@ from api.fields import (
 from models import Listing, MachineKey, MovementKind, StockLevel, Store, Variant
 from services import clock, money
 from services.people import machine_keys
-from services.stock import feeds, levels, listing_files, listings
+from services.stock import feeds, levels, listing_exports, listing_files, listings
 from services.unit import db, retried, unit_of_work
 
 MOST_LINES = 1_000
@@ -583,8 +583,8 @@ class ListingsFileAsked(Query):
 def offers_file(key: MachineKey, query: ListingsFileAsked) -> Response:
     """The same as a file."""
     write = {
-        "of01": listing_files.as_of01,
-        "pri01": listing_files.as_pri01,
-        "sto01": listing_files.as_sto01,
+        "of01": listing_exports.as_of01,
+        "pri01": listing_exports.as_pri01,
+        "sto01": listing_exports.as_sto01,
     }[query.file]
     return Response("".join(write(vendor_of(key))), mimetype="text/csv")

@@ -34,7 +34,7 @@ from models import (
     Variant,
 )
 from services import clock, dates
-from services.stock import levels, listing_files
+from services.stock import levels, listing_exports
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 
@@ -237,7 +237,7 @@ class StockAtView(BaseView):
 
         answer = Response(
             stream_with_context(
-                listing_files.as_table(["ean", "designation", "quantite", "occasion"], rows())
+                listing_exports.as_table(["ean", "designation", "quantite", "occasion"], rows())
             ),
             mimetype="text/csv",
         )

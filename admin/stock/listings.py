@@ -30,7 +30,7 @@ from models import (
 )
 from services import clock, workflow
 from services.catalogue import products
-from services.stock import listing_files, listings
+from services.stock import listing_exports, listings
 from services.unit import db, unit_of_work
 
 LIST_MOVE = {move.verb: move for move in listings.LISTING.moves}
@@ -147,9 +147,9 @@ class ListingFileView(BaseView):
             select(Vendor).where(Vendor.id == whole(request.args.get("vendeur", ""), 0))
         ) or abort(404)
         made = {
-            "of01": listing_files.as_of01,
-            "pri01": listing_files.as_pri01,
-            "sto01": listing_files.as_sto01,
+            "of01": listing_exports.as_of01,
+            "pri01": listing_exports.as_pri01,
+            "sto01": listing_exports.as_sto01,
         }[kind]
         answer = Response(stream_with_context(made(vendor.id)), mimetype="text/csv")
         answer.headers["Content-Disposition"] = (

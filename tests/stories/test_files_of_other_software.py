@@ -16,7 +16,7 @@ import pytest
 from models import ImportRun, ImportState, VendorReference
 from services import clock, outbox
 from services.imports import folders, runs
-from services.stock import listing_files
+from services.stock import listing_exports
 from services.unit import db, unit_of_work
 from tests import factories
 
@@ -199,7 +199,7 @@ def test_our_own_export_comes_back_as_it_left(app, tmp_path, shoes):
         factories.stocked(shoe, quantity, store)
     path = tmp_path / "sto01.csv"
     path.write_text(
-        "".join(listing_files.as_sto01(factories.the_vendor().id, store.id)), encoding="utf-8"
+        "".join(listing_exports.as_sto01(factories.the_vendor().id, store.id)), encoding="utf-8"
     )
     run = runs.import_file(path, "stock", by=factories.LEA, store=store)
     assert (run.refused, run.updated) == (0, 0), run.report

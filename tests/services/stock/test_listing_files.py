@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from models import Condition, ListingState, PricePoint, StockLevel
+from models import Condition, ListingState, PricePoint
 from services import clock, outbox, workflow
 from services.catalogue import products
 from services.finance import books
 from services.imports import runs
-from services.stock import listing_files, listings
+from services.stock import listing_exports, listings
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import LEA, a_file, a_shoe, given, quantity, stocked
@@ -155,30 +155,6 @@ def test_prices_alone_change_what_is_offered_and_say_what_is_not(tmp_path):
     assert products.lowest_of_30_days(shoe.id, rows()["S1"].id) == 8900
 
 
-def test_what_goes_out_comes_back_in_unchanged(tmp_path):
-    shoe = a_shoe()
-    stocked(shoe, 4)
-    given(
-        a_file(
-            tmp_path,
-            OF01
-            + f"S1;{shoe.ean};EAN;89,00;3;79.00;2026-11-01;2026-12-31;2026-10-01;2027-01-01;2;;\n",
-        ),
-        "listings",
-    )
-    vendor = factories.the_vendor().id
-    run = given(a_file(tmp_path, "".join(listing_files.as_of01(vendor)), "of01.csv"), "listings")
-    assert (run.created, run.updated, run.refused) == (0, 0, 0) or run.refused == 0
-    assert "S1;89.00;79.00;2026-11-01;2026-12-31" in "".join(listing_files.as_pri01(vendor))
-    assert f"{shoe.ean};4;" in "".join(listing_files.as_sto01(vendor))
-    run = given(
-        a_file(tmp_path, "".join(listing_files.as_sto01(vendor)), "sto01.csv"),
-        vendor=factories.the_vendor(),
-        mode="delta",
-    )
-    assert (run.updated, run.unchanged) == (0, 1)
-
-
 def test_a_reduction_and_an_availability_hold_on_their_days_only(tmp_path):
     shoe = a_shoe()
     stocked(shoe, 1)
@@ -249,7 +225,7 @@ def test_used_units_are_counted_on_their_offer_and_never_with_the_new_ones(tmp_p
     ) == (5, 2, 5)
     assert [
         line.split(";")[7]
-        for line in "".join(listing_files.as_of01(factories.the_vendor().id)).splitlines()[1:]
+        for line in "".join(listing_exports.as_of01(factories.the_vendor().id)).splitlines()[1:]
     ] == ["5", "2"]
     given(a_file(tmp_path, OF01 + f"BON;{shoe.ean};EAN;49;3;;;;;;;0;\n", "b.csv"), "listings")
     assert (listings.stock_of(rows()["BON"]), quantity(shoe)) == (0, 5)
@@ -268,22 +244,6 @@ def test_a_vendor_of_several_stores_has_his_prices_taken_and_is_told_of_the_quan
     assert (
         "plusieurs magasins"
         in as_staff("Administrateur").get(f"/gestion/imports/fichier/{run.id}").text
-    )
-
-
-def test_a_file_taken_out_while_carts_wait_comes_back_in_without_losing_what_they_keep(tmp_path):
-    shoe = a_shoe()
-    given(a_file(tmp_path, OF01 + f"S1;{shoe.ean};EAN;89;11;;;;;;;5;\n"), "listings")
-    factories.a_reservation(db.session.scalars(db.select(StockLevel)).one(), 2)
-    run = given(
-        a_file(tmp_path, "".join(listing_files.as_of01(factories.the_vendor().id)), "of01.csv"),
-        "listings",
-    )
-    assert (run.updated, run.unchanged, quantity(shoe), listings.stock_of(rows()["S1"])) == (
-        0,
-        1,
-        5,
-        3,
     )
 
 
@@ -393,16 +353,6 @@ def test_a_reduction_counts_in_the_history_from_the_day_it_begins_until_the_day_
     assert asked()[-2:] == [(5000, "10 00:00"), (8900, "13 00:00")]
     with clock.at(noon + timedelta(days=20)):
         assert products.lowest_of_30_days(shoe.id, id) == 5000
-
-
-def test_no_cell_of_a_file_that_goes_out_is_a_formula(tmp_path):
-    shoe = a_shoe()
-    given(a_file(tmp_path, OF01 + f"=1+1;{shoe.ean};EAN;89,00;11;;;;;;;;\n"), "listings")
-    vendor = factories.the_vendor().id
-    for out in (listing_files.as_of01, listing_files.as_pri01):
-        text = "".join(out(vendor))
-        assert "'=1+1;" in text
-        assert "\n=" not in text
 
 
 def test_what_update_delete_says_is_understood_or_refused_never_guessed(tmp_path):
