@@ -884,10 +884,10 @@ FAULTS = (
     ),
     Fault(
         "a file that goes out carries a formula",
-        "services/stock/listing_files.py",
+        "services/stock/listing_exports.py",
         "[tables.neutral(words.visible(cell)) if",
         "[words.visible(cell) if",
-        S + "stock/test_listing_files.py",
+        S + "stock/test_listing_exports.py",
     ),
     Fault(
         "every machine is forgotten at once",
