@@ -33,7 +33,15 @@ from models import (
     Variant,
 )
 from services import clock, files
-from services.catalogue import argus, grid, picture_addresses, products, search, sizes
+from services.catalogue import (
+    argus,
+    grid,
+    picture_addresses,
+    picture_files,
+    products,
+    search,
+    sizes,
+)
 from services.stock import levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -167,6 +175,7 @@ class ProductView(ReferenceView):
         (_l("Référencier"), "ReferencerView.out", "download"),
         (_l("Pictures to fetch"), "PictureAddressView.list", "camera"),
         (_l("Give a file"), "ImportView.upload?kind=catalogue", "download"),
+        (_l("Give pictures"), f"ImportView.upload?kind={picture_files.KIND.name}", "camera"),
     )
     empty_sentence = _l("The catalogue is empty: give a référencier or an argus.")
     show_partials = ("admin/catalogue/_product.html",)

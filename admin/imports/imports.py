@@ -29,7 +29,7 @@ from admin import forms
 from admin.base import ScopedView, me, row_or_404
 from models import ImportRun, Store, Vendor
 from services import access, clock, files, workflow
-from services.imports import runs, tables, trials, undoing
+from services.imports import archives, runs, tables, trials, undoing
 from services.people import staff
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -133,6 +133,7 @@ class ImportRunView(ScopedView):
 # What the screen calls the columns people must find in their own files.
 COLUMN_WORDS = {
     "ean": _l("Barcode (EAN)"),
+    "file": _l("Picture"),
     "sku": _l("Your reference"),
     "quantity": _l("Quantity"),
     "store": _l("Store"),
@@ -275,22 +276,15 @@ class ImportView(BaseView):
             given.save(kept)
             kept.flush()
             tables.check_name(Path(kept.name), given.filename)
-            if kind == GUESS:
-                guessed = None
+            with archives.unpacked(Path(kept.name), given.filename) as (path, name):
+                if kind == GUESS:
+                    kind = self._guessed(path, list(mine.values()), form)
+                store, vendor = self._owner(runs.KINDS[kind], form)
+                # What is no table is refused before anything is kept; where its header is can be
+                # said.
                 with suppress(tables.Unclear):
-                    guessed = runs.kind_by_its_columns(
-                        Path(kept.name), list(mine.values()), self._vendor_named(form)
-                    )
-                if guessed is None:
-                    raise Refused(
-                        _("Its columns do not say what this file holds: choose it in the list.")
-                    )
-                kind = guessed.name
-            store, vendor = self._owner(runs.KINDS[kind], form)
-            # What is no table is refused before anything is kept; where its header is can be said.
-            with suppress(tables.Unclear):
-                tables.open_table(Path(kept.name), runs.KINDS[kind].columns)
-            stored = runs.keep(Path(kept.name), given.filename)
+                    tables.open_table(path, runs.KINDS[kind].columns)
+                stored = runs.keep(path, name)
         with unit_of_work() as session:
             return runs.receive(
                 stored,
@@ -301,6 +295,15 @@ class ImportView(BaseView):
                 mode=form.mode.data,
                 draft=True,
             ).id
+
+    def _guessed(self, path: Path, among: list[runs.Kind], form: FileForm) -> str:
+        """What a file holds, by its columns. Raises Refused."""
+        guessed = None
+        with suppress(tables.Unclear):
+            guessed = runs.kind_by_its_columns(path, among, self._vendor_named(form))
+        if guessed is None:
+            raise Refused(_("Its columns do not say what this file holds: choose it in the list."))
+        return guessed.name
 
     @staticmethod
     def _vendor_named(form: FileForm) -> int | None:

@@ -93,6 +93,7 @@ workflow.says(
     describe=_l("Description of a site"),
     add_image=_l("Picture added"),
     drop_image=_l("Picture taken off"),
+    drop_cover=_l("Cover taken off"),
 )
 workflow.says(
     "variant",
@@ -262,6 +263,15 @@ def give_cover(product: Product, picture: str, *, by: Actor) -> None:
     """Make a kept picture (`files.keep_picture`) the cover of a product."""
     product.cover = picture
     workflow.record(product, "cover", by=by)
+
+
+def drop_cover(product: Product, *, by: Actor) -> None:
+    """Take the cover off: the next picture becomes it, else one is drawn."""
+    following = min(product.images, key=lambda image: (image.rank, image.id), default=None)
+    product.cover = following.picture if following is not None else None
+    if following is not None:
+        db.session.delete(following)
+    workflow.record(product, "drop_cover", by=by)
 
 
 # ── the cover drawn when there is no photo: title and platform on a ground that is always the same

@@ -91,7 +91,7 @@ def strays(folder: Path) -> list[Stray]:
         elif len(parts) == 1:
             why = _("It lies beside the folders of the stores: put it into one.")
         elif path.suffix.lower() not in tables.NAMES:
-            why = _("Only CSV, TXT and XLSX files are read: unpack it, or save it as one of them.")
+            why = _("Only CSV, TXT, XLSX and ZIP files are read: save it as one of them.")
         elif len(parts) > 2 and parts[1:-1] != ("partiel",):
             why = _("It lies too deep: only the folder of a store and its « partiel » are read.")
         if why:

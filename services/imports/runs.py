@@ -26,7 +26,7 @@ from sqlalchemy import String, bindparam, or_, select, update
 
 from models import FeedSource, ImportRun, ImportState, Store, Vendor
 from services import clock, files, outbox, retention, webhooks, words, workflow
-from services.imports import memory, tables
+from services.imports import archives, memory, tables
 from services.unit import db, unit_of_work
 from services.workflow import CLOCK, TIME, Actor, Move, Refused, Workflow
 
@@ -196,7 +196,17 @@ class KeptFile:
 
 
 def keep(path: Path, name: str) -> KeptFile:
-    """Copy a file among ours. Slow: call it outside a unit."""
+    """Copy a file among ours; of an archive of one list, that list. What cannot be unpacked is
+    kept as it is: the worker says so on its page. Slow: call it outside a unit.
+    """
+    try:
+        with archives.unpacked(path, name) as (inside, its_name):
+            return _copied(inside, its_name)
+    except Refused:
+        return _copied(path, name)
+
+
+def _copied(path: Path, name: str) -> KeptFile:
     digest = hashlib.sha256()
     stored = files.begin(".table")
     with path.open("rb") as source, files.path(stored).open("wb") as target:

@@ -22,6 +22,7 @@ import openpyxl
 from flask_babel import gettext as _
 
 from services import money
+from services.imports import archives
 from services.workflow import Refused
 
 MOST_LINES = 2_000_000
@@ -31,7 +32,8 @@ MOST_UNPACKED, MOST_WORDS, MOST_SHARED = 400_000_000, 60_000_000, 800_000
 # A sheet somebody filled shrinks 5 to 30 times; one made to choke us, hundreds of times. Small
 # parts may (an empty style sheet does).
 MOST_RATIO, SMALL_PART = 100, 2_000_000
-NAMES = (".csv", ".txt", ".tsv", ".xlsx")
+NAMES = (".csv", ".txt", ".tsv", ".xlsx", ".zip")
+PACKED = (".xlsx", ".zip")
 # Of a header: a file of 4 MB of « ; » would be as many columns to look at.
 MOST_COLUMNS, MOST_HEADER = 500, 50_000
 csv.field_size_limit(100_000)
@@ -62,15 +64,15 @@ class Columns:
 
 
 def check_name(path: Path, name: str) -> None:
-    """The name of a file says what is in it: « .xlsx » for a spreadsheet, else « .csv », « .txt »
-    or « .tsv ». Raises Refused.
+    """The name of a file says what is in it: « .xlsx » for a spreadsheet, « .zip » for an archive,
+    else « .csv », « .txt » or « .tsv ». Raises Refused.
     """
     suffix = Path(name).suffix.lower()
     with path.open("rb") as file:
         is_packed = file.read(4) == b"PK\x03\x04"
     if suffix not in NAMES:
         raise Refused(_("This file is no table: export it as CSV or XLSX."))
-    if (suffix == ".xlsx") != is_packed:
+    if (suffix in PACKED) != is_packed:
         raise Refused(_("This spreadsheet cannot be read: save it again as XLSX or CSV."))
 
 
@@ -124,6 +126,8 @@ def open_table(path: Path, aliases: Aliases | None = None, reading: Reading = BY
     known = {fold(word) for name, words in (aliases or {}).items() for word in (name, *words)}
     with path.open("rb") as file:
         start = file.read(8)
+    if archives.is_archive(path):
+        return _open_pictures(path)
     if start.startswith(b"PK\x03\x04"):
         return _open_xlsx(path, known, reading)
     if start.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\xd0\xcf\x11\xe0")):
@@ -476,6 +480,16 @@ def _open_xlsx(path: Path, known: set[str], reading: Reading) -> Table:
         book.close()
 
     return Table("xlsx", "", header, rows())
+
+
+PICTURE_COLUMN = "fichier"
+
+
+def _open_pictures(path: Path) -> Table:
+    """An archive of pictures as a table of their names."""
+    names = archives.picture_names(path)
+    rows = ((line, [name]) for line, name in enumerate(names, 1))
+    return Table("zip", "", [PICTURE_COLUMN], rows)
 
 
 def _refuse_swollen(parts: zipfile.ZipFile) -> None:

@@ -1240,6 +1240,27 @@ FAULTS = (
         S + "catalogue/test_search.py",
     ),
     Fault(
+        "an archive is believed about its size",
+        "services/imports/archives.py",
+        "done > MOST_UNPACKED or done > max(SMALL, MOST_RATIO * part.compress_size)",
+        "part.file_size > MOST_UNPACKED",
+        S + "imports/test_archives.py",
+    ),
+    Fault(
+        "a picture of two products goes to one of them",
+        "services/catalogue/picture_files.py",
+        "    if len(found) > 1:",
+        "    if len(found) > 2:",
+        S + "catalogue/test_picture_files.py",
+    ),
+    Fault(
+        "an archive given again doubles the pictures",
+        "services/catalogue/picture_files.py",
+        "        if print_of_it in self._prints(product_id):",
+        "        if print_of_it in ():",
+        S + "catalogue/test_picture_files.py",
+    ),
+    Fault(
         "an undo writes over what was changed since",
         "services/catalogue/file_undoing.py",
         '            " AND (t.id IS NULL OR t.updated_at <> :written) ORDER BY b.id",',
