@@ -17,7 +17,19 @@ from huey.serializer import SignedSerializer
 
 import config
 from models import FeedSource, SellerPayment, Vendor
-from services import clock, days, files, limits, once, outbox, retention, settings, trace, visits
+from services import (
+    clock,
+    days,
+    files,
+    limits,
+    once,
+    outbox,
+    redis_pool,
+    retention,
+    settings,
+    trace,
+    visits,
+)
 from services.buyback import offers, parcels, police_register, reception
 from services.catalogue import picture_addresses, search
 from services.imports import folders, sources, undoing
@@ -37,7 +49,9 @@ def _queue() -> Any:
     machine = config.read()
     signed = SignedSerializer(secret=machine.secret_key, salt="comptoir queue")
     if machine.redis_url:
-        return RedisHuey("comptoir", url=machine.redis_url, serializer=signed)
+        return RedisHuey(
+            "comptoir", connection_pool=redis_pool.pool(machine.redis_url), serializer=signed
+        )
     return SqliteHuey("comptoir", filename=str(machine.data_dir / "queue.db"), serializer=signed)
 
 

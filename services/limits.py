@@ -16,7 +16,7 @@ from limits import RateLimitItemPerSecond
 from limits.storage import RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
-from services import trace
+from services import redis_pool, trace
 from services.workflow import Refused
 
 
@@ -98,7 +98,7 @@ def plug(redis_url: str, data_dir: Path) -> None:
     """Called once by app.py."""
     global storage
     if redis_url:
-        storage = RedisStorage(redis_url, key_prefix="comptoir:limit", socket_timeout=2)
+        storage = RedisStorage(redis_url, redis_pool.pool(redis_url), key_prefix="comptoir:limit")
     else:
         storage = SqliteStorage(data_dir / "limits.db")
 

@@ -22,7 +22,7 @@ import redis
 from sqlalchemy import select
 
 from models import Site, UnknownDemand, VisitDay
-from services import clock
+from services import clock, redis_pool
 from services.unit import db
 
 _spool: "Spool"
@@ -200,7 +200,7 @@ class RedisSpool:
     """Sets and lists in Redis. When it is away a visit goes uncounted: the page is worth more."""
 
     def __init__(self, url: str, prefix: str = "comptoir:visits:") -> None:
-        self._redis, self._prefix = redis.Redis.from_url(url, socket_timeout=2), prefix
+        self._redis, self._prefix = redis.Redis(connection_pool=redis_pool.pool(url)), prefix
 
     def add(self, name: str, line: str) -> None:
         with contextlib.suppress(redis.RedisError):
