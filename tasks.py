@@ -454,6 +454,7 @@ def tidy() -> None:
         machine_keys.forget_old_requests()
         days.forget_old()
         machines.forget_old()
+        visits.forget_old()
     undoing.forget_old()
     files.forget_copies()
     if isinstance(limits.storage, limits.SqliteStorage):

@@ -52,17 +52,22 @@ def document(token: str) -> Any:
     counted.
     """
     try:
-        what, id = links.read_document(token)
-        if what == "label":
-            parcel = db.session.get(Parcel, id) or abort(404)
+        asked = links.read_document(token)
+        if asked.what == "label":
+            parcel = db.session.get(Parcel, asked.id) or abort(404)
+            asked.check(parcel.offer.customer)
             visits.clicked(parcel.id, "link", request.user_agent.string)
             return _label(parcel)
-        if what == "slip":
-            return _slip(db.session.get(Offer, id) or abort(404))
-        if what == "photo":
-            return _photo(db.session.get(Photo, id) or abort(404))
-        if what == "seen":
-            visits.clicked(id, "open", request.user_agent.string)
+        if asked.what == "slip":
+            offer = db.session.get(Offer, asked.id) or abort(404)
+            asked.check(offer.customer)
+            return _slip(offer)
+        if asked.what == "photo":
+            photo = db.session.get(Photo, asked.id) or abort(404)
+            asked.check(photo.line.offer.customer)
+            return _photo(photo)
+        if asked.what == "seen":
+            visits.clicked(asked.id, "open", request.user_agent.string)
             response = make_response(PIXEL)
             response.mimetype = "image/gif"
             return response

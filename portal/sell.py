@@ -120,11 +120,28 @@ def photo() -> Any:
 
 # ── the cart ──
 
+CARTS_AN_HOUR = 60  # of one address: a shop's telephone, or a school's
+
+
+def _count_a_cart() -> None:
+    """Raises TooMany: who keeps no cookie would leave a cart a click."""
+    if seconds := limits.spend(f"cart:{request.remote_addr}", CARTS_AN_HOUR, 3600):
+        raise limits.TooMany(
+            _(
+                "Too many sales were begun from this address: wait %(minutes)s min, or allow the"
+                " cookie of this site.",
+                minutes=(seconds + 59) // 60,
+            ),
+            seconds,
+        )
+
 
 @bp.post("/panier/ajouter")
 def add() -> Any:
     token, words = request.form.get("form_token", ""), request.form.get("ean", "")
     if not once.seen(token):
+        if cart() is None:
+            _count_a_cart()
         with unit_of_work():
             here = cart() or offers.open_cart(site(), me())
             line = offers.add(here, words)

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import redis
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from models import Site, UnknownDemand, VisitDay
 from services import clock, redis_pool
-from services.unit import db
+from services.unit import changed, db
 
 _spool: "Spool"
 _seen: set[tuple[str, str]] = set()
@@ -132,6 +132,21 @@ def _count_unknown() -> None:
         else:
             row.times += times
             row.last_at = now
+
+
+ASKED_ONCE_FOR, ASKED_FOR = timedelta(days=90), timedelta(days=366)
+
+
+def forget_old() -> int:
+    """Barcodes nobody asked for any more, and those that were asked for once and may be a mistake;
+    returns how many.
+    """
+    now = clock.now()
+    gone = delete(UnknownDemand).where(
+        (UnknownDemand.last_at < now - ASKED_FOR)
+        | ((UnknownDemand.times <= 1) & (UnknownDemand.last_at < now - ASKED_ONCE_FOR))
+    )
+    return changed(gone)
 
 
 def counted() -> None:

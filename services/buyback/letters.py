@@ -27,5 +27,5 @@ def facts(offer: Offer) -> dict[str, Any]:
 
 
 def document_link(offer: Offer, what: str, id: int) -> str:
-    """A signed, expiring address of a document, for a mail."""
-    return sites.address(offer.site) + links.document(what, id)
+    """A signed, expiring address of a document, for a mail to the seller."""
+    return sites.address(offer.site) + links.document(what, id, offer.customer)

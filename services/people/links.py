@@ -2,6 +2,7 @@
 says so.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app
@@ -27,14 +28,40 @@ def reset(customer: Customer) -> str:
     )
 
 
-def document(what: str, id: int) -> str:
-    """Opens one document (« label », « slip », « photo »…) for as long as a parcel may need it."""
-    return "/documents/" + _signer("document").dumps([what, id])
+def document(what: str, id: int, customer: Customer | None = None) -> str:
+    """Opens one document (« label », « slip », « photo »…) for as long as a parcel may need it, and
+    until its customer signs out everywhere or changes the password.
+    """
+    epoch = customer.session_epoch if customer is not None else None
+    return "/documents/" + _signer("document").dumps([what, id, epoch])
 
 
-def read_document(token: str) -> tuple[str, int]:
-    what, id = _read("document", token, DOCUMENT_DAYS * 24 * 3600)
-    return str(what), int(id)
+@dataclass(frozen=True)
+class Document:
+    """What a link opens, and when it was given out: the sessions of its customer at that time;
+    None of a link made before they were signed in.
+    """
+
+    what: str
+    id: int
+    epoch: int | None
+
+    def check(self, customer: Customer | None) -> None:
+        """Raises Refused when its customer has ended what was given out by then."""
+        if customer is None or self.epoch is None:
+            return
+        if self.epoch != customer.session_epoch:
+            raise Refused(
+                _(
+                    "This link was ended when the account signed out everywhere or changed its"
+                    " password: open the document from « My sales »."
+                )
+            )
+
+
+def read_document(token: str) -> Document:
+    what, id, *epoch = _read("document", token, DOCUMENT_DAYS * 24 * 3600)
+    return Document(str(what), int(id), epoch[0] if epoch else None)
 
 
 def read_confirm(token: str, *, lock: bool = False) -> tuple[Customer, str]:

@@ -321,3 +321,24 @@ def test_a_cart_is_found_again_after_a_week_less_a_day_and_on_another_device(cli
     elsewhere = app.test_client()
     elsewhere.post("/compte/connexion", data=credentials)
     assert "Astro Renard" in elsewhere.get("/recapitulatif").text
+
+
+def test_who_keeps_no_cookie_begins_so_many_sales_an_hour_and_no_more(app, monkeypatch):
+    from portal import sell
+
+    monkeypatch.setattr(sell, "CARTS_AN_HOUR", 3)
+    game = factories.a_game()
+    for _n in range(3):
+        assert add(app.test_client(), game).status_code == 200
+    refused = add(app.test_client(), game)
+    assert "cookie" in refused.text
+    assert db.session.scalar(select(func.count(Offer.id))) == 3
+
+
+def test_a_sale_begun_goes_on_whatever_others_begin(client, app, monkeypatch):
+    from portal import sell
+
+    game = factories.a_game()
+    add(client, game)
+    monkeypatch.setattr(sell, "CARTS_AN_HOUR", 1)
+    assert add(client, factories.a_game("Autre Jeu")).status_code == 200

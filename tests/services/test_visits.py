@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from models import VisitDay
+from models import UnknownDemand, VisitDay
 from services import clock, visits
 from services.unit import db, unit_of_work
 from tests import factories
@@ -58,3 +58,20 @@ def test_the_salt_of_a_day_is_the_one_of_whoever_came_first(app):
     salts = {visits._salt("2026-11-29") for _twice in range(2)}
     assert len(salts) == 1
     assert len(salts.pop()) == 32
+
+
+def test_barcodes_nobody_asks_for_any_more_are_forgotten(app):
+    now = clock.now()
+    with unit_of_work() as session:
+        for ean, times, days in (
+            ("3760150000011", 1, 91),
+            ("3760150000028", 2, 91),
+            ("3760150000035", 9, 367),
+            ("3760150000042", 1, 89),
+        ):
+            then = now - timedelta(days=days)
+            session.add(UnknownDemand(ean=ean, times=times, first_at=then, last_at=then))
+    with unit_of_work():
+        assert visits.forget_old() == 2
+    left = db.session.scalars(db.select(UnknownDemand.ean).order_by(UnknownDemand.ean)).all()
+    assert left == ["3760150000028", "3760150000042"]

@@ -2,6 +2,7 @@
 
 from models import Offer
 from services.buyback import letters, offers
+from services.people import customers
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import MARC
@@ -28,3 +29,17 @@ def test_a_link_to_a_document_is_signed(app, client):
     payload, moment, signature = path.rsplit(".", 2)
     forged = ".".join((payload, moment, signature[::-1]))
     assert client.get(forged).status_code == 410
+
+
+def test_a_link_to_a_document_ends_when_its_seller_signs_out_everywhere(app, client):
+    offer = factories.an_accepted_offer()
+    old = letters.document_link(offer, "slip", offer.id)
+    with unit_of_work() as session:
+        customers.sign_out_everywhere(session.get_one(Offer, offer.id).seller)
+    db.session.expire_all()
+    new = letters.document_link(db.session.get_one(Offer, offer.id), "slip", offer.id)
+    path = "/" + old.split("/", 3)[3]
+    dead = client.get(path)
+    assert dead.status_code == 410
+    assert "Mes ventes" in dead.text
+    assert client.get("/" + new.split("/", 3)[3]).status_code == 200
