@@ -270,7 +270,7 @@ def drop_cover(product: Product, *, by: Actor) -> None:
     following = min(product.images, key=lambda image: (image.rank, image.id), default=None)
     product.cover = following.picture if following is not None else None
     if following is not None:
-        db.session.delete(following)
+        product.images.remove(following)
     workflow.record(product, "drop_cover", by=by)
 
 

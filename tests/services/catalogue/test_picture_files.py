@@ -115,3 +115,12 @@ def test_an_archive_is_undone_but_for_what_was_taken_off_since(derby, tmp_path):
     with unit_of_work() as session:
         assert undoing.undo(session.get_one(ImportRun, run.id), by=LEA).count == 1
     assert shown(derby) == 1
+
+
+def test_an_archive_that_gave_the_cover_is_undone_whole(derby, tmp_path):
+    run = given_pictures(tmp_path, ["LOR-100-1.jpg", "LOR-100-2.jpg", "LOR-100-3.jpg"])
+    with unit_of_work() as session:
+        assert undoing.undo(session.get_one(ImportRun, run.id), by=LEA).count == 3
+    assert shown(derby) == 0
+    again = given_pictures(tmp_path, ["LOR-100-1.jpg", "LOR-100-2.jpg", "LOR-100-3.jpg"])
+    assert again.created == 3
