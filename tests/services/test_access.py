@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import aliased
 
 import models
 from models import Customer, Item, Offer, OfferLine, Setting
 from services import access, clock
 from services.access import Scope
+from services.people import staff
+from services.stock import listings
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -60,8 +63,9 @@ def test_a_delete_of_many_takes_no_row_of_another_vendor(two):
         select(Offer.id).join(Customer, Customer.id == Offer.customer_id),
         select(Offer.id).where(Offer.id.in_(select(OfferLine.offer_id))),
         select(Customer.id).where(Customer.id.in_(select(Offer.customer_id))),
+        select(aliased(Offer).id),
     ],
-    ids=["table", "through", "join", "subquery", "sellers"],
+    ids=["table", "through", "join", "subquery", "sellers", "alias"],
 )
 def test_a_select_sees_only_its_own_rows_however_it_names_the_table(two, rows):
     everything = db.session.scalars(rows).all()
@@ -145,3 +149,137 @@ def test_who_stands_in_one_store_writes_no_row_of_another(shops):
         session.flush()
     with access.limited_to(scope), unit_of_work() as session:
         session.add(a_level(shops.vendor, shops.mine, shops.shoe))
+
+
+# ── where a member of staff works ──
+
+
+def a_clerk(*memberships: tuple[models.Vendor, models.Store | None]) -> int:
+    """A member of staff who works for these vendors, in these stores; returns his number."""
+    with unit_of_work() as session:
+        user, _password = staff.add("clerc@staff.test", "Opérateur reprise", by=factories.COMMAND)
+        for vendor, store in memberships:
+            staff.belongs_to(user, session.merge(vendor), session.merge(store) if store else None)
+        id: int = user.id
+    return id
+
+
+def test_who_is_tied_to_one_store_works_in_that_one_only(shops):
+    other = db.session.get_one(models.Store, shops.other)
+    clerk = a_clerk((factories.the_vendor(), other))
+    assert access.scope_of(clerk) == Scope(frozenset({shops.vendor}), frozenset({shops.other}))
+
+
+def test_who_works_for_whole_vendors_is_tied_to_no_store(shops):
+    theirs = db.session.get_one(models.Vendor, shops.their_vendor)
+    clerk = a_clerk((factories.the_vendor(), None), (theirs, None))
+    assert access.scope_of(clerk) == Scope(frozenset({shops.vendor, shops.their_vendor}), None)
+
+
+def test_a_membership_without_a_store_opens_all_stores_of_its_vendor_and_of_no_other(shops):
+    theirs = db.session.get_one(models.Store, shops.theirs)
+    factories.a_store("Rennes 2", "R8", vendor=theirs.vendor)
+    clerk = a_clerk((factories.the_vendor(), None), (theirs.vendor, theirs))
+    assert access.scope_of(clerk) == Scope(
+        frozenset({shops.vendor, shops.their_vendor}),
+        frozenset({shops.mine, shops.other, shops.theirs}),
+    )
+
+
+def test_who_works_nowhere_is_limited_to_nothing(app):
+    assert access.scope_of(a_clerk()) == access.NOTHING
+
+
+def test_the_stores_one_is_tied_to_are_those_of_the_scope_at_work(shops):
+    stores = frozenset({shops.mine})
+    assert access.tied_stores() is None
+    with access.limited_to(Scope(frozenset({shops.vendor}))):
+        assert access.tied_stores() is None
+    with access.limited_to(Scope(frozenset({shops.vendor}), stores)):
+        assert access.tied_stores() == stores
+
+
+def test_a_row_of_no_store_is_seen_by_who_stands_in_one_and_a_row_of_another_store_is_not(shops):
+    everywhere, _secret = factories.a_key("stock", name="Logiciel")
+    here, _secret = factories.a_key("till", name="Caisse d’ici")
+    elsewhere = db.session.get_one(models.Store, shops.other)
+    there, _secret = factories.a_key("till", store=elsewhere, name="Caisse de Rennes")
+    assert (everywhere.store_id, there.store_id) == (None, shops.other)
+    with access.limited_to(Scope(frozenset({shops.vendor}), frozenset({shops.mine}))):
+        seen = set(db.session.scalars(select(models.MachineKey.id)))
+    assert seen == {everywhere.id, here.id}
+
+
+def test_an_account_of_the_generator_is_nobodys_and_may_be_written_by_who_is_limited(shops):
+    clerk = a_clerk((factories.the_vendor(), None))
+    with access.limited_to(access.scope_of(clerk)), unit_of_work() as session:
+        session.get_one(models.User, clerk).first_name = "Inès"
+    assert db.session.get_one(models.User, clerk).first_name == "Inès"
+
+
+def test_the_owner_of_a_row_that_was_read_already_is_not_asked_again(shops, counted_statements):
+    store = db.session.get_one(models.Store, shops.theirs)
+    with counted_statements() as statements:
+        assert access._owner_of_row(models.Store, store.id) == shops.their_vendor
+    assert statements == []
+
+
+def test_a_table_that_knows_no_store_is_seen_whole_by_who_stands_in_one(two):
+    vendors = two.scope.vendors
+    with access.limited_to(Scope(vendors, frozenset({factories.the_store().id}))):
+        assert db.session.scalars(select(Offer.id)).all() == [two.ours]
+
+
+def test_the_price_of_the_catalogue_is_everybody_s_and_that_of_a_listing_its_vendor_s(shops):
+    theirs = db.session.get_one(models.Store, shops.theirs)
+    shoe = db.session.get_one(models.Variant, shops.shoe)
+    item = factories.an_item(shoe, store=theirs)
+    with unit_of_work() as session:
+        listings.put_on_sale(session.get_one(Item, item.id), 4500, by=factories.MARC)
+    asked = select(models.PricePoint.price_cents).order_by(models.PricePoint.id)
+    with access.limited_to(Scope(frozenset({shops.vendor}))):
+        assert db.session.scalars(asked).all() == [8900]
+    with access.limited_to(Scope(frozenset({shops.their_vendor}))):
+        assert db.session.scalars(asked).all() == [8900, 4500]
+
+
+def test_who_is_limited_changes_many_rows_of_tables_that_are_nobody_s(shops):
+    clerk = a_clerk((factories.the_vendor(), None))
+    with access.limited_to(access.scope_of(clerk)), unit_of_work() as session:
+        ours: Any = session.execute(update(models.Product).values(family="Ville"))
+        theirs: Any = session.execute(update(models.User.__table__).values(first_name="Inès"))
+        assert (ours.rowcount > 0, theirs.rowcount > 0) == (True, True)
+
+
+def test_a_row_of_another_vendor_is_deleted_by_no_hand(shops):
+    with (
+        access.limited_to(Scope(frozenset({shops.vendor}))),
+        pytest.raises(Refused),
+        unit_of_work() as session,
+    ):
+        with access.limited_to(None):
+            row = session.get_one(models.Store, shops.theirs)
+        session.delete(row)
+        session.flush()
+    assert db.session.get(models.Store, shops.theirs) is not None
+
+
+def test_who_stands_in_one_store_writes_rows_of_no_store_and_his_store_s_own(shops):
+    key, _secret = factories.a_key("stock", name="Logiciel")
+    scope = Scope(frozenset({shops.vendor}), frozenset({shops.mine}))
+    with access.limited_to(scope), unit_of_work() as session:
+        session.get_one(models.MachineKey, key.id).name = "Caisse"
+        session.get_one(models.Store, shops.mine).name = "Nantes"
+    assert db.session.get_one(models.MachineKey, key.id).name == "Caisse"
+    assert db.session.get_one(models.Store, shops.mine).name == "Nantes"
+
+
+def test_who_is_limited_lets_somebody_work_for_his_own_vendor_and_for_no_other(shops):
+    clerk = a_clerk()
+    with access.limited_to(Scope(frozenset({shops.vendor}))):
+        with unit_of_work() as session:
+            session.add(models.Membership(user_id=clerk, vendor_id=shops.vendor))
+        with pytest.raises(Refused), unit_of_work() as session:
+            session.add(models.Membership(user_id=clerk, vendor_id=shops.their_vendor))
+            session.flush()
+    assert access.scope_of(clerk).vendors == {shops.vendor}

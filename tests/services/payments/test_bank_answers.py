@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from models import (
     AccountKind,
+    BankAnswer,
     BankDetails,
     BatchState,
     Message,
@@ -14,6 +15,7 @@ from models import (
     SellerPayment,
     TransferState,
 )
+from services import workflow
 from services.finance import books
 from services.payments import bank_answers, ledger, seller_payments, transfers
 from services.unit import db, unit_of_work
@@ -211,3 +213,87 @@ def test_a_name_that_does_not_match_its_account_is_told(app):
     answer = field("vop_all_match.xml", batch, (b"<TxSts>RCVC</TxSts>", b"<TxSts>RVNM</TxSts>"))
     assert read(answer) == (0, 0)
     assert "CDE000000001" in bank_answers.doubt(fresh(batch))
+
+
+def test_a_file_that_was_answered_whole_is_not_answered_again_and_it_is_said_why(app):
+    batch = factories.a_batch(1)
+    with unit_of_work():
+        bank_answers.all_went_through(fresh(batch), by=LEA)
+    with pytest.raises(Refused) as refusal, unit_of_work():
+        bank_answers.all_went_through(fresh(batch), by=LEA)
+    assert "Répondu par la banque" in str(refusal.value)
+
+
+COUNT = "<NbOfTxsPerSts><DtldNbOfTxs>{}</DtldNbOfTxs><DtldSts>{}</DtldSts></NbOfTxsPerSts>"
+GROUP = b"<GrpSts>PART</GrpSts>"
+
+
+def test_a_whole_file_is_believed_when_its_counts_are_those_it_names_and_the_others(app):
+    batch = factories.a_batch(3)
+    counted = COUNT.format(3, "RJCT") + "<GrpSts>RJCT</GrpSts>"
+    answer = said(batch, CDE000000001="RJCT:AM04").replace(GROUP, counted.encode())
+    assert read(answer) == (0, 3)
+    assert bank_answers.doubt(fresh(batch)) == ""
+    assert books.check() == []
+
+
+@pytest.mark.parametrize(("nameless", "back"), [("ACSC", 0), ("RJCT", 2)])
+def test_a_transfer_of_another_status_named_by_no_reference_contradicts_the_whole(
+    app, nameless, back
+):
+    batch = factories.a_batch(2)
+    line = f"<TxInfAndSts><TxSts>{nameless}</TxSts></TxInfAndSts>"
+    block = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>{line}</OrgnlPmtInfAndSts>"
+    answer = reply(block, group="RJCT").replace(b"VIR-2026-11-0001", batch.number.encode())
+    assert read(answer) == (0, back)
+    assert bool(bank_answers.doubt(fresh(batch))) == (back == 0)
+
+
+def test_counts_that_are_wrong_raise_no_doubt_when_nothing_hangs_on_them(app):
+    batch = factories.a_batch(2)
+    wrong = b"<OrgnlNbOfTxs>7</OrgnlNbOfTxs>"
+    partly = said(batch, CDE000000001="ACSC").replace(GROUP, wrong + GROUP)
+    assert read(partly) == (1, 0)
+    assert bank_answers.doubt(fresh(batch)) == ""
+    named = said(batch, CDE000000001="ACSC", CDE000000002="ACSC")
+    assert read(named.replace(GROUP, wrong + b"<GrpSts>ACSC</GrpSts>")) == (1, 0)
+    assert bank_answers.doubt(fresh(batch)) == ""
+
+
+def test_a_name_that_nearly_matches_is_told_with_the_bank_s_own_words(app):
+    batch = factories.a_batch(2)
+    words = b"<StsRsnInf><AddtlInf>AUBRY Camille</AddtlInf></StsRsnInf>"
+    near = said(batch, CDE000000001="RVMC", CDE000000002="RVNM").replace(
+        b"<TxSts>RVMC</TxSts>", b"<TxSts>RVMC</TxSts>" + words
+    )
+    assert read(near) == (0, 0)
+    assert bank_answers.doubt(fresh(batch)) == (
+        "CDE000000001 : le nom correspond presque – AUBRY Camille."
+        " CDE000000002 : le nom ne correspond pas."
+    )
+
+
+def test_an_answer_is_kept_under_as_much_of_its_name_as_a_row_holds(app):
+    batch = factories.a_batch(1)
+    with unit_of_work():
+        bank_answers.read(said(batch, CDE000000001="ACSC"), "n" * 300, by=LEA)
+    kept = db.session.scalars(select(BankAnswer)).one()
+    assert (kept.file_name, kept.executed, kept.sent_back) == ("n" * 200, 1, 0)
+
+
+def test_a_reason_is_told_alone_when_the_bank_adds_no_word_and_cut_to_what_a_row_holds():
+    assert bank_answers.reason_words("XX01", "") == "la banque donne le motif XX01"
+    assert bank_answers.reason_words("", "") == "la banque donne le motif —"
+    told = bank_answers.reason_words("XX01", "w" * 300)
+    assert told == f"la banque donne le motif XX01 – {'w' * 300}"[:200]
+
+
+def test_what_an_answer_moved_is_written_in_the_history_of_its_file(app):
+    batch = factories.a_batch(3)
+    read(said(batch, CDE000000001="ACSC", CDE000000002="RJCT:AC04"))
+    read(said(batch, CDE000000003="ACSC"))
+    last, before, *_rest = [
+        event.facts for event in workflow.history(fresh(batch)) if event.verb == "answer"
+    ]
+    assert (before["executed"], before["sent_back"]) == (1, 1)
+    assert (last["executed"], last["sent_back"]) == (1, 0)

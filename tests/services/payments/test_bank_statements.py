@@ -12,6 +12,7 @@ from services.workflow import Refused
 from tests import factories
 from tests.factories import IBANS, LEA
 from tests.gateways.test_camt import entry, named, statement
+from tests.services.payments.test_transfers import said
 
 T = TransferState
 
@@ -161,3 +162,63 @@ def test_a_batch_whose_details_name_nothing_is_known_by_its_file(batch):
         f"<Btch><MsgId>{batch.number}</MsgId></Btch>" + named("NOTPROVIDED") + named("NOTPROVIDED")
     )
     assert read(entry(batch.total_cents, "DBIT", inside))[0] == 3
+
+
+def test_a_statement_executes_each_of_the_files_it_books(batch):
+    other = factories.a_batch(1)
+    whole = [f"<Btch><MsgId>{one.number}</MsgId></Btch>" for one in (other, batch)]
+    first = entry(other.total_cents, "DBIT", whole[0])
+    assert read(first, entry(batch.total_cents, "DBIT", whole[1])) == (4, 0, [])
+    assert states() == [T.executed] * 4
+    assert books.check() == []
+
+
+def test_a_whole_file_executes_what_of_it_still_waits(batch):
+    first, *_rest = batch.lines
+    whole = f"<Btch><MsgId>{batch.number}</MsgId></Btch>"
+    assert read(left(first), kind="054") == (1, 0, [])
+    assert read(entry(batch.total_cents, "DBIT", whole)) == (2, 0, [])
+    assert books.check() == []
+
+
+def test_a_whole_file_that_was_answered_or_is_none_of_ours_changes_nothing(batch):
+    whole = f"<Btch><MsgId>{batch.number}</MsgId></Btch>"
+    assert read(entry(batch.total_cents, "DBIT", whole))[0] == 3
+    for name in (batch.number, "SALAIRES-11"):
+        again = f"<Btch><MsgId>{name}</MsgId></Btch>"
+        with pytest.raises(Refused, match="aucun des virements"):
+            read(entry(1, "DBIT", again))
+    assert states() == [T.executed] * 3
+
+
+def test_an_answer_given_among_statements_is_read_as_an_answer_with_its_doubts(batch):
+    answer = said(batch, CDE000000001="ACSC", CDE000000002="RVNM", CDE000000003="RJCT:AC04")
+    with unit_of_work():
+        reading = bank_statements.read_any(answer, "reponse.xml", by=LEA)
+        assert [(file.number, *counts) for file, *counts in reading.files] == [(batch.number, 1, 1)]
+        (doubt,) = reading.doubts
+        assert "CDE000000002" in doubt
+    kept = db.session.scalars(db.select(BankAnswer)).one()
+    assert (kept.file_name, kept.by_name) == ("reponse.xml", LEA.name)
+
+
+def test_an_answer_that_raises_no_doubt_tells_none(batch):
+    with unit_of_work():
+        reading = bank_statements.read_any(said(batch, CDE000000001="ACSC"), "r.xml", by=LEA)
+        assert reading.doubts == []
+
+
+def test_a_return_that_was_read_already_is_known(batch):
+    first, *_rest = batch.lines
+    assert read(left(first), came_back(first)) == (1, 1, [])
+    with pytest.raises(Refused, match="déjà connu"):
+        read(came_back(first), kind="054")
+
+
+def test_what_a_person_must_look_at_is_told_of_each_file(batch):
+    other = factories.a_batch(1)
+    wrong = [left(one.lines[0], one.lines[0].amount_cents + 1) for one in (batch, other)]
+    _executed, _back, doubts = read(*wrong)
+    assert len(doubts) == 2
+    for file, told in zip((batch, other), doubts, strict=True):
+        assert file.lines[0].end_to_end in told

@@ -28,3 +28,10 @@ def test_a_transaction_sums_to_zero_and_a_fact_is_written_once(app):
         )
     assert ledger.balance(1, AccountKind.bank) == 5
     assert len(db.session.scalars(select(LedgerTransaction)).all()) == 1
+
+
+def test_the_words_of_a_transaction_are_cut_to_what_a_row_holds(app):
+    sides = Side(AccountKind.bank, 5), Side(AccountKind.purchases, -5)
+    with unit_of_work():
+        written = ledger.post(1, "x", "1", "w" * 300, *sides, by=LEA)
+        assert written.words == "w" * 200

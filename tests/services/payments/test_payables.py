@@ -50,3 +50,26 @@ def test_a_file_holds_at_most_so_many_transfers_of_all_kinds(app, monkeypatch):
     assert transfers.totals(vendor.id)[0] == 2
     assert len(transfers._everything_due(vendor.id)) == 2
     db.session.rollback()
+
+
+class AsManyAgain:
+    """A noun that is owed what the sellers are owed."""
+
+    def waiting(self, vendor_id):
+        return payables.PAYABLES["payment_id"].waiting(vendor_id)
+
+    def due(self, vendor_id, most):
+        return payables.PAYABLES["payment_id"].due(vendor_id, most)
+
+
+def test_the_kinds_of_a_file_share_the_most_it_holds_and_none_is_left_out(app, monkeypatch):
+    for _n in range(3):
+        factories.a_payment()
+    vendor = factories.the_vendor().id
+    monkeypatch.setitem(payables.PAYABLES, "refund_id", AsManyAgain())
+    assert transfers.totals(vendor) == (6, 6 * 2800)
+    monkeypatch.setattr(transfers, "MOST", 4)
+    assert transfers.totals(vendor) == (4, 4 * 2800)
+    columns = [column for column, _due in transfers._everything_due(vendor)]
+    assert columns == ["payment_id"] * 3 + ["refund_id"]
+    db.session.rollback()

@@ -2,8 +2,10 @@
 
 import pytest
 
+from models import AccountKind
 from services import settings
-from services.payments import store_credit
+from services.payments import ledger, store_credit
+from services.payments.ledger import Side
 from services.people import customers
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -75,3 +77,40 @@ def test_credit_that_is_left_keeps_an_account_from_being_erased(camille):
     spent(camille, 1200)
     db.session.rollback()
     assert customers.why_not_erase(camille) is None
+
+
+def test_what_was_turned_into_credit_is_owed_no_more(camille):
+    vendor = factories.the_vendor()
+    with unit_of_work():
+        ledger.post(
+            vendor.id,
+            "purchase",
+            "CDE000000001",
+            "achat",
+            Side(AccountKind.purchases, 1000),
+            Side(AccountKind.seller, -1000, camille.id),
+            by=LEA,
+        )
+    given(camille)
+    assert ledger.owed(vendor.id, camille.id) == 0
+
+
+def test_the_last_cent_of_credit_is_spent_too(camille):
+    given(camille)
+    spent(camille, 1199)
+    spent(camille, 1, "achat 2")
+    assert store_credit.balance(factories.the_vendor().id, camille.id) == 0
+
+
+def test_a_purse_that_was_spent_holds_nothing(camille):
+    given(camille)
+    spent(camille, 1200)
+    (purse,) = store_credit.purses(camille)
+    assert purse.left_cents == 0
+
+
+def test_the_credit_of_one_customer_is_no_other_s(camille):
+    given(camille)
+    other = factories.a_customer()
+    assert store_credit.purses(other) == []
+    assert customers.why_not_erase(other) is None

@@ -3,7 +3,7 @@ ledger.
 """
 
 import threading
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 import pytest
@@ -18,13 +18,14 @@ from models import (
     Offer,
     OfferState,
     Outbox,
+    PayingAccount,
     PaymentState,
     SellerPayment,
     TransferBatch,
     TransferLine,
     TransferState,
 )
-from services import clock, files, outbox, sealing
+from services import clock, files, outbox, sealing, workflow
 from services.buyback import police_register
 from services.finance import books
 from services.payments import bank_answers, bank_details, ledger, seller_payments, transfers
@@ -346,3 +347,84 @@ def test_the_files_of_a_vendor_are_not_another_s(app):
     other, _site, _store = factories.another_vendor()
     assert len(transfers.batches(factories.the_vendor().id)) == 1
     assert transfers.batches(other.id) == []
+
+
+def test_what_the_bank_has_not_answered_for_is_awaited(app):
+    batch = factories.a_batch(3)
+    assert transfers.awaited(batch) == 3
+    read(said(batch, CDE000000001="ACSC", CDE000000002="RJCT:AC04"))
+    assert transfers.awaited(fresh(batch)) == 1
+
+
+def test_a_file_names_its_own_sellers_beside_their_transfers_in_its_order(app):
+    first, second = factories.a_batch(2), factories.a_batch(1)
+    for batch in (fresh(first), fresh(second)):
+        named = transfers.line_names(batch)
+        assert [line.id for line, _customer in named] == [line.id for line in batch.lines]
+        assert [customer.id for _line, customer in named] == [
+            line.payment.customer_id for line in batch.lines
+        ]
+
+
+def test_a_file_that_is_being_made_is_waited_for_and_not_cancelled(app):
+    id = factories.a_batch_to_make(1)
+    with pytest.raises(Refused, match="attendez"), unit_of_work() as session:
+        transfers.cancel(session.get_one(TransferBatch, id), by=LEA)
+    db.session.expire_all()
+    assert db.session.get(TransferBatch, id).status is BatchState.preparing
+    assert {p.status for p in db.session.scalars(select(SellerPayment))} == {P.in_file}
+
+
+def test_a_cancelled_file_keeps_why_it_could_not_be_made(app):
+    id = factories.a_batch_to_make(1)
+    with unit_of_work() as session:
+        session.get_one(TransferBatch, id).error = "disque plein"
+    with unit_of_work() as session:
+        transfers.cancel(session.get_one(TransferBatch, id), by=LEA)
+    (last,) = workflow.history(db.session.get(TransferBatch, id), limit=1)
+    assert (last.verb, last.facts["why"]) == ("cancel", "disque plein")
+
+
+@pytest.mark.parametrize(
+    ("holder", "legal_name", "named"),
+    [
+        ("RétroShop SARL", "RétroShop SAS", "RétroShop SARL"),
+        ("", "RétroShop SAS", "RétroShop SAS"),
+        ("", "", None),
+    ],
+)
+def test_a_file_is_paid_by_the_account_s_holder_else_by_the_vendor(app, holder, legal_name, named):
+    factories.a_paying_account()
+    with unit_of_work() as session:
+        session.get_one(PayingAccount, 1).holder = holder
+        factories.the_vendor().legal_name = legal_name
+    batch = factories.a_batch(1)
+    assert batch.holder == (named or factories.the_vendor().name)
+
+
+def test_a_file_is_executed_on_the_day_after_it_was_asked_for_in_paris(app):
+    with clock.at(datetime(2026, 11, 30, 23, 30, tzinfo=UTC)):
+        id = factories.a_batch_to_make(1)
+    assert db.session.get(TransferBatch, id).execution_on == date(2026, 12, 2)
+
+
+def test_each_attempt_of_a_sale_has_a_reference_of_its_own(app):
+    batch = factories.a_batch(1)
+    for attempt in (2, 3):
+        reference = batch.lines[0].end_to_end.replace("-", "_")
+        assert read(said(batch, **{reference: "RJCT:AM04"})) == (0, 1)
+        batch = factories.a_batch(0)
+        assert [line.end_to_end for line in batch.lines] == [f"CDE000000001-{attempt}"]
+
+
+def test_nothing_leaves_for_an_iban_that_waits_whatever_moved_its_payment_to_be_paid(app):
+    waits, other = factories.a_payment(), factories.a_payment()
+    until = clock.now() + timedelta(hours=1)
+    with unit_of_work():
+        bank_details.of(waits.customer_id).held_until = until
+    assert (fresh(waits).status, fresh(other).status) == (P.to_pay, P.to_pay)
+    assert transfers.totals(1) == (1, 2800)
+    assert [one.id for _column, one in transfers._everything_due(1)] == [other.id]
+    db.session.rollback()
+    with clock.at(until):
+        assert transfers.totals(1) == (2, 5600)
