@@ -35,6 +35,9 @@ check: .venv/ready ## format, lint, types, translations, architecture: exactly w
 accept: .venv/ready ## the long suites at their figures, on both engines, with a report (var/accept/report.html); some 35 minutes
 	@$(PY) -m tests.accept $(SUITES)
 
+mutants: .venv/ready ## which small changes of a MODULE its own TESTS do not notice (mutmut, long)
+	@$(PY) -m tests.mutants "$(MODULE)" "$(TESTS)" $(NAMES)
+
 peers: .venv/ready ## install and fill django-oscar in var/peers, to be measured beside us by make bench
 	@$(PY) benchmarks/_peer.py
 
@@ -55,5 +58,5 @@ migration: .venv/ready ## name="what changes": a numbered migration from the dif
 screenshots: .venv/ready ## remake the pictures of the README
 	@$(PY) docs/screenshots.py
 
-.PHONY: help setup run till worker demo test check accept peers bench fmt messages migration screenshots
+.PHONY: help setup run till worker demo test check accept mutants peers bench fmt messages migration screenshots
 .DEFAULT_GOAL = help

@@ -213,13 +213,23 @@ def _refuse_foreign_rows(session: Session, _context: Any, _instances: Any) -> No
         return
     with session.no_autoflush, limited_to(None):
         for row in (*session.new, *session.dirty, *session.deleted):
-            for owner in _owners(row):
-                if owner is not None and owner not in scope.vendors:
+            is_foreign = any(o is not None and o not in scope.vendors for o in _owners(row))
+            if is_foreign or _leaves_its_owner(row):
+                raise Refused(_("This belongs to another shop: nothing was changed."))
+            if scope.stores is not None:
+                columns = getattr(type(row), "__stores__", ())
+                named = {getattr(row, column) for column in columns} - {None}
+                if named and not named & scope.stores:
                     raise Refused(_("This belongs to another shop: nothing was changed."))
-            if scope.stores is not None and hasattr(type(row), "__stores__"):
-                store = getattr(row, "store_id", None)
-                if store is not None and store not in scope.stores:
-                    raise Refused(_("This belongs to another shop: nothing was changed."))
+
+
+def _leaves_its_owner(row: Any) -> bool:
+    """Whether a vendor's row would become everybody's."""
+    column = owner_of(type(row)).column
+    if not column:
+        return False
+    history = inspect(row).attrs[column].history
+    return list(history.added) == [None] and any(old is not None for old in history.deleted)
 
 
 def _owners(row: Any) -> list[int | None]:

@@ -153,7 +153,9 @@ def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
         return
     offer.means = means
     workflow.record(offer, "choose_means", by=by, means=workflow.words_of(means))
-    if payment is not None:
+    if payment is not None and payment.held_by:
+        payment.means = means  # a person keeps it back: the choice waits for their release
+    elif payment is not None:
         review(
             offer, payment.amount_cents, [payment.held_reason] if payment.held_reason else [], by=by
         )

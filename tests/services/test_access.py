@@ -283,3 +283,34 @@ def test_who_is_limited_lets_somebody_work_for_his_own_vendor_and_for_no_other(s
             session.add(models.Membership(user_id=clerk, vendor_id=shops.their_vendor))
             session.flush()
     assert access.scope_of(clerk).vendors == {shops.vendor}
+
+
+def test_a_row_of_a_vendor_cannot_be_made_everybody_s(shops):
+    key, _secret = factories.a_key()
+    with (
+        access.limited_to(Scope(frozenset({shops.vendor}))),
+        pytest.raises(Refused),
+        unit_of_work() as session,
+    ):
+        session.get_one(models.MachineKey, key.id).vendor_id = None
+        session.flush()
+
+
+def test_who_stands_in_one_store_moves_units_only_from_or_to_it(shops):
+    third = factories.a_store("Nantes", "N4").id
+    scope = Scope(frozenset({shops.vendor}), frozenset({shops.mine}))
+
+    def a_transfer(start: int, end: int) -> models.StockTransfer:
+        return models.StockTransfer(
+            vendor_id=shops.vendor,
+            from_store_id=start,
+            to_store_id=end,
+            by_name="Tom",
+            created_at=clock.now(),
+        )
+
+    with access.limited_to(scope), pytest.raises(Refused), unit_of_work() as session:
+        session.add(a_transfer(shops.other, third))
+        session.flush()
+    with access.limited_to(scope), unit_of_work() as session:
+        session.add_all([a_transfer(shops.mine, third), a_transfer(third, shops.mine)])

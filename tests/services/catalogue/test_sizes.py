@@ -57,6 +57,11 @@ def test_sizes_lie_in_their_order():
         ("42,5 (8 UK)", "42,5"),
         ("US M 9", "42"),
         ("9 US femme", "41"),
+        ("US M 9,5", "42,5"),
+        ("8.5 US F", "40"),
+        ("15", "15"),
+        ("EUR 55", "55"),
+        ("GB 6", "39,5"),
         ("UK 10K", "28"),
         ("10 UK enfant", "28"),
     ],
@@ -66,7 +71,21 @@ def test_a_shoe_label_means_one_european_size(label, european):
 
 
 @pytest.mark.parametrize(
-    "label", ["", "US 9", "36 EU / 37 EU", "41-42", "8", "UK 5 enfant", "UK 40", "Unique", "EU 8"]
+    "label",
+    [
+        "",
+        "US 9",
+        "36 EU / 37 EU",
+        "41-42",
+        "8",
+        "UK 5 enfant",
+        "UK 40",
+        "Unique",
+        "EU 8",
+        "14",
+        "56",
+        "US M 9 1/3",
+    ],
 )
 def test_a_label_that_could_mean_two_sizes_means_none(label):
     assert sizes.european(label) == ""

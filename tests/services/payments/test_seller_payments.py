@@ -107,7 +107,7 @@ def test_the_clock_looks_again_at_a_sale_held_for_an_iban_that_did_not_open(app)
 
 def test_a_held_payment_keeps_who_held_it_and_why_cut_to_what_a_row_holds(app):
     payment = factories.a_payment()
-    somebody = Actor("staff", 2, "L" * 300)
+    somebody = Actor("staff", 2, "L" * 200)
     with unit_of_work() as session:
         row = session.get_one(SellerPayment, payment.id)
         seller_payments.hold(row, f"  {'r' * 600} ", by=somebody)
@@ -388,3 +388,16 @@ def test_a_vendor_s_software_hears_of_each_sale_that_is_paid_by_transfer_or_in_c
         *(line.end_to_end for line in db.session.get_one(TransferBatch, batch.id).lines),
         again(in_credit).offer.number,
     ]
+
+
+def test_another_means_chosen_lets_no_payment_go_that_a_person_holds(app):
+    payment = factories.a_payment()
+    with unit_of_work() as session:
+        row = session.get_one(SellerPayment, payment.id)
+        seller_payments.hold(row, "doute", by=LEA)
+    with unit_of_work() as session:
+        row = session.get_one(SellerPayment, payment.id)
+        seller_payments.choose(row.offer, PaymentMeans.store_credit, by=LEA)
+    row = again(payment)
+    assert (row.status, row.held_by) == (PaymentState.held, LEA.name)
+    assert row.means is PaymentMeans.store_credit
