@@ -33,23 +33,23 @@ HEADER = (
 WHEN = "2026-11-22 10:00:00.000000"
 
 
-def referencier(path: Path, lines: int, shift: int = 0) -> None:
-    """Five sizes a model, 600 brands; `shift` changes the price of 1 line in 100."""
+def referencier(path: Path, lines: int, shift: int = 0, sizes: int = 5) -> None:
+    """So many sizes a model, 600 brands; `shift` changes the price of 1 line in 100."""
     with path.open("w") as file:
         file.write(HEADER)
         for n in range(lines):
-            model, price = n // 5, 1000 + n % 18_000 + (shift if n % 100 == 0 else 0)
+            model, price = n // sizes, 1000 + n % 18_000 + (shift if n % 100 == 0 else 0)
             file.write(
                 f"REF{model};{ean(n)};Derby numero {model} Lormont;Marque {model % 600};Fabricant"
                 f" {model % 90};Rayon {model % 12};Famille {model % 60};Sous"
-                f" {model % 240};Noir;Cuir;;{36 + n % 5};{price // 200},50;"
+                f" {model % 240};Noir;Cuir;;{36 + n % sizes};{price // 200},50;"
                 f"{price // 100},{price % 100:02d};20;Hiver"
                 " 2026;oui;\n"
             )
 
 
-def ours(folder: Path, lines: int, shift: int = 0) -> tuple[float, float]:
-    referencier(folder / "ref.csv", lines, shift)
+def ours(folder: Path, lines: int, shift: int = 0, sizes: int = 5) -> tuple[float, float]:
+    referencier(folder / "ref.csv", lines, shift, sizes)
     return imported(__file__, folder / "ref.csv")
 
 
@@ -268,6 +268,26 @@ def asked(address: str, done: threading.Event, seconds: float = 600) -> list[flo
     return found
 
 
+def one_a_product() -> None:
+    """A catalogue in which each reference is a product of its own: games, books."""
+    with scratch() as folder:
+        installation()
+        mine, memory = ours(folder, LINES, sizes=1)
+    with scratch() as folder:
+        installation()
+        referencier(folder / "ref.csv", LINES, sizes=1)
+        base = plain_sqlite(folder)
+    result(
+        "référencier, one reference a product (share of plain sqlite3)",
+        f"{LINES / mine:,.0f}/s",
+        f"{LINES / base:,.0f}/s",
+        base / mine,
+        ">= 0.35",
+        base / mine >= 0.35,
+    )
+    print(f"its memory: {memory:,.0f} MB")
+
+
 def main() -> None:
     per_line = {}
     for lines in (LINES // 10, LINES):
@@ -282,6 +302,7 @@ def main() -> None:
         referencier(folder / "ref.csv", LINES)
         baseline = plain_sqlite(folder)
     import_figures("référencier", LINES, per_line, memory, again, baseline)
+    one_a_product()
     on_postgres()
     with scratch() as folder:
         while_it_runs(folder)
