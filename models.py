@@ -961,8 +961,8 @@ class ImportRun(Model):
 
 
 class ImportBefore(Model):
-    """What a row was before a file changed it, kept a week so that the file can be undone; none for
-    a row the file made.
+    """What a row was before a file changed it, and what the file made of it, kept a week so that
+    the file can be undone. `before` is none for a row the file made.
     """
 
     __tablename__ = "import_before"
@@ -972,6 +972,7 @@ class ImportBefore(Model):
     subject: Mapped[code]  # the name of its table
     subject_id: Mapped[int]
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     __table_args__ = (Index("ix_import_before_subject_subject_id", "subject", "subject_id"),)
 
 
@@ -1206,6 +1207,7 @@ class PictureAddress(Model):
     tries: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[moment]
     error: Mapped[str] = mapped_column(Text, default="")
+    picture: Mapped[str] = mapped_column(String(80), default="")  # what it gave
     product: Mapped["Product"] = relationship()
     __table_args__ = (UniqueConstraint("product_id", "url"),)
 

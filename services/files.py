@@ -174,12 +174,18 @@ def open_picture(data: bytes) -> Image.Image:
         return pictures.opened(data)
 
 
-def keep_picture(data: bytes, most_side: int = 800, keeps_transparency: bool = False) -> str:
-    """Re-encode a picture (no metadata survives) and store it; returns its name. Raises Refused."""
+def make_again(data: bytes, most_side: int = 800, keeps_transparency: bool = False) -> bytes:
+    """A picture as we would keep it: re-encoded, without metadata. Raises Refused."""
     open_picture(data)  # what is none costs no process
     how = {"most_side": most_side, "keeps_transparency": keeps_transparency}
     with _in_a_sentence():
         _told, made = picture_process.ask(data, verb="make_again", **how)
+    return made
+
+
+def keep_picture(data: bytes, most_side: int = 800, keeps_transparency: bool = False) -> str:
+    """Re-encode a picture (no metadata survives) and store it; returns its name. Raises Refused."""
+    made = make_again(data, most_side, keeps_transparency)
     return keep(made, ".png" if keeps_transparency else ".jpg")
 
 

@@ -296,6 +296,11 @@ class ImportView(BaseView):
                 draft=True,
             ).id
 
+    @staticmethod
+    def _may_decide(run: ImportRun) -> bool:
+        """Who works in one store decides about its stock files, and no others."""
+        return access.tied_stores() is None or run.store_id is not None
+
     def _guessed(self, path: Path, among: list[runs.Kind], form: FileForm) -> str:
         """What a file holds, by its columns. Raises Refused."""
         guessed = None
@@ -359,7 +364,7 @@ class ImportView(BaseView):
             kind=runs.KINDS.get(run.kind),
             pace=runs.pace(run),
             why_it_waits=runs.why_it_waits(run),
-            can_be_undone=undoing.can_be_undone(run),
+            can_be_undone=self._may_decide(run) and undoing.can_be_undone(run),
             is_being_undone=undoing.is_under_way(run),
             modes=MODES,
             now=clock.now(),
@@ -376,7 +381,7 @@ class ImportView(BaseView):
                 runs.keep_choices(self._run(id), chosen, mode)
         with unit_of_work():
             run = self._run(id)
-            if access.tied_stores() is not None and run.store_id is None:
+            if not self._may_decide(run):
                 raise Refused(_("You work in one store: you give its stock files, and no others."))
             if verb in ("start", "try"):
                 verb_of = runs.start if verb == "start" else trials.ask

@@ -167,9 +167,7 @@ def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> 
     """Apply what differs and end the run with its report, in one transaction. A price the file has
     no column for stays as it is.
     """
-    now = clock.now()
-    run = _Statements(connection, raw(clock.today()), raw(now))
-    loading.facts[undoing.WRITTEN] = now.isoformat()
+    run = _Statements(connection, raw(clock.today()), raw(clock.now()))
     if loading.repeated:  # the last line of a reference counts
         run(
             "DELETE FROM stage WHERE EXISTS (SELECT 1 FROM stage later WHERE later.ean = stage.ean"
@@ -181,10 +179,11 @@ def _merge(connection: Connection, loading: runs.Loading, absent: list[str]) -> 
         _name_what_is_known(run, absent)
         _mark_what_differs(run)
         _keep_what_was_before(connection, loading.run_id)
-        created = _create_what_is_new(run, loading.run_id)
+        created = _create_what_is_new(run)
         _keep_the_prices(run, source=f"import:{loading.run_id}")
         updated = run.count("SELECT count(*) FROM stage WHERE changed > 0")
         _change_what_differs(run)
+        _keep_what_became(connection, loading.run_id)
         same = run.count(
             "SELECT count(*) FROM stage WHERE variant_id IS NOT NULL AND changed IS NULL"
         )
@@ -254,18 +253,33 @@ def _mark_what_differs(run: _Statements) -> None:
     )
 
 
+PRICES, NAMES = ["argus_cents", "argus_on", "voucher_cents", "cash_cents"], ["title", "platform_id"]
+
+
 def _keep_what_was_before(connection: Connection, run_id: int) -> None:
-    """What the file changes and makes, so that it can be undone."""
-    prices = ["argus_cents", "argus_on", "voucher_cents", "cash_cents"]
+    """What the file is about to change, so that it can be undone."""
     priced = "SELECT variant_id FROM stage WHERE changed = 2"
-    renamed = "SELECT product_id FROM stage WHERE changed > 0"
-    undoing.keep_changed(connection, run_id, "variant", prices, among=priced)
-    undoing.keep_changed(connection, run_id, "product", ["title", "platform_id"], among=renamed)
-    new = "SELECT product_id AS id FROM stage WHERE variant_id IS NULL"
-    undoing.keep_created(connection, run_id, "product", among=new)
+    undoing.keep_changed(connection, run_id, "variant", PRICES, among=priced)
+    renamed = (
+        "SELECT p.id FROM stage s JOIN product p ON p.id = s.product_id LEFT JOIN platform pf ON"
+        " pf.id = p.platform_id WHERE s.changed > 0 AND (p.title <> s.title OR (s.platform <> ''"
+        " AND pf.name IS DISTINCT FROM s.platform))"
+    )
+    undoing.keep_changed(connection, run_id, "product", NAMES, among=renamed)
 
 
-def _create_what_is_new(run: _Statements, run_id: int) -> int:
+def _keep_what_became(connection: Connection, run_id: int) -> None:
+    """What the file made of it."""
+    undoing.keep_what_became(connection, run_id, "variant", PRICES)
+    undoing.keep_what_became(connection, run_id, "product", NAMES)
+    new = "SELECT product_id FROM stage WHERE variant_id IS NULL"
+    undoing.keep_created(connection, run_id, "product", ["title"], among=new)
+    variants = f"SELECT v.id FROM variant v WHERE v.product_id IN ({new})"
+    said = file_undoing.SAID_OF_NEW
+    undoing.keep_created(connection, run_id, "variant", said, among=variants)
+
+
+def _create_what_is_new(run: _Statements) -> int:
     """New products, each with its reference; returns how many."""
     created = run(
         f"INSERT INTO product (id, title, platform_id, {products.PLAIN_PRODUCT}, created_at,"
@@ -278,13 +292,6 @@ def _create_what_is_new(run: _Statements, run_id: int) -> int:
         f" cash_cents, {products.PLAIN_VARIANT}, updated_at) SELECT product_id, ean, argus,"
         f" :today, voucher, cash, {products.PLAIN_VARIANT_VALUES}, :now FROM stage WHERE"
         " variant_id IS NULL"
-    )
-    undoing.keep_created(
-        run.connection,
-        run_id,
-        "variant",
-        among="SELECT v.id FROM stage s JOIN variant v ON v.product_id = s.product_id WHERE"
-        " s.variant_id IS NULL",
     )
     return created
 
@@ -323,4 +330,4 @@ runs.kind(
         "Columns, in any order: ean, titre, argus; plateforme, bon_achat, especes if you have them."
     ),
 )
-undoing.law("argus", file_undoing.undo)
+undoing.law("argus", file_undoing.undo, afterwards=search.catch_up)

@@ -1,11 +1,10 @@
 """A référencier or an argus taken back: what it changed of products, references and prices is as
 before, what it made is gone unless something depends on it by now.
 
-Nothing is undone when one of the rows it changed was changed again since: their `updated_at` is no
-longer the moment the file wrote.
+Nothing is undone when what it wrote into one of its rows was changed again since. What else changed
+of them (a picture, another column) does not matter.
 """
 
-from datetime import datetime
 from json import dumps
 from typing import Any
 
@@ -13,8 +12,9 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from sqlalchemy import Boolean, Date, Integer, select, text
 
-from models import ImportBefore, ImportRun, Model, Product, Variant
+from models import ImportBefore, ImportRun, Model, PictureAddress, Product, Variant
 from services import clock, workflow
+from services.catalogue import products
 from services.imports import undoing
 from services.imports.undoing import Undone
 from services.unit import db, is_sqlite, listed, lock_until_commit, one_of, raw
@@ -22,6 +22,8 @@ from services.workflow import Actor, Refused
 
 TABLES: dict[str, type[Model]] = {"product": Product, "variant": Variant}
 STEP = 2_000
+# What a file says of a reference it makes, and somebody may change since.
+SAID_OF_NEW = ["product_id", "advised_cents", "argus_cents", "active"]
 # What hangs on a reference and goes with it; anything else that names it keeps it.
 _GOES_TOO = ("price_point", "argus_value")
 _OF_PRODUCT = ("product_text", "product_image", "picture_address")
@@ -30,23 +32,28 @@ _OF_PRODUCT = ("product_text", "product_image", "picture_address")
 def undo(run: ImportRun, by: Actor) -> Undone:
     lock_until_commit(db.session.connection(), "argus import")
     lock_until_commit(db.session.connection(), "catalogue")
-    _refuse_what_moved(run)
     run_id, name, kind = run.id, run.file_name, run.kind
-    changed = sum(_put_back(run_id, table) for table in TABLES)
+    _refuse_what_moved(run_id)
+    changed = max(_put_back(run_id, table) for table in TABLES)
     _keep_prices(run_id)
     _tell(run_id, name, by)
     made = _created(run_id, "variant")
-    kept = made - _free(run_id, raw(_written(run)), made)
+    kept = made - _free(run_id, made)
     if kind == "argus":
         _forget_the_argus(kept)
     gone = made - kept
     _delete(run_id, gone)
+    _take_pictures_off(run_id, by)
     db.session.expire_all()
-    return Undone(changed + len(gone), len(kept))
+    return Undone(changed + len(gone), _eans(kept))
 
 
-def _written(run: ImportRun) -> datetime:
-    return datetime.fromisoformat(run.report[undoing.WRITTEN])
+def _eans(ids: set[int], most: int = 20) -> tuple[str, ...]:
+    rows = db.session.execute(
+        select(Variant.id, Variant.ean).where(Variant.id.in_(sorted(ids)[:most]))
+    )
+    eans = [row.ean for row in rows]
+    return (*eans, *[""] * (len(ids) - len(eans)))
 
 
 def _run(sql: str, **values: Any) -> Any:
@@ -59,22 +66,23 @@ _CHANGED = (
 )
 
 
-def _refuse_what_moved(run: ImportRun) -> None:
+def _refuse_what_moved(run_id: int) -> None:
     moved: list[str] = []
     for table, name in (("variant", "ean"), ("product", "title")):
-        moved += _run(
-            f"SELECT coalesce(t.{name}, '?') {_CHANGED.format(table=table, join='LEFT JOIN')}"
-            " AND (t.id IS NULL OR t.updated_at <> :written) ORDER BY b.id",
-            run=run.id,
-            written=raw(_written(run)),
-        ).scalars()
+        if columns := _columns(run_id, table):
+            now = undoing.as_text(undoing.as_json("t", columns))
+            moved += _run(
+                f"SELECT coalesce(t.{name}, '?') {_CHANGED.format(table=table, join='LEFT JOIN')}"
+                f" AND (t.id IS NULL OR {now} <> {undoing.as_text('b.after')}) ORDER BY b.id",
+                run=run_id,
+            ).scalars()
     if moved:
         raise Refused(
             ngettext(
                 "%(num)s sheet or reference was changed again since (%(which)s): nothing was"
-                " undone. Give the right file.",
+                " undone. Give the right file; of several wrong ones undo the last first.",
                 "%(num)s sheets or references were changed again since (%(which)s): nothing was"
-                " undone. Give the right file.",
+                " undone. Give the right file; of several wrong ones undo the last first.",
                 len(moved),
                 which=undoing.named(moved),
             )
@@ -192,14 +200,16 @@ _MADE = (
 )
 
 
-def _free(run_id: int, written: Any, made: set[int]) -> set[int]:
+def _free(run_id: int, made: set[int]) -> set[int]:
     """Of the references a file made, those on which nothing depends and which nobody changed."""
     variants = _MADE.format(table="variant")
+    now = undoing.as_text(undoing.as_json("t", SAID_OF_NEW))
     held = set(
         _run(
-            f"SELECT id FROM variant WHERE id IN ({variants}) AND updated_at <> :written",
+            "SELECT t.id FROM import_before b JOIN variant t ON t.id = b.subject_id WHERE b.run_id"
+            " = :run AND b.subject = 'variant' AND b.before IS NULL AND"
+            f" {now} <> {undoing.as_text('b.after')}",
             run=run_id,
-            written=written,
         ).scalars()
     )
     for table, column in _names_of("variant"):
@@ -291,6 +301,20 @@ def _delete(run_id: int, gone: set[int]) -> None:
         for table in _OF_PRODUCT:
             _run(f"DELETE FROM {table} WHERE product_id {one_of('ids')}", ids=listed(some))
         _run(f"DELETE FROM product WHERE id {one_of('ids')}", ids=listed(some))
+
+
+def _take_pictures_off(run_id: int, by: Actor) -> None:
+    """The pictures whose addresses a file named, fetched or not yet."""
+    kept = select(ImportBefore.subject_id).where(
+        ImportBefore.run_id == run_id, ImportBefore.subject == "picture_address"
+    )
+    for address in db.session.scalars(
+        select(PictureAddress).where(PictureAddress.id.in_(kept)).order_by(PictureAddress.id)
+    ):
+        if address.picture:
+            products.take_picture_off(address.product, address.picture, by=by)
+        db.session.delete(address)
+    db.session.flush()
 
 
 def _steps(ids: set[int]) -> list[list[int]]:

@@ -25,6 +25,11 @@ class Grid:
     sizes: list[str]
     lines: list[Line]
 
+    @staticmethod
+    def units(cell: list[Variant], held: dict[int, tuple[int, int]]) -> int:
+        """The units of a place, new and second-hand, whatever its barcodes."""
+        return sum(sum(held[variant.id]) for variant in cell)
+
 
 def of(variants: Sequence[Variant]) -> Grid | None:
     """The grid of a model; None where a list says as much: fewer than two sizes, or a model of

@@ -21,6 +21,7 @@ from gateways import GatewayError, Place, live
 from models import PictureAddress, PictureAddressState
 from services import clock, files, workflow
 from services.catalogue import products
+from services.imports import undoing
 from services.unit import db, insert_many, raw, retried, unit_of_work
 from services.workflow import CLOCK, TIME, Actor, Move, Refused, Workflow
 
@@ -69,9 +70,9 @@ def read(cell: str) -> str:
     return " ".join(dict.fromkeys(found[:MOST_OF_A_LINE]))
 
 
-def stage(connection: Connection, said: list[tuple[int, str]]) -> None:
+def stage(connection: Connection, said: list[tuple[int, str]], *, run_id: int) -> None:
     """Keep the addresses a file names, of products in its order, in the transaction that loads it;
-    those that are known stay as they are.
+    those that are known stay as they are, and are not undone with the file.
     """
     rows = [
         (product_id, address, place)
@@ -87,15 +88,18 @@ def stage(connection: Connection, said: list[tuple[int, str]]) -> None:
         )
     )
     insert_many(connection, "named_picture", ("product_id", "url", "rank"), rows)
+    last = connection.execute(text("SELECT coalesce(max(id), 0) FROM picture_address")).scalar_one()
     connection.execute(
         text(
-            "INSERT INTO picture_address (product_id, url, rank, status, tries, error, next_at)"
-            " SELECT product_id, url, min(rank), 'to_fetch', 0, '', :now FROM named_picture GROUP"
-            " BY product_id, url ORDER BY product_id, min(rank) ON CONFLICT (product_id, url) DO"
-            " NOTHING"
+            "INSERT INTO picture_address (product_id, url, rank, status, tries, error, picture,"
+            " next_at) SELECT product_id, url, min(rank), 'to_fetch', 0, '', '', :now FROM"
+            " named_picture GROUP BY product_id, url ORDER BY product_id, min(rank) ON CONFLICT"
+            " (product_id, url) DO NOTHING"
         ),
         {"now": raw(clock.now())},
     )
+    new = f"SELECT id FROM picture_address WHERE id > {int(last)}"
+    undoing.keep_created(connection, run_id, "picture_address", ["url"], among=new)
     connection.execute(text("DROP TABLE named_picture"))
 
 
@@ -157,7 +161,8 @@ def _record(id: int, picture: str, error: str) -> bool:
         except Refused as refusal:
             PICTURE_ADDRESS.fire(row, "give_up", by=CLOCK, set={"error": str(refusal)}, log=False)
             return False
-        PICTURE_ADDRESS.fire(row, "take_picture", by=CLOCK, set={"error": ""}, log=False)
+        taken = {"error": "", "picture": picture}
+        PICTURE_ADDRESS.fire(row, "take_picture", by=CLOCK, set=taken, log=False)
         return True
     row.error = error[:500]
     if row.tries > len(WAITS):

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, insert, select
 
 from models import ImportBefore, ImportRun, Product, ProductState, Variant
-from services import clock, files
+from services import files
 from services.catalogue import products
 from services.imports import archives, runs, tables, undoing
 from services.imports.undoing import Undone
@@ -23,14 +23,19 @@ from services.workflow import Actor, Refused
 
 MOST_AT_ONCE = 1_000  # they are written in one short unit
 TOLD_EVERY = 10  # pictures: each takes a while, so people see how far it is
-_NUMBERED = re.compile(r"(.+?)[\s_\-.]*\(?(\d{1,2})\)?")
+_NUMBER_AT_END = re.compile(r"(.+?)[\s_\-.]*\(?(\d{1,2})\)?")
+_WORD_AT_END = re.compile(r"(.+?)[\s_\-.]*\(?[^\W\d_]+\)?")
 _ONLY_A_NUMBER = re.compile(r"\(?(\d{1,3})\)?")
+_LAST = 50  # the place of a picture whose name gives no number
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture of the archive, kept: of which product, in which order, under which name here."""
+    """A picture of the archive, kept: its line, of which product, in which order, under which name
+    here (none in a trial).
+    """
 
+    line: int
     product_id: int
     rank: tuple[int, str]
     picture: str
@@ -38,6 +43,8 @@ class Found:
 
 def _load(loading: runs.Loading) -> None:
     at = loading.open()
+    if not archives.is_archive(loading.source):
+        raise Refused(_("Pictures are given as a ZIP archive."))
     reader = _Reader(loading, at["file"])
     found = sorted(loading.rows(reader.row), key=lambda one: (one.product_id, one.rank))
     loading.progress()
@@ -73,26 +80,21 @@ class _Reader:
         name = cells[self.place]
         product_id, number = self._product(name)
         data = archives.read(self.loading.source, name, MOST_BYTES)
-        if self.loading.is_trial:
-            files.open_picture(data)
-            return Found(product_id, (number, name), "")
-        picture = files.keep_picture(data)
-        print_of_it = _print(picture)
+        made = files.make_again(data)
+        print_of_it = _print(made)
         if print_of_it in self._prints(product_id):
             raise runs.Ignored(_("Its sheet has this picture already."))
         self._prints(product_id).add(print_of_it)
-        return Found(product_id, (number, name), picture)
+        picture = "" if self.loading.is_trial else files.keep(made, ".jpg")
+        return Found(line, product_id, (number, name), picture)
 
     def _product(self, name: str) -> tuple[int, int]:
         """The product a name says, and the number of the picture. Raises Refused."""
         path = PurePosixPath(name)
-        ways = [(path.stem, 0)]
-        if numbered := _NUMBERED.fullmatch(path.stem):
-            ways.append((numbered[1], int(numbered[2])))
-        if (only := _ONLY_A_NUMBER.fullmatch(path.stem)) and len(path.parts) > 1:
-            ways.insert(0, (path.parts[-2], int(only[1])))
-        elif len(path.parts) > 1:
-            ways.append((path.parts[-2], 50))
+        ways = _said_by(path.stem)
+        if len(path.parts) > 1:  # « LOR-100/2.jpg »
+            only = _ONLY_A_NUMBER.fullmatch(path.stem)
+            ways.insert(0 if only else len(ways), (path.parts[-2], int(only[1]) if only else _LAST))
         for words, number in ways:
             if words not in self.products:
                 self.products[words] = _product_called(words)
@@ -112,12 +114,28 @@ class _Reader:
             product = db.session.get_one(Product, product_id)
             names = [product.cover, *(image.picture for image in product.images)]
             db.session.rollback()
-            self.seen[product_id] = {_print(name) for name in names if name}
+            self.seen[product_id] = {_print(files.read(name)) for name in names if name}
         return self.seen[product_id]
 
 
-def _print(picture: str) -> str:
-    return hashlib.sha256(files.read(picture)).hexdigest()
+def _print(picture: bytes) -> str:
+    return hashlib.sha256(picture).hexdigest()
+
+
+def _said_by(stem: str) -> list[tuple[str, int]]:
+    """What a name may call a product, and the number of the picture: « ZEF-5-2 », then « ZEF-5 »
+    and its second; « ZEF-5 - arrière » too, whose last words are no part of a reference.
+    """
+    ways, number = [(stem, 0)], 0
+    while len(ways) < 5:
+        if numbered := _NUMBER_AT_END.fullmatch(stem):
+            stem, number = numbered[1], number or int(numbered[2])
+        elif worded := _WORD_AT_END.fullmatch(stem):
+            stem, number = worded[1], number or _LAST
+        else:
+            break
+        ways.append((stem, number))
+    return ways
 
 
 def _product_called(words: str) -> int:
@@ -138,7 +156,13 @@ def _product_called(words: str) -> int:
             db.session.scalars(
                 select(func.coalesce(Product.merged_into_id, Product.id))
                 .where(
-                    Product.supplier_ref.in_({words, words.upper(), words.lower()}),
+                    Product.supplier_ref.in_(
+                        {
+                            way(spelled)
+                            for spelled in (words, re.sub(r"[\s_]+", "-", words))
+                            for way in (str, str.upper, str.lower)
+                        }
+                    ),
                     Product.supplier_ref != "",
                     Product.status != ProductState.refused,
                 )
@@ -160,40 +184,26 @@ def _product_called(words: str) -> int:
 def _add(loading: runs.Loading, session: Any, found: list[Found]) -> None:
     by = Actor("machine", loading.run_id, loading.by_name)
     added: list[dict[str, Any]] = []
-    full: dict[int, int] = {}
+    left_out: dict[int, str] = {}
     for one in found:
         product = session.get_one(Product, one.product_id)
-        if full.get(product.id):
-            full[product.id] += 1
-            continue
         try:
             products.add_image(product, one.picture, by=by)
-        except Refused:
-            full[product.id] = 1
+        except Refused as refusal:
+            left_out[one.line] = str(refusal)
             continue
         added.append(
             {
                 "run_id": loading.run_id,
                 "subject": "product",
                 "subject_id": product.id,
-                "before": {"picture": one.picture},
+                "after": {"picture": one.picture},
             }
         )
-    for product_id, count in full.items():
-        loading.doubt(
-            0,
-            _(
-                "« %(title)s » has all the pictures a sheet takes (%(most)s and its cover):"
-                " %(count)s of this archive are left out.",
-                title=session.get_one(Product, product_id).title,
-                most=products.MOST_IMAGES,
-                count=count,
-            ),
-        )
+    loading.put_aside_late(left_out, ignored=True)
     if added:
         session.execute(insert(ImportBefore), added)
-    loading.facts[undoing.WRITTEN] = clock.now().isoformat()
-    loading.ended(session, created=len(added), unchanged=len(found) - len(added))
+    loading.ended(session, created=len(added))
 
 
 def _undo(run: ImportRun, by: Actor) -> Undone:
@@ -204,15 +214,8 @@ def _undo(run: ImportRun, by: Actor) -> Undone:
     done = 0
     for row in rows:
         product = db.session.get(Product, row.subject_id)
-        picture = (row.before or {}).get("picture")
-        if product is None:
-            continue
-        if product.cover == picture:
-            products.drop_cover(product, by=by)
-            done += 1
-        elif image := next((i for i in product.images if i.picture == picture), None):
-            products.drop_image(product, image, by=by)
-            done += 1
+        if product is not None and row.after:
+            done += products.take_picture_off(product, row.after["picture"], by=by)
     return Undone(done)
 
 

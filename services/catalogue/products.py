@@ -633,6 +633,19 @@ def drop_image(product: Product, image: ProductImage, *, by: Actor) -> str:
     return image.picture
 
 
+def take_picture_off(product: Product, picture: str, *, by: Actor) -> bool:
+    """Take a picture off by its name, the cover or another; False when it is gone already."""
+    if product.cover == picture:
+        drop_cover(product, by=by)
+        return True
+    image = next((one for one in product.images if one.picture == picture), None)
+    if image is None:
+        return False
+    product.images.remove(image)
+    workflow.record(product, "drop_image", by=by)
+    return True
+
+
 # ── prices: what was asked, and since when ──
 
 

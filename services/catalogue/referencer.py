@@ -466,9 +466,7 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
     """Apply what differs and end the run with its report, in one transaction. A vendor's own file
     proposes what is new and changes nothing else.
     """
-    moment, vendor = clock.now(), loading.vendor_id
-    now = raw(moment)
-    loading.facts[undoing.WRITTEN] = moment.isoformat()
+    now, vendor = raw(clock.now()), loading.vendor_id
 
     def run(sql: str, **values: Any) -> int:
         return int(connection.execute(text(sql), values).rowcount)
@@ -509,11 +507,11 @@ def _merge(connection: Connection, loading: runs.Loading) -> None:
         )
         created = _create(run, now, vendor)
         history.tell_created()
-        for table, made in (
-            ("product", "SELECT product_id AS id FROM sheet WHERE is_new"),
-            ("variant", "SELECT variant_id AS id FROM matched WHERE is_new"),
+        for table, columns, made in (
+            ("product", ["title"], "SELECT product_id FROM sheet WHERE is_new"),
+            ("variant", file_undoing.SAID_OF_NEW, "SELECT variant_id FROM matched WHERE is_new"),
         ):
-            undoing.keep_created(connection, loading.run_id, table, among=made)
+            undoing.keep_created(connection, loading.run_id, table, columns, among=made)
         if "images" in loading.at:
             _name_pictures(connection, loading)
         if not vendor:
@@ -729,7 +727,9 @@ def _name_pictures(connection: Connection, loading: runs.Loading) -> None:
             " m.images <> '' ORDER BY m.line"
         )
     )
-    picture_addresses.stage(connection, [(product, images) for product, images in said])
+    picture_addresses.stage(
+        connection, [(product, images) for product, images in said], run_id=loading.run_id
+    )
 
 
 def _update(
@@ -837,6 +837,8 @@ def _update(
             "UPDATE variant SET updated_at = :now WHERE product_id IN (SELECT known_id FROM moved)",
             now=now,
         )
+    for table, staged in (("variant", of_variant), ("product", of_product)):
+        undoing.keep_what_became(connection, loading.run_id, table, list(staged.values()))
     run(
         "INSERT INTO search_todo (product_id) SELECT id FROM (SELECT known_id AS id FROM moved"
         " UNION SELECT known_id FROM changed) touched WHERE true ON CONFLICT (product_id) DO"
@@ -954,7 +956,7 @@ runs.kind(
         " designation creates. A column left out changes nothing."
     ),
 )
-undoing.law("catalogue", file_undoing.undo)
+undoing.law("catalogue", file_undoing.undo, afterwards=search.catch_up)
 
 
 # ── out ──

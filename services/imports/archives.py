@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 
 from services.workflow import Refused
 
-LISTS = (".csv", ".txt", ".tsv", ".xlsx")
+LISTS, NOTES = (".csv", ".tsv", ".xlsx"), (".txt",)
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".bmp", ".tif", ".tiff")
 MOST_MEMBERS = 5_000
 MOST_UNPACKED, MOST_RATIO, SMALL = 400_000_000, 200, 2_000_000
@@ -56,7 +56,7 @@ def picture_names(path: Path) -> list[str]:
     names = [part.filename for part in members(path)]
     if found := [name for name in names if _suffix(name) in PICTURES]:
         return found
-    lists = [name for name in names if _suffix(name) in LISTS]
+    lists = _lists(names)
     if len(lists) > 1:
         raise Refused(
             _(
@@ -69,17 +69,16 @@ def picture_names(path: Path) -> list[str]:
 
 @contextmanager
 def unpacked(path: Path, name: str) -> Iterator[tuple[Path, str]]:
-    """The one list an archive holds, and its name; any other file as it is. Raises Refused."""
-    lists = (
-        [part for part in members(path) if _suffix(part.filename) in LISTS]
-        if is_archive(path)
-        else []
-    )
-    if len(lists) != 1:
+    """The one list an archive without pictures holds, and its name; any other file as it is.
+    Raises Refused.
+    """
+    parts_of_it = {part.filename: part for part in members(path)} if is_archive(path) else {}
+    lists = _lists(list(parts_of_it))
+    if len(lists) != 1 or any(_suffix(name) in PICTURES for name in parts_of_it):
         yield path, name
         return
     with tempfile.NamedTemporaryFile() as target:
-        done, part = 0, lists[0]
+        done, part = 0, parts_of_it[lists[0]]
         try:
             with zipfile.ZipFile(path) as parts, parts.open(part) as source:
                 while block := source.read(1 << 20):
@@ -105,6 +104,12 @@ def read(path: Path, name: str, most: int) -> bytes:
     if len(data) > most:
         raise Refused(_("This file is too heavy (over 12 MB): send a smaller photo."))
     return data
+
+
+def _lists(names: list[str]) -> list[str]:
+    """The names that are lists; a text is one where there is no other, else a note beside it."""
+    found = [name for name in names if _suffix(name) in LISTS]
+    return found or [name for name in names if _suffix(name) in NOTES]
 
 
 def _suffix(name: str) -> str:

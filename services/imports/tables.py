@@ -127,7 +127,10 @@ def open_table(path: Path, aliases: Aliases | None = None, reading: Reading = BY
     with path.open("rb") as file:
         start = file.read(8)
     if archives.is_archive(path):
-        return _open_pictures(path)
+        table = _open_pictures(path)
+        if known and fold(PICTURE_COLUMN) not in known:
+            raise Refused(_("This archive holds pictures: choose « Pictures (ZIP) »."))
+        return table
     if start.startswith(b"PK\x03\x04"):
         return _open_xlsx(path, known, reading)
     if start.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\xd0\xcf\x11\xe0")):

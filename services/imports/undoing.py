@@ -6,7 +6,7 @@ of its own how its rows go back.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -16,22 +16,22 @@ from models import ImportBefore, ImportRun, ImportState
 from services import clock, outbox, workflow
 from services.imports import runs
 from services.unit import db, is_sqlite, retried, unit_of_work
-from services.workflow import Actor, Refused
+from services.workflow import CLOCK, Actor, Refused
 
 UNDONE = "undone_at"  # its place in the report of a run
 ASKED = "undo"  # and what became of the last one that was asked
-WRITTEN = "written_at"  # and the moment its rows bear (`updated_at`) since it wrote them, in ISO
+WRITTEN = "written_at"  # and the moment what it counted speaks of, where no line says it, in ISO
 LONGEST = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Undone:
-    """How many rows are as before, and how many the file made are kept, since something depends on
-    them by now.
+    """How many rows are as before, and which the file made are kept, by their names, since
+    something depends on them by now.
     """
 
     count: int
-    kept: int = 0
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Law:
 
     has_changed: Callable[[ImportRun], bool]
     undo: Callable[[ImportRun, Actor], Undone]
+    afterwards: Callable[[], Any]
 
 
 LAWS: dict[str, Law] = {}
@@ -51,8 +52,10 @@ def law(
     kind: str,
     undo: Callable[[ImportRun, Actor], Undone],
     has_changed: Callable[[ImportRun], bool] | None = None,
+    afterwards: Callable[[], Any] = lambda: None,
 ) -> None:
-    LAWS[kind] = Law(has_changed or kept_something, undo)
+    """Declare how files of a kind are undone; `afterwards` is called once it is kept."""
+    LAWS[kind] = Law(has_changed or kept_something, undo, afterwards)
 
 
 # ── what a row was before ──
@@ -62,30 +65,54 @@ def keep_changed(
     connection: Connection, run_id: int, table: str, columns: list[str], *, among: str
 ) -> None:
     """Keep these columns of the rows a file is about to change. `among`: SQL that selects their
-    numbers.
+    numbers. `keep_what_became` says what they are once it has.
     """
-    if not columns:
-        return
+    if columns:
+        connection.execute(
+            text(
+                "INSERT INTO import_before (run_id, subject, subject_id, before) SELECT :run,"
+                f" '{table}', t.id, {as_json('t', columns)} FROM {table} t WHERE t.id IN ({among})"
+            ),
+            {"run": run_id},
+        )
+
+
+def keep_what_became(connection: Connection, run_id: int, table: str, columns: list[str]) -> None:
+    """Keep what a file made of the rows it changed."""
+    if columns:
+        connection.execute(
+            text(
+                f"UPDATE import_before SET after = {as_json('t', columns)} FROM {table} t WHERE"
+                f" run_id = :run AND subject = '{table}' AND before IS NOT NULL AND t.id ="
+                " subject_id"
+            ),
+            {"run": run_id},
+        )
+
+
+def keep_created(
+    connection: Connection, run_id: int, table: str, columns: list[str], *, among: str
+) -> None:
+    """Keep that a file made these rows, and what it put into these columns."""
+    connection.execute(
+        text(
+            "INSERT INTO import_before (run_id, subject, subject_id, after) SELECT :run,"
+            f" '{table}', t.id, {as_json('t', columns)} FROM {table} t WHERE t.id IN ({among})"
+        ),
+        {"run": run_id},
+    )
+
+
+def as_json(alias: str, columns: list[str]) -> str:
+    """SQL: these columns of a row as JSON; the same values always make the same text."""
     made = "json_object" if is_sqlite() else "json_build_object"
-    pairs = ", ".join(f"'{column}', t.{column}" for column in columns)
-    connection.execute(
-        text(
-            "INSERT INTO import_before (run_id, subject, subject_id, before) SELECT :run,"
-            f" '{table}', t.id, {made}({pairs}) FROM {table} t WHERE t.id IN ({among})"
-        ),
-        {"run": run_id},
-    )
+    pairs = ", ".join(f"'{column}', {alias}.{column}" for column in columns)
+    return f"{made}({pairs})"
 
 
-def keep_created(connection: Connection, run_id: int, table: str, *, among: str) -> None:
-    """Keep that a file made these rows."""
-    connection.execute(
-        text(
-            "INSERT INTO import_before (run_id, subject, subject_id, before) SELECT :run,"
-            f" '{table}', made.id, NULL FROM ({among}) made"
-        ),
-        {"run": run_id},
-    )
+def as_text(json: str) -> str:
+    """SQL: a JSON to be compared."""
+    return json if is_sqlite() else f"CAST({json} AS TEXT)"
 
 
 def kept_something(run: ImportRun) -> bool:
@@ -140,8 +167,12 @@ def is_under_way(run: ImportRun) -> bool:
 
 
 def ask(run: ImportRun, *, by: Actor) -> None:
-    """Let the worker undo a file. Raises Refused when it cannot be undone any more."""
+    """Let the worker undo a file; asked again meanwhile, it is undone once. Raises Refused when it
+    cannot be undone any more.
+    """
     db.session.refresh(run, with_for_update=True)
+    if is_under_way(run):
+        return  # asked twice: once is enough
     if not can_be_undone(run):
         raise Refused(_("This file can no longer be undone: give the right one instead."))
     number = run.report.get(ASKED, {}).get("number", 0) + 1
@@ -166,7 +197,7 @@ def undo(run: ImportRun, *, by: Actor) -> Undone:
     id = run.id
     done = LAWS[run.kind].undo(run, by)
     run = db.session.get_one(ImportRun, id)  # what was put back expired the session
-    told = {**run.report.get(ASKED, {}), "count": done.count, "kept": done.kept}
+    told = {**run.report.get(ASKED, {}), "count": done.count, "kept": list(done.kept)}
     told.pop("error", None)
     report = {**run.report, UNDONE: clock.now().isoformat(), ASKED: told}
     runs.IMPORT.fire(run, "undo_import", by=by, set={"report": report}, references=done.count)
@@ -190,9 +221,13 @@ def _work(payload: FileToUndo, key: str) -> str:
             run = session.get_one(ImportRun, payload["run"])
             if is_under_way(run) and run.report[ASKED]["number"] == payload["number"]:
                 undo(run, by=Actor(*payload["by"]))
+                done.append(LAWS[run.kind])
 
+    done: list[Law] = []
     try:
         retried(work)
+        for law in done[-1:]:
+            law.afterwards()
     except Refused as refusal:
         return str(refusal)
     return ""
@@ -205,10 +240,23 @@ def _worked(payload: FileToUndo, answer: str | None, error: str | None) -> None:
     sentence = _("It stopped on an error of ours: it was written down. Nothing was undone.")
     told = {"number": payload["number"], "error": sentence if error is not None else answer}
     run.report = {**run.report, ASKED: told}
+    workflow.record(run, "refuse_undo", by=CLOCK, reason=told["error"])
 
 
-workflow.says("import_run", ask_undo=_l("Undo asked"))
+workflow.says("import_run", ask_undo=_l("Undo asked"), refuse_undo=_l("Nothing was undone"))
 outbox.handles("import_undo", _l("File to undo"), call=_work, record=_worked)
+
+
+def undone_lately(vendor_id: int | None) -> list[ImportRun]:
+    """The files of a vendor that were undone within a week: what they did counts no more."""
+    rows = db.session.scalars(
+        select(ImportRun).where(
+            ImportRun.vendor_id == vendor_id,
+            ImportRun.state == ImportState.cancelled,
+            ImportRun.ended_at > clock.now() - 2 * LONGEST,
+        )
+    )
+    return [row for row in rows if UNDONE in row.report]
 
 
 def named(words: list[str], most: int = 3) -> str:

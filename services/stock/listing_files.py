@@ -9,7 +9,7 @@ go to the vendor's only store; used ones are counted on their offer.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -750,6 +750,10 @@ class _Change:
             known, names = self.known_by_id[id], {"status", *self.changed.get(id, ())}
             before = {name: _plain(getattr(known, name)) for name in names - {"was_shown"}}
             rows.append({"subject_id": id, "before": before})
+        now = self._now_of([row["subject_id"] for row in rows])
+        for row in rows:
+            found = now[row["subject_id"]]
+            row["after"] = {name: _plain(getattr(found, name)) for name in row["before"]}
         made = select(Listing.id).where(
             Listing.vendor_id == self.vendor.id,
             Listing.created_at == self.now,
@@ -757,10 +761,18 @@ class _Change:
         )
         for some in tables.chunks(self.new, 500):
             ids = self.session.scalars(made, {"skus": list(some)})
-            rows += [{"subject_id": id, "before": None} for id in ids]
+            rows += [{"subject_id": id, "before": None, "after": None} for id in ids]
         if rows:
             run = {"run_id": run_id, "subject": "listing"}
             self.session.execute(insert(ImportBefore), [{**run, **row} for row in rows])
+
+    def _now_of(self, ids: list[int]) -> dict[int, Any]:
+        """These offers as they are now."""
+        table, found = Listing.__table__, dict[int, Any]()
+        for some in tables.chunks(ids, 500):
+            rows = self.session.execute(select(table).where(table.c.id.in_(some)))
+            found.update({row.id: row for row in rows})
+        return found
 
     # ── put back ──
 
@@ -793,20 +805,25 @@ def _undo(run: ImportRun, by: Actor) -> undoing.Undone:
     """
     change = _Change(_Sent(run.vendor_id or 0, by), db.session)
     change.by = by
-    written = datetime.fromisoformat(run.report[undoing.WRITTEN])
-    kept = select(ImportBefore.subject_id, ImportBefore.before).where(
-        ImportBefore.run_id == run.id, ImportBefore.subject == "listing"
-    )
-    before = {row.subject_id: row.before for row in db.session.execute(kept)}
-    rows = [change.known_by_id[id] for id in before]
-    moved = [row.sku for row in rows if row.updated_at != written]
+    kept = db.session.scalars(
+        select(ImportBefore).where(ImportBefore.run_id == run.id, ImportBefore.subject == "listing")
+    ).all()
+    before = {row.subject_id: row.before for row in kept}
+    moved = [
+        change.known_by_id[row.subject_id].sku
+        for row in kept
+        if any(
+            _plain(getattr(change.known_by_id[row.subject_id], name)) != value
+            for name, value in (row.after or {}).items()
+        )
+    ]
     if moved:
         raise Refused(
             ngettext(
                 "%(num)s offer was changed again since (%(which)s): nothing was undone. Give the"
-                " right file.",
+                " right file; of several wrong ones undo the last first.",
                 "%(num)s offers were changed again since (%(which)s): nothing was undone. Give the"
-                " right file.",
+                " right file; of several wrong ones undo the last first.",
                 len(moved),
                 which=undoing.named(moved),
             )

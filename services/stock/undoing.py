@@ -34,16 +34,18 @@ def put_levels_back(run: ImportRun, by: Actor) -> int:
         .where(Store.id.in_(select(Movement.store_id).where(Movement.reference == _reference(run))))
         .order_by(Store.id)
     ).all()
-    done, dated_at = 0, _counted_at(run)
+    done, own_moment = 0, _counted_at(run)
     run_id, file_name = run.id, run.file_name
     for store in stores:
         run = db.session.get_one(ImportRun, run_id)  # what is counted expires the session
         levels.lock_store(store.id)
-        before = _before(run, store)
-        # Said as of the file's own moment: the right file, and a sale that is told late, still
-        # count after it. What happened since then is in `before` already, and is added again.
+        before, known_at = _before(run, store)
+        # Said as of the file's own moment (or of a later one that was undone): the right file, and
+        # a sale that is told late, still count after it. What happened since then is in `before`
+        # already, and is added again.
+        dated_at = max(own_moment, known_at)
         since = levels.moved_since(store.id, dated_at)
-        if store.last_feed_at == dated_at:
+        if store.last_feed_at == own_moment:
             store.last_feed_at = _feed_before(run, store)
         feeds.count(
             store,
@@ -81,8 +83,10 @@ def _moved(run: ImportRun) -> Any:
     )
 
 
-def _before(run: ImportRun, store: Store) -> dict[int, int]:
-    """What the store held of each reference before the file. Raises Refused."""
+def _before(run: ImportRun, store: Store) -> tuple[dict[int, int], datetime]:
+    """What the store held of each reference before the file, and the moment the latest of their
+    levels speaks of. Raises Refused.
+    """
     rows = db.session.execute(
         select(
             Movement.variant_id,
@@ -92,9 +96,17 @@ def _before(run: ImportRun, store: Store) -> dict[int, int]:
         .where(Movement.id.in_(_moved(run)), Movement.store_id == store.id)
         .group_by(Movement.variant_id)
     ).all()
+    # A file that was undone, and what undid it, count no more: of two wrong files the last goes
+    # first, then the other.
+    undone = undoing.undone_lately(run.vendor_id)
+    no_more = [sign.format(one.id) for one in undone for sign in ("import {}", "annule import {}")]
     newest = (
         select(Movement.variant_id, func.max(Movement.id).label("newest"))
-        .where(Movement.store_id == store.id, Movement.item_id.is_(None))
+        .where(
+            Movement.store_id == store.id,
+            Movement.item_id.is_(None),
+            Movement.reference.not_in(no_more),
+        )
         .group_by(Movement.variant_id)
         .subquery()
     )
@@ -113,12 +125,12 @@ def _before(run: ImportRun, store: Store) -> dict[int, int]:
             )
         )
     }
-    counted_at = _counted_at(run)
+    moments = {_counted_at(run), *(_counted_at(one) for one in undone)}
     # Also « there are as many as the file says », by somebody else since, is a statement of theirs.
     moved_since = [
         row.variant_id
         for row in rows
-        if now[row.variant_id][0] != row.last or now[row.variant_id][3] != counted_at
+        if now[row.variant_id][0] != row.last or now[row.variant_id][3] not in moments
     ]
     if moved_since:
         raise Refused(
@@ -143,7 +155,7 @@ def _before(run: ImportRun, store: Store) -> dict[int, int]:
                 which=_named(held),
             )
         )
-    return before
+    return before, max((now[id][3] for id in before), default=_counted_at(run))
 
 
 def _feed_before(run: ImportRun, store: Store) -> datetime | None:

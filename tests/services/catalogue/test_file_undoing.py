@@ -71,12 +71,12 @@ def test_what_an_argus_made_is_gone(wrong_argus):
     done = undo(wrong_argus)
     assert by_ean(ean(900)) is None
     assert db.session.scalar(db.select(Product).where(Product.title == "Nouveau Jeu")) is None
-    assert done.kept == 0
+    assert done.kept == ()
 
 
 def test_what_it_made_and_is_in_stock_by_now_stays_without_its_price(wrong_argus):
     stocked(by_ean(ean(900)), 3)
-    assert undo(wrong_argus).kept == 1
+    assert undo(wrong_argus).kept == (ean(900),)
     assert by_ean(ean(900)).argus_cents is None
 
 
@@ -106,6 +106,34 @@ def test_the_history_of_a_product_says_that_a_file_was_undone(game, wrong_argus)
     undo(wrong_argus)
     told = [event.verb for event in workflow.history(row(game).product)]
     assert "undo_file" in told
+
+
+def test_of_two_wrong_files_the_last_goes_first_then_the_other(game, wrong_argus, tmp_path):
+    again = given(a_file(tmp_path, f"{ARGUS}{game.ean};Astro;;990,00\n", "b.csv"), "argus")
+    with pytest.raises(Refused):
+        undo(wrong_argus)
+    undo(again)
+    assert row(game).argus_cents == 25000
+    undo(wrong_argus)
+    assert row(game).argus_cents == 2000
+    assert by_ean(ean(900)) is None
+
+
+def test_what_the_file_did_not_write_may_change_meanwhile(game, wrong_argus):
+    with unit_of_work() as session:
+        session.merge(row(game)).weight_grams = 220
+        session.get_one(Product, game.product_id).description = "Une notice de plus."
+    undo(wrong_argus)
+    assert row(game).argus_cents == 2000
+    assert row(game).product.description == "Une notice de plus."
+
+
+def test_an_argus_of_prices_alone_counts_and_watches_no_title(game, tmp_path):
+    run = given(a_file(tmp_path, f"{ARGUS}{game.ean};Astro Renard;;25,00\n"), "argus")
+    with unit_of_work() as session:
+        session.get_one(Product, game.product_id).title = "Astro Renard 2"
+    assert undo(run).count == 1
+    assert row(game).product.title == "Astro Renard 2"
 
 
 # ── référencier ──
@@ -162,7 +190,7 @@ def test_a_size_that_is_offered_by_now_stays_with_its_model(wrong_catalogue):
     with unit_of_work() as session:
         vendor = session.merge(factories.the_vendor())
         listings.offer(vendor, "B1", session.merge(by_ean(ean(901))), 5000, by=LEA)
-    assert undo(wrong_catalogue).kept == 1
+    assert undo(wrong_catalogue).kept == (ean(901),)
     assert by_ean(ean(901)).product.title == "Botte Neuve"
     assert by_ean(ean(902)) is None
     assert db.session.scalar(db.select(db.func.count(Listing.id))) == 1
@@ -172,7 +200,7 @@ def test_a_model_somebody_worked_on_stays_whole(wrong_catalogue):
     with unit_of_work() as session:
         product = session.merge(by_ean(ean(901)).product)
         products.disable(product, by=LEA)
-    assert undo(wrong_catalogue).kept == 2
+    assert undo(wrong_catalogue).kept == (ean(901), ean(902))
 
 
 def test_a_file_given_again_after_an_undo_is_applied(derby, wrong_catalogue, tmp_path):
@@ -181,3 +209,21 @@ def test_a_file_given_again_after_an_undo_is_applied(derby, wrong_catalogue, tmp
     run = given(a_file(tmp_path, text, "ref.csv"), "catalogue")
     assert run.created == 1
     assert by_ean(ean(901)).product.title == "Botte Neuve"
+
+
+def test_pictures_a_catalogue_named_go_with_it_fetched_or_not(derby, tmp_path, monkeypatch):
+    from services import files
+    from services.catalogue import picture_addresses
+    from tests.services.test_files import picture
+
+    lines = f"{derby.ean};https://photos.example/a.jpg https://photos.example/b.jpg\n"
+    run = given(a_file(tmp_path, "ean;images\n" + lines, "ref.csv"), "catalogue")
+    kept = files.keep_picture(picture())
+    monkeypatch.setattr(
+        picture_addresses, "_fetched", lambda url: (kept, "") if "a.jpg" in url else ("", "pas là")
+    )
+    picture_addresses.fetch()
+    assert row(derby).product.cover == kept
+    undo(run)
+    assert row(derby).product.cover is None
+    assert picture_addresses.not_fetched(derby.product_id) == []

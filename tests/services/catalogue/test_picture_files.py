@@ -10,7 +10,7 @@ from services import files
 from services.catalogue import products
 from services.imports import trials, undoing
 from services.unit import db, unit_of_work
-from tests.factories import LEA, a_shoe, given
+from tests.factories import LEA, a_file, a_shoe, given
 from tests.services.imports.test_archives import zipped
 from tests.services.imports.test_trials import a_draft
 
@@ -51,7 +51,20 @@ def shown(shoe) -> int:
 
 
 @pytest.mark.parametrize(
-    "name", ["{ean}.jpg", "{ean}-2.jpg", "LOR-100.jpg", "lor-100 (3).JPG", "LOR-100/1.jpg"]
+    "name",
+    [
+        "{ean}.jpg",
+        "{ean}-2.jpg",
+        "{ean}_front.jpg",
+        "LOR-100.jpg",
+        "lor-100 (3).JPG",
+        "LOR-100/1.jpg",
+        "LOR-100/arrière.jpg",
+        "LOR-100-arrière.jpg",
+        "LOR-100 - Copie.jpg",
+        "LOR_100_noir_2.jpg",
+        "lor 100.jpg",
+    ],
 )
 def test_a_picture_goes_to_what_its_name_says(derby, tmp_path, name):
     run = given_pictures(tmp_path, [name.format(ean=derby.ean)])
@@ -88,7 +101,7 @@ def test_the_same_archive_twice_adds_nothing(derby, tmp_path):
 def test_more_pictures_than_a_sheet_takes_are_told(derby, tmp_path):
     run = given_pictures(tmp_path, [f"LOR-100-{n}.jpg" for n in range(1, 11)])
     assert shown(derby) == 1 + products.MOST_IMAGES
-    assert "Derby" in run.report["doubts"][0][1]
+    assert (run.created, run.ignored) == (9, 1)
 
 
 def test_what_is_no_picture_is_refused_alone(derby, tmp_path):
@@ -98,10 +111,19 @@ def test_what_is_no_picture_is_refused_alone(derby, tmp_path):
 
 
 def test_an_archive_is_tried_out_without_keeping_a_picture(derby, tmp_path):
-    draft = a_draft(pictures(tmp_path, ["LOR-100.jpg", "inconnu.jpg"]), "pictures", vendor=False)
-    forecast = trials.try_out(draft)
-    assert (forecast["created"], forecast["refused"]) == (1, 1)
+    names = [f"LOR-100-{n}.jpg" for n in range(1, 11)]
+    path = pictures(tmp_path, [*names, "inconnu.jpg"])
+    forecast = trials.try_out(a_draft(path, "pictures", vendor=False))
+    assert (forecast["created"], forecast["ignored"]) == (9, 1)
     assert shown(derby) == 0
+    run = given(path, "pictures")
+    assert (run.created, run.ignored) == (9, 1), "as it was forecast"
+
+
+def test_a_list_of_refused_names_is_no_archive(derby, tmp_path):
+    run = given(a_file(tmp_path, "fichier;x\nLOR-100.jpg;1\n", "photos.csv"), "pictures")
+    assert run.state.value == "failed"
+    assert "ZIP" in run.error
 
 
 def test_an_archive_is_undone_but_for_what_was_taken_off_since(derby, tmp_path):

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from models import ImportRun
-from services.imports import archives, folders, runs
+from services.imports import archives, folders, runs, tables
 from services.unit import db
 from services.workflow import Refused
 from tests import factories
@@ -108,3 +108,23 @@ def test_the_same_list_zipped_anew_is_the_same_file(app, tmp_path):
     one = runs.keep(zipped(tmp_path, {"a.csv": text}, "one.zip"), "one.zip")
     other = runs.keep(zipped(tmp_path, {"b.csv": text, ".x": "y"}, "two.zip"), "two.zip")
     assert one.sha256 == other.sha256
+
+
+def test_pictures_with_a_note_or_a_list_beside_are_pictures(app, tmp_path):
+    for beside in ("LISEZMOI.txt", "liste.csv"):
+        path = zipped(tmp_path, {"A-1.jpg": b"x", beside: "a;b\nc;d\n"}, f"{beside}.zip")
+        with archives.unpacked(path, path.name) as (inside, _name):
+            assert inside == path
+        assert archives.picture_names(path) == ["A-1.jpg"]
+
+
+def test_a_note_beside_a_list_is_no_second_list(app, tmp_path):
+    path = zipped(tmp_path, {"argus.csv": "ean;argus\n", "LISEZMOI.txt": "bonjour"})
+    with archives.unpacked(path, path.name) as (_inside, name):
+        assert name == "argus.csv"
+
+
+def test_pictures_given_as_another_kind_are_refused_with_the_right_one(app, tmp_path):
+    path = zipped(tmp_path, {"A-1.jpg": b"x"})
+    with pytest.raises(Refused, match="Photos"):
+        tables.open_table(path, runs.KINDS["stock"].columns)

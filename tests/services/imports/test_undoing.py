@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models import ImportBefore, ImportRun
-from services import clock, outbox
+from services import clock, outbox, workflow
 from services.imports import runs, undoing
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -57,6 +57,8 @@ def test_a_refusal_is_said_on_the_page_and_may_be_asked_again(shoe, feed, clerk)
     assert "a bougé depuis" in refused
     assert "Annuler cet import" in refused
     assert quantity(shoe) == 8
+    newest = workflow.history(db.session.get_one(ImportRun, feed.id), limit=1)
+    assert [event.verb for event in newest] == ["refuse_undo"]
 
 
 def test_an_undo_asked_twice_is_done_once(feed):
@@ -65,8 +67,17 @@ def test_an_undo_asked_twice_is_done_once(feed):
             undoing.ask(session.get_one(ImportRun, feed.id), by=LEA)
 
     ask()
-    with pytest.raises(Refused):
-        ask()
+    ask()
+    outbox.work()
+    verbs = [event.verb for event in workflow.history(db.session.get_one(ImportRun, feed.id))]
+    assert (verbs.count("ask_undo"), verbs.count("undo_import")) == (1, 1)
+
+
+def test_a_file_that_was_undone_is_not_undone_again(feed):
+    with unit_of_work() as session:
+        undoing.undo(session.get_one(ImportRun, feed.id), by=LEA)
+    with pytest.raises(Refused), unit_of_work() as session:
+        undoing.ask(session.get_one(ImportRun, feed.id), by=LEA)
 
 
 def test_every_kind_of_goods_and_prices_can_be_undone(app):

@@ -153,3 +153,14 @@ def test_a_file_of_two_stores_is_undone_in_both(shoes, tmp_path):
     assert (quantity(shoes[0], one), quantity(shoes[0], two)) == (9, 1)
     undo(run)
     assert (quantity(shoes[0], one), quantity(shoes[0], two)) == (5, 8)
+
+
+def test_of_two_wrong_stock_files_the_last_goes_first_then_the_other(shoes, tmp_path):
+    one = a_feed(tmp_path, {shoes[0]: 9}, mode="delta")
+    two = a_feed(tmp_path, {shoes[0]: 70}, mode="delta")
+    with pytest.raises(Refused):
+        undo(one)
+    undo(two)
+    assert quantity(shoes[0]) == 9
+    undo(one)
+    assert quantity(shoes[0]) == 5

@@ -146,3 +146,14 @@ def test_vendors_software_is_told_what_an_undo_takes_off_sale(shoe, hooks, tmp_p
     outbox.work()
     told = [json.loads(body)["data"] for _url, _headers, body in hooks.told]
     assert told == [{"sku": "S2", "reason": "WITHDRAWN"}]
+
+
+def test_of_two_wrong_price_files_the_last_goes_first_then_the_other(offered, tmp_path):
+    head = "offer-sku;price;discount-price\n"
+    one = given(a_file(tmp_path, f"{head}S1;1,00;\n", "one.csv"), "prices")
+    two = given(a_file(tmp_path, f"{head}S1;2,00;\n", "two.csv"), "prices")
+    with pytest.raises(Refused):
+        undo(one)
+    undo(two)
+    undo(one)
+    assert (rows()["S1"].price_cents, rows()["S1"].discount_cents) == (8900, 7900)
