@@ -1119,7 +1119,7 @@ class Product(Model):
     cover: Mapped[str | None] = mapped_column(String(80))
     # Who proposed it, when a vendor did; and the sheet that took its place, when two were one.
     proposed_by_id: Mapped[int | None] = mapped_column(ForeignKey("vendor.id"))
-    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"))
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"), index=True)
     created_at: Mapped[moment]
     updated_at: Mapped[moment] = mapped_column(index=True)
     platform: Mapped[Optional["Platform"]] = relationship()
@@ -1338,7 +1338,7 @@ class UnmatchedReference(Model):
     supplier_ref: Mapped[str] = mapped_column(String(60), default="")
     times: Mapped[int] = mapped_column(default=1)
     last_at: Mapped[moment]
-    proposal_id: Mapped[int | None] = mapped_column(ForeignKey("variant.id"))
+    proposal_id: Mapped[int | None] = mapped_column(ForeignKey("variant.id"), index=True)
     score: Mapped[int | None]  # 0 to 100
     vendor: Mapped["Vendor"] = relationship()
     store: Mapped[Optional["Store"]] = relationship()
@@ -1507,7 +1507,7 @@ class Reservation(Model):
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
-    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
     item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
     quantity: Mapped[int]
     holder: Mapped[str] = mapped_column(String(60), index=True)  # the cart or order it is kept for
@@ -1558,7 +1558,7 @@ class Movement(Model):
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
-    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
     item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
     kind: Mapped[MovementKind] = mapped_column(
         Enum(
@@ -1647,7 +1647,7 @@ class StockCountLine(Model):
     __owner__ = through("count_id")
     id: Mapped[pk]
     count_id: Mapped[int] = mapped_column(ForeignKey("stock_count.id", ondelete="CASCADE"))
-    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
     counted: Mapped[int]
     at: Mapped[moment]
     variant: Mapped["Variant"] = relationship()
@@ -1707,7 +1707,7 @@ class StockTransferLine(Model):
     __owner__ = through("transfer_id")
     id: Mapped[pk]
     transfer_id: Mapped[int] = mapped_column(ForeignKey("stock_transfer.id", ondelete="CASCADE"))
-    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
     quantity: Mapped[int]
     arrived: Mapped[int | None]
     variant: Mapped["Variant"] = relationship()
@@ -1751,7 +1751,7 @@ class TillEvent(Model):
             values_callable=lambda e: [m.value for m in e],
         )
     )
-    variant_id: Mapped[int | None] = mapped_column(ForeignKey("variant.id"))
+    variant_id: Mapped[int | None] = mapped_column(ForeignKey("variant.id"), index=True)
     item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
     ean: Mapped[str] = mapped_column(String(14), default="")
     quantity: Mapped[int]
@@ -1798,7 +1798,7 @@ class StockConflict(Model):
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"), index=True)
     store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
-    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"))
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
     reservation_id: Mapped[int] = mapped_column(ForeignKey("reservation.id"))
     replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("reservation.id"))
     quantity: Mapped[int]

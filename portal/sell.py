@@ -125,7 +125,7 @@ CARTS_AN_HOUR = 60  # of one address: a shop's telephone, or a school's
 
 def _count_a_cart() -> None:
     """Raises TooMany: who keeps no cookie would leave a cart a click."""
-    if seconds := limits.spend(f"cart:{request.remote_addr}", CARTS_AN_HOUR, 3600):
+    if seconds := limits.spend(f"cart:{limits.place()}", CARTS_AN_HOUR, 3600):
         raise limits.TooMany(
             _(
                 "Too many sales were begun from this address: wait %(minutes)s min, or allow the"

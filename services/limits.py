@@ -209,10 +209,10 @@ def forgive(account: str) -> None:
 
 
 def _here(account: str) -> str:
-    return f"{account}@{_place()}#{storage.get(f'forgiven:{account}')}"
+    return f"{account}@{place()}#{storage.get(f'forgiven:{account}')}"
 
 
-def _place() -> str:
+def place() -> str:
     """Where somebody asks from: his address, or his network (/64) in IPv6, where one person has
     thousands of addresses.
     """

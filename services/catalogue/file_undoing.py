@@ -8,6 +8,7 @@ of them (a picture, another column) does not matter.
 from json import dumps
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from sqlalchemy import Boolean, Date, Integer, select, text
@@ -33,16 +34,21 @@ def undo(run: ImportRun, by: Actor) -> Undone:
     lock_until_commit(db.session.connection(), "argus import")
     lock_until_commit(db.session.connection(), "catalogue")
     run_id, name, kind = run.id, run.file_name, run.kind
+    _lock(run_id)
     _refuse_what_moved(run_id)
+    _refuse_what_names_nothing(run_id)
     changed = max(_put_back(run_id, table) for table in TABLES)
     _keep_prices(run_id)
     _tell(run_id, name, by)
     made = _created(run_id, "variant")
-    kept = made - _free(run_id, made)
-    if kind == "argus":
-        _forget_the_argus(kept)
+    # A file loaded since may have named what this one made, and found nothing to change of it.
+    said_again = undoing.since(run, ("catalogue", "argus"))
+    held = _held_products(run_id)
+    kept = made if said_again else made - _free(run_id, made, held)
+    if kind == "argus" and not said_again:
+        _forget_the_argus(run_id, kept, name, by)
     gone = made - kept
-    _delete(run_id, gone)
+    _delete(run_id, gone, held)
     _take_pictures_off(run_id, by)
     db.session.expire_all()
     return Undone(changed + len(gone), _eans(kept))
@@ -64,6 +70,38 @@ _CHANGED = (
     "FROM import_before b {join} {table} t ON t.id = b.subject_id WHERE b.run_id = :run AND"
     " b.subject = '{table}' AND b.before IS NOT NULL"
 )
+
+
+def _lock(run_id: int) -> None:
+    """Nobody changes these rows, or names them, until this is kept."""
+    if not is_sqlite():
+        for table in ("variant", "product"):  # in the order in which verbs change them
+            _run(
+                f"SELECT t.id FROM {table} t JOIN import_before b ON t.id = b.subject_id WHERE"
+                f" b.run_id = :run AND b.subject = '{table}' ORDER BY t.id FOR UPDATE OF t",
+                run=run_id,
+            )
+
+
+def _refuse_what_names_nothing(run_id: int) -> None:
+    """Raises Refused when a brand or a platform a row had before is gone."""
+    columns = _columns(run_id, "product")
+    for column, table in (("brand_id", "brand"), ("platform_id", "platform")):
+        if column in columns:
+            value = f"CAST(b.before ->> '{column}' AS INTEGER)"
+            gone = _run(
+                f"SELECT count(*) {_CHANGED.format(table='product', join='JOIN')} AND {value} IS"
+                f" NOT NULL AND NOT EXISTS (SELECT 1 FROM {table} n WHERE n.id = {value})",
+                run=run_id,
+            ).scalar_one()
+            if gone:
+                raise Refused(
+                    _(
+                        "The brand or the platform of %(count)s products was deleted since: nothing"
+                        " was undone. Give the right file.",
+                        count=gone,
+                    )
+                )
 
 
 def _refuse_what_moved(run_id: int) -> None:
@@ -200,7 +238,7 @@ _MADE = (
 )
 
 
-def _free(run_id: int, made: set[int]) -> set[int]:
+def _free(run_id: int, made: set[int], held_products: set[int]) -> set[int]:
     """Of the references a file made, those on which nothing depends and which nobody changed."""
     variants = _MADE.format(table="variant")
     now = undoing.as_text(undoing.as_json("t", SAID_OF_NEW))
@@ -226,16 +264,30 @@ def _free(run_id: int, made: set[int]) -> set[int]:
                 **({"source": f"import:{run_id}"} if ":source" in of_the_run else {}),
             ).scalars()
         )
-    return made - held - _of_held_products(run_id)
+    of_held = _run(
+        f"SELECT id FROM variant WHERE product_id {one_of('held')}", held=listed(held_products)
+    ).scalars()
+    return made - held - set(of_held)
 
 
-def _of_held_products(run_id: int) -> set[int]:
-    """References of products somebody worked on, or that something else names."""
+def _held_products(run_id: int) -> set[int]:
+    """The products of the file that somebody worked on, or that something else names: another file
+    too. The pictures its own addresses gave do not hold it.
+    """
     products = _MADE.format(table="product")
     held = set(
         _run(
-            "SELECT DISTINCT subject_id FROM event WHERE subject = 'product' AND actor_kind ="
-            f" 'staff' AND verb NOT LIKE '%_by_file' AND subject_id IN ({products})",
+            "SELECT DISTINCT subject_id FROM event WHERE subject = 'product' AND verb NOT IN"
+            " ('create_by_file', 'undo_file') AND NOT (verb = 'add_image' AND actor_kind ="
+            f" 'machine') AND subject_id IN ({products})",
+            run=run_id,
+        ).scalars()
+    )
+    held |= set(
+        _run(
+            "SELECT DISTINCT b.subject_id FROM import_before b JOIN import_run r ON r.id = b.run_id"
+            " WHERE b.subject = 'product' AND b.run_id <> :run AND r.state = 'complete' AND"
+            f" b.subject_id IN ({products})",
             run=run_id,
         ).scalars()
     )
@@ -253,11 +305,7 @@ def _of_held_products(run_id: int) -> set[int]:
             run=run_id,
         ).scalars()
     )
-    return set(
-        _run(
-            f"SELECT id FROM variant WHERE product_id {one_of('held')}", held=listed(held)
-        ).scalars()
-    )
+    return held
 
 
 def _names_of(table: str) -> list[tuple[str, str]]:
@@ -270,37 +318,88 @@ def _names_of(table: str) -> list[tuple[str, str]]:
     ]
 
 
-def _forget_the_argus(kept: set[int]) -> None:
-    """What an argus made and something depends on stays, without its price: it had none before."""
+def _forget_the_argus(run_id: int, kept: set[int], file_name: str, by: Actor) -> None:
+    """What an argus made and something depends on stays without the price it gave: it had none
+    before. A price somebody gave since stays.
+    """
+    facts = dumps({"file": file_name[:200]})
     for some in _steps(kept):
+        same = (
+            "EXISTS (SELECT 1 FROM import_before b WHERE b.run_id = :run AND b.subject = 'variant'"
+            " AND b.subject_id = variant.id AND variant.argus_cents = CAST(b.after ->>"
+            " 'argus_cents' AS INTEGER))"
+        )
+        _run(
+            "INSERT INTO event (subject, subject_id, verb, actor_kind, actor_id, actor_name, facts,"
+            " at) SELECT 'variant', id, 'undo_file', :kind, :actor, :name, :facts, :now FROM"
+            f" variant WHERE id {one_of('ids')} AND {same}",
+            run=run_id,
+            ids=listed(some),
+            kind=by.kind,
+            actor=by.id,
+            name=by.name,
+            facts=facts,
+            now=raw(clock.now()),
+        )
         _run(
             "UPDATE variant SET argus_cents = NULL, argus_on = NULL, voucher_cents = NULL,"
-            f" cash_cents = NULL, updated_at = :now WHERE id {one_of('ids')}",
+            f" cash_cents = NULL, updated_at = :now WHERE id {one_of('ids')} AND {same}",
+            run=run_id,
             ids=listed(some),
             now=raw(clock.now()),
         )
 
 
-def _delete(run_id: int, gone: set[int]) -> None:
+def _delete(run_id: int, gone: set[int], held: set[int]) -> None:
     """These references, and the products of the file that have none any more."""
+    emptied: set[int] = set()
     for some in _steps(gone):
         for table in _GOES_TOO:
             _run(f"DELETE FROM {table} WHERE variant_id {one_of('ids')}", ids=listed(some))
+        touched = list(
+            _run(
+                f"SELECT DISTINCT product_id FROM variant WHERE id {one_of('ids')}",
+                ids=listed(some),
+            ).scalars()
+        )
+        emptied.update(touched)
         _run(
-            "INSERT INTO search_todo (product_id) SELECT DISTINCT product_id FROM variant WHERE id"
+            "INSERT INTO search_todo (product_id) SELECT id FROM product WHERE id"
             f" {one_of('ids')} ON CONFLICT (product_id) DO NOTHING",
-            ids=listed(some),
+            ids=listed(touched),
         )
         _run(f"DELETE FROM variant WHERE id {one_of('ids')}", ids=listed(some))
-    empty = _run(
-        f"SELECT p.id FROM product p WHERE p.id IN ({_MADE.format(table='product')}) AND NOT EXISTS"
-        " (SELECT 1 FROM variant v WHERE v.product_id = p.id)",
-        run=run_id,
-    ).scalars()
-    for some in _steps(set(empty)):
+        _forget_rows(run_id, "variant", some)
+    mine = _created(run_id, "product") & emptied - held
+    for some in _steps(mine):
+        free = list(
+            _run(
+                f"SELECT p.id FROM product p WHERE p.id {one_of('ids')} AND p.merged_into_id IS"
+                " NULL AND NOT EXISTS (SELECT 1 FROM variant v WHERE v.product_id = p.id)",
+                ids=listed(some),
+            ).scalars()
+        )
         for table in _OF_PRODUCT:
-            _run(f"DELETE FROM {table} WHERE product_id {one_of('ids')}", ids=listed(some))
-        _run(f"DELETE FROM product WHERE id {one_of('ids')}", ids=listed(some))
+            _run(f"DELETE FROM {table} WHERE product_id {one_of('ids')}", ids=listed(free))
+        _run(f"DELETE FROM product WHERE id {one_of('ids')}", ids=listed(free))
+        _forget_rows(run_id, "product", free)
+
+
+def _forget_rows(run_id: int, table: str, ids: list[int]) -> None:
+    """The number of a row that is gone may be given again (SQLite): what was said of it goes."""
+    _run(
+        "DELETE FROM event WHERE subject = :table AND verb = 'create_by_file' AND subject_id"
+        f" {one_of('ids')}",
+        table=table,
+        ids=listed(ids),
+    )
+    _run(
+        "DELETE FROM import_before WHERE run_id = :run AND subject = :table AND subject_id"
+        f" {one_of('ids')}",
+        run=run_id,
+        table=table,
+        ids=listed(ids),
+    )
 
 
 def _take_pictures_off(run_id: int, by: Actor) -> None:

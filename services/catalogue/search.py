@@ -58,6 +58,10 @@ def refresh(connection: Connection, ids: list[int]) -> None:
     found.
     """
     among, numbers = f"({', '.join(('?' if is_sqlite() else '%s',) * len(ids))})", tuple(ids)
+    if not is_sqlite():
+        # Two who change references of one product at once index it one after the other.
+        locked = f"SELECT id FROM product WHERE id IN {among} ORDER BY id FOR NO KEY UPDATE"
+        connection.exec_driver_sql(locked, numbers)
     details: dict[int, list[str]] = {}
     for id, color, *parts in connection.exec_driver_sql(_DETAILS + among, numbers).all():
         found = details.setdefault(id, [])
@@ -385,13 +389,17 @@ def _match(words: str) -> str | None:
     return both.join(terms)
 
 
+MOST_SIZES = 3  # of one search
+
+
 def _sizes_in(words: str) -> tuple[str, list[list[list[str]]]]:
     """The words without their sizes in a scale, and for each of these the ways it may be written
     in the index: « UK 8 » as it is typed, or « 42 ».
     """
-    plain, either = sizes.normal(words), []
+    plain = sizes.normal(words)
+    either: list[list[list[str]]] = []
     for one in reversed(sizes.readings(plain)):
-        if one.european:
+        if one.european and len(either) < MOST_SIZES:
             typed = _plain_words(plain[one.start : one.end])
             either.append([typed, words_of(one.european)])
             plain = plain[: one.start] + " " + plain[one.end :]

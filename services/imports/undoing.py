@@ -234,8 +234,11 @@ def _work(payload: FileToUndo, key: str) -> str:
 
 
 def _worked(payload: FileToUndo, answer: str | None, error: str | None) -> None:
+    if answer is None and error is None:
+        return  # it is tried again
     run = db.session.get(ImportRun, payload["run"])
-    if run is None or UNDONE in run.report:
+    asked = run.report.get(ASKED, {}).get("number") if run is not None else None
+    if run is None or UNDONE in run.report or asked != payload["number"]:
         return
     sentence = _("It stopped on an error of ours: it was written down. Nothing was undone.")
     told = {"number": payload["number"], "error": sentence if error is not None else answer}
@@ -245,6 +248,17 @@ def _worked(payload: FileToUndo, answer: str | None, error: str | None) -> None:
 
 workflow.says("import_run", ask_undo=_l("Undo asked"), refuse_undo=_l("Nothing was undone"))
 outbox.handles("import_undo", _l("File to undo"), call=_work, record=_worked)
+
+
+def since(run: ImportRun, kinds: tuple[str, ...]) -> bool:
+    """Whether another file of these kinds was loaded since, which may have said the same again."""
+    later = select(ImportRun.id).where(
+        ImportRun.kind.in_(kinds),
+        ImportRun.state == ImportState.complete,
+        ImportRun.id != run.id,
+        ImportRun.ended_at >= run.ended_at,
+    )
+    return db.session.scalar(later.limit(1)) is not None
 
 
 def undone_lately(vendor_id: int | None) -> list[ImportRun]:

@@ -34,7 +34,7 @@ from services import clock, dates, settings, webhooks, workflow
 from services.catalogue import matching, products
 from services.imports import runs, tables, undoing
 from services.stock import feeds, listings
-from services.stock.undoing import put_levels_back
+from services.stock.undoing import has_moved, put_levels_back
 from services.unit import db, lock_until_commit, retried, unit_of_work
 from services.workflow import Actor, Refused
 
@@ -776,27 +776,28 @@ class _Change:
 
     # ── put back ──
 
-    def put_back(self, id: int, before: dict[str, Any] | None) -> None:
+    def put_back(self, id: int, before: dict[str, Any] | None, file: str) -> None:
         """One offer as it was before a file; one the file made is withdrawn."""
         row = self.known_by_id[id]
         if before is None:
             self._take_off(row.sku)
+            self._happened(id, "undo_file", None, None, file=file)
             return
         wanted = {name: _value(name, value) for name, value in before.items()}
         price = {name: wanted.pop(name, getattr(row, name)) for name in listings.PRICE}
         status = wanted.pop("status")
+        sells_new = row.item_id is None and wanted.get("condition", row.condition) is None
         if status is L.withdrawn:
             self._take_off(row.sku)
-        elif row.status is L.withdrawn:
-            if row.item_id is None and wanted.get("condition", row.condition) is None:
-                self._refuse_second(row.sku, wanted.get("variant_id", row.variant_id))
+        elif sells_new:
+            self._refuse_second(row.sku, wanted.get("variant_id", row.variant_id))
+        if status is L.active and row.status is L.withdrawn:
             self._offer_again(row)
         change = listings.plan_price(row, *price.values(), today=self.today)
         if change is not None:
             self._apply(row, change)
         self._set(row, wanted)
-        if wanted:
-            self._happened(id, "undo_file", None, None)
+        self._happened(id, "undo_file", None, None, file=file)
 
 
 def _undo(run: ImportRun, by: Actor) -> undoing.Undone:
@@ -830,7 +831,7 @@ def _undo(run: ImportRun, by: Actor) -> undoing.Undone:
         )
     counted = put_levels_back(run, by)
     for id, values in sorted(before.items(), key=lambda one: one[1] is not None):
-        change.put_back(id, values)  # what the file made goes first: it makes room
+        change.put_back(id, values, run.file_name)  # what the file made goes first: it makes room
     change.write()
     return undoing.Undone(max(len(before), counted))
 
@@ -869,5 +870,5 @@ runs.kind(
 )
 runs.kind("prices", _l("Prices (PRI01)"), PRICES, ("sku", "price"), _load_prices,
           help=_l("Columns of PRI01: offer-sku, price, discount-price and its dates."))  # fmt: skip
-undoing.law("listings", _undo)
+undoing.law("listings", _undo, lambda run: undoing.kept_something(run) or has_moved(run))
 undoing.law("prices", _undo)

@@ -47,7 +47,7 @@ def put_levels_back(run: ImportRun, by: Actor) -> int:
         since = levels.moved_since(store.id, dated_at)
         if store.last_feed_at == own_moment:
             store.last_feed_at = _feed_before(run, store)
-        feeds.count(
+        wild = feeds.count(
             store,
             {
                 variant_id: feeds.Line(
@@ -60,6 +60,15 @@ def put_levels_back(run: ImportRun, by: Actor) -> int:
             cause=_("stock file « %(name)s » undone", name=file_name),
             by=by,
         )
+        if wild:
+            raise Refused(
+                _(
+                    "The stock of %(store)s cannot go back (%(why)s) Nothing was undone: correct it"
+                    " in the list.",
+                    store=store.name,
+                    why=next(iter(wild.values())),
+                )
+            )
         done += len(before)
     return done
 
@@ -179,8 +188,8 @@ def _named(variant_ids: list[int]) -> str:
     return undoing.named(list(eans))
 
 
-def _has_moved(run: ImportRun) -> bool:
+def has_moved(run: ImportRun) -> bool:
     return db.session.scalar(_moved(run).limit(1)) is not None
 
 
-undoing.law("stock", undo_stock, _has_moved)
+undoing.law("stock", undo_stock, has_moved)

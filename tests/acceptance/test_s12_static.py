@@ -38,6 +38,7 @@ EXPLAINED = {
             "catalogue/argus": "our own column names",
             "catalogue/file_history": "our own table and column names",
             "catalogue/file_undoing": "our own table and column names",
+            "catalogue/picture_addresses": "a number of our own",
             "imports/undoing": "our own table and column names",
             "catalogue/referencer": "our own column names",
             "catalogue/search": "conditions of our own; what people typed is bound",

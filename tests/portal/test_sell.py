@@ -342,3 +342,15 @@ def test_a_sale_begun_goes_on_whatever_others_begin(client, app, monkeypatch):
     add(client, game)
     monkeypatch.setattr(sell, "CARTS_AN_HOUR", 1)
     assert add(client, factories.a_game("Autre Jeu")).status_code == 200
+
+
+def test_a_network_of_ipv6_counts_as_one_address_and_another_address_for_itself(app, monkeypatch):
+    from portal import sell
+
+    monkeypatch.setattr(sell, "CARTS_AN_HOUR", 3)
+    game = factories.a_game()
+    for address in (*(f"2001:db8::{n}" for n in range(1, 7)), "203.0.113.7"):
+        visitor = app.test_client()
+        visitor.environ_base = {"REMOTE_ADDR": address}
+        add(visitor, game)
+    assert db.session.scalar(select(func.count(Offer.id))) == 4

@@ -1,14 +1,18 @@
 """A référencier or an argus given by mistake is taken back whole."""
 
+import contextlib
+import threading
+
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from models import ArgusValue, ImportRun, Listing, PricePoint, Product, Variant
 from services import workflow
-from services.catalogue import argus, products, search
+from services.catalogue import argus, file_undoing, products, search
 from services.finance import books
 from services.imports import undoing
 from services.stock import listings
-from services.unit import db, unit_of_work
+from services.unit import db, is_sqlite, unit_of_work
 from services.workflow import Refused
 from tests import factories
 from tests.factories import LEA, a_file, a_game, a_shoe, ean, given, stocked
@@ -227,3 +231,159 @@ def test_pictures_a_catalogue_named_go_with_it_fetched_or_not(derby, tmp_path, m
     undo(run)
     assert row(derby).product.cover is None
     assert picture_addresses.not_fetched(derby.product_id) == []
+
+
+# ── what somebody said since is kept ──
+
+
+def test_a_price_given_since_to_what_an_argus_made_stays(app, tmp_path):
+    run = given(a_file(tmp_path, f"{ARGUS}{ean(900)};Nouveau;;12,00\n"), "argus")
+    with unit_of_work() as session:
+        argus.change(session.merge(by_ean(ean(900))), 3000, by=LEA)
+    assert undo(run).kept == (ean(900),)
+    assert by_ean(ean(900)).argus_cents == 3000
+
+
+@pytest.mark.parametrize("again", ["15,00", "12,00"])
+def test_what_the_right_argus_said_since_stays(app, tmp_path, again):
+    run = given(a_file(tmp_path, f"{ARGUS}{ean(900)};Nouvo;;12,00\n"), "argus")
+    given(a_file(tmp_path, f"{ARGUS}{ean(900)};Nouveau;;{again}\n", "right.csv"), "argus")
+    undo(run)
+    assert by_ean(ean(900)).argus_cents == int(again.replace(",", ""))
+
+
+def test_an_emptied_price_is_told_in_the_history_of_its_reference(app, tmp_path):
+    run = given(a_file(tmp_path, f"{ARGUS}{ean(900)};Nouveau;;12,00\n"), "argus")
+    stocked(by_ean(ean(900)), 1)
+    undo(run)
+    assert [event.verb for event in workflow.history(by_ean(ean(900)))] == ["undo_file"]
+
+
+NEW = HEADER + f"N1;{ean(901)};Botte;Aubrac;Noir;40;50,00;oui\n"
+
+
+def test_what_a_later_catalogue_named_again_stays(app, tmp_path):
+    more = f"N2;{ean(902)};Faux;Aubrac;Noir;40;50,00;oui\n"
+    wrong = given(a_file(tmp_path, NEW + more, "wrong.csv"), "catalogue")
+    given(a_file(tmp_path, NEW, "right.csv"), "catalogue")
+    undo(wrong)
+    assert by_ean(ean(901)) is not None
+
+
+def test_a_sheet_an_archive_of_pictures_was_given_for_stays(app, tmp_path):
+    from tests.services.catalogue.test_picture_files import a_picture
+    from tests.services.imports.test_archives import zipped
+
+    wrong = given(a_file(tmp_path, NEW, "wrong.csv"), "catalogue")
+    given(zipped(tmp_path, {"N1.jpg": a_picture("red")}, "p.zip"), "pictures")
+    undo(wrong)
+    assert by_ean(ean(901)) is not None
+
+
+def test_a_double_that_was_merged_still_leads_to_the_right_sheet(derby, tmp_path):
+    wrong = given(a_file(tmp_path, NEW, "wrong.csv"), "catalogue")
+    double = by_ean(ean(901)).product_id
+    with unit_of_work() as session:
+        target = session.get_one(Product, derby.product_id)
+        products.merge(session.get_one(Product, double), target, by=LEA)
+    undo(wrong)
+    db.session.expire_all()
+    assert products.sheet(double) is not None
+
+
+def test_a_brand_deleted_since_is_said_and_nothing_is_undone(app, tmp_path):
+    from models import Brand
+
+    shoe = a_shoe(brand="Vieille")
+    text = f"ean;designation;marque\n{shoe.ean};Derby Lormont;Neuve\n"
+    run = given(a_file(tmp_path, text, "ref.csv"), "catalogue")
+    with unit_of_work() as session:
+        session.delete(session.scalar(db.select(Brand).where(Brand.name == "Vieille")))
+    with pytest.raises(Refused, match="marque"):
+        undo(run)
+
+
+def test_a_title_changed_by_hand_since_is_kept(derby, wrong_catalogue):
+    with unit_of_work() as session:
+        session.get_one(Product, derby.product_id).title = "Derby Lormont II"
+    with pytest.raises(Refused, match="Lormont II"):
+        undo(wrong_catalogue)
+    assert row(derby).color == "Rouge"
+
+
+def test_the_other_prices_of_an_argus_go_back_too(app, tmp_path):
+    game = a_game("Astro Renard", argus_cents=2000)
+    head = "ean;titre;plateforme;argus;bon_achat;especes\n"
+    line = f"{game.ean};Astro Renard;;{{}}\n"
+    given(a_file(tmp_path, head + line.format("20,00;9,00;8,00"), "a.csv"), "argus")
+    run = given(a_file(tmp_path, head + line.format("90,00;45,00;40,00"), "b.csv"), "argus")
+    undo(run)
+    assert (row(game).voucher_cents, row(game).cash_cents) == (900, 800)
+
+
+def test_a_file_that_changed_no_price_adds_none_when_it_is_undone(derby, tmp_path):
+    text = f"ean;couleur\n{derby.ean};Rouge\n"
+    run = given(a_file(tmp_path, text, "ref.csv"), "catalogue")
+    undo(run)
+    points = db.select(db.func.count(PricePoint.id)).where(PricePoint.variant_id == derby.id)
+    assert db.session.scalar(points) == 1
+
+
+def test_the_number_of_a_deleted_sheet_brings_no_history_to_the_next(app, tmp_path):
+    a_shoe()
+    undo(given(a_file(tmp_path, NEW, "wrong.csv"), "catalogue"))
+    shoes = [a_shoe(f"Autre {n}") for n in range(3)]
+    told = [e.verb for shoe in shoes for e in workflow.history(shoe.product)]
+    assert "create_by_file" not in told
+
+
+def test_many_references_are_deleted_in_steps(app, tmp_path, monkeypatch):
+    monkeypatch.setattr(file_undoing, "STEP", 2)
+    lines = "".join(f"{ean(910 + n)};Jeu {n};;12,00\n" for n in range(5))
+    run = given(a_file(tmp_path, ARGUS + lines), "argus")
+    assert undo(run).count == 5
+    assert [by_ean(ean(910 + n)) for n in range(5)] == [None] * 5
+
+
+def test_the_price_history_of_a_reference_no_file_made_cannot_be_deleted(derby, wrong_catalogue):
+    with pytest.raises(DBAPIError, match="append-only"), unit_of_work() as session:
+        session.execute(db.delete(PricePoint).where(PricePoint.variant_id == derby.id))
+
+
+# ── at the same moment (the write lock of SQLite keeps the other waiting by itself) ──
+
+
+def meanwhile(app, work):
+    """Another hand does something at this moment, in a connection of its own, for some seconds at
+    most; it goes on when it had to wait.
+    """
+
+    def go():
+        with app.app_context(), contextlib.suppress(Refused, DBAPIError):
+            work()
+
+    other = threading.Thread(target=go)
+    other.start()
+    other.join(1 if is_sqlite() else 3)
+    return other
+
+
+def test_a_price_set_by_hand_while_a_file_is_undone_is_not_lost(
+    app, game, wrong_argus, monkeypatch
+):
+    real, id = file_undoing._put_back, game.id
+    others: list[threading.Thread] = []
+
+    def by_hand():
+        with unit_of_work() as session:
+            argus.change(session.get_one(Variant, id), 3000, by=LEA)
+
+    def put_back(run_id, table):
+        if not others:
+            others.append(meanwhile(app, by_hand))
+        return real(run_id, table)
+
+    monkeypatch.setattr(file_undoing, "_put_back", put_back)
+    undo(wrong_argus)
+    others[0].join(20)
+    assert row(game).argus_cents == 3000, "who came second had the last word"

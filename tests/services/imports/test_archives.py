@@ -1,16 +1,20 @@
 """Archives people give: one list zipped is that list, pictures are a table of their names."""
 
 import io
+import os
+import time
 import zipfile
+from datetime import timedelta
 
 import pytest
 
 from models import ImportRun
+from services import clock, outbox
 from services.imports import archives, folders, runs, tables
 from services.unit import db
 from services.workflow import Refused
 from tests import factories
-from tests.factories import a_shoe, given, quantity
+from tests.factories import a_shoe, given, quantity, stocked
 
 
 def zipped(folder, members: dict, name: str = "stock.zip"):
@@ -74,8 +78,6 @@ def test_an_archive_cut_short_is_refused(app, tmp_path):
 
 
 def test_a_zip_dropped_in_the_watched_folder_is_loaded(app, tmp_path):
-    import os
-
     shoe = a_shoe()
     store = factories.the_store()
     place = tmp_path / "watched" / store.code
@@ -83,8 +85,6 @@ def test_a_zip_dropped_in_the_watched_folder_is_loaded(app, tmp_path):
     path = zipped(place, {"stock.csv": f"ean;quantite\n{shoe.ean};7\n"})
     os.utime(path, (path.stat().st_mtime - 60,) * 2)
     assert folders.take_in(tmp_path / "watched") == 1
-    from services import outbox
-
     outbox.work()
     assert quantity(shoe) == 7
 
@@ -128,3 +128,80 @@ def test_pictures_given_as_another_kind_are_refused_with_the_right_one(app, tmp_
     path = zipped(tmp_path, {"A-1.jpg": b"x"})
     with pytest.raises(Refused, match="Photos"):
         tables.open_table(path, runs.KINDS["stock"].columns)
+
+
+def a_bad_zip(path):
+    """An archive whose name of a member says that it is UTF-8 and is not."""
+    zipped(path.parent, {"stocké.csv": "ean;quantite\n"}, path.name)
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xdd\xdd"))
+
+
+def test_one_bad_archive_in_the_watched_folder_stops_no_other_file(app, tmp_path):
+    shoe, store, other = a_shoe(), factories.the_store(), factories.a_store("Rennes", "R9")
+    root = tmp_path / "watched"
+    for one in (store, other):
+        (root / one.code).mkdir(parents=True)
+    bad, good = root / store.code / "a.zip", root / other.code / "b.csv"
+    a_bad_zip(bad)
+    good.write_text(f"ean;quantite\n{shoe.ean};7\n")
+    for path, seconds in ((bad, 90), (good, 60)):
+        os.utime(path, (time.time() - seconds,) * 2)
+    assert folders.take_in(root) == 2
+
+
+def test_an_archive_packed_otherwise_and_damaged_is_a_sentence(app, tmp_path):
+    path = tmp_path / "l.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as parts:
+        parts.writestr("stock.csv", os.urandom(3000))
+    data = bytearray(path.read_bytes())
+    data[60:400] = bytes(byte ^ 0x5A for byte in data[60:400])
+    path.write_bytes(data)
+    with pytest.raises(Refused), archives.unpacked(path, "l.zip"):
+        pass
+
+
+def test_a_bad_archive_on_the_page_is_a_sentence(as_staff, tmp_path):
+    a_bad_zip(tmp_path / "x.zip")
+    data = {"kind": "guess", "file": (io.BytesIO((tmp_path / "x.zip").read_bytes()), "x.zip")}
+    answer = as_staff("Administrateur").post("/gestion/imports/fichier/", data=data)
+    assert answer.status_code == 422
+
+
+def test_an_archive_locked_by_a_password_is_a_sentence(app, tmp_path):
+    path = zipped(tmp_path, {"stock.csv": "ean;quantite\n"})
+    data = bytearray(path.read_bytes())
+    data[6] |= 1
+    data[data.rfind(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(Refused, match="mot de passe"), archives.unpacked(path, "s.zip"):
+        pass
+
+
+def test_an_archive_of_too_many_files_is_refused_before_it_is_read(app, tmp_path, monkeypatch):
+    path = zipped(tmp_path, {f"{n}.jpg": b"" for n in range(12)})
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 10)
+    with pytest.raises(Refused, match="plus de 10"):
+        archives.members(path)
+    monkeypatch.setattr(archives, "MOST_DIRECTORY", 100)
+    with pytest.raises(Refused, match="plus de 10"):
+        archives.is_archive(path)
+
+
+def test_a_picture_of_an_archive_is_read_up_to_its_limit(app, tmp_path):
+    path = zipped(tmp_path, {"a.jpg": b"x" * 11})
+    with pytest.raises(Refused, match="lourd"):
+        archives.read(path, "a.jpg", most=10)
+    assert archives.read(path, "a.jpg", most=11) == b"x" * 11
+
+
+def test_the_date_in_the_name_of_an_archive_is_that_of_its_list(app, tmp_path):
+    shoe = a_shoe()
+    key, _secret = factories.a_key()
+    start = clock.now() - timedelta(hours=30)
+    with clock.at(start):
+        stocked(shoe, 5)
+    counted = clock.paris(start + timedelta(hours=2))
+    factories.told(key, 1, "sale", shoe, at=start + timedelta(hours=10))
+    name = f"stock-{counted:%Y-%m-%d-%H%M}.zip"
+    given(zipped(tmp_path, {"stock.csv": f"ean;quantite\n{shoe.ean};5\n"}, name), mode="delta")
+    assert quantity(shoe) == 4

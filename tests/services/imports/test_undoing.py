@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import ImportBefore, ImportRun
+from models import ImportBefore, ImportRun, Variant
 from services import clock, outbox, workflow
 from services.imports import runs, undoing
 from services.unit import db, unit_of_work
@@ -105,4 +105,62 @@ def test_a_trial_keeps_nothing(app, tmp_path):
     with unit_of_work():
         draft = runs.receive(kept, "argus", by=LEA, draft=True).id
     trials.try_out(draft)
+    assert db.session.scalar(db.select(db.func.count(ImportBefore.id))) == 0
+
+
+def test_an_undo_that_stumbles_is_done_at_its_next_try(feed, shoe, monkeypatch):
+    real = undoing.LAWS["stock"]
+
+    def stumbles(_run, _by):
+        raise RuntimeError("database is locked")
+
+    with unit_of_work() as session:
+        undoing.ask(session.get_one(ImportRun, feed.id), by=LEA)
+    monkeypatch.setitem(
+        undoing.LAWS, "stock", undoing.Law(real.has_changed, stumbles, lambda: None)
+    )
+    outbox.work()
+    db.session.rollback()
+    assert undoing.is_under_way(db.session.get_one(ImportRun, feed.id))
+    monkeypatch.setitem(undoing.LAWS, "stock", real)
+    with clock.at(clock.now() + timedelta(minutes=2)):
+        outbox.work()
+    db.session.expire_all()
+    assert undoing.UNDONE in db.session.get_one(ImportRun, feed.id).report
+    assert quantity(shoe) == 5
+
+
+def test_an_undo_refused_and_asked_again_is_done(shoe, tmp_path, clerk):
+    run = factories.a_feed(tmp_path, {shoe: 9}, mode="delta")
+    other = factories.a_feed(tmp_path, {shoe: 70}, mode="delta")
+    clerk.post(f"/gestion/imports/fichier/{run.id}/undo")
+    outbox.work()
+    assert quantity(shoe) == 70
+    for id in (other.id, run.id):
+        clerk.post(f"/gestion/imports/fichier/{id}/undo")
+        outbox.work()
+    assert quantity(shoe) == 5
+
+
+def test_what_it_made_and_must_stay_is_named_on_the_page(as_staff, tmp_path):
+    run = given(a_file(tmp_path, f"{ARGUS}{factories.ean(900)};Nouveau;;12,00\n"), "argus")
+    made = db.session.scalar(db.select(Variant).where(Variant.ean == factories.ean(900)))
+    stocked(made, 1)
+    boss = as_staff("Administrateur")
+    boss.post(f"/gestion/imports/fichier/{run.id}/undo")
+    outbox.work()
+    text = page(boss, run)
+    assert "1 référence qu’il a créée reste" in text
+    assert factories.ean(900) in text
+
+
+def test_tidying_forgets_what_rows_were(app, tmp_path, monkeypatch):
+    import tasks
+
+    monkeypatch.setattr(tasks, "_app", lambda: app)
+    game = factories.a_game(argus_cents=2000)
+    given(a_file(tmp_path, f"{ARGUS}{game.ean};{game.product.title};;25,00\n"), "argus")
+    with clock.at(clock.now() + timedelta(days=8)):
+        tasks.tidy.call_local()
+    db.session.rollback()
     assert db.session.scalar(db.select(db.func.count(ImportBefore.id))) == 0

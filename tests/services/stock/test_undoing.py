@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models import ImportRun, Movement
-from services import clock
+from services import clock, settings
 from services.finance import books
 from services.imports import undoing
 from services.stock import levels
@@ -164,3 +164,13 @@ def test_of_two_wrong_stock_files_the_last_goes_first_then_the_other(shoes, tmp_
     assert quantity(shoes[0]) == 9
     undo(one)
     assert quantity(shoes[0]) == 5
+
+
+def test_a_count_that_cannot_go_back_is_said_and_nothing_is_undone(app, tmp_path):
+    shoe = a_shoe("Mule")
+    with unit_of_work():
+        settings.change("stock_most_jump", "100", by=LEA)
+    run = a_feed(tmp_path, {shoe: 9000}, mode="delta")
+    with pytest.raises(Refused, match="ne peut revenir"):
+        undo(run)
+    assert db.session.get(ImportRun, run.id).state.value == "complete"

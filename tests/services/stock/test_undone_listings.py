@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from models import ImportRun, ListingState, PricePoint
-from services import outbox, webhooks
+from services import outbox, webhooks, workflow
 from services.finance import books
 from services.imports import undoing
 from services.stock import items, listings
@@ -157,3 +157,30 @@ def test_of_two_wrong_price_files_the_last_goes_first_then_the_other(offered, tm
     undo(two)
     undo(one)
     assert (rows()["S1"].price_cents, rows()["S1"].discount_cents) == (8900, 7900)
+
+
+@pytest.mark.parametrize("how", ["article", "condition"])
+def test_an_article_is_never_offered_twice_by_an_undo(shoe, tmp_path, how):
+    other = a_shoe("Botte")
+    offers(tmp_path, f"S1;{shoe.ean};EAN;89,00;11;;;;;;2;;")
+    moved = f"S1;{other.ean};EAN;89,00;11" if how == "article" else f"S1;{shoe.ean};EAN;89,00;1"
+    wrong = offers(tmp_path, f"{moved};;;;;;2;;")
+    offers(tmp_path, f"S9;{shoe.ean};EAN;50,00;11;;;;;;2;;")
+    with pytest.raises(Refused, match="S9"):
+        undo(wrong)
+
+
+def test_an_offers_file_that_only_counted_can_be_undone(shoe, tmp_path):
+    line = f"S1;{shoe.ean};EAN;89,00;11;;;;;;2;%s;"
+    offers(tmp_path, line % 5)
+    run = offers(tmp_path, line % 41)
+    assert undoing.can_be_undone(db.session.get(ImportRun, run.id))
+    undo(run)
+    assert quantity(shoe) == 5
+
+
+def test_who_undid_it_is_told_in_the_history_of_an_offer(offered, tmp_path):
+    run = given(a_file(tmp_path, "offer-sku;price;discount-price\nS1;1,00;\n", "p.csv"), "prices")
+    undo(run)
+    event = workflow.history(rows()["S1"], limit=1)[0]
+    assert (event.verb, event.actor_name, event.facts["file"]) == ("undo_file", LEA.name, "p.csv")
