@@ -62,7 +62,7 @@ class ArgusView(ReferenceView):
     empty_sentence = _l("No reference has a value yet: import an argus.")
 
     def find_condition(self, words: str) -> Any:
-        return Variant.product_id.in_(search.product_ids(words))
+        return search.references(words)
 
     def show_more(self, row: Variant) -> dict[str, Any]:
         return {"values": argus.history(row)}

@@ -534,7 +534,7 @@ class VariantView(ReferenceView):
     links = ((_l("Give a file"), "ImportView.upload?kind=catalogue", "download"),)
 
     def find_condition(self, words: str) -> Any:
-        return Variant.product_id.in_(search.product_ids(words))
+        return search.references(words)
 
     def show_more(self, row: Variant) -> dict[str, Any]:
         from models import PricePoint
@@ -567,4 +567,4 @@ def of_products(column: Any, words: str) -> Any:
             return column == variant.id
     except products.BadEan:
         pass
-    return column.in_(select(Variant.id).where(Variant.product_id.in_(search.product_ids(words))))
+    return column.in_(select(Variant.id).where(search.references(words)))

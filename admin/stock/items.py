@@ -94,9 +94,7 @@ class ItemView(ScopedView):
     empty_sentence = _l("No second-hand unit in stock.")
 
     def find_condition(self, words: str) -> Any:
-        return Item.variant_id.in_(
-            select(Variant.id).where(Variant.product_id.in_(search.product_ids(words)))
-        )
+        return Item.variant_id.in_(select(Variant.id).where(search.references(words)))
 
     def show_more(self, row: Item) -> dict[str, Any]:
         with access.limited_to(None):

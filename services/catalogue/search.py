@@ -16,7 +16,7 @@ from typing import Any
 
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
-from sqlalchemy import Connection, event, select, text
+from sqlalchemy import ColumnElement, Connection, event, or_, select, text
 from sqlalchemy.orm import Session
 
 from models import (
@@ -535,6 +535,35 @@ def product_ids(words: str) -> list[int]:
         if (match := _match(said)) and (found := _Hits(asked, match).newest(COUNT_CAP)):
             return found
     return []
+
+
+def references(words: str) -> ColumnElement[bool]:
+    """Which references answer, as a condition: those of the products found; where a product has
+    the size the words name, those of that size alone.
+    """
+    ids = product_ids(words)
+    columns = {"shoe_size": Variant.shoe_size, "size": Variant.size}
+    said = {name: _sizes_among(name, words) for name in columns}
+    if not any(said.values()):
+        return Variant.product_id.in_(ids)
+    is_of_size = or_(*(columns[name].in_(values) for name, values in said.items() if values))
+    has_it = set(
+        db.session.scalars(
+            select(Variant.product_id).where(Variant.product_id.in_(ids), is_of_size).distinct()
+        )
+    )
+    return or_(
+        Variant.product_id.in_(set(ids) - has_it), Variant.product_id.in_(has_it) & is_of_size
+    )
+
+
+def _sizes_among(column: str, words: str) -> list[str]:
+    """The sizes of the catalogue that one of the words means."""
+    of_a_shoe = column == "shoe_size"
+    plain = sizes.normal(words)
+    texts = {*plain.split(), *(one.european for one in sizes.readings(plain))} - {""}
+    wanted = {sizes.same(text, of_a_shoe=of_a_shoe) for text in texts}
+    return [one for one in _all_of(column) if sizes.same(one, of_a_shoe=of_a_shoe) in wanted]
 
 
 # ── facets ──

@@ -4,7 +4,7 @@ nor skip.
 
 import pytest
 
-from models import Brand, Product, ProductState
+from models import Brand, Product, ProductState, Variant
 from services import clock
 from services.catalogue import search
 from services.stock import levels
@@ -211,3 +211,36 @@ def test_a_scale_typed_is_still_a_word(pair_of_each_label):
     a_shoe("Halo 3 UK", "", brand="")
     assert find("halo 3 uk") == ["Halo 3 UK"]
     assert find("halo uk") == ["Halo 3 UK"]
+
+
+def labels(words):
+    rows = db.session.scalars(
+        db.select(Variant).where(search.references(words)).order_by(Variant.shoe_size, Variant.id)
+    )
+    return [row.shoe_size for row in rows]
+
+
+@pytest.fixture
+def shelf(app):
+    for size in ("41", "42", "UK 8", "42,5"):
+        a_shoe("Derby Lormont", size)
+    a_shoe("Air 90", "44", brand="")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("derby", ["41", "42", "42,5", "UK 8"]),
+        ("derby 42", ["42", "UK 8"]),
+        ("derby uk 8", ["42", "UK 8"]),
+        ("derby 42 1/2", ["42,5"]),
+        ("42.5", ["42,5"]),
+    ],
+)
+def test_a_size_among_the_words_leaves_the_references_of_that_size(shelf, words, found):
+    assert labels(words) == found
+
+
+def test_a_number_of_a_title_that_is_a_size_of_others_narrows_nothing(shelf):
+    a_shoe("Botte Aubrac", "90", brand="Aubrac")
+    assert labels("air 90") == ["44"]
