@@ -31,6 +31,9 @@ _OF_PRODUCT = ("product_text", "product_image", "picture_address")
 
 
 def undo(run: ImportRun, by: Actor) -> Undone:
+    """Put back what a file changed, in the caller's unit. Raises Refused when something of it was
+    changed since: then nothing is put back.
+    """
     lock_until_commit(db.session.connection(), "argus import")
     lock_until_commit(db.session.connection(), "catalogue")
     run_id, name, kind = run.id, run.file_name, run.kind
@@ -274,12 +277,12 @@ def _held_products(run_id: int) -> set[int]:
     """The products of the file that somebody worked on, or that something else names: another file
     too. The pictures its own addresses gave do not hold it.
     """
-    products = _MADE.format(table="product")
+    made = _MADE.format(table="product")
     held = set(
         _run(
             "SELECT DISTINCT subject_id FROM event WHERE subject = 'product' AND verb NOT IN"
             " ('create_by_file', 'undo_file') AND NOT (verb = 'add_image' AND actor_kind ="
-            f" 'machine') AND subject_id IN ({products})",
+            f" 'machine') AND subject_id IN ({made})",
             run=run_id,
         ).scalars()
     )
@@ -287,7 +290,7 @@ def _held_products(run_id: int) -> set[int]:
         _run(
             "SELECT DISTINCT b.subject_id FROM import_before b JOIN import_run r ON r.id = b.run_id"
             " WHERE b.subject = 'product' AND b.run_id <> :run AND r.state = 'complete' AND"
-            f" b.subject_id IN ({products})",
+            f" b.subject_id IN ({made})",
             run=run_id,
         ).scalars()
     )
@@ -295,13 +298,13 @@ def _held_products(run_id: int) -> set[int]:
         if table not in (*_OF_PRODUCT, "variant"):
             held |= set(
                 _run(
-                    f"SELECT DISTINCT {column} FROM {table} WHERE {column} IN ({products})",
+                    f"SELECT DISTINCT {column} FROM {table} WHERE {column} IN ({made})",
                     run=run_id,
                 ).scalars()
             )
     held |= set(
         _run(
-            f"SELECT DISTINCT product_id FROM product_text WHERE product_id IN ({products})",
+            f"SELECT DISTINCT product_id FROM product_text WHERE product_id IN ({made})",
             run=run_id,
         ).scalars()
     )

@@ -1,11 +1,13 @@
 """What every letter about an offer says in the same words."""
 
 from models import Offer
-from services.buyback import letters, offers
+from services import files
+from services.buyback import letters, offers, reception
 from services.people import customers
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import MARC
+from tests.services.test_files import picture
 
 
 def test_the_lines_of_a_letter_are_what_its_total_counts(app):
@@ -43,3 +45,31 @@ def test_a_link_to_a_document_ends_when_its_seller_signs_out_everywhere(app, cli
     assert dead.status_code == 410
     assert "Mes ventes" in dead.text
     assert client.get("/" + new.split("/", 3)[3]).status_code == 200
+
+
+def is_dead_once_signed_out(client, offer_id: int, what: str, id: int) -> bool:
+    """Whether a link to this document opens it, and no longer does once its seller signed out
+    everywhere.
+    """
+    link = letters.document_link(db.session.get_one(Offer, offer_id), what, id)
+    path = "/" + link.split("/", 3)[3]
+    before = client.get(path).status_code
+    with unit_of_work() as session:
+        customers.sign_out_everywhere(session.get_one(Offer, offer_id).seller)
+    return (before, client.get(path).status_code) == (200, 410)
+
+
+def test_a_link_to_a_photo_ends_too(app, client):
+    offer = factories.an_open_parcel()
+    with unit_of_work() as session:
+        line = session.get_one(Offer, offer.id).lines[0]
+        reception.photograph(line, files.keep_picture(picture()), by=MARC)
+        session.flush()
+        id = line.photos[0].id
+    assert is_dead_once_signed_out(client, offer.id, "photo", id)
+
+
+def test_a_link_to_a_label_ends_too(app, client, carrier, mail):
+    factories.a_contract()
+    parcel = factories.a_parcel()
+    assert is_dead_once_signed_out(client, parcel.offer_id, "label", parcel.id)
