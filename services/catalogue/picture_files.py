@@ -214,8 +214,9 @@ def _undo(run: ImportRun, by: Actor) -> Undone:
     done = 0
     for row in rows:
         product = db.session.get(Product, row.subject_id)
-        if product is not None and row.after:
-            done += products.take_picture_off(product, row.after["picture"], by=by)
+        for one in (product, product.merged_into if product is not None else None):
+            if one is not None and row.after:  # merging moved its pictures to the other sheet
+                done += products.take_picture_off(one, row.after["picture"], by=by)
     return Undone(done)
 
 

@@ -47,6 +47,7 @@ def put_levels_back(run: ImportRun, by: Actor) -> int:
         since = levels.moved_since(store.id, dated_at)
         if store.last_feed_at == own_moment:
             store.last_feed_at = _feed_before(run, store)
+            db.session.flush()  # what is counted below expires what was not written
         wild = feeds.count(
             store,
             {

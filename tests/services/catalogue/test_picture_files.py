@@ -146,3 +146,29 @@ def test_an_archive_that_gave_the_cover_is_undone_whole(derby, tmp_path):
     assert shown(derby) == 0
     again = given_pictures(tmp_path, ["LOR-100-1.jpg", "LOR-100-2.jpg", "LOR-100-3.jpg"])
     assert again.created == 3
+
+
+def test_pictures_of_a_sheet_merged_since_are_taken_off_the_other(derby, tmp_path):
+    mule = a_shoe("Mule", supplier_ref="LOR-200")
+    run = given_pictures(tmp_path, ["LOR-100.jpg", "LOR-100-2.jpg"])
+    with unit_of_work() as session:
+        double, target = (session.get_one(Product, one.product_id) for one in (derby, mule))
+        products.merge(double, target, by=LEA)
+    with unit_of_work() as session:
+        undoing.undo(session.get_one(ImportRun, run.id), by=LEA)
+    assert shown(mule) == 0
+
+
+def test_an_archive_beyond_its_most_is_read_up_to_there(derby, tmp_path, monkeypatch):
+    from services.catalogue import picture_files
+
+    monkeypatch.setattr(picture_files, "MOST_AT_ONCE", 1)
+    run = given_pictures(tmp_path, ["LOR-100-1.jpg", "LOR-100-2.jpg"])
+    assert (run.created, run.refused) == (1, 1)
+
+
+def test_a_trial_leaves_no_file(derby, tmp_path):
+    draft = a_draft(pictures(tmp_path, ["LOR-100.jpg"]), "pictures", vendor=False)
+    before = sorted(files.path("x").parent.iterdir())
+    trials.try_out(draft)
+    assert sorted(files.path("x").parent.iterdir()) == before

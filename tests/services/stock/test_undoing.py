@@ -174,3 +174,27 @@ def test_a_count_that_cannot_go_back_is_said_and_nothing_is_undone(app, tmp_path
     with pytest.raises(Refused, match="ne peut revenir"):
         undo(run)
     assert db.session.get(ImportRun, run.id).state.value == "complete"
+
+
+def test_the_last_feed_of_a_store_is_again_the_one_before(shoes, tmp_path):
+    store, other = factories.the_store(), factories.a_store("Rennes", "R9")
+    now = clock.now()
+
+    def full(hours, count, place=store):
+        moment = now - timedelta(hours=hours)
+        return a_feed(tmp_path, {shoes[2]: count}, place, mode="full", dated_at=moment)
+
+    first, second, third = full(9, 4), full(7, 5), full(5, 6)
+    full(6, 3, other)
+    undo(third)
+    undo(second)
+    db.session.expire_all()
+    assert factories.the_store().last_feed_at == first.dated_at
+
+
+def test_the_only_feed_of_a_store_leaves_none_when_it_is_undone(app, tmp_path):
+    shoe = a_shoe("Mule")
+    stocked(shoe, 5)
+    undo(a_feed(tmp_path, {shoe: 9}, mode="full"))
+    db.session.expire_all()
+    assert factories.the_store().last_feed_at is None
