@@ -804,11 +804,15 @@ def _undo(run: ImportRun, by: Actor) -> undoing.Undone:
     """Put back the offers or prices a file changed, and the levels it counted; an offer it made is
     withdrawn. Raises Refused when one was changed since, or when another offers its article by now.
     """
-    change = _Change(_Sent(run.vendor_id or 0, by), db.session)
-    change.by = by
     kept = db.session.scalars(
         select(ImportBefore).where(ImportBefore.run_id == run.id, ImportBefore.subject == "listing")
     ).all()
+    # Nobody changes these offers from here on: what is read below is what is written over.
+    for some in tables.chunks([row.subject_id for row in kept], 500):
+        locked = select(Listing.id).where(Listing.id.in_(some)).order_by(Listing.id)
+        db.session.execute(locked.with_for_update())
+    change = _Change(_Sent(run.vendor_id or 0, by), db.session)
+    change.by = by
     before = {row.subject_id: row.before for row in kept}
     moved = [
         change.known_by_id[row.subject_id].sku

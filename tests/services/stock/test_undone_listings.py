@@ -5,15 +5,16 @@ from datetime import date
 
 import pytest
 
-from models import ImportRun, ListingState, PricePoint
+from models import ImportRun, Listing, ListingState, PricePoint
 from services import outbox, webhooks, workflow
 from services.finance import books
 from services.imports import undoing
-from services.stock import items, listings
+from services.stock import items, listing_files, listings
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
 from tests.factories import LEA, a_file, a_shoe, given, quantity, stocked
+from tests.services.catalogue.test_file_undoing import meanwhile
 from tests.services.stock.test_listings import OF01, rows
 
 L = ListingState
@@ -184,3 +185,24 @@ def test_who_undid_it_is_told_in_the_history_of_an_offer(offered, tmp_path):
     undo(run)
     event = workflow.history(rows()["S1"], limit=1)[0]
     assert (event.verb, event.actor_name, event.facts["file"]) == ("undo_file", LEA.name, "p.csv")
+
+
+def test_a_price_set_by_hand_while_a_file_is_undone_is_not_lost(
+    app, offered, shoe, tmp_path, monkeypatch
+):
+    run = offers(tmp_path, f"S1;{shoe.ean};EAN;90,00;11;79.00;2026-11-01;2026-12-31;;;2;5;")
+    id, others, real = offered.id, [], listing_files.put_levels_back
+    db.session.rollback()
+
+    def by_hand():
+        with unit_of_work() as session:
+            listings.price(session.get_one(Listing, id), 9900, by=LEA)
+
+    def put_levels_back(run, by):
+        others.append(meanwhile(app, by_hand))
+        return real(run, by)
+
+    monkeypatch.setattr(listing_files, "put_levels_back", put_levels_back)
+    undo(run)
+    others[0].join(20)
+    assert rows()["S1"].price_cents == 9900, "who came second had the last word"
