@@ -206,8 +206,9 @@ class Stack:
 
     def stop(self) -> None:
         for process in (*self.masters, *self.consumers):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGINT)
+            # Not to the group: gunicorn passes the signal on, and a worker that gets it twice waits
+            # for itself (gunicorn 27, gthread `handle_quit`).
+            process.send_signal(signal.SIGINT)
         for process in (*self.masters, *self.consumers):
             try:
                 process.wait(20)
