@@ -263,6 +263,8 @@ class Outbox(Model):
     id: Mapped[pk]
     kind: Mapped[code]
     key: Mapped[str] = mapped_column(String(120), unique=True)
+    # Who is called, « 3/12 » (whose, and which of theirs), where a kind has several partners.
+    partner: Mapped[str] = mapped_column(String(40), default="")
     payload: Mapped[facts]
     state: Mapped[OutboxState] = status(OutboxState, OutboxState.todo)
     attempts: Mapped[int] = mapped_column(default=0)

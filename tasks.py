@@ -189,16 +189,19 @@ def each(ids: Iterable[int], model: Any, verb: Callable[[Any], Any]) -> int:
 
 class _Lane:
     """The thread of this process that makes the calls of one kind: a partner that is slow, or a
-    file of an hour, keeps its own kind waiting and no other.
+    file of an hour, keeps its own kind waiting and no other. A kind with several partners has a few
+    threads, and no two of them call one vendor's.
     """
 
     def __init__(self, kind: str) -> None:
-        self.kind, self._busy, self._rung = kind, threading.Lock(), 0
+        self.kind, self._rung = kind, 0
+        self._threads = outbox.KINDS[kind].threads if kind in outbox.KINDS else 1
+        self._free = threading.Semaphore(self._threads)
 
     def ring(self) -> None:
-        """Something is due. The thread that is at it looks again before it ends."""
+        """Something is due. The threads that are at it look again before they end."""
         self._rung += 1
-        if self._busy.acquire(blocking=False):
+        while self._free.acquire(blocking=False):
             threading.Thread(target=self._work, name=f"lane {self.kind}", daemon=True).start()
 
     def _work(self) -> None:
@@ -215,14 +218,20 @@ class _Lane:
             except Exception:  # told; the sweep of the next minute rings again
                 log.exception("the lane %s stopped", self.kind)
             finally:
-                self._busy.release()
-            if self._rung == seen or not self._busy.acquire(blocking=False):
+                self._free.release()
+            if self._rung == seen or not self._free.acquire(blocking=False):
                 return
 
     def end(self, seconds: float) -> None:
-        """Wait until the call under way is over."""
-        if self._busy.acquire(timeout=seconds):
-            self._busy.release()
+        """Wait until the calls under way are over, as many seconds for all of them."""
+        until = time.monotonic() + seconds
+        held = 0
+        while held < self._threads:
+            if not self._free.acquire(timeout=max(0.0, until - time.monotonic())):
+                break
+            held += 1
+        if held:
+            self._free.release(held)
 
 
 _lanes: dict[str, _Lane] = {}

@@ -60,7 +60,7 @@ def metrics() -> Response:
 def csp_report() -> Response:
     """Always 204, so that nobody learns anything here. 30 a minute an address."""
     if (
-        limits.spend(f"csp:{request.remote_addr}", 30, 60) is None
+        limits.spend(f"csp:{limits.place()}", 30, 60) is None
         and (request.content_length or 0) <= MOST_REPORT_BYTES
     ):
         try:

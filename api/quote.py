@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from flask import Response, g, request
+from flask import Response, g
 from flask_babel import gettext as _
 from pydantic import Field
 
@@ -44,9 +44,7 @@ def quote(query: QuoteAsked) -> Quote | Response:
     ean = query.ean.strip()
     if not ean:
         return problem(400, "missing_ean", _("Give the barcode: /api/v1/quote?ean=3307215933466."))
-    if seconds := limits.spend(
-        f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60
-    ):
+    if seconds := limits.spend(f"quote:{limits.place()}", settings.value("quotes_per_minute"), 60):
         return problem(
             429,
             "too_many",

@@ -1,5 +1,6 @@
 """Telling a vendor's software over HTTP: one POST, no redirect followed."""
 
+import time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -9,7 +10,9 @@ from flask_babel import gettext as _
 from gateways import GatewayError, silence
 from gateways.outside import Outside
 
-TIMEOUT = urllib3.Timeout(connect=3, read=10)
+TIMEOUT = urllib3.Timeout(connect=3, read=5)
+# Seconds for one event: the body is a few words, and software that works takes it at once.
+WHOLE_CALL = 8.0
 
 
 class HttpWebhooks:
@@ -37,7 +40,8 @@ class HttpWebhooks:
 
     def _told(self, parts: SplitResult, address: str, headers: dict[str, str], body: bytes) -> int:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        with self._outside.pool(parts, address) as pool:
+        began = time.monotonic()
+        with self._outside.pool(parts, address, WHOLE_CALL) as pool:
             answer = pool.urlopen(
                 "POST",
                 target,
@@ -49,4 +53,8 @@ class HttpWebhooks:
                 preload_content=False,
             )
             answer.close()
-            return answer.status
+        if time.monotonic() - began >= WHOLE_CALL:  # cut in the middle of its headers
+            raise GatewayError(
+                _("No whole answer within %(seconds)s seconds.", seconds=int(WHOLE_CALL))
+            )
+        return int(answer.status)

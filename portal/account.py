@@ -306,7 +306,7 @@ def _signed_in(customer: Customer) -> Any:
 
 
 def _slow_down(what: str, most: int) -> None:
-    if seconds := limits.spend(f"{what}:{request.remote_addr}", most, 600):
+    if seconds := limits.spend(f"{what}:{limits.place()}", most, 600):
         raise limits.TooMany(
             _(
                 "Too many tries from this address: wait %(minutes)s min.",

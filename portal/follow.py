@@ -109,7 +109,7 @@ def relays(number: str) -> Any:
     sentence, found = "", []
     try:
         postcode = customers.clean_postcode(words)
-        if seconds := limits.spend(f"relays:{request.remote_addr}", 20, 60):
+        if seconds := limits.spend(f"relays:{limits.place()}", 20, 60):
             raise limits.TooMany(
                 _("Too many searches: wait %(seconds)s seconds.", seconds=seconds), seconds
             )

@@ -49,9 +49,7 @@ def sell() -> Any:
 
 
 def _quote(words: str) -> pricing.Quote:
-    if seconds := limits.spend(
-        f"quote:{request.remote_addr}", settings.value("quotes_per_minute"), 60
-    ):
+    if seconds := limits.spend(f"quote:{limits.place()}", settings.value("quotes_per_minute"), 60):
         raise limits.TooMany(
             _("Too many barcodes in one minute: wait %(seconds)s seconds.", seconds=seconds),
             seconds,
@@ -81,9 +79,7 @@ def scan() -> Any:
     """Read the barcode on one camera picture (the request's body, a JPEG). Nothing is kept or
     logged.
     """
-    if seconds := limits.spend(
-        f"photo:{request.remote_addr}", settings.value("photos_per_minute"), 60
-    ):
+    if seconds := limits.spend(f"photo:{limits.place()}", settings.value("photos_per_minute"), 60):
         return (
             jsonify(ean=None, error=_("Slow down: wait %(seconds)s seconds.", seconds=seconds)),
             429,
@@ -105,7 +101,7 @@ def photo() -> Any:
     """Read the barcode on a photo sent by a form: the way without camera access and without
     JavaScript.
     """
-    if limits.spend(f"photo:{request.remote_addr}", settings.value("photos_per_minute"), 60):
+    if limits.spend(f"photo:{limits.place()}", settings.value("photos_per_minute"), 60):
         raise Refused(_("Too many pictures in one minute: type the barcode instead."))
     upload = request.files.get("photo")
     seen = files.read_barcodes(upload.read()) if upload and upload.filename else []

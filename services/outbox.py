@@ -35,8 +35,9 @@ PATIENCE = timedelta(days=3)
 TRIES_OF_A_BUG = 6
 # One run of the worker stops taking new rows after this.
 BUDGET_SECONDS = 45
-# After so many failures in a row a partner is left alone for so many seconds.
-FAILURES, REST_SECONDS = 3, 60
+# After so many failures in a row a partner is left alone for so many seconds; an answer that took
+# longer than SLOW_SECONDS is one, where a kind has several partners.
+FAILURES, REST_SECONDS, SLOW_SECONDS = 3, 60, 5.0
 S = OutboxState
 workflow.name_states(
     (S.todo, _l("Waiting"), "info"),
@@ -67,8 +68,18 @@ class Kind:
     once: bool = False
     why_not_again: Callable[[Any], str | None] = lambda _payload: None
     taken_back: Callable[[Any], None] = lambda _payload: None
-    # The partner called: who fails holds up what goes to the same one, and nothing else.
-    partner: Callable[[Any], str] = lambda _payload: ""
+    # The partner called, « 3/12 »: who fails holds up what goes to the same one, and nothing else.
+    # Before the stroke stands whose it is: of theirs, one is called at a time.
+    partner: Callable[[Any], str] | None = None
+
+    @property
+    def threads(self) -> int:
+        """How many calls of this kind a process makes at once."""
+        return THREADS if self.partner else 1
+
+
+# For a kind with several partners.
+THREADS = 4
 
 
 KINDS: dict[str, Kind] = {}
@@ -87,13 +98,13 @@ def handles(
     once: bool = False,
     why_not_again: Callable[[Any], str | None] = lambda _payload: None,
     taken_back: Callable[[Any], None] = lambda _payload: None,
-    partner: Callable[[Any], str] = lambda _payload: "",
+    partner: Callable[[Any], str] | None = None,
 ) -> None:
     """`once`: a repeat would cost. A row whose worker died during the call, or whose answer was
     lost, is never tried again: `record` gets UNSURE as its error, and a look-up or a person
     decides. `why_not_again` says, in words, why a dead row of this kind cannot be tried once more
     from « Tâches ». `taken_back` deletes what waited for a call that a person took back before it
-    left. `partner` names the partner where a kind has several.
+    left. `partner` names the partner where a kind has several, « vendor/address ».
     """
     KINDS[kind] = Kind(label, call, record, once, why_not_again, taken_back, partner)
 
@@ -109,9 +120,11 @@ def add(kind: str, key: str, **payload: Any) -> Outbox:
     """
     now = clock.now()
     undo_key, wait = db.session().info.get("undoable", ("", 0))
+    handler = KINDS.get(kind)
     row = Outbox(
         kind=kind,
         key=key,
+        partner=handler.partner(payload) if handler and handler.partner else "",
         payload=payload,
         next_at=now + timedelta(seconds=wait),
         created_at=now,
@@ -166,13 +179,18 @@ def take_back(fact: str, since: datetime) -> None:
 
 def due(limit: int = 100, kind: str = "") -> list[int]:
     """Rows to work on now, perhaps of one kind: those never tried, those whose lease ran out. The
-    oldest of each kind come first, then the second of each, so that no kind waits for another one's
-    backlog. None while sendings are held.
+    oldest of each partner come first, then the second of each, so that nobody waits for another
+    one's backlog; those of a partner who is left alone are not among them. None while sendings are
+    held.
     """
     if held() is not None:
         return []
-    place = func.row_number().over(partition_by=Outbox.kind, order_by=(Outbox.next_at, Outbox.id))
+    place = func.row_number().over(
+        partition_by=(Outbox.kind, Outbox.partner), order_by=(Outbox.next_at, Outbox.id)
+    )
     waiting = _is_due() if not kind else and_(_is_due(), Outbox.kind == kind)
+    for resting_kind, partner in breaker.resting():
+        waiting = and_(waiting, or_(Outbox.kind != resting_kind, Outbox.partner != partner))
     rows = select(Outbox.id, Outbox.next_at, place.label("place")).where(waiting).subquery()
     return list(
         db.session.scalars(
@@ -209,6 +227,10 @@ def work(limit: int = 100, kind: str = "", goes_on: Callable[[], bool] = lambda:
     return sum(work_one(id, spares=True) for id in ids if time.monotonic() < end and goes_on())
 
 
+# A kind of call, and who is called where it has several partners.
+Partner = tuple[str, str]
+
+
 class _Breaker:
     """Which partners are left alone: after three failures in a row, for a minute, in this process.
     Then one call tries whether they are back.
@@ -216,18 +238,37 @@ class _Breaker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failures: dict[str, int] = {}
-        self._until: dict[str, datetime] = {}
+        self._failures: dict[Partner, int] = {}
+        self._until: dict[Partner, datetime] = {}
+        self._called: set[Partner] = set()
 
-    def is_open(self, partner: str) -> bool:
+    def resting(self) -> list[Partner]:
+        """Those who are left alone now."""
         with self._lock:
-            until = self._until.get(partner)
-            if until is None or clock.now() >= until:
-                self._until.pop(partner, None)
-                return False
-            return True
+            now = clock.now()
+            self._until = {one: until for one, until in self._until.items() if until > now}
+            return sorted(self._until)
 
-    def heard(self, partner: str, *, failed: bool) -> None:
+    @contextmanager
+    def alone(self, partner: Partner) -> Iterator[bool]:
+        """Whether this partner may be called now: not while it is left alone, nor while another
+        thread calls one of the same owner.
+        """
+        kind, name = partner
+        owner = (kind, name.partition("/")[0])
+        is_resting = partner in self.resting()
+        with self._lock:
+            free = not is_resting and (not name or owner not in self._called)
+            if free:
+                self._called.add(owner)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._called.discard(owner)
+
+    def heard(self, partner: Partner, *, failed: bool) -> None:
         with self._lock:
             failures = self._failures.get(partner, 0) + 1 if failed else 0
             self._failures[partner] = failures
@@ -243,30 +284,27 @@ class _Breaker:
 breaker = _Breaker()
 
 
-def _partner(kind: str, payload: dict[str, Any]) -> str:
-    """« webhook:12 », or the kind alone where it has one partner."""
-    handler = KINDS.get(kind)
-    name = handler.partner(payload) if handler else ""
-    return f"{kind}:{name}" if name else kind
-
-
-def _is_left_alone(id: int) -> bool:
-    row = db.session.execute(select(Outbox.kind, Outbox.payload).where(Outbox.id == id)).first()
-    db.session.rollback()
-    return row is not None and breaker.is_open(_partner(row.kind, row.payload))
-
-
 def work_one(id: int, spares: bool = False) -> bool:
     """Claim a row, call with no transaction open, record answer and end together. False when
-    someone else has it, or with `spares` when its partner is left alone for a moment.
+    someone else has it, or with `spares` when its partner is left alone for a moment, or called by
+    another thread.
     """
-    if spares and _is_left_alone(id):
+    if not spares:
+        return _work_one(id)
+    row = db.session.execute(select(Outbox.kind, Outbox.partner).where(Outbox.id == id)).first()
+    db.session.rollback()
+    if row is None:
         return False
+    with breaker.alone((row.kind, row.partner)) as is_free:
+        return is_free and _work_one(id)
+
+
+def _work_one(id: int) -> bool:
     token = secrets.token_urlsafe(16)
     claimed = retried(lambda: _claim(id, token))
     if claimed is None:
         return False
-    kind_name, key, payload, attempts, since, was_running = claimed
+    kind_name, key, partner, payload, attempts, since, was_running = claimed
     kind = KINDS.get(kind_name)
     answer = error = None
     last, asked = clock.now() - since > PATIENCE, False
@@ -280,12 +318,13 @@ def work_one(id: int, spares: bool = False) -> bool:
             )
         if kind.once and was_running:
             raise GatewayError(_("The worker died while it was asking."), unsure=True)
-        asked = True
+        asked, began = True, time.monotonic()
         answer = kind.call(payload, key)
-        breaker.heard(_partner(kind_name, payload), failed=False)
+        is_slow = bool(partner) and time.monotonic() - began > SLOW_SECONDS
+        breaker.heard((kind_name, partner), failed=is_slow)
     except GatewayError as failure:
         if asked and not failure.permanent and not failure.waits:
-            breaker.heard(_partner(kind_name, payload), failed=True)
+            breaker.heard((kind_name, partner), failed=True)
         error, last = str(failure), failure.permanent or (last and not failure.waits)
         if kind is not None and kind.once and failure.unsure:
             error, last = UNSURE, True
@@ -443,7 +482,7 @@ def _is_due() -> Any:
     )
 
 
-def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime, bool] | None:
+def _claim(id: int, token: str) -> tuple[str, str, str, dict[str, Any], int, datetime, bool] | None:
     with unit_of_work() as session:
         if held() is not None:
             return None
@@ -457,7 +496,14 @@ def _claim(id: int, token: str) -> tuple[str, str, dict[str, Any], int, datetime
                 lease_token=token,
                 attempts=Outbox.attempts + 1,
             )
-            .returning(Outbox.kind, Outbox.key, Outbox.payload, Outbox.attempts, Outbox.created_at)
+            .returning(
+                Outbox.kind,
+                Outbox.key,
+                Outbox.partner,
+                Outbox.payload,
+                Outbox.attempts,
+                Outbox.created_at,
+            )
         ).first()
         return (*claimed, before == S.running) if claimed else None  # type: ignore[return-value]
 

@@ -241,8 +241,8 @@ def replay(delivery: WebhookDelivery, *, by: Actor) -> None:
     if delivery.webhook.status is not S.active:
         raise Refused(_("This address no longer listens: start it again first."))
     DELIVERY.fire(delivery, "replay", by=by)
-    key = f"webhook:{delivery.id}:{secrets.token_hex(4)}"
-    outbox.add("webhook", key, delivery=delivery.id, address=delivery.webhook_id)
+    key = f"webhook:{delivery.message_id}:{secrets.token_hex(4)}"
+    _queue(delivery, key)
 
 
 def _deliver(row: Webhook, event: str, body: str, message_id: str) -> WebhookDelivery:
@@ -257,8 +257,15 @@ def _deliver(row: Webhook, event: str, body: str, message_id: str) -> WebhookDel
     )
     db.session.add(delivery)
     db.session.flush()
-    outbox.add("webhook", f"webhook:{delivery.id}", delivery=delivery.id, address=row.id)
+    # Not by its number, which SQLite gives again: a task that was given up stays longer than the
+    # delivery.
+    _queue(delivery, f"webhook:{message_id}")
     return delivery
+
+
+def _queue(delivery: WebhookDelivery, key: str) -> None:
+    called = {"address": delivery.webhook_id, "vendor": delivery.vendor_id}
+    outbox.add("webhook", key, delivery=delivery.id, **called)
 
 
 def signatures(secrets_: list[str], message_id: str, timestamp: int, body: str) -> str:
@@ -281,12 +288,13 @@ def signatures(secrets_: list[str], message_id: str, timestamp: int, body: str) 
 
 
 class Delivery(TypedDict):
-    """What the outbox keeps of a call to make: the delivery, and the address it goes to, which
-    rows of before 0.4.6 do not name.
+    """What the outbox keeps of a call to make: the delivery, the address it goes to and whose it
+    is, which rows of before 0.4.6 do not name.
     """
 
     delivery: int
     address: NotRequired[int]
+    vendor: NotRequired[int]
 
 
 def _call(payload: Delivery, key: str) -> str:
@@ -349,7 +357,7 @@ outbox.handles(
     call=_call,
     record=_record,
     taken_back=_taken_back,
-    partner=lambda payload: str(payload.get("address", "")),
+    partner=lambda payload: f"{payload.get('vendor', 0)}/{payload.get('address', 0)}",
 )
 retention.rule(
     "webhooks",

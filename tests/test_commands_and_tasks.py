@@ -12,8 +12,17 @@ import pytest
 from sqlalchemy import select
 
 import tasks
-from models import Customer, ImportRun, Message, MessageState, Offer, OfferState, VisitDay
-from services import clock, outbox, visits
+from models import (
+    Customer,
+    ImportRun,
+    Message,
+    MessageState,
+    Offer,
+    OfferState,
+    Vendor,
+    VisitDay,
+)
+from services import clock, outbox, visits, webhooks
 from services.imports import runs
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -246,6 +255,33 @@ def test_a_call_that_takes_its_time_keeps_no_other_kind_waiting(ticking, monkeyp
         tasks._lanes["message"].end(20)
     db.session.rollback()
     assert "message" not in outbox.kinds_due()
+
+
+def test_a_slow_address_keeps_no_other_vendor_s_waiting(ticking, monkeypatch):
+    other, _site, _store = factories.another_vendor()
+    told, over = threading.Event(), threading.Event()
+
+    def call(payload, _key):
+        if payload["vendor"] == other.id:
+            told.set()
+        else:
+            assert over.wait(20)
+        return "200"
+
+    kind = dataclasses.replace(outbox.KINDS["webhook"], call=call)
+    monkeypatch.setitem(outbox.KINDS, "webhook", kind)
+    other_id, own_id = other.id, factories.the_vendor().id
+    with unit_of_work() as session:
+        for vendor_id in (own_id, other_id):
+            vendor = session.get_one(Vendor, vendor_id)
+            webhooks.open_for(vendor, "https://a.exemple.fr/x", ["buyback.paid"], by=factories.LEA)
+            webhooks.tell(vendor_id, "buyback.paid", {"number": 1})
+    try:
+        tasks.ring.call_local()
+        assert told.wait(20)
+    finally:
+        over.set()
+        tasks._lanes["webhook"].end(20)
 
 
 def test_a_worker_that_stops_begins_no_other_call(ticking, monkeypatch):

@@ -26,7 +26,7 @@ from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from admin.base import me
-from services import audit, clock, sealing
+from services import audit, clock, limits, sealing
 from services.people import passwords, second_factor, sessions, staff
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -88,9 +88,7 @@ class AuthView(BaseView):
         form = SignInForm()
         if form.validate_on_submit():
             try:
-                user = staff.sign_in(
-                    form.username.data, form.password.data, request.remote_addr or ""
-                )
+                user = staff.sign_in(form.username.data, form.password.data, limits.place())
                 if user is None:
                     raise Refused(_("E-mail or password is wrong."))
                 if second_factor.is_on(user.id):

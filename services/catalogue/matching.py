@@ -7,16 +7,17 @@ click makes a catalogue proposal.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from rapidfuzz import fuzz
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models import (
+    ImportRun,
     Product,
     ProductState,
     UnmatchedReference,
@@ -145,7 +146,7 @@ def _other_name(line: Any) -> str:
     return getattr(line, "other_name", "")
 
 
-def _pairs(sql: str, keys: set[str], **values: Any) -> Iterable[tuple[str, int]]:
+def _pairs(sql: str, keys: set[str], **values: Any) -> Sequence[Any]:
     return (
         db.session.connection()
         .execute(text(f"{sql} {one_of('keys')}"), {"keys": listed(sorted(keys)), **values})
@@ -162,18 +163,21 @@ class _Model(NamedTuple):
 
 def _by_ean(vendor_id: int, eans: set[str]) -> dict[str, int]:
     """Barcode -> variant, as this vendor means it: another vendor's own codes are not theirs."""
-    found = dict(_pairs("SELECT ean, id FROM variant WHERE ean", eans))
-    own = {ean for ean in found if identity.in_house(ean)}
-    if own:
-        others = _pairs(
-            "SELECT v.ean, v.id FROM variant v JOIN product p ON p.id = v.product_id WHERE"
-            " p.proposed_by_id <> :vendor AND v.ean",
-            own,
-            vendor=vendor_id,
-        )
-        for ean, _id in others:
-            del found[ean]
-    return found
+    rows = _pairs("SELECT ean, id, product_id FROM variant WHERE ean", eans)
+    own = {product_id for ean, _id, product_id in rows if identity.in_house(ean)}
+    others = {product_id for (product_id,) in _of_others(vendor_id, own)} if own else set()
+    return {
+        ean: id
+        for ean, id, product_id in rows
+        if product_id not in others or not identity.in_house(ean)
+    }
+
+
+def _of_others(vendor_id: int, product_ids: set[int]) -> Sequence[Any]:
+    """Which of these products another vendor proposed."""
+    sql = f"SELECT id FROM product WHERE id {one_of('ids')} AND proposed_by_id <> :vendor"
+    values = {"ids": listed(sorted(product_ids)), "vendor": vendor_id}
+    return db.session.connection().execute(text(sql), values).all()
 
 
 def meant_by(vendor_id: int, ean: str) -> Variant | None:
@@ -290,6 +294,21 @@ def note_unknown(vendor_id: int, lines: Iterable[Any]) -> None:
             insert.on_conflict_do_update(index_elements=["vendor_id", "sku"], set_=again),
             list(rows.values()),
         )
+
+
+def forget_unknown(run: ImportRun) -> None:
+    """Unknown references only this file named, and nobody looked at, leave the queue with it. In
+    the caller's unit.
+    """
+    told = delete(UnmatchedReference).where(
+        UnmatchedReference.vendor_id == run.vendor_id,
+        UnmatchedReference.status == S.unmatched,
+        UnmatchedReference.times == 1,
+        UnmatchedReference.last_at.between(run.started_at, run.ended_at),
+    )
+    if run.store_id:
+        told = told.where(UnmatchedReference.store_id == run.store_id)
+    db.session.execute(told)
 
 
 def look_for_titles(vendor_id: int, limit: int = 300) -> int:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
@@ -208,7 +208,8 @@ def ring(row: FeedSource) -> None:
     """Ask the worker to fetch from a source, once, and set its next time."""
     now = clock.now()
     row.next_at = now + timedelta(minutes=row.every_minutes)
-    outbox.add("fetch", f"fetch:{row.id}:{int(now.timestamp() * 1000)}", source=row.id)
+    key = f"fetch:{row.id}:{int(now.timestamp() * 1000)}"
+    outbox.add("fetch", key, source=row.id, vendor=row.vendor_id or 0)
 
 
 def is_in_trouble(row: FeedSource) -> bool:
@@ -236,6 +237,7 @@ class ToFetch(TypedDict):
     """What the outbox keeps of a source to fetch from."""
 
     source: int
+    vendor: NotRequired[int]  # older rows do not name it
 
 
 class Answer(TypedDict, total=False):
@@ -366,4 +368,5 @@ outbox.handles(
     _l("Files to fetch"),
     call=_call,
     record=_record,
+    partner=lambda payload: f"{payload.get('vendor', 0)}/{payload['source']}",
 )

@@ -88,6 +88,7 @@ def _key(prefix: str, *parts: Any) -> ColumnElement[str]:
 
 def _tasks() -> Iterator[str]:
     """Each thing that waits for the worker has its row in the outbox, and none is late."""
+    under_way = ImportRun.state.in_((ImportState.waiting, ImportState.running))
     waiting: tuple[tuple[Any, Any, ColumnElement[str]], ...] = (
         (
             Message,
@@ -97,8 +98,13 @@ def _tasks() -> Iterator[str]:
         (Label, Label.status == LabelState.requested, _key("label:", Label.id)),
         (
             ImportRun,
-            (ImportRun.state == ImportState.waiting) & ~ImportRun.confirmed,
+            under_way & ~ImportRun.confirmed,
             _key("import:", ImportRun.id),
+        ),
+        (
+            ImportRun,
+            under_way & ImportRun.confirmed,
+            _key("import:", ImportRun.id) + literal(":confirmed"),
         ),
         (
             TransferBatch,
@@ -108,12 +114,15 @@ def _tasks() -> Iterator[str]:
         (
             WebhookDelivery,
             WebhookDelivery.status == DeliveryState.to_deliver,
-            _key("webhook:", WebhookDelivery.id),
+            _key("webhook:", WebhookDelivery.message_id),
         ),
     )
     for model, waits, key in waiting:
         open_states = (OutboxState.todo, OutboxState.running)
-        task = exists().where(Outbox.key == key, Outbox.state.in_(open_states))
+        is_its_own = Outbox.key == key
+        if model is WebhookDelivery:  # one that is sent again has a task of its own
+            is_its_own |= Outbox.key.startswith(key + literal(":"))
+        task = exists().where(is_its_own, Outbox.state.in_(open_states))
         for id in db.session.scalars(select(model.id).where(waits, ~task).limit(MOST)):
             yield _(
                 "%(what)s %(id)s waits, and no task will do it.",

@@ -833,6 +833,7 @@ def _undo(run: ImportRun, by: Actor) -> undoing.Undone:
                 which=undoing.named(moved),
             )
         )
+    matching.forget_unknown(run)
     counted = put_levels_back(run, by)
     for id, values in sorted(before.items(), key=lambda one: one[1] is not None):
         change.put_back(id, values, run.file_name)  # what the file made goes first: it makes room

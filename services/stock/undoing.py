@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from models import ImportRun, ImportState, Movement, StockLevel, Store, Variant
 from services import clock
+from services.catalogue import matching
 from services.imports import runs, undoing
 from services.imports.undoing import Undone
 from services.stock import feeds, levels
@@ -21,7 +22,8 @@ from services.workflow import Actor, Refused
 
 
 def undo_stock(run: ImportRun, by: Actor) -> Undone:
-    """Put back the levels a stock file moved."""
+    """Put back the levels a stock file moved, and forget what it named that nobody knows."""
+    matching.forget_unknown(run)
     return Undone(put_levels_back(run, by))
 
 

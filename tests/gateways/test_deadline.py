@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateways import GatewayError, deadline
+from gateways import GatewayError, deadline, webhooks
 from gateways.mail import SmtpMail
 from gateways.mondial_relay import MondialRelay
 from gateways.sms import HttpSms
@@ -24,6 +24,7 @@ def dripping(monkeypatch):
     port.
     """
     monkeypatch.setattr(deadline, "WHOLE_CALL", 0.6)
+    monkeypatch.setattr(webhooks, "WHOLE_CALL", 0.6)
     over, server = threading.Event(), socket.create_server(("127.0.0.1", 0))
 
     def drip(connection: socket.socket) -> None:
@@ -31,6 +32,8 @@ def dripping(monkeypatch):
         with connection:
             if port in at_once:
                 connection.sendall(b"HTTP/1.0 200 OK\r\ncontent-type: application/pdf\r\n\r\n")
+            if -port in at_once:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nx-word: ")
             while not over.wait(DRIP):
                 try:
                     connection.sendall(text[:1] or b"a")
@@ -92,6 +95,13 @@ def test_an_answer_that_begins_well_and_drips_ends_there_too(app, dripping, what
     with pytest.raises(GatewayError):
         asked(port)[what]()
     assert time.monotonic() - began < 5
+
+
+def test_an_address_that_says_200_and_never_ends_its_headers_was_not_told(app, dripping):
+    port, _as_mail, at_once = dripping
+    at_once.add(-port)
+    with pytest.raises(GatewayError):
+        asked(port)["webhook"]()
 
 
 def test_three_calls_end_before_the_lease_of_a_row():

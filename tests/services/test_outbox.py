@@ -4,10 +4,18 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from gateways import GatewayError, live
-from models import Customer, Message, MessageState, Outbox, OutboxState
+from models import (
+    Customer,
+    Message,
+    MessageState,
+    Outbox,
+    OutboxState,
+    Vendor,
+    WebhookDelivery,
+)
 from services import clock, messages, outbox, webhooks
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -54,7 +62,7 @@ def test_a_worker_killed_in_the_middle_leaves_the_row_to_another_after_its_lease
 def test_a_worker_whose_lease_ran_out_does_not_mark_what_another_has(app):
     a_letter()
     id = outbox.due()[0]
-    kind, _key, payload, _n, _since, _was_running = outbox._claim(id, "slow")
+    kind, _key, _who, payload, _n, _since, _was_running = outbox._claim(id, "slow")
     with clock.at(clock.now() + timedelta(minutes=5)):
         assert outbox._claim(id, "fast")
         outbox._finish(id, "slow", outbox.KINDS[kind], payload, "late answer", None, False, 1)
@@ -119,10 +127,13 @@ def tried() -> list[tuple[str, int]]:
     ]
 
 
-def an_address(url: str) -> None:
+def an_address(url: str, vendor: Vendor | None = None) -> None:
     with unit_of_work():
         webhooks.open_for(
-            factories.the_vendor(), url, ["stock.changed", "buyback.paid"], by=factories.MARC
+            vendor or factories.the_vendor(),
+            url,
+            ["stock.changed", "buyback.paid"],
+            by=factories.MARC,
         )
 
 
@@ -173,6 +184,51 @@ def test_an_address_that_is_down_costs_its_owner_alone(app):
         "https://vif.exemple.fr/b"
     ) == 5
     assert sorted(tries for _kind, tries in tried()) == [0, 0] + [1] * 8
+
+
+def test_a_hundred_events_for_a_dead_address_keep_no_other_vendor_waiting(app):
+    an_address("https://morte.exemple.fr/a")
+    live.webhooks.is_down("https://morte.exemple.fr/a")
+    for sale in range(150):
+        told_of(sale=sale)
+    other, _site, _store = factories.another_vendor()
+    an_address("https://vive.exemple.fr/b", other)
+    outbox.work(kind="webhook")
+    with unit_of_work():
+        webhooks.tell(other.id, "buyback.paid", {"number": 1})
+    outbox.work(kind="webhook")
+    assert [url for url, *_rest in live.webhooks.told] == ["https://vive.exemple.fr/b"]
+
+
+def test_a_slow_answer_counts_as_a_failure_of_an_address(app, monkeypatch):
+    an_address("https://lente.exemple.fr/a")
+    for sale in range(5):
+        told_of(sale=sale)
+    monkeypatch.setattr(outbox, "SLOW_SECONDS", -1.0)
+    assert outbox.work() == outbox.FAILURES
+
+
+def test_of_one_vendor_s_addresses_one_is_called_at_a_time(app):
+    with outbox.breaker.alone(("webhook", "3/12")) as is_free:
+        assert is_free
+        with outbox.breaker.alone(("webhook", "3/13")) as another_of_theirs:
+            assert not another_of_theirs
+        with outbox.breaker.alone(("webhook", "4/1")) as of_another_vendor:
+            assert of_another_vendor
+    with outbox.breaker.alone(("webhook", "3/13")) as is_free_again:
+        assert is_free_again
+
+
+def test_what_was_given_up_long_ago_keeps_no_new_event_from_leaving(app):
+    """SQLite gives the number of a deleted row again; the task that was given up stays."""
+    an_address("https://morte.exemple.fr/a")
+    told_of(sale=1)
+    with unit_of_work() as session:
+        session.execute(update(Outbox).values(state=OutboxState.dead))
+        session.execute(delete(WebhookDelivery))
+    told_of(sale=2)
+    outbox.work()
+    assert len(live.webhooks.told) == 1
 
 
 def test_a_letter_refused_for_good_says_nothing_of_the_partner(app, mail):

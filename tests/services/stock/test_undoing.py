@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import ImportRun, Movement
+from models import ImportRun, Movement, UnmatchedReference
 from services import clock, settings
 from services.finance import books
 from services.imports import undoing
@@ -198,3 +198,15 @@ def test_the_only_feed_of_a_store_leaves_none_when_it_is_undone(app, tmp_path):
     undo(a_feed(tmp_path, {shoe: 9}, mode="full"))
     db.session.expire_all()
     assert factories.the_store().last_feed_at is None
+
+
+def test_what_only_an_undone_file_named_leaves_the_queue_of_unknown_references(shoes, tmp_path):
+    def queue():
+        return sorted(db.session.scalars(db.select(UnmatchedReference.sku)))
+
+    unknown, known_before = "4006381333931", "4006381333948"
+    a_feed(tmp_path, {known_before: 2}, mode="delta")
+    run = a_feed(tmp_path, {shoes[0]: 9, unknown: 1, known_before: 3}, mode="delta")
+    assert queue() == [unknown, known_before]
+    undo(run)
+    assert queue() == [known_before]
