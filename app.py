@@ -231,7 +231,13 @@ def _engine_options(url: str) -> dict[str, Any]:
         "max_overflow": 4,
         "pool_pre_ping": True,
         "connect_args": {
-            "options": "-c lock_timeout=5000 -c statement_timeout=60000 -c timezone=UTC"
+            "options": "-c lock_timeout=5000 -c statement_timeout=60000 -c timezone=UTC",
+            # A server that is there and says nothing: its own time-outs do not count then.
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
         },
     }
 
@@ -284,6 +290,8 @@ def _log(response: Response) -> Response:
     or a link.
     """
     response.headers["X-Request-Id"] = trace.here().id
+    if _machine().is_production:
+        machines.serves()
     if not request.path.startswith("/static/"):
         logging.getLogger("access").info(
             "%s %s %s",

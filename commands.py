@@ -2,11 +2,14 @@
 `worker`.
 """
 
+import functools
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -29,7 +32,15 @@ from services import (
 from services.buyback import pricing
 from services.catalogue import referencer
 from services.imports import runs
-from services.installation import agreement, backups, declared, envelopes, keys, restores
+from services.installation import (
+    agreement,
+    backups,
+    declared,
+    envelopes,
+    keys,
+    machines,
+    restores,
+)
 from services.people import rights, sites, staff
 from services.unit import db, unit_of_work
 from services.workflow import Actor, Refused
@@ -37,13 +48,36 @@ from services.workflow import Actor, Refused
 COMMAND = Actor("command", None, "Commande")
 
 
+class Commands(AppGroup):
+    """Commands that refuse to work with other sealing keys than this database was served with:
+    what they sealed would open for nobody. `any_keys`: the command seals and opens nothing here.
+    """
+
+    def command(self, *args: Any, any_keys: bool = False, **kwargs: Any) -> Any:
+        add = super().command(*args, **kwargs)
+
+        def decorate(work: Callable[..., Any]) -> Any:
+            @functools.wraps(work)
+            def checked(*given: Any, **named: Any) -> Any:
+                if not any_keys:
+                    try:
+                        machines.know_keys()
+                    except machines.OtherKeys as refusal:
+                        raise click.ClickException(str(refusal)) from None
+                return work(*given, **named)
+
+            return add(checked)
+
+        return decorate
+
+
 # What one types after « flask --app app ».
-main = AppGroup("comptoir")
-staff_group = AppGroup("staff", help="Members of staff.")
-argus_group = AppGroup("argus", help="Price lists.")
-catalogue_group = AppGroup("catalogue", help="The référencier.")
-stock_group = AppGroup("stock", help="Stock of stores.")
-files_group = AppGroup("files", help="Where stored files lie.")
+main = Commands("comptoir")
+staff_group = Commands("staff", help="Members of staff.")
+argus_group = Commands("argus", help="Price lists.")
+catalogue_group = Commands("catalogue", help="The référencier.")
+stock_group = Commands("stock", help="Stock of stores.")
+files_group = Commands("files", help="Where stored files lie.")
 
 
 def register(app: Flask) -> None:
@@ -57,7 +91,7 @@ def _app() -> Flask:
     return current_app._get_current_object()  # type: ignore[no-any-return, attr-defined]
 
 
-@main.command("init")
+@main.command("init", any_keys=True)
 def init() -> None:
     """Bring an empty or older database up to date; a new one gets a vendor, a store, a site and a
     rule.
@@ -243,7 +277,7 @@ def backup_key() -> None:
     click.echo(envelopes.identity())
 
 
-@main.command("restore")
+@main.command("restore", any_keys=True)
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--verify",
@@ -373,7 +407,7 @@ def staff_unlock(email: str) -> None:
         click.echo(_("%(email)s may try again.", email=email))
 
 
-@main.command("workflows")
+@main.command("workflows", any_keys=True)
 def workflows() -> None:
     """Write docs/workflows.md, one diagram per table of moves."""
     path = Path(current_app.root_path) / "docs" / "workflows.md"

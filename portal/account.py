@@ -222,7 +222,7 @@ def change_password() -> Any:
 def confirm_again() -> Any:
     _slow_down("confirm", 5)
     with unit_of_work():
-        customers.send_confirmation(_me(), site())
+        customers.send_confirmation_again(_me(), site())
     flash(_("The mail is on its way."), "success")
     return redirect(url_for("portal.account"))
 

@@ -336,6 +336,18 @@ def test_outside_calls_have_a_timeout():
                 assert any(k.arg == "timeout" for k in node.keywords), path
 
 
+def test_limits_count_places_and_not_addresses():
+    """Who has an IPv6 network has more addresses than any count (services/limits.py `place`)."""
+    naming = {
+        str(path.relative_to(ROOT))
+        for folder in (".", "portal", "admin", "api", "services")
+        for path in (sources(folder) if folder != "." else [ROOT / "app.py"])
+        if "remote_addr" in path.read_text()
+    }
+    # Named in the logs, in the list of a person's browsers, and once a day as a visitor.
+    assert naming == {"app.py", "admin/people/account.py", "portal/access.py"}
+
+
 def test_views_name_their_columns_and_speak_french(app):
     from flask_appbuilder import ModelView
 

@@ -3,7 +3,7 @@ confirmed; and the history with its files.
 """
 
 import tempfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +272,7 @@ class ImportView(BaseView):
             raise Refused(_("Choose what this file holds."))
         if not given or not given.filename:
             raise Refused(_("Choose a file."))
-        with tempfile.NamedTemporaryFile() as kept:
+        with tempfile.NamedTemporaryFile() as kept, tables.on_a_page():
             given.save(kept)
             kept.flush()
             tables.check_name(Path(kept.name), given.filename)
@@ -346,11 +346,13 @@ class ImportView(BaseView):
         run = self._run(id)
         if workflow.can(run, "start_import"):
             kind = runs.KINDS[run.kind]
+            with tables.on_a_page():
+                preview = runs.preview(run)
             return render_template(
                 "admin/imports/import_preview.html",
                 run=run,
                 kind=kind,
-                preview=runs.preview(run),
+                preview=preview,
                 trial=(trial := trials.of(run)),
                 would_wait=runs.what_to_look_at(trial or {}),
                 encodings=tables.ENCODINGS,
@@ -379,7 +381,8 @@ class ImportView(BaseView):
         if verb in ("start", "try") or (verb == "read" and chosen):
             with unit_of_work():
                 runs.keep_choices(self._run(id), chosen, mode)
-        with unit_of_work():
+        opens = tables.on_a_page() if verb in ("start", "try") else nullcontext()
+        with opens, unit_of_work():
             run = self._run(id)
             if not self._may_decide(run):
                 raise Refused(_("You work in one store: you give its stock files, and no others."))

@@ -3,6 +3,8 @@ check-invariants`.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
 
 from flask_babel import gettext as _
 from sqlalchemy import and_, func, or_, select
@@ -29,6 +31,7 @@ from models import (
     PaymentState,
     PoliceRecord,
     RecordKind,
+    RegisterSeal,
     Reservation,
     ReservationState,
     SellerPayment,
@@ -37,12 +40,15 @@ from models import (
     TransferState,
     Vendor,
 )
-from services import audit, money, numbering, sealing, workflow
+from services import audit, clock, money, numbering, sealing, workflow
 from services.buyback import letters, police_register, reception
 from services.payments import ledger, transfers
 from services.stock import items, levels
 from services.unit import db
 from services.workflow import Refused
+
+# A day of the register without its seal, so long after it: the night's job stands.
+SEALED_WITHIN = timedelta(days=2)
 
 
 def check() -> list[str]:
@@ -314,6 +320,16 @@ def _registers() -> Iterator[str]:
         verdict = police_register.verify(vendor.id)
         if verdict.broken is not None:
             yield f"{vendor.name} : {verdict.sentence}"
+        late = clock.today() - SEALED_WITHIN
+        if any(day < late for day in police_register.unsealed_days(vendor.id)):
+            yield _("%(who)s: days of the register that are over have no seal.", who=vendor.name)
+        seals = db.session.execute(
+            select(RegisterSeal.first_number, RegisterSeal.last_number)
+            .where(RegisterSeal.vendor_id == vendor.id)
+            .order_by(RegisterSeal.day)
+        ).all()
+        if any(last + 1 != first for (_first, last), (first, _last) in pairwise(seals)):
+            yield _("%(who)s: a seal of the register is missing.", who=vendor.name)
         if vendor.police_register:
             entered = select(PoliceRecord.item_id).where(
                 PoliceRecord.vendor_id == vendor.id, PoliceRecord.kind == RecordKind.purchase

@@ -8,10 +8,12 @@ alone, with its number.
 import contextlib
 import csv
 import re
+import threading
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice, zip_longest
@@ -29,6 +31,8 @@ MOST_LINES = 2_000_000
 # A spreadsheet unpacked: all of it, and the table of its words, which the reader must hold whole. A
 # bomb of 1 MB takes minutes and gigabytes.
 MOST_UNPACKED, MOST_WORDS, MOST_SHARED = 400_000_000, 60_000_000, 800_000
+# What a page opens itself (`on_a_page`): reading is paid by whoever waits for another page.
+PAGE_UNPACKED, PAGE_SHARED, PATIENCE_SECONDS = 25_000_000, 150_000, 8
 # A sheet somebody filled shrinks 5 to 30 times; one made to choke us, hundreds of times. Small
 # parts may (an empty style sheet does).
 MOST_RATIO, SMALL_PART = 100, 2_000_000
@@ -37,6 +41,25 @@ PACKED = (".xlsx", ".zip")
 # Of a header: a file of 4 MB of « ; » would be as many columns to look at.
 MOST_COLUMNS, MOST_HEADER = 500, 50_000
 csv.field_size_limit(100_000)
+
+
+_is_on_a_page: ContextVar[bool] = ContextVar("is_on_a_page", default=False)
+_one_spreadsheet = threading.Semaphore(1)
+
+
+@contextlib.contextmanager
+def on_a_page() -> Iterator[None]:
+    """Files opened inside are opened for a page that somebody waits for: a spreadsheet is refused
+    when it is too large for that, and spreadsheets are opened one after the other. Raises Refused.
+    """
+    if not _one_spreadsheet.acquire(timeout=PATIENCE_SECONDS):
+        raise Refused(_("Other files are being looked at: try again in a minute."))
+    token = _is_on_a_page.set(True)
+    try:
+        yield
+    finally:
+        _is_on_a_page.reset(token)
+        _one_spreadsheet.release()
 
 
 @dataclass
@@ -473,7 +496,7 @@ def _open_xlsx(path: Path, known: set[str], reading: Reading) -> Table:
     def rows() -> Iterator[tuple[int, list[str]]]:
         try:
             for number, cells in enumerate(lines, start=top + 1):
-                texts = [_cell(c) for c in cells]
+                texts = [_cell(c) for c in cells[:MOST_COLUMNS]]
                 if formulas is not None:
                     texts = _with_formulas(texts, next(formulas, ()))
                 if any(texts):
@@ -503,11 +526,15 @@ def _refuse_swollen(parts: zipfile.ZipFile) -> None:
         part.file_size > SMALL_PART and part.file_size > MOST_RATIO * part.compress_size
         for part in parts.infolist()
     )
+    on_a_page = _is_on_a_page.get()
+    most_unpacked, most_shared = (
+        (PAGE_UNPACKED, PAGE_SHARED) if on_a_page else (MOST_UNPACKED, MOST_SHARED)
+    )
     if (
         swollen
-        or sum(sizes.values()) > MOST_UNPACKED
+        or sum(sizes.values()) > most_unpacked
         or words > MOST_WORDS
-        or _count_shared(parts) > MOST_SHARED
+        or _count_shared(parts) > most_shared
     ):
         raise Refused(_("This spreadsheet is too large once unpacked: export it as CSV."))
 
@@ -550,13 +577,15 @@ def _with_formulas(texts: list[str], formulas: Sequence[Any]) -> list[str]:
 
 
 def _count_shared(parts: zipfile.ZipFile) -> int:
-    """How many words the cells of a spreadsheet share: reading them costs by the word."""
+    """How many words the cells of a spreadsheet share, and parts of words with a look of their
+    own: reading them costs by each.
+    """
     count = 0
     for part in parts.infolist():
         if part.filename.lower().endswith("sharedstrings.xml"):
             with parts.open(part) as file:
                 while block := file.read(1 << 20):
-                    count += block.count(b"<si")
+                    count += block.count(b"<si") + block.count(b"<r>") + block.count(b"<r ")
     return count
 
 

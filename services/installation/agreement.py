@@ -36,9 +36,10 @@ from models import (
     TransferBatch,
     WebhookDelivery,
 )
-from services import clock, files, outbox
+from services import clock, files, outbox, sealing
 from services.finance import books
 from services.installation import keys
+from services.payments import bank_details
 from services.people import customers
 from services.unit import db
 
@@ -52,7 +53,7 @@ READ_AGAIN = timedelta(days=7)
 def check() -> list[str]:
     """What does not agree, one sentence each; nothing when all is well."""
     found = books.check()
-    for part in (_sealed, _stored, _tasks, _log, _erased):
+    for part in (_sealed, _stored, _tasks, _log, _payees, _erased):
         found += list(part())
         db.session.rollback()
     return found
@@ -61,6 +62,16 @@ def check() -> list[str]:
 def _sealed() -> Iterator[str]:
     for place in keys.unreadable()[:MOST]:
         yield _("Cannot be opened by any key: %(place)s.", place=place)
+    for details in db.session.scalars(select(BankDetails).execution_options(yield_per=500)):
+        try:
+            iban = bank_details.opened(details)
+        except sealing.CannotOpen:
+            continue  # told above
+        if iban[-4:] != details.iban_tail or iban[:2] != details.country:
+            yield _(
+                "The IBAN that is shown of customer %(id)s is not the one that is paid.",
+                id=details.customer_id,
+            )
 
 
 def _stored() -> Iterator[str]:
@@ -159,6 +170,15 @@ def _log() -> Iterator[str]:
 
 
 # ── what was erased ──
+
+
+def _payees() -> Iterator[str]:
+    """A payment goes to the person whose sale it is of."""
+    rows = select(SellerPayment.id).join(Offer, Offer.id == SellerPayment.offer_id)
+    for id in db.session.scalars(
+        rows.where(SellerPayment.customer_id != Offer.customer_id).limit(MOST)
+    ):
+        yield _("Payment %(id)s goes to another person than its sale's.", id=id)
 
 
 def _erased() -> Iterator[str]:

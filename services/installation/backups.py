@@ -73,6 +73,7 @@ class Restored:
 # ── making ──
 
 KEEP = 14
+KEEP_WHILE_LOST = 60
 
 
 def back_up(
@@ -86,7 +87,8 @@ def back_up(
     """
     try:
         made = _make_and_read_back(database_url, data_dir, folder)
-        prune(folder, keep)
+        # What is gone comes back from an older one: those stay until somebody looked.
+        prune(folder, max(keep, KEEP_WHILE_LOST) if made.lost and keep else keep)
     except Exception as failure:  # whatever it is, somebody must read it tomorrow
         db.session.rollback()
         with unit_of_work():

@@ -6,11 +6,13 @@ program collects.
 """
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import func, select, text
@@ -89,11 +91,32 @@ def is_well() -> bool:
     """For a load balancer: this process can write to its database. What waits for the worker is no
     reason to take the site away.
     """
-    try:
-        return next(iter(_writes())).state == OK and not _is_full()
-    except SQLAlchemyError:
-        db.session.rollback()
-        return False
+    looked = _Look()
+    looked.start()
+    looked.join(LOOK_SECONDS)
+    return looked.is_well
+
+
+# A database that is there and says nothing would hold the answer as long as itself.
+LOOK_SECONDS = 3.0
+
+
+class _Look(threading.Thread):
+    """One look at the database, in a thread and a session of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(name="health", daemon=True)
+        self.is_well = False
+        self._app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def run(self) -> None:
+        with self._app.app_context():
+            try:
+                self.is_well = next(iter(_writes())).state == OK and not _is_full()
+            except SQLAlchemyError:
+                db.session.rollback()
+            finally:
+                db.session.remove()
 
 
 def metrics() -> str:

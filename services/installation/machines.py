@@ -5,12 +5,15 @@ worker. One that would not see the others' files, or has other keys, does not st
 import hashlib
 import secrets
 import socket
+import threading
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from flask import Flask, current_app
 from sqlalchemy import inspect, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from models import Pulse
 from services import clock, days, files, sealing
@@ -123,6 +126,35 @@ def beat(machine: Machine) -> None:
         secret=machine.secret,
         seals=list(machine.seals),
     )
+
+
+# Seconds between two beats of a process that answers people.
+BEAT_SECONDS = 60.0
+_beaten_at = 0.0
+
+
+def serves() -> None:
+    """A process answers somebody: its machine is among those that run, also when no worker is on
+    it. Asked at each request, written once a minute, beside it.
+    """
+    global _beaten_at
+    now = time.monotonic()
+    if is_sqlite() or now - _beaten_at < BEAT_SECONDS:
+        return
+    _beaten_at = now
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    threading.Thread(target=_beat_aside, args=(app,), name="beat", daemon=True).start()
+
+
+def _beat_aside(app: Flask) -> None:
+    with app.app_context():
+        try:
+            with unit_of_work():
+                beat(here())
+        except SQLAlchemyError:  # the next minute tries again
+            db.session.rollback()
+        finally:
+            db.session.remove()
 
 
 def running() -> list[Machine]:

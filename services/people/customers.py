@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -148,6 +149,14 @@ def send_confirmation(customer: Customer, site: Site) -> None:
         site=site,
         secret_link=sites.address(site) + links.confirm(customer, customer.email),
     )
+
+
+def send_confirmation_again(customer: Customer, site: Site) -> None:
+    """The same once more, for somebody who asks. Raises TooMany when that address was written to so
+    often.
+    """
+    _count_letter(customer.email)
+    send_confirmation(customer, site)
 
 
 def confirm_email(customer: Customer, address: str) -> None:
@@ -337,7 +346,8 @@ def _count_letter(address: str) -> None:
 # ── what is typed ──
 
 # A name greets in letters: with an address in it, our mail would carry somebody's advertising.
-_ADDRESS_IN_NAME = re.compile(r"://|@|\bwww\.|[\w-]{2,}\.[a-z]{2,}", re.I)
+# « J.-P. » and « M. Le Goff » are names; « t.co/x », « evil。fr » and a telephone number are not.
+_ADDRESS_IN_NAME = re.compile(r"[/@。\d]|\bwww\b|\w\.\w{2,}", re.I)
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*[a-z0-9]")
 # Departments, overseas (971–978, 984, 986–988), Monaco (980).
 _POSTCODE = re.compile(r"(0[1-9]|[1-8]\d|9[0-5]|97[1-8]|98[04678])\d{2,3}")
@@ -391,8 +401,8 @@ def clean(data: dict[str, str]) -> dict[str, str]:
         if len(tidy[name]) > most:
             raise Invalid(name, _("This is too long: %(most)s characters at most.", most=most))
     for name in ("first_name", "last_name"):
-        if _ADDRESS_IN_NAME.search(tidy[name]):
-            raise Invalid(name, _("A name holds no address of a site or of a mailbox."))
+        if _ADDRESS_IN_NAME.search(unicodedata.normalize("NFKC", tidy[name])):
+            raise Invalid(name, _("A name holds no address of a site or of a mailbox, no number."))
     for name, sentence in (
         ("first_name", _("Type your first name.")),
         ("last_name", _("Type your last name.")),

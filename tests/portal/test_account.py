@@ -232,7 +232,12 @@ def test_one_address_gets_at_most_five_letters_an_hour_whoever_asks(app):
 
 
 @pytest.mark.parametrize(
-    "name", ["Gagnez http://evil.example", "evil.example", "www.evil", "a@b.fr", "EVIL.COM 1000 €"]
+    "name",
+    [
+        *("Gagnez http://evil.example", "evil.example", "www.evil", "a@b.fr", "EVIL.COM 1000 €"),
+        *("Gagné ! t.co/AbCd", "x.com", "203.0.113.5", "evil.рф", "evil．fr", "evil。fr"),
+        "Appelez le 06 12 34 56 78",
+    ],
 )
 def test_a_name_carries_no_address_into_our_letters(client, name):
     answer = client.post("/compte/creer", data={**DATA, "first_name": name})
@@ -240,6 +245,25 @@ def test_a_name_carries_no_address_into_our_letters(client, name):
     assert "adresse de site" in answer.text
 
 
-def test_a_name_with_initials_is_a_name(client):
-    data = {**DATA, "first_name": "J.P.", "last_name": "St. John-O’Hara"}
+@pytest.mark.parametrize("first_name", ["J.P.", "J.-P.", "Anne-Marie", "Nuño", "Владимир"])
+def test_a_name_with_initials_is_a_name(client, first_name):
+    data = {**DATA, "first_name": first_name, "last_name": "St. John-O’Hara"}
     assert client.post("/compte/creer", data=data).status_code == 302
+
+
+def test_the_letter_that_confirms_is_sent_again_five_times_an_hour_at_most(as_customer):
+    seller = as_customer(factories.a_customer_with_password())
+    for n in range(8):  # from eight networks
+        seller.environ_base = {"REMOTE_ADDR": f"203.0.113.{n}"}
+        seller.post("/compte/renvoyer-confirmation")
+    letters = select(Message.id).where(Message.recipient == "camille@exemple.fr")
+    assert len(db.session.scalars(letters).all()) == 5
+
+
+def test_a_network_of_ipv6_asks_for_as_many_passwords_as_one_address(app):
+    codes = []
+    for n in range(7):
+        visitor = app.test_client()
+        visitor.environ_base = {"REMOTE_ADDR": f"2001:db8:1:1::{n + 1}"}
+        codes.append(visitor.post("/compte/oublie", data={"email": f"v{n}@x.fr"}).status_code)
+    assert codes == [200] * 5 + [302] * 2

@@ -2,6 +2,8 @@
 is told.
 """
 
+from datetime import timedelta
+
 import pytest
 
 from models import (
@@ -15,7 +17,8 @@ from models import (
     TransferBatch,
     TransferLine,
 )
-from services.buyback import offers, reception
+from services import clock
+from services.buyback import offers, police_register, reception
 from services.finance import books
 from services.unit import db, unit_of_work
 from tests import factories
@@ -143,3 +146,20 @@ def test_the_audit_log_with_a_changed_entry_is_told(shop):
 
     found = broken(change(AuditEntry, first(AuditEntry), subject="somebody else"))
     assert any("Journal des accès" in sentence for sentence in found), found
+
+
+def test_seals_of_the_register_that_are_gone_are_told(shop):
+    from models import RegisterSeal
+
+    with clock.at(clock.now() + timedelta(days=4)):
+        assert any("n’ont pas de sceau" in sentence for sentence in books.check())
+    for day in (1, 2, 3):
+        with clock.at(clock.now() + timedelta(days=day - 1)):
+            factories.a_received_offer()
+        with clock.at(clock.now() + timedelta(days=day)), unit_of_work():
+            police_register.seal_day(factories.the_vendor(), clock.today() - timedelta(days=1))
+    with clock.at(clock.now() + timedelta(days=4)):
+        assert not any("sceau" in sentence for sentence in books.check())
+        second = db.session.scalars(db.select(RegisterSeal.id).order_by(RegisterSeal.day)).all()[1]
+        found = broken(db.delete(RegisterSeal).where(RegisterSeal.id == second))
+        assert any("il manque un sceau" in sentence for sentence in found)

@@ -232,3 +232,33 @@ def test_a_size_that_a_spreadsheet_turned_into_a_date_is_asked_about(app, tmp_pa
 @pytest.mark.parametrize("size", ["3-4", "38-39", "42,5", "3/4", "12 mois", "XL", "2 ans", "36/38"])
 def test_no_real_size_is_taken_for_a_date(size):
     assert not sizes.is_a_date(size)
+
+
+def test_a_page_opens_smaller_spreadsheets_than_the_worker_and_one_at_a_time(tmp_path, monkeypatch):
+    book = openpyxl.Workbook()
+    for n in range(200):
+        book.active.append([f"{n:013d}", f"Titre {n}"])
+    book.save(tmp_path / "liste.xlsx")
+    monkeypatch.setattr(tables, "PAGE_UNPACKED", 10_000)
+    assert tables.open_table(tmp_path / "liste.xlsx").header[1] == "Titre 0"
+    with tables.on_a_page():
+        with pytest.raises(Refused, match="CSV"):
+            tables.open_table(tmp_path / "liste.xlsx")
+        assert tables.sheets(tmp_path / "liste.xlsx") == []
+        monkeypatch.setattr(tables, "PATIENCE_SECONDS", 0)
+        with pytest.raises(Refused, match="minute"), tables.on_a_page():
+            pass
+    assert tables.open_table(tmp_path / "liste.xlsx").header[1] == "Titre 0"
+
+
+def test_parts_of_words_count_as_words_do(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["ean", "titre"])
+    book.save(tmp_path / "morceaux.xlsx")
+    runs_of_one_word = (
+        b"<sst><si>" + b"<r><t>x</t></r>" * (tables.MOST_SHARED + 1_000) + b"</si></sst>"
+    )
+    with zipfile.ZipFile(tmp_path / "morceaux.xlsx", "a", zipfile.ZIP_STORED) as parts:
+        parts.writestr("xl/more/sharedStrings.xml", runs_of_one_word)
+    with pytest.raises(Refused, match="CSV"):
+        tables.open_table(tmp_path / "morceaux.xlsx")

@@ -44,6 +44,8 @@ def broken(*statements: str) -> str:
         ("DELETE FROM outbox WHERE kind = 'message' AND state = 'todo'", "message"),
         ("UPDATE transfer_batch SET status = 'preparing', sha256 = ''", "transfer_batch"),
         ("UPDATE import_run SET state = 'waiting'", "import_run"),
+        ("UPDATE import_run SET state = 'running', confirmed = true", "import_run"),
+        ("UPDATE bank_details SET iban_tail = '0000'", "n’est pas celui qui est payé"),
         ("DELETE FROM event WHERE subject = 'offer'", "offer"),
         ("DELETE FROM event WHERE subject = 'transfer_batch'", "transfer_batch"),
         ("UPDATE import_run SET sha256 = 'x'", "n’est pas celui"),
@@ -59,6 +61,11 @@ def test_ibans_exchanged_between_two_people_are_told(shop):
         "UPDATE bank_details SET iban_sealed = (SELECT max(iban_sealed) FROM bank_details)"
     )
     assert "bank_details.iban_sealed" in found
+
+
+def test_a_payment_to_another_person_than_its_sale_s_is_told(shop):
+    other = factories.a_customer("autre@exemple.fr")
+    assert "une autre personne" in broken(f"UPDATE seller_payment SET customer_id = {other.id}")
 
 
 def test_a_file_that_is_gone_is_told(shop):

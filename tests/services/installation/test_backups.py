@@ -3,11 +3,12 @@
 import os
 import shutil
 import time
+from datetime import timedelta
 
 import pytest
 
 from models import Pulse
-from services import files, sealing
+from services import clock, files, sealing
 from services.installation import backups
 from services.unit import db
 from services.workflow import Refused
@@ -165,3 +166,13 @@ def test_older_backups_go_only_once_the_new_one_was_read_back(place, monkeypatch
     with pytest.raises(backups.Damaged):
         backups.back_up(*place, by=COMMAND, keep=1)
     assert list(place[2].iterdir()) == [old]
+
+
+def test_older_backups_stay_while_a_stored_file_is_gone(app, machine, tmp_path, monkeypatch):
+    """What is gone comes back from one of them."""
+    monkeypatch.setattr(files, "named", lambda: {"gone.jpg"})
+    place = (machine.database_url, machine.data_dir, tmp_path)
+    for day in range(3):
+        with clock.at(clock.now() + timedelta(days=day)):
+            assert backups.back_up(*place, by=COMMAND, keep=1).lost == ["gone.jpg"]
+    assert len(list(tmp_path.glob("comptoir-*"))) == 3

@@ -1,6 +1,8 @@
 """What must keep happening is watched."""
 
 import shutil
+import threading
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from sqlalchemy import event
@@ -56,3 +58,18 @@ def test_a_database_that_cannot_keep_anything_is_not_well(app, client):
     finally:
         event.remove(db.engine, "connect", read_only)
         db.engine.dispose()
+
+
+def test_a_database_that_says_nothing_does_not_hold_the_answer(app, client, monkeypatch):
+    over = threading.Event()
+
+    def silent():
+        over.wait(20)
+        return iter([SimpleNamespace(state=health.BAD)])
+
+    monkeypatch.setattr(health, "_writes", silent)
+    monkeypatch.setattr(health, "LOOK_SECONDS", 0.1)
+    try:
+        assert client.get("/api/v1/health").status_code == 503
+    finally:
+        over.set()

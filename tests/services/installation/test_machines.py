@@ -97,3 +97,36 @@ def test_a_key_of_another_content_under_a_known_name_is_refused_at_start(app, mo
         machines.know_keys()
     monkeypatch.setattr(sealing, "prints", lambda: {"k3": "def"})
     machines.know_keys()
+
+
+def test_a_command_with_another_key_under_a_known_name_does_nothing(app, monkeypatch, tmp_path):
+    machines.know_keys()
+    own = sealing.prints()
+    monkeypatch.setattr(sealing, "prints", lambda: dict.fromkeys(own, "other"))
+    done = app.test_cli_runner().invoke(args=["backup", "--to", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "COMPTOIR_SEALING_KEYS" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_that_only_serves_people_goes_on_beating(app, monkeypatch):
+    monkeypatch.setattr(machines, "_beaten_at", float("-inf"))
+    monkeypatch.setattr(machines, "is_sqlite", lambda: False)
+    threads = []
+
+    def thread(target, args, **_how):
+        threads.append(target)
+        return _Here(target, args)
+
+    monkeypatch.setattr(machines.threading, "Thread", thread)
+    for _twice in range(2):
+        machines.serves()
+    assert len(threads) == 1, "once a minute"
+    assert machines.here().id in [one.id for one in machines.running()]
+
+
+class _Here:
+    """A thread whose work is done at once."""
+
+    def __init__(self, target, args) -> None:
+        self.start = lambda: target(*args)
