@@ -14,19 +14,20 @@ from flask_babel import gettext as _
 from gateways import GatewayError, deadline
 
 MOST_TRIED = 3
-# IPv6 addresses that carry an IPv4 one, whichever it is.
-_TRANSLATED = [
+# All of IPv6 that is given out for the public Internet (IANA); the rest may be anything, such as
+# an IPv4 address translated (::ffff:0:127.0.0.1).
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+# Addresses within it, and of IPv4, that lead elsewhere than they say.
+_ELSEWHERE = [
     ipaddress.ip_network(net)
     for net in (
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
         "2002::/16",
         "2001::/32",
-        "::/96",  # IPv4-compatible: ::127.0.0.1
-        "fec0::/10",  # site-local, as private networks once were
         "3fff::/20",  # documentation (RFC 9637)
-        "5f00::/16",  # segment routing, within one network (RFC 9602)
         "192.88.99.0/24",  # 6to4 relays (RFC 7526)
+        "192.31.196.0/24",  # AS112 (RFC 7535)
+        "192.175.48.0/24",  # AS112 (RFC 7534)
+        "192.52.193.0/24",  # multicast tunnels (RFC 7450)
     )
 ]
 
@@ -97,6 +98,7 @@ def _is_public(words: str) -> bool:
     address = ipaddress.ip_address(words.partition("%")[0])
     return (
         address.is_global
+        and (address.version == 4 or address in _GIVEN_OUT)
         and not address.is_multicast
-        and not any(address in net for net in _TRANSLATED if net.version == address.version)
+        and not any(address in net for net in _ELSEWHERE if net.version == address.version)
     )

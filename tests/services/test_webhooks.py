@@ -157,6 +157,10 @@ def test_an_address_that_is_none_is_refused(url):
         "https://[3fff::1]/",
         "https://[5f00::1]/",
         "https://192.88.99.1/",
+        "https://[::ffff:0:127.0.0.1]/",
+        "https://[4000::1]/",
+        "https://[1::1]/",
+        "https://192.175.48.1/",
     ],
 )
 def test_production_never_calls_into_its_own_network(url):
