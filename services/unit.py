@@ -302,7 +302,13 @@ def one_of(name: str) -> str:
 
 
 def listed(values: Iterable[Any]) -> Any:
-    return json.dumps(list(values)) if is_sqlite() else list(values)
+    if is_sqlite():
+        return json.dumps(list(values))
+    values = list(values)
+    if values and all(type(value) is str and value.isalnum() for value in values):
+        # Written out here, as whole numbers are in `_array`: the driver looks at each one.
+        return '{"' + '","'.join(values) + '"}'
+    return values
 
 
 def raw(value: datetime | date) -> Any:
