@@ -1128,6 +1128,13 @@ FAULTS = (
         S + "test_outbox.py",
     ),
     Fault(
+        "one address's backlog goes before every other's",
+        "services/outbox.py",
+        "partition_by=(Outbox.kind, Outbox.partner)",
+        "partition_by=Outbox.kind",
+        S + "test_outbox.py",
+    ),
+    Fault(
         "a slow answer says nothing of an address",
         "services/outbox.py",
         "        breaker.heard((kind_name, partner), failed=is_slow)",

@@ -200,6 +200,30 @@ def test_a_hundred_events_for_a_dead_address_keep_no_other_vendor_waiting(app):
     assert [url for url, *_rest in live.webhooks.told] == ["https://vive.exemple.fr/b"]
 
 
+def test_what_waits_for_a_partner_that_is_left_alone_is_not_looked_at(app):
+    an_address("https://morte.exemple.fr/a")
+    live.webhooks.is_down("https://morte.exemple.fr/a")
+    for sale in range(5):
+        told_of(sale=sale)
+    outbox.work()
+    assert outbox.due() == []
+    with clock.at(clock.now() + timedelta(seconds=outbox.REST_SECONDS + 1)):
+        assert len(outbox.due()) == 5
+
+
+def test_the_first_of_each_vendor_leaves_before_the_second_of_any(app):
+    an_address("https://lente.exemple.fr/a")
+    for sale in range(5):
+        told_of(sale=sale)
+    other, _site, _store = factories.another_vendor()
+    an_address("https://vive.exemple.fr/b", other)
+    with unit_of_work():
+        webhooks.tell(other.id, "buyback.paid", {"number": 1})
+    whose = dict(db.session.execute(select(Outbox.id, Outbox.partner)).all())
+    first_two = [whose[id].partition("/")[0] for id in outbox.due()[:2]]
+    assert set(first_two) == {str(other.id), str(factories.the_vendor().id)}
+
+
 def test_a_slow_answer_counts_as_a_failure_of_an_address(app, monkeypatch):
     an_address("https://lente.exemple.fr/a")
     for sale in range(5):

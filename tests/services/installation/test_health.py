@@ -61,15 +61,17 @@ def test_a_database_that_cannot_keep_anything_is_not_well(app, client):
 
 
 def test_a_database_that_says_nothing_does_not_hold_the_answer(app, client, monkeypatch):
-    over = threading.Event()
+    over, answered = threading.Event(), []
 
     def silent():
         over.wait(20)
+        answered.append(True)
         return iter([SimpleNamespace(state=health.BAD)])
 
     monkeypatch.setattr(health, "_writes", silent)
     monkeypatch.setattr(health, "LOOK_SECONDS", 0.1)
     try:
         assert client.get("/api/v1/health").status_code == 503
+        assert answered == []
     finally:
         over.set()
