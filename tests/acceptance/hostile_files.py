@@ -85,6 +85,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     yield "two thousand million wide", png(2_147_483_647, 1)
     yield "nothing wide", png(0, 100)
     yield "41 megapixels", png(41_000, 1_000)
+    yield "a JPEG of 41 megapixels", photo("JPEG", (8_200, 5_001), "L", quality=5)
     for kind in ("JPEG", "PNG", "WEBP", "GIF"):
         whole = photo(kind)
         for share in (3, 10, 50):
