@@ -259,10 +259,12 @@ def test_a_call_that_takes_its_time_keeps_no_other_kind_waiting(ticking, monkeyp
 
 def test_a_slow_address_keeps_no_other_vendor_s_waiting(ticking, monkeypatch):
     other, _site, _store = factories.another_vendor()
+    # By number: an object of this thread's session is not another thread's to read.
+    other_id, own_id = other.id, factories.the_vendor().id
     told, over = threading.Event(), threading.Event()
 
     def call(payload, _key):
-        if payload["vendor"] == other.id:
+        if payload["vendor"] == other_id:
             told.set()
         else:
             assert over.wait(20)
@@ -270,7 +272,6 @@ def test_a_slow_address_keeps_no_other_vendor_s_waiting(ticking, monkeypatch):
 
     kind = dataclasses.replace(outbox.KINDS["webhook"], call=call)
     monkeypatch.setitem(outbox.KINDS, "webhook", kind)
-    other_id, own_id = other.id, factories.the_vendor().id
     with unit_of_work() as session:
         for vendor_id in (own_id, other_id):
             vendor = session.get_one(Vendor, vendor_id)
