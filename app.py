@@ -63,6 +63,7 @@ from gateways.sms import HttpSms
 from gateways.webhooks import HttpWebhooks
 from services import (
     dates,
+    documents,
     files,
     limits,
     logs,
@@ -75,6 +76,7 @@ from services import (
     visits,
     workflow,
 )
+from services.buyback import amounts, offers
 from services.catalogue import products
 from services.installation import health, machines
 from services.people import sites
@@ -433,6 +435,9 @@ def _speak(app: Flask) -> None:
     names["locale"] = lambda: str(get_locale() or "fr")
     names["asset"] = _asset
     names["can"] = workflow.can
+    names["code128"] = documents.bars_path
+    names["amounts_of"] = amounts.of
+    names["checking_time"] = offers.checking_time
     names["back_office_url"] = lambda path: f"{app.config['BASE_URL']}/gestion/{path}"
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 

@@ -703,6 +703,8 @@ class Customer(Model):
     pending_email: Mapped[str | None] = mapped_column(String(320))
     session_epoch: Mapped[int] = mapped_column(default=0)
     conditions_sha256: Mapped[str] = mapped_column(String(64), default="")
+    # What the barcode of their store credit card says; nobody has one before their first credit.
+    credit_card: Mapped[str | None] = mapped_column(String(13), unique=True)
     created_at: Mapped[moment] = mapped_column(index=True)
     seen_at: Mapped[moment | None] = mapped_column(
         index=True
@@ -1904,6 +1906,7 @@ class AccountKind(StrEnum):
     store_credit = auto()
     transfers = auto()
     bank = auto()
+    till_sales = auto()  # sold at a till, paid with store credit
 
 
 class Account(Model):

@@ -40,7 +40,7 @@ from admin.imports import sources as import_sources
 from admin.imports import watch as import_watch
 from admin.installation import audit, events, health, messages, personal
 from admin.installation import settings as setting_pages
-from admin.payments import payments
+from admin.payments import credit, payments
 from admin.people import account, machines, sites, vendors
 from admin.people import staff as staff_pages
 from admin.roles import FAB_ROLES
@@ -83,6 +83,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("RegisterView.index", _l("Police register"), "shield"),
             Entry("OfferView.list", _l("Offers"), "doc"),
             Entry("SellerPaymentView.list", _l("Payments to sellers"), "euro"),
+            Entry("StoreCreditView.find", _l("Store credit"), "gift"),
             Entry("SellerView.list", _l("Sellers"), "user"),
             Entry("RuleView.list", _l("Buying rules"), "euro"),
             Entry("SimulateView.simulate", _l("Simulate"), "search"),
@@ -227,6 +228,7 @@ VIEWS = (
     payments.PaymentsView,
     payments.SellerPaymentView,
     payments.PayingAccountView,
+    credit.StoreCreditView,
     # shipping
     carriers.CarrierView,
     carriers.CarrierTestView,

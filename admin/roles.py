@@ -57,7 +57,7 @@ RIGHTS: dict[str, Rights] = {
     ACCOUNTANT: together(
         OWN_PAGES,
         each("StockLevel Movement Listing StockCount", READ),
-        each("StockAt ListingFile", EVERYTHING),
+        each("StockAt ListingFile StoreCredit", EVERYTHING),
         each("Offer Seller Vendor Store Message Event Item Parcel", READ),
         each("SellerPayment PayingAccount", READ),
         each("Payments Register", EVERYTHING),
@@ -67,7 +67,7 @@ RIGHTS: dict[str, Rights] = {
         SHOP,
         {"UnmatchedView": MATCHING},
         {"ListingView": ("withdraw", "offer_again", "can_price")},
-        each("Validate Simulate Bench Register", EVERYTHING),
+        each("Validate Simulate Bench Register StoreCredit", EVERYTHING),
         {
             "ParcelView": (
                 *READ,
@@ -90,7 +90,7 @@ RIGHTS: dict[str, Rights] = {
         {"MachineKeyView": (*READ, "revoke", "believe_counts")},
         {"WebhookView": (*READ, "pause", "resume")},
         {"DeliveryView": (*READ, "replay")},
-        each("NewKey NewHook ApiManual", EVERYTHING),
+        each("NewKey NewHook ApiManual StoreCredit", EVERYTHING),
         {"ShippingRateView": REFERENCE},
         {"SourceView": (*REFERENCE, "fetch_now", "pause", "resume")},
         {"BrandAgreementView": READ},
@@ -102,6 +102,7 @@ RIGHTS: dict[str, Rights] = {
         OWN_PAGES,
         SHOP,
         {"MyVendorView": ("can_open", "can_store")},
+        each("StoreCredit", EVERYTHING),
         {"ProductView": READ},
         {"ItemView": (*READ, "can_sell")},
     ),

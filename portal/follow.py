@@ -33,8 +33,8 @@ from portal.access import (
 from portal.account import account_page
 from portal.forms import IbanForm, refused, saying_why
 from services import files, limits, once, settings, visits
-from services.buyback import papers, parcels, progress, reception
-from services.payments import bank_details, seller_payments
+from services.buyback import amounts, papers, parcels, progress, reception
+from services.payments import bank_details, seller_payments, store_credit
 from services.people import customers, links, sites
 from services.shipping import contracts, labels
 from services.unit import db, unit_of_work
@@ -136,7 +136,12 @@ def _label(parcel: Parcel, size: str = "A4") -> Response:
 
 def _slip(offer: Offer) -> Response:
     if not progress.has_slip(offer):
-        abort(404)
+        raise Refused(
+            _(
+                "This slip is no longer valid: the sale is being checked again, or it ended. Open"
+                " « My sales » to see where it is."
+            )
+        )
     return _pdf(papers.slip(offer), f"bordereau-{offer.number}.pdf")
 
 
@@ -165,7 +170,12 @@ def answer_reception(number: str) -> Any:
     with unit_of_work():
         offer = mine.offer(number)
         chosen = {
-            line.id: request.form.get(f"line-{line.id}", "") for line in reception.pending(offer)
+            line.id: (
+                "agree"
+                if request.form.get("all") == "agree" and "agree" in reception.choices(line)
+                else request.form.get(f"line-{line.id}", "")
+            )
+            for line in reception.pending(offer)
         }
         reception.answer(offer, chosen, request.form.get("relay", "")[:6], by=actor())
         once.done(request.form.get("form_token", ""), url_for("portal.sale", number=number))
@@ -183,9 +193,33 @@ def choose_means(number: str) -> Any:
     if wanted not in PaymentMeans.__members__:
         raise Refused(_("Choose a transfer or store credit."))
     with unit_of_work():
-        reception.choose_means(mine.offer(number), PaymentMeans[wanted], by=actor())
-    flash(_("Your choice is kept."), "success")
+        offer = mine.offer(number)
+        if wanted == "store_credit" and offer.payment and not request.form.get("confirmed"):
+            return redirect(url_for("portal.confirm_credit", number=number))
+        reception.choose_means(offer, PaymentMeans[wanted], by=actor())
+        credited = progress.is_credited(offer)
+    if credited:
+        flash(_("You are paid in store credit: here is your card."), "success")
+        return redirect(url_for("portal.account") + "#bon")
+    flash(_("Your choice is saved."), "success")
     return redirect(url_for("portal.sale", number=number) + "#paiement")
+
+
+@bp.get("/ventes/<number>/bon-d-achat")
+@customer_required
+def confirm_credit(number: str) -> Any:
+    """What choosing store credit means, before it is given for good."""
+    offer = mine.offer(number)
+    if offer.payment is None or not progress.can_choose_means(offer):
+        return redirect(url_for("portal.sale", number=number))
+    cents = offer.payment.amount_cents
+    return render_template(
+        "portal/sell/confirm_credit.html",
+        offer=offer,
+        cents=cents,
+        bonus=store_credit.bonus_of(cents),
+        stores=store_credit.where_to_spend(offer.vendor_id),
+    )
 
 
 @bp.post("/compte/iban")
@@ -248,13 +282,14 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
         "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "",
         "iban": bank_details.masked(details),
         "iban_usable": details is not None and details.refused_at is None,
-        "accepted_cents": reception.accepted_cents(offer),
-        "bonus": seller_payments.store_credit.bonus_of,
+        "accepted_cents": amounts.accepted_cents(offer),
+        "bonus": store_credit.bonus_of,
         "needs_identity": progress.has_slip(offer) and parcels.needs_identity(offer),
         "has_slip": progress.has_slip(offer),
         "has_payment": progress.has_payment(offer),
         "asks_for_iban": progress.asks_for_iban(offer),
         "is_missing": reception.is_missing,
+        "article_words": progress.article_words,
         "was_controlled": any(line.controlled_at for line in lines),
         "can_choose": progress.can_choose_means(offer),
         "outcome": reception.outcome_words,

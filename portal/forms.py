@@ -152,6 +152,8 @@ class IbanForm(FlaskForm):
             "spellcheck": "false",
             "placeholder": "FR76 1234 5678 9012 3456 7890 123",
             "inputmode": "text",
+            "class": "iban",
+            "data-iban": "",
         },
     )
     holder = StringField(

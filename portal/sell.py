@@ -31,7 +31,7 @@ from portal.access import (
 )
 from portal.follow import payment_facts
 from services import files, limits, once, settings
-from services.buyback import offers, pricing, progress
+from services.buyback import amounts, offers, pricing, progress
 from services.buyback.progress import Stage
 from services.catalogue import products
 from services.unit import unit_of_work
@@ -223,7 +223,14 @@ def _recap_page(toast: dict[str, Any] | None = None) -> Response:
     template = "portal/sell/_recap.html" if wants_fragment() else "portal/sell/recap.html"
     moves = offers.price_changes(here) if here else []
     page = make_response(
-        render_template(template, cart=here, moves=moves, toast=toast, completable=completable)
+        render_template(
+            template,
+            cart=here,
+            moves=moves,
+            toast=toast,
+            completable=completable,
+            checked_again=completable is not None and offers.is_checked_again(completable),
+        )
     )
     page.headers["Vary"] = "X-Fragment, Cookie"
     return page
@@ -278,10 +285,18 @@ def complete(number: str) -> Any:
             for moved in moves:
                 flash(moved.sentence, "warning")
             return redirect(url_for("portal.recap"))
+        again = offers.is_checked_again(offer)
         offers.complete(offer, here, by=actor())
         location = url_for("portal.sale", number=number)
         once.done(request.form.get("form_token", ""), location)
-    flash(_("The games were added to your sale."), "success")
+    flash(
+        (
+            _("The games were added. The shop checks the sale again: do not send the parcel yet.")
+            if again
+            else _("The games were added to your sale.")
+        ),
+        "success",
+    )
     return redirect(location)
 
 
@@ -303,10 +318,11 @@ def thanks(number: str) -> Any:
 def sales() -> Any:
     customer = me()
     assert customer is not None
+    found = offers.of_customer(customer)
     return render_template(
         "portal/sell/sales.html",
-        sales=offers.of_customer(customer),
-        new_total=offers.counter_total,
+        sales=found,
+        amounts=amounts.of_all(found),
         words=progress.words,
         stage=progress.stage,
     )
@@ -320,12 +336,14 @@ def sale(number: str) -> Any:
         "portal/sell/sale.html",
         offer=offer,
         stage=progress.stage(offer),
+        sale_words=progress.words(offer),
+        way_words=progress.way_words(offer),
         steps=progress.steps(offer),
         kept=offers.active_lines(offer),
         taken_out=offers.taken_out(offer),
-        new_total=offers.counter_total(offer),
         can_answer=offers.OFFER.allows(offer, "agree", CUSTOMER),
         can_complete=offers.OFFER.allows(offer, "complete", CUSTOMER),
+        can_withdraw=offers.can_withdraw(offer),
         **payment_facts(offer),
     )
 
@@ -343,6 +361,16 @@ def answer(number: str) -> Any:
         flash(_("Thank you: your sale is validated at the new price."), "success")
     else:
         flash(_("Your games stay yours: nothing else to do."), "success")
+    return redirect(url_for("portal.sale", number=number))
+
+
+@bp.post("/ventes/<number>/renoncer")
+@customer_required
+def withdraw(number: str) -> Any:
+    """« Je n’enverrai pas mes jeux »."""
+    with unit_of_work():
+        offers.withdraw(mine.offer(number), by=actor())
+    flash(_("Your sale is closed: your games stay yours. Nobody reminds you any more."), "success")
     return redirect(url_for("portal.sale", number=number))
 
 

@@ -154,6 +154,18 @@ def modules_of(text: str) -> tuple[tuple[bool, int], ...]:
     return tuple(spans)
 
 
+def bars_path(text: str) -> tuple[str, int]:
+    """The bars of a Code 128 as the path of a drawing 40 high, and its width in modules, quiet
+    zones of ten modules included.
+    """
+    x, parts = 10, []
+    for black, width in modules_of(text):
+        if black:
+            parts.append(f"M{x} 0h{width}v40h-{width}z")
+        x += width
+    return "".join(parts), x + 10
+
+
 # ── in words: a price that cannot be altered ──
 
 _UNITS = [

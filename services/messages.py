@@ -1,7 +1,8 @@
 """Telling someone: a row with its final words, then an outbox row that sends it.
 
 Each event has one text in templates/messages/<event>.txt: the first line is the subject, the rest
-paragraphs; a line that is only `[label](address)` is a button, lines starting with `- ` are a list.
+paragraphs; a line that is only `[label](address)` is a button, lines starting with `- ` are a list,
+lines that are only `![words](address)` are pictures.
 The HTML is the same words, dressed. A name a template does not get is an error here, so no message
 leaves with a hole in it.
 """
@@ -62,6 +63,17 @@ MESSAGE = Workflow(
 # Stands in the kept words where a link that opens an account would be: the link itself is only in
 # what leaves.
 SECRET = "https://lien-personnel.invalid/"
+
+
+def tell_step(
+    person: Customer, event: str, *, site: Site, offer: Offer, **facts: Any
+) -> Message | None:
+    """Tell a seller about a step of their sale, unless the shop does without this mail
+    (`settings.STEP_MAILS`); None then.
+    """
+    if settings.value(f"mail_{event}") != "yes":
+        return None
+    return tell(person, event, site=site, offer=offer, **facts)
 
 
 def tell(
@@ -162,7 +174,7 @@ def _mail(
         blocks=blocks(body),
         seen_link=seen_link,
     )
-    plain = _BUTTON.sub(r"\1 : \2", body)
+    plain = _BUTTON.sub(r"\1 : \2", _PICTURE.sub(r"\1 : \2", body))
     return _add(
         MessageKind.mail,
         event,
@@ -331,17 +343,20 @@ retention.rule(
 )
 
 _BUTTON = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
+_PICTURE = re.compile(r"!\[([^\]\n]+)\]\((https?://[^)\s]+)\)")
 
 
 def blocks(body: str) -> list[tuple[str, Any]]:
     """The parts of a text, for its HTML dress: ('p', words), ('list', [words]), ('button', (label,
-    address)).
+    address)), ('pictures', [(words, address)]).
     """
     parts: list[tuple[str, Any]] = []
     for block in body.split("\n\n"):
         lines = [line.strip() for line in block.strip().splitlines()]
         if len(lines) == 1 and (button := _BUTTON.fullmatch(lines[0])):
             parts.append(("button", button.groups()))
+        elif lines and all(_PICTURE.fullmatch(line) for line in lines):
+            parts.append(("pictures", [_PICTURE.fullmatch(line).groups() for line in lines]))  # type: ignore[union-attr]
         elif lines and all(line.startswith("- ") for line in lines):
             parts.append(("list", [line[2:] for line in lines]))
         elif lines:

@@ -78,8 +78,35 @@ def _one_of(**words: Any) -> Callable[[str], str]:
 
 _BUYING, _PEOPLE, _MACHINES = _l("Buying back"), _l("People"), _l("Machines")
 _STOCK = _l("Stock of the shops")
+_MAILS = _l("E-mails to the sellers, step by step")
 _PARCELS, _PAYING = _l("Parcels and reception"), _l("Payment")
 _YES_NO = _one_of(yes=_l("Yes"), no=_l("No"))
+
+# The mails about a step of a sale, which a shop may do without (MG-013). What the law, the money or
+# the safety of an account asks for is not among them.
+STEP_MAILS = {
+    "offer_received": _l("Offer received"),
+    "offer_completed": _l("Games added to the sale"),
+    "offer_refused": _l("Offer refused"),
+    "offer_deleted": _l("Offer deleted before an answer"),
+    "parcel_taken": _l("Parcel taken in charge by the carrier"),
+    "parcel_arrived": _l("Parcel arrived at the shop"),
+    "parcel_trouble": _l("Incident of transport"),
+    "sale_abandoned": _l("Sale abandoned"),
+    "answers_received": _l("Answers to the reception received"),
+    "payment_held": _l("Payment held, and why"),
+    "payment_sent": _l("Transfer made"),
+    "credit_given": _l("Store credit given"),
+    "articles_sent_back": _l("Articles sent back"),
+}
+
+
+def _of_mails() -> tuple[Option, ...]:
+    return tuple(
+        Option(f"mail_{event}", _MAILS, words, "", "yes", _YES_NO)
+        for event, words in STEP_MAILS.items()
+    )
+
 
 OPTIONS: dict[str, Option] = {
     o.key: o
@@ -402,6 +429,7 @@ OPTIONS: dict[str, Option] = {
             _whole(10, 10_000),
             _l("a minute"),
         ),
+        *_of_mails(),
     )
 }
 

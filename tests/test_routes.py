@@ -58,6 +58,8 @@ CUSTOMER = {
     "portal.account",
     "portal.correct",
     "portal.change_email",
+    "portal.confirm_credit",
+    "portal.withdraw",
     "portal.change_password",
     "portal.label",
     "portal.slip",

@@ -297,7 +297,6 @@ class BenchView(BaseView):
         return render_template(
             "admin/buyback/reception_end.html",
             offer=offer,
-            accepted_cents=reception.accepted_cents(offer),
             lines=reception.articles(offer),
             parcel=next((p for p in offer.parcels if not p.is_return), None),
             back=(back := parcels.return_parcel(offer)),

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin.base import ScopedView, action_of, me
 from models import Customer, Offer, OfferState
-from services.buyback import offers
+from services.buyback import amounts, offers
 from services.people import customers
 
 MOVE = {move.verb: move for move in offers.OFFER.moves}
@@ -56,8 +56,8 @@ class OfferView(ScopedView):
         "site": _l("Site"),
         "status": _l("Status"),
         "decided_at": _l("Decided"),
-        "answer_by": _l("Answer before"),
-        "drop_off_by": _l("Drop off before"),
+        "answer_by": _l("Answer by"),
+        "drop_off_by": _l("Drop off by"),
         "motive": _l("Reason given"),
         "remark": _l("Internal remark"),
     }
@@ -155,4 +155,5 @@ class SellerView(ScopedView):
         flash(customers.erase(row, by=me()), "success")
 
     def show_more(self, row: Customer) -> dict[str, Any]:
-        return {"sales": offers.of_customer(row)}
+        sales = offers.of_customer(row)
+        return {"sales": sales, "amounts": amounts.of_all(sales)}

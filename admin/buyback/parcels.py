@@ -103,7 +103,7 @@ class ParcelView(ScopedView):
         "label.not_made": _l("Label"),
         "label.carrier_name": _l("Carrier"),
         "status": _l("Status"),
-        "offer.drop_off_by": _l("Drop off before"),
+        "offer.drop_off_by": _l("Drop off by"),
         "label.number": _l("Label no."),
         "weight_grams": _l("Weight (g)"),
         "label.error": _l("What went wrong"),

@@ -8,9 +8,15 @@ from flask_appbuilder.security.decorators import has_access
 
 from services.finance import dashboards
 
+# The pages that are no « show » of a generated view: method, its argument, the row's attribute.
+PAGES = {
+    "PaymentsView": ("batch", "id", "id"),
+    "StoreCreditView": ("card", "card", "credit_card"),
+}
+
 
 class SearchView(BaseView):
-    """One search: CDE, ART, VIR, label, EAN, e-mail, name. One exact hit opens itself."""
+    """One search: CDE, ART, VIR, BON, label, EAN, e-mail, name. One exact hit opens itself."""
 
     route_base = "/gestion/recherche"
     default_view = "search"
@@ -34,6 +40,6 @@ class SearchView(BaseView):
 
     def _address(self, view: str, row: Any) -> str:
         """The page that shows a row, empty for who may not open it."""
-        method, key = ("batch", "id") if view == "PaymentsView" else ("show", "pk")
+        method, key, value = PAGES.get(view, ("show", "pk", "id"))
         may = self.appbuilder.sm.has_access(f"can_{method}", view)
-        return url_for(f"{view}.{method}", **{key: row.id}) if may else ""
+        return url_for(f"{view}.{method}", **{key: getattr(row, value)}) if may else ""

@@ -14,6 +14,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
 
 from models import (
     Customer,
@@ -103,6 +104,13 @@ def _before_drop_off(offer: Offer) -> str | None:
     return None
 
 
+def _has_not_left(offer: Offer) -> str | None:
+    parcel = parcels.live_parcel(offer)
+    if parcel is not None and parcel.status is not ParcelState.not_sent:
+        return _("Your parcel is already on its way: write to the shop.")
+    return None
+
+
 def _fact(offer: Offer) -> str:
     return f"offer:{offer.id}"
 
@@ -125,6 +133,8 @@ OFFER = Workflow(
     Move("agree",            _l("I agree"),                   {S.second_chance},                 S.accepted,       _in_time,       (CUSTOMER,), done=_l("Second chance accepted by the seller")),
     Move("disagree",         _l("I decline"),                 {S.second_chance},                 S.declined,       None,           (CUSTOMER,), done=_l("Second chance declined by the seller")),
     Move("lapse",            _l("No answer in time"),         {S.second_chance},                 S.declined,       None,           (TIME,)),
+    Move("withdraw",         _l("I will not send it"),        {S.to_check},                      S.declined,       None,           (CUSTOMER,), done=_l("Withdrawn by the seller")),
+    Move("give_up",          _l("I will not send it"),        {S.accepted},                      S.abandoned,      _has_not_left,  (CUSTOMER,), done=_l("Given up by the seller")),
     Move("refuse",           _l("Refuse this offer"),         {S.to_check, S.second_chance},     S.refused, done=_l("Offer refused")),
     Move("undo",             _l("Undo"),                      {S.accepted, S.refused},           S.to_check,       _nothing_left, done=_l("Decision taken back")),
     Move("delete",           _l("Delete this offer"),         {S.to_check, S.refused, S.declined}, S.deleted, done=_l("Offer deleted")),
@@ -313,7 +323,9 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
             cart, parcels.level_for(contracts.contract_of(cart.vendor_id), cart.total_cents), by=by
         )
     else:
-        messages.tell(customer, "offer_received", site=cart.site, offer=cart, **letters.facts(cart))
+        messages.tell_step(
+            customer, "offer_received", site=cart.site, offer=cart, **letters.facts(cart)
+        )
     messages.tell_shop(
         "new_offer", site=cart.site, offer=cart, seller=customer.name, **letters.facts(cart)
     )
@@ -368,6 +380,21 @@ def disagree(offer: Offer, *, by: Actor) -> None:
     )
 
 
+def withdraw(offer: Offer, *, by: Actor) -> None:
+    """« Je n’enverrai pas mes jeux »: the seller ends a sale whose parcel has not left; nobody
+    reminds them any more, and the shop is told.
+    """
+    OFFER.fire(offer, "withdraw" if offer.status is S.to_check else "give_up", by=by)
+    parcels.abandon(offer, by=CLOCK)
+    offer.decided_at = offer.decided_at or clock.now()
+    messages.tell_shop("sale_withdrawn", site=offer.site, offer=offer, seller=offer.seller.name)
+
+
+def can_withdraw(offer: Offer) -> bool:
+    """Whether the seller may still say that they will not send."""
+    return OFFER.allows(offer, "withdraw", CUSTOMER) or OFFER.allows(offer, "give_up", CUSTOMER)
+
+
 def lapse(offer: Offer) -> None:
     """Nobody answered the second chance in time."""
     OFFER.fire(offer, "lapse", by=CLOCK)
@@ -400,15 +427,16 @@ def complete(offer: Offer, cart: Offer, *, by: Actor) -> None:
     offer.proposed_cents += added_cents
     _touch(cart)
     OFFER.fire(offer, "complete", by=by, articles=count, total_cents=offer.total_cents)
-    if offer.status is S.accepted and offer.site.validation is ValidationMode.manual:
+    if again := is_checked_again(offer):
         OFFER.fire(offer, "check_again", by=by)
         offer.decided_at = None
-    messages.tell(
+    messages.tell_step(
         offer.seller,
         "offer_completed",
         site=offer.site,
         offer=offer,
         added=count,
+        again=again,
         **letters.facts(offer),
     )
     messages.tell_shop(
@@ -540,7 +568,7 @@ def refuse(offer: Offer, motive: str, *, by: Actor, can_be_undone: bool = False)
     OFFER.fire(offer, "refuse", by=by, set=decided, motive=decided["motive"])
     with _waiting_a_moment(offer, can_be_undone):
         parcels.abandon(offer, by=by)  # games were added to a sale that had its label
-        messages.tell(
+        messages.tell_step(
             offer.seller,
             "offer_refused",
             site=offer.site,
@@ -551,17 +579,25 @@ def refuse(offer: Offer, motive: str, *, by: Actor, can_be_undone: bool = False)
 
 
 def delete(offer: Offer, *, by: Actor) -> None:
-    """« Supprimer cette proposition »: it leaves every list for good; the seller is not written
-    to.
+    """« Supprimer cette proposition »: it leaves every list for good. A seller who still waited for
+    an answer is told that there is nothing to wait for.
     """
+    waited = offer.status is S.to_check
     OFFER.fire(offer, "delete", by=by)
     parcels.abandon(offer, by=by)
+    if waited:
+        messages.tell_step(
+            offer.seller, "offer_deleted", site=offer.site, offer=offer, **letters.facts(offer)
+        )
 
 
 def abandon(offer: Offer, *, by: Actor) -> None:
-    """« Abandon définitif »: the parcel will not come."""
+    """« Abandon définitif »: the parcel will not come; the seller is told."""
     OFFER.fire(offer, "abandon", by=by)
     parcels.abandon(offer, by=by)
+    messages.tell_step(
+        offer.seller, "sale_abandoned", site=offer.site, offer=offer, **letters.facts(offer)
+    )
 
 
 def abandon_by_clock(offer: Offer) -> None:
@@ -570,6 +606,12 @@ def abandon_by_clock(offer: Offer) -> None:
 
 
 # ── questions ──
+
+
+def checking_time() -> str:
+    """How long the shop takes to check an offer, as it tells the sellers: « 24 à 48 h »."""
+    hours = settings.value("check_hours")
+    return _("24 to 48 h") if hours == 48 else _("%(hours)s h", hours=hours)
 
 
 def is_before_us(offer: Offer) -> bool:
@@ -584,13 +626,6 @@ taken_out = letters.taken_out
 def missing_cents(cart: Offer) -> int:
     """What is missing to reach the site's threshold; 0 once it is reached."""
     return max(0, cart.site.threshold_cents - cart.total_cents)
-
-
-def counter_total(offer: Offer) -> int:
-    return sum(
-        line.counter_cents if line.counter_cents is not None else line.price_cents
-        for line in active_lines(offer)
-    )
 
 
 def cart_by_token(token: str, site: Site) -> Offer | None:
@@ -616,6 +651,9 @@ def of_customer(customer: Customer) -> list[Offer]:
             .where(Offer.customer_id == customer.id, Offer.status.not_in([S.draft, S.deleted]))
             .order_by(Offer.finalised_at.desc())
             .limit(200)
+            .options(
+                selectinload(Offer.lines), selectinload(Offer.parcels), selectinload(Offer.payment)
+            )
         )
     )
 
@@ -633,12 +671,23 @@ def of_customer_count(offer: Offer) -> int:
 
 def can_complete(customer: Customer, site: Site) -> Offer | None:
     """The sale to which games may still be added."""
-    latest = [
-        o
-        for o in of_customer(customer)
-        if o.site_id == site.id and OFFER.allows(o, "complete", CUSTOMER)
-    ]
-    return latest[0] if latest else None
+    open_ones = (
+        select(Offer)
+        .where(
+            Offer.customer_id == customer.id,
+            Offer.site_id == site.id,
+            Offer.status.in_(OFFER.sources("complete")),
+        )
+        .order_by(Offer.finalised_at.desc())
+        .limit(200)
+    )
+    found = db.session.scalars(open_ones)
+    return next((o for o in found if OFFER.allows(o, "complete", CUSTOMER)), None)
+
+
+def is_checked_again(offer: Offer) -> bool:
+    """Whether games added to this sale send it back to the shop's check."""
+    return offer.status is S.accepted and offer.site.validation is ValidationMode.manual
 
 
 def waiting() -> list[Offer]:

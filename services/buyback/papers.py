@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from models import Item, Offer, PoliceRecord, Vendor
 from services import clock, documents, money, workflow
-from services.buyback import letters, police_register, reception
+from services.buyback import amounts, letters, police_register, reception
 from services.catalogue import products
 
 # ── « bordereau de cession » ──
@@ -48,7 +48,11 @@ def slip(offer: Offer) -> bytes:
     sale = [
         f"Validée le {documents.moment(decided)}",
         f"{offer.articles} article{'s' if offer.articles > 1 else ''}",
-        f"À déposer avant le {documents.day(offer.drop_off_by)}" if offer.drop_off_by else "",
+        (
+            f"À déposer jusqu’au {documents.day(offer.drop_off_by)} inclus"
+            if offer.drop_off_by
+            else ""
+        ),
         "Paiement par virement ou bon d’achat",
     ]
     documents.three(pdf, 43, (("Le vendeur", seller), ("L’acheteur", buyer), ("La vente", sale)))
@@ -154,7 +158,7 @@ def reception_label(offer: Offer) -> bytes:
     pdf.set_font("courier", "B", 12)
     pdf.cell_line(0, 5, offer.slip, align="C")
     pdf.set_font("helvetica", "B", 18)
-    pdf.cell_line(0, 10, documents.latin(money.text(reception.accepted_cents(offer))), align="C")
+    pdf.cell_line(0, 10, documents.latin(money.text(amounts.accepted_cents(offer))), align="C")
     pdf.set_font("helvetica", "", 9)
     lines = reception.articles(offer)
     accepted = sum(line.status == "accepted" for line in lines)

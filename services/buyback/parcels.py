@@ -315,6 +315,7 @@ def _went(parcel: Parcel, verb: str, seen: Tracking | None, by: Actor) -> None:
         messages.tell_shop(
             "parcel_incident", site=parcel.offer.site, offer=parcel.offer, words=last or "—"
         )
+        _tell_step(parcel, "parcel_trouble", words=last)
         return
     first = next((e.at for e in seen.events[1:]), at) if seen else at
     parcel.dropped_at = parcel.dropped_at or first
@@ -322,6 +323,26 @@ def _went(parcel: Parcel, verb: str, seen: Tracking | None, by: Actor) -> None:
         parcel.arrived_at = parcel.arrived_at or at
     if verb == "deliver":
         parcel.delivered_at = at
+        _tell_step(parcel, "parcel_arrived")
+    elif verb == "drop":
+        label = parcel.label
+        _tell_step(
+            parcel,
+            "parcel_taken",
+            carrier=label.carrier_name if label else "",
+            tracking_link=labels.tracking_address(label),
+        )
+
+
+def _tell_step(parcel: Parcel, event: str, **facts: Any) -> None:
+    """Tell the seller where the parcel of their sale is; a parcel that goes back has its own
+    mail.
+    """
+    offer = parcel.offer
+    if not parcel.is_return and offer.status is OfferState.accepted:
+        messages.tell_step(
+            offer.seller, event, site=offer.site, offer=offer, **letters.facts(offer), **facts
+        )
 
 
 def say(parcel: Parcel, verb: str, *, by: Actor) -> None:

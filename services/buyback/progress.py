@@ -8,8 +8,18 @@ from datetime import datetime
 from enum import StrEnum, auto
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
-from models import Offer, OfferState, ParcelState, PaymentMeans, PaymentState, SellerPayment
+from models import (
+    LineState,
+    Offer,
+    OfferLine,
+    OfferState,
+    ParcelState,
+    PaymentMeans,
+    PaymentState,
+    SellerPayment,
+)
 from services import workflow
 from services.buyback import offers, parcels, reception
 from services.payments import seller_payments
@@ -27,6 +37,7 @@ class Stage(StrEnum):
     second_chance = auto()
     to_drop_off = auto()
     on_its_way = auto()
+    incident = auto()
     on_the_bench = auto()
     to_answer = auto()
     awaiting_iban = auto()
@@ -36,6 +47,23 @@ class Stage(StrEnum):
     refused = auto()
     declined = auto()
 
+
+# Where a parcel is, as its seller reads it (MG-022 to MG-024).
+PARCEL_WORDS = {
+    ParcelState.not_sent: _l("Validated, to be sent"),
+    ParcelState.in_transit: _l("Awaiting reception"),
+    ParcelState.at_relay: _l("Awaiting reception"),
+    ParcelState.delivered: _l("Received, to be examined"),
+    ParcelState.inspecting: _l("Being examined"),
+    ParcelState.incident: _l("Incident of transport"),
+}
+
+ARTICLE_WORDS = {
+    LineState.accepted: _l("Bought"),
+    LineState.countered: _l("New price offered"),
+    LineState.refused: _l("Not bought"),
+    LineState.missing: _l("Not in the parcel"),
+}
 
 _ENDED = {S.abandoned: Stage.abandoned, S.refused: Stage.refused, S.declined: Stage.declined}
 
@@ -61,6 +89,8 @@ def _stage_of_parcel(offer: Offer) -> Stage:
     parcel = parcels.live_parcel(offer)
     if parcel is not None and parcel.status is ParcelState.inspecting:
         return Stage.on_the_bench
+    if parcel is not None and parcel.status is ParcelState.incident:
+        return Stage.incident
     return Stage.on_its_way if parcel is not None and parcel.dropped_at else Stage.to_drop_off
 
 
@@ -74,19 +104,35 @@ def words(offer: Offer) -> str:
     """The state of a sale in the seller's words: its payment says more than the offer, and a parcel
     that travels too.
     """
+    if offer.status is S.received and reception.pending(offer):
+        return _("Your answer is awaited")
     if offer.payment is not None and offer.status in (S.received, S.settled):
         return str(seller_payments.words_for_seller(offer.payment))
     parcel = parcels.live_parcel(offer) if offer.status is S.accepted else None
-    if parcel is not None and parcel.dropped_at:
-        return workflow.words_of(parcel.status)
+    if parcel is not None and parcel.status in PARCEL_WORDS:
+        return str(PARCEL_WORDS[parcel.status])
     return str(offers.SELLER_WORDS[offer.status])
+
+
+def way_words(offer: Offer) -> str:
+    """Where the parcel of a sale is, in a sentence."""
+    parcel = parcels.live_parcel(offer)
+    if parcel is not None and parcel.status is ParcelState.delivered:
+        return _("Your parcel arrived at the shop")
+    if parcel is not None and parcel.status is ParcelState.at_relay:
+        return _("Your parcel arrived near the shop: it collects it")
+    return _("Your parcel is on its way")
+
+
+def article_words(line: OfferLine) -> str:
+    """What became of an article, as its seller reads it."""
+    return str(ARTICLE_WORDS.get(line.status) or workflow.words_of(line.status))
 
 
 @dataclass(frozen=True)
 class Step:
     """One line of the follow-up of a sale: what it is, when it happened (UTC), whether it is done,
-    whether it is the one under way, the one
-    under way.
+    whether it is the one under way.
     """
 
     text: str
@@ -107,7 +153,7 @@ def steps(offer: Offer) -> list[Step]:
     found.append(Step(_("Validated"), offer.decided_at if decided else None, decided))
     for text, at in (
         (_("Parcel dropped off"), parcel.dropped_at if parcel else None),
-        (_("Received"), parcel.opened_at if parcel else None),
+        (_("Arrived at the shop"), parcel.delivered_at or parcel.opened_at if parcel else None),
         (_("Checked"), offer.received_at),
     ):
         found.append(Step(text, at, at is not None))
@@ -125,11 +171,9 @@ def payment_sentence(offer: Offer) -> str:
     payment = offer.payment
     assert payment is not None
     if payment.status is PaymentState.held:
-        return (
-            _("Your identity document is missing: answer our mail, or show it in the shop.")
-            if parcels.needs_identity(offer)
-            else _("The shop is finishing its checks.")
-        )
+        if parcels.needs_identity(offer):
+            return _("Your identity document is missing: answer our mail, or show it in the shop.")
+        return payment.iban_wait or _("The shop is finishing its checks.")
     if payment.status in (PaymentState.in_file, PaymentState.to_pay):
         return _("The bank may take a few days to show it.")
     return _("Thank you. Other games are welcome.")
@@ -149,6 +193,11 @@ def can_choose_means(offer: Offer) -> bool:
     return offer.status in (S.to_check, S.second_chance, S.accepted, S.received) and not (
         _is_paid(offer.payment)
     )
+
+
+def is_credited(offer: Offer) -> bool:
+    """Whether store credit was given for a sale: the choice is final."""
+    return _is_paid(offer.payment) and offer.means is PaymentMeans.store_credit
 
 
 def asks_for_iban(offer: Offer) -> bool:

@@ -32,7 +32,7 @@ from models import (
     Store,
 )
 from services import clock, files, messages, money, retention, settings, webhooks, workflow
-from services.buyback import letters, offers, parcels, police_register, pricing
+from services.buyback import amounts, letters, offers, parcels, police_register, pricing
 from services.catalogue import products
 from services.payments import ledger, seller_payments
 from services.payments.ledger import Side
@@ -515,9 +515,9 @@ def end(offer: Offer, *, by: Actor) -> None:
     parcel.checked_at = offer.received_at = now
     if pending(offer):
         offer.reception_answer_by = clock.days_later(settings.value("answer_days"))
-    offers.OFFER.fire(offer, "receive", by=by, accepted_cents=accepted_cents(offer))
+    offers.OFFER.fire(offer, "receive", by=by, accepted_cents=amounts.accepted_cents(offer))
     webhooks.tell(offer.vendor_id, "buyback.received", {"number": offer.number})
-    total = accepted_cents(offer)
+    total = amounts.accepted_cents(offer)
     if total:
         _owe(offer, "purchase", str(offer.number), total, by)
     review(offer, by=by)
@@ -540,7 +540,6 @@ def tell(offer: Offer, *, by: Actor) -> None:
         "reception_recap",
         site=offer.site,
         offer=offer,
-        accepted_cents=accepted_cents(offer),
         accepted=[line for line in lines if line.status is S.accepted],
         waiting=pending(offer),
         missing=[line for line in lines if line.status is S.missing],
@@ -550,6 +549,7 @@ def tell(offer: Offer, *, by: Actor) -> None:
         },
         needs_iban=_needs_iban(offer),
         needs_identity=parcels.needs_identity(offer),
+        next_step=seller_payments.next_step(offer.payment) if offer.payment else "",
         fee=settings.value("return_fee_cents"),
         otherwise=outcome_words(settings.value("default_outcome")),
         **letters.facts(offer),
@@ -678,6 +678,15 @@ def answer(offer: Offer, chosen: dict[int, str], relay: str = "", *, by: Actor) 
         seller=offer.seller.name,
         lines=waiting,
     )
+    messages.tell_step(
+        offer.seller,
+        "answers_received",
+        site=offer.site,
+        offer=offer,
+        answered=waiting,
+        sentence=seller_payments.next_step(offer.payment) if offer.payment else "",
+        **letters.facts(offer),
+    )
 
 
 def unanswered() -> list[int]:
@@ -738,7 +747,7 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
             if parcel.label is not None
             for relay in parcel.label.relays
         }
-        covered = relay in near and 0 < fee <= accepted_cents(offer)
+        covered = relay in near and 0 < fee <= amounts.accepted_cents(offer)
         parcels.expect_return(offer, relay if covered else "", fee if covered else 0, by=by)
         if covered:
             ledger.post(
@@ -760,7 +769,7 @@ def sent_back(parcel: Parcel, *, by: Actor) -> None:
         [line for line in articles(parcel.offer) if line.status is S.to_return], "send_back", by=by
     )
     offer = parcel.offer
-    messages.tell(
+    messages.tell_step(
         offer.seller,
         "articles_sent_back",
         site=offer.site,
@@ -772,16 +781,6 @@ def sent_back(parcel: Parcel, *, by: Actor) -> None:
 
 
 # ── what is owed ──
-
-
-def accepted_cents(offer: Offer) -> int:
-    """« Montant effectivement accepté »."""
-    return sum(line.paid_cents or 0 for line in articles(offer) if line.status is S.accepted)
-
-
-def fee_cents(offer: Offer) -> int:
-    back = parcels.return_parcel(offer)
-    return back.fee_cents if back else 0
 
 
 def blockers(offer: Offer) -> list[str]:
@@ -803,7 +802,10 @@ def blockers(offer: Offer) -> list[str]:
 def review(offer: Offer, *, by: Actor) -> SellerPayment:
     """Put the payment of a received offer where it belongs now."""
     return seller_payments.review(
-        offer, accepted_cents(offer) - fee_cents(offer), blockers(offer), by=by
+        offer,
+        amounts.accepted_cents(offer) - amounts.fee_cents(offer),
+        blockers(offer),
+        by=by,
     )
 
 

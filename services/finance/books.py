@@ -41,7 +41,7 @@ from models import (
     Vendor,
 )
 from services import audit, clock, money, numbering, sealing, workflow
-from services.buyback import letters, police_register, reception
+from services.buyback import amounts, letters, police_register, reception
 from services.payments import ledger, transfers
 from services.stock import items, levels
 from services.unit import db
@@ -275,7 +275,7 @@ def _payments() -> Iterator[str]:
     for payment in db.session.scalars(select(SellerPayment).execution_options(yield_per=500)):
         offer = payment.offer
         if payment.status is not PaymentState.paid or payment.means is PaymentMeans.transfer:
-            meant = reception.accepted_cents(offer) - reception.fee_cents(offer)
+            meant = amounts.accepted_cents(offer) - amounts.fee_cents(offer)
             if payment.amount_cents != meant:
                 yield _(
                     "%(what)s: %(said)s to pay, its articles say %(meant)s.",

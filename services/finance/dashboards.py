@@ -25,11 +25,11 @@ from models import (
     UnknownDemand,
     VisitDay,
 )
-from services import clock, settings
+from services import access, clock, settings
 from services.buyback import parcels
 from services.catalogue import products
 from services.catalogue import search as catalogue_search
-from services.payments import seller_payments
+from services.payments import seller_payments, store_credit
 from services.unit import db
 
 DAYS = 60
@@ -228,6 +228,10 @@ def _by_printed_number(code: str, limit: int) -> Found | None:
     if re.fullmatch(r"ART\d{7,9}", code):
         units = select(Item).where(Item.id == int(code[3:]))
         return Found({"ItemView": list(db.session.scalars(units))})
+    if re.fullmatch(r"BON\d{10}", code):
+        with access.limited_to(None):  # a card is shown at the till; its purses are limited there
+            holder = store_credit.of_card(code)
+        return Found({"StoreCreditView": [holder] if holder else []})
     if code.startswith("VIR-"):
         files = select(TransferBatch).where(TransferBatch.number == code)
         return Found({"PaymentsView": list(db.session.scalars(files))})

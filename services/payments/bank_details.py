@@ -22,7 +22,7 @@ from models import (
     SellerPayment,
     Site,
 )
-from services import audit, clock, messages, personal, retention, sealing, settings, workflow
+from services import audit, clock, dates, messages, personal, retention, sealing, settings, workflow
 from services.people import customers
 from services.unit import db
 from services.workflow import Refused
@@ -98,11 +98,9 @@ def why_wait(customer_id: int) -> str | None:
         )
     if details is None or details.held_until is None or details.held_until <= clock.now():
         return None
-    until = clock.paris(details.held_until)
     return _(
-        "The IBAN was replaced: nothing is paid to it before %(day)s at %(time)s.",
-        day=until.strftime("%d/%m"),
-        time=until.strftime("%H:%M"),
+        "The IBAN was replaced: nothing is paid to it before %(when)s.",
+        when=dates.moment(details.held_until),
     )
 
 

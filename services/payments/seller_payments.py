@@ -213,6 +213,15 @@ def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
         raise Refused(_("Write why the payment is held."))
     PAYMENT.fire(payment, "hold", by=by, reason=reason.strip())
     payment.held_reason, payment.held_by = reason.strip()[:500], by.name[:200]
+    messages.tell_step(
+        payment.customer,
+        "payment_held",
+        site=payment.offer.site,
+        offer=payment.offer,
+        amount=payment.amount_cents,
+        reason=payment.held_reason,
+        link=f"{sites.address(payment.offer.site)}/ventes/{payment.offer.number}",
+    )
 
 
 def usable(customer_id: int) -> bool:
@@ -299,7 +308,7 @@ def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
     PAYMENT.fire(payment, "credit", by=by, amount_cents=given)
     webhooks.tell(payment.vendor_id, "buyback.paid", {"number": offer.number})
     workflow.flow_of(offer).fire(offer, "settle", by=by)
-    messages.tell(
+    messages.tell_step(
         payment.customer,
         "credit_given",
         site=offer.site,
@@ -454,13 +463,14 @@ def tell_paid(payment: SellerPayment) -> None:
     payment.told_at = clock.now()
     if line is None:
         return
-    messages.tell(
+    messages.tell_step(
         payment.customer,
         "payment_sent",
         site=payment.offer.site,
         offer=payment.offer,
         amount=line.amount_cents,
         tail=line.iban_tail,
+        day=line.batch.execution_on,
         reference=line.end_to_end,
         link=f"{sites.address(payment.offer.site)}/ventes/{payment.offer.number}",
     )
@@ -515,6 +525,24 @@ def page(
             .options(selectinload(SellerPayment.offer), selectinload(SellerPayment.customer))
         )
     )
+
+
+def next_step(payment: SellerPayment) -> str:
+    """What the seller may expect now, in a sentence for a mail."""
+    if not payment.amount_cents:
+        return _("There is nothing to pay.")
+    if payment.status is S.awaiting_iban:
+        return _("To be paid, give your IBAN in your account, or choose store credit.")
+    if payment.status is S.to_pay:
+        details = bank_details.of(payment.customer_id)
+        return _(
+            "Your payment leaves with the shop's next transfer file, for the account ending in"
+            " %(tail)s.",
+            tail=details.iban_tail if details else "",
+        )
+    if payment.status is S.held and payment.iban_wait:
+        return payment.iban_wait
+    return ""
 
 
 def words_for_seller(payment: SellerPayment) -> Any:

@@ -1,21 +1,31 @@
 """« Bon d'achat »: what a seller chose to be paid with, kept in the ledger, worth more by a bonus,
-never negative.
+never negative. A card with a barcode shows it at the till, where the staff book what was used.
 """
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from models import Account, AccountKind, Customer, Entry, LedgerTransaction, Vendor
-from services import money, personal, settings
+from models import Account, AccountKind, Customer, Entry, LedgerTransaction, Store, Vendor
+from services import messages, money, personal, settings, workflow
 from services.payments import ledger
 from services.payments.ledger import Side
+from services.people import sites
 from services.unit import db
+from services.words import visible
 from services.workflow import Actor, Refused
 
 K = AccountKind
+SPENT, BACK = "credit_spent", "credit_returned"
+workflow.says(
+    "customer",
+    use_credit=_l("Store credit used at the till"),
+    take_credit_back=_l("Store credit taken back"),
+)
 
 
 def bonus_of(amount_cents: int) -> int:
@@ -26,8 +36,12 @@ def bonus_of(amount_cents: int) -> int:
 def pay_out(
     vendor_id: int, customer: Customer, amount_cents: int, reference: str, *, by: Actor
 ) -> int:
-    """Turn what is owed into credit, with its bonus; returns the credit given, in cents."""
+    """Turn what is owed into credit, with its bonus; returns the credit given, in cents. The first
+    credit gives its customer a card.
+    """
     bonus = bonus_of(amount_cents)
+    if customer.credit_card is None:
+        customer.credit_card = f"BON{secrets.randbelow(10**10):010d}"
     ledger.post(
         vendor_id,
         "store_credit",
@@ -39,6 +53,23 @@ def pay_out(
         by=by,
     )
     return amount_cents + bonus
+
+
+def given(references: list[str]) -> dict[str, int]:
+    """The credit given for each of these sales, bonus included, in cents, by reference. Sales that
+    were not paid in credit are not among them.
+    """
+    rows = db.session.execute(
+        select(LedgerTransaction.reference, -Entry.cents)
+        .join(Entry, Entry.transaction_id == LedgerTransaction.id)
+        .join(Account, Account.id == Entry.account_id)
+        .where(
+            LedgerTransaction.kind == "store_credit",
+            LedgerTransaction.reference.in_(references),
+            Account.kind == K.store_credit,
+        )
+    )
+    return {reference: cents for reference, cents in rows}
 
 
 def spend(
@@ -57,13 +88,88 @@ def spend(
         raise Refused(_("There is only %(left)s of credit left.", left=money.text(left)))
     ledger.post(
         vendor_id,
-        "credit_spent",
+        SPENT,
         reference,
-        _("Credit used for %(reference)s", reference=reference),
+        _("Used at the till, ticket %(ticket)s", ticket=reference.partition(":")[2] or reference),
         Side(K.store_credit, amount_cents, customer.id),
-        Side(K.bank, -amount_cents),
+        Side(K.till_sales, -amount_cents),
         by=by,
     )
+
+
+def use_at_till(
+    vendor_id: int, customer: Customer, amount_cents: int, ticket: str, *, by: Actor
+) -> None:
+    """A purchase at the till was paid with credit: the staff book it with the number of the till's
+    ticket, and the customer is told. Raises Refused when the ticket was booked already.
+    """
+    ticket = visible(ticket).strip()[:40]
+    if not ticket:
+        raise Refused(_("Type the number of the till’s ticket: it proves what the credit paid."))
+    reference = f"{vendor_id}:{ticket.upper()}"
+    if db.session.scalar(
+        select(LedgerTransaction.id).where(
+            LedgerTransaction.kind == SPENT, LedgerTransaction.reference == reference
+        )
+    ):
+        raise Refused(_("Ticket %(ticket)s was booked already: look at the list.", ticket=ticket))
+    spend(vendor_id, customer, amount_cents, reference, by=by)
+    workflow.record(customer, "use_credit", by=by, amount_cents=amount_cents, ticket=ticket)
+    site = sites.of_vendor(vendor_id)
+    if site is not None:
+        messages.tell(
+            customer,
+            "credit_used",
+            site=site,
+            amount=amount_cents,
+            ticket=ticket,
+            left=balance(vendor_id, customer.id),
+            link=f"{sites.address(site)}/compte#bon",
+        )
+
+
+def take_back(transaction: LedgerTransaction, *, by: Actor) -> None:
+    """A purchase was booked by mistake, or its goods came back: the credit is there again. Raises
+    Refused the second time.
+    """
+    entry = db.session.execute(
+        select(Account.customer_id, Entry.cents)
+        .join(Entry, Entry.account_id == Account.id)
+        .where(Entry.transaction_id == transaction.id, Account.kind == K.store_credit)
+        .with_for_update()
+    ).first()
+    if transaction.kind != SPENT or entry is None or is_taken_back(transaction):
+        raise Refused(_("There is nothing to take back: the credit is there already."))
+    ledger.post(
+        transaction.vendor_id,
+        BACK,
+        str(transaction.id),
+        _("Taken back: %(what)s", what=transaction.words),
+        Side(K.store_credit, -entry.cents, entry.customer_id),
+        Side(K.till_sales, entry.cents),
+        by=by,
+    )
+    customer = db.session.get_one(Customer, entry.customer_id)
+    workflow.record(customer, "take_credit_back", by=by, amount_cents=entry.cents)
+
+
+def is_taken_back(transaction: LedgerTransaction) -> bool:
+    """Whether the credit this purchase used was given back."""
+    found = select(LedgerTransaction.id).where(
+        LedgerTransaction.kind == BACK, LedgerTransaction.reference == str(transaction.id)
+    )
+    return db.session.scalar(found) is not None
+
+
+def of_card(card: str) -> Customer | None:
+    """Whose card a barcode is."""
+    return db.session.scalar(select(Customer).where(Customer.credit_card == card.upper()))
+
+
+def where_to_spend(vendor_id: int) -> list[Store]:
+    """The stores of a vendor, where credit is spent."""
+    rows = select(Store).where(Store.vendor_id == vendor_id).order_by(Store.name)
+    return list(db.session.scalars(rows))
 
 
 def balance(vendor_id: int, customer_id: int) -> int:
@@ -73,25 +179,54 @@ def balance(vendor_id: int, customer_id: int) -> int:
 
 @dataclass(frozen=True)
 class Purse:
+    """A customer's credit with one vendor: what is left, and what moved it, newest first."""
+
     vendor: Vendor
     left_cents: int
-    moves: list[tuple[datetime, str, int]]
+    moves: list["PurseMove"]
+
+
+@dataclass(frozen=True)
+class PurseMove:
+    """What moved a purse: when (UTC), what it was, how much (cents), and whether it can be taken
+    back.
+    """
+
+    transaction_id: int
+    at: datetime
+    words: str
+    cents: int
+    can_be_taken_back: bool
 
 
 def purses(customer: Customer) -> list[Purse]:
-    """A customer's credit with each vendor, and what moved it, newest first."""
+    """A customer's credit with each vendor the reader may see."""
     accounts = db.session.scalars(
         select(Account).where(Account.kind == K.store_credit, Account.customer_id == customer.id)
     ).all()
     found = []
     for account in accounts:
         rows = db.session.execute(
-            select(LedgerTransaction.at, LedgerTransaction.words, -Entry.cents)
+            select(
+                LedgerTransaction.id,
+                LedgerTransaction.at,
+                LedgerTransaction.words,
+                -Entry.cents,
+                LedgerTransaction.kind,
+            )
             .join(Entry)
             .where(Entry.account_id == account.id)
             .order_by(Entry.id.desc())
             .limit(50)
         ).all()
+        returned = set(
+            db.session.scalars(
+                select(LedgerTransaction.reference).where(
+                    LedgerTransaction.kind == BACK,
+                    LedgerTransaction.reference.in_([str(row[0]) for row in rows]),
+                )
+            )
+        )
         left = -(
             db.session.scalar(select(func.sum(Entry.cents)).where(Entry.account_id == account.id))
             or 0
@@ -100,7 +235,10 @@ def purses(customer: Customer) -> list[Purse]:
             Purse(
                 db.session.get_one(Vendor, account.vendor_id),
                 left,
-                [(at, words, cents) for at, words, cents in rows],
+                [
+                    PurseMove(id, at, words, cents, kind == SPENT and str(id) not in returned)
+                    for id, at, words, cents, kind in rows
+                ],
             )
         )
     return found
@@ -124,4 +262,8 @@ def _why_keep(customer: Customer) -> str | None:
     )
 
 
-personal.rule("store_credit", why_keep=_why_keep, first=2)
+def _erase(customer: Customer) -> None:
+    customer.credit_card = None
+
+
+personal.rule("store_credit", why_keep=_why_keep, erase=_erase, first=2)

@@ -18,7 +18,7 @@ async function send(form, body) {
         field.value = "";
         if (document.getElementById("viewer").hidden) field.focus({ preventScroll: true });
       }
-    } else if (!adds) document.querySelector("#toast button, .item .btn-icon, #ean")?.focus({ preventScroll: true });
+    } else if (!adds) goTo("#toast button", "#ean", "h1");
     if (open) location.replace("#panier");
   } catch (error) {
     delete form.dataset.busy;
@@ -26,6 +26,14 @@ async function send(form, body) {
     if (!(error instanceof TypeError)) { form.removeAttribute("data-fragment"); return form.submit(); }   // an answer that is no page
     offline(() => send(form, body));
   }
+}
+
+// The cursor goes to the first of these parts that is there; never to another game's bin.
+function goTo(...parts) {
+  const part = parts.map((one) => document.querySelector(one)).find(Boolean);
+  if (!part) return;
+  if (part.tabIndex < 0) part.tabIndex = -1;
+  part.focus({ preventScroll: true });
 }
 
 document.addEventListener("submit", (event) => {
@@ -47,6 +55,31 @@ document.addEventListener("click", (event) => {
   const gone = event.target.closest("[data-dismiss]");
   if (gone) { event.preventDefault(); document.getElementById(gone.dataset.dismiss).replaceChildren(); history.replaceState(null, "", "/"); document.getElementById("ean")?.focus(); }
 });
+
+// What the answers chosen so far would pay.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("[data-live-total]");
+  if (!form) return;
+  const chosen = [...form.querySelectorAll("input[type=radio]:checked")];
+  const back = chosen.some((one) => one.value === "to_return") && form.querySelector("#relay")?.value;
+  const cents = chosen.reduce((sum, one) => sum + Number(one.dataset.cents), Number(form.dataset.liveTotal)) - (back ? Number(form.dataset.fee) : 0);
+  form.querySelector("output").textContent = new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" }).format(cents / 100);
+});
+
+// An IBAN is read in groups of four, and its check digits tell a slip at once.
+document.addEventListener("input", (event) => {
+  const field = event.target;
+  if (!field.matches("[data-iban]")) return;
+  const bare = field.value.toUpperCase().replace(/[^0-9A-Z]/g, "");
+  if (field.selectionStart === field.value.length) field.value = bare.replace(/(.{4})(?=.)/g, "$1 ");
+  const said = document.getElementById("iban-check"), right = bare.length >= 15 && rest97(bare) === 1;
+  said.textContent = bare.length < 15 ? "" : right ? said.dataset.right : bare.length >= (bare.startsWith("FR") ? 27 : 34) ? said.dataset.wrong : "";
+  said.className = "small " + (right ? "good" : "wrong");
+});
+function rest97(iban) {
+  const digits = [...iban.slice(4) + iban.slice(0, 4)].map((c) => parseInt(c, 36)).join("");
+  return [...digits].reduce((rest, digit) => (rest * 10 + Number(digit)) % 97, 0);
+}
 
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });   // back button: never an old cart
 document.querySelector("[aria-invalid=true]")?.focus();

@@ -29,6 +29,7 @@ from tests.factories.house import (
     a_moment_later,
     a_store,
     another_vendor,
+    letters,
     the_site,
     the_store,
     the_vendor,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from itertools import count
 
-from models import BuyingRule, MachineKey, RuleEffect, Site, Store, Vendor
+from models import BuyingRule, MachineKey, Message, RuleEffect, Site, Store, Vendor
 from services import clock, outbox
 from services.people import machine_keys, sites
 from services.unit import db, unit_of_work
@@ -106,3 +106,9 @@ def a_moment_later(seconds: int = 11) -> None:
     with clock.at(clock.now() + timedelta(seconds=seconds)):
         while outbox.work():
             pass
+
+
+def letters(event: str) -> list[Message]:
+    """The mails that were written about something, oldest first."""
+    rows = db.select(Message).where(Message.event == event).order_by(Message.id)
+    return list(db.session.scalars(rows))

@@ -258,9 +258,9 @@ def test_games_are_added_to_a_sale_from_the_recap(as_customer):
     client = as_customer(offer.customer)
     client.post("/panier/ajouter", data={"ean": factories.a_game(argus_cents=1000).ean})
     assert f"Ajouter à ma vente {offer.number}" in client.get("/recapitulatif").text
-    assert (
-        "ont été ajoutés" in client.post(f"/completer/{offer.number}", follow_redirects=True).text
-    )
+    assert "n’envoyez pas le colis avant" in client.get("/recapitulatif").text
+    done = client.post(f"/completer/{offer.number}", follow_redirects=True).text
+    assert "n’envoyez pas encore le colis" in done
 
 
 def test_a_camera_picture_is_read_and_a_bad_one_is_a_sentence(client):

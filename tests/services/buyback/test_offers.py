@@ -18,7 +18,7 @@ from models import (
     ValidationMode,
 )
 from services import clock, money, outbox, settings, workflow
-from services.buyback import offers, parcels
+from services.buyback import amounts, offers, parcels
 from services.people import customers
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -235,13 +235,63 @@ def test_a_refused_offer_is_told_with_its_reason(app):
     assert "Trop en stock." in letters("offer_refused")[0].body
 
 
-def test_a_deleted_offer_is_kept_and_tells_nobody(app):
-    offer = factories.an_offer()
-    before = db.session.scalar(db.select(db.func.count(Message.id)))
-    offer = do(offers.delete, offer, by=MARC)
+def test_a_deleted_offer_is_kept_and_its_seller_waits_for_nothing_any_more(app):
+    offer = do(offers.delete, factories.an_offer(), by=MARC)
     assert offer.status is S.deleted
     assert offer.lines
-    assert db.session.scalar(db.select(db.func.count(Message.id))) == before
+    (letter,) = letters("offer_deleted")
+    assert "vos jeux restent à vous" in letter.body
+
+
+def test_an_offer_that_had_its_answer_is_deleted_without_a_word(app):
+    offer = do(offers.refuse, factories.an_offer(), "Trop vieux.", by=MARC)
+    do(offers.delete, offer, by=MARC)
+    assert letters("offer_deleted") == []
+
+
+# ── « je n’enverrai pas » ──
+
+
+def test_a_seller_who_will_not_send_ends_the_sale_and_the_shop_knows(app):
+    with unit_of_work():
+        factories.the_site().contact_email = "boutique@exemple.fr"
+    offer = factories.an_accepted_offer()
+    offer = do(offers.withdraw, offer, by=customers.actor(offer.seller))
+    assert offer.status is S.abandoned
+    assert parcels.live_parcel(offer) is None
+    (notice,) = letters("sale_withdrawn")
+    assert offer.number in notice.subject
+    assert not offers.can_withdraw(offer)
+
+
+def test_an_offer_not_answered_yet_can_be_withdrawn(app):
+    offer = factories.an_offer()
+    assert offers.can_withdraw(offer)
+    offer = do(offers.withdraw, offer, by=customers.actor(offer.seller))
+    assert offer.status is S.declined
+
+
+def test_a_parcel_on_its_way_is_no_longer_withdrawn(app):
+    offer = factories.a_parcel("in_transit").offer
+    assert not offers.can_withdraw(offer)
+    with pytest.raises(Refused, match="déjà en route"):
+        do(offers.withdraw, offer, by=customers.actor(offer.seller))
+
+
+def test_the_time_announced_is_the_one_of_the_settings(app):
+    assert offers.checking_time() == "24 à 48 h"
+    with unit_of_work():
+        settings.change("check_hours", "72", by=MARC)
+    assert offers.checking_time() == "72 h"
+    factories.an_offer()
+    assert "sous 72 h" in letters("offer_received")[0].body
+
+
+def test_a_shop_may_do_without_the_mail_of_a_step(app):
+    with unit_of_work():
+        settings.change("mail_offer_received", "no", by=MARC)
+    factories.an_offer()
+    assert letters("offer_received") == []
 
 
 def test_the_remark_stays_inside(app):
@@ -257,7 +307,7 @@ def test_the_remark_stays_inside(app):
 def test_a_second_chance_proposes_less_until_a_date(app):
     offer = factories.a_second_chance()
     assert offer.status is S.second_chance
-    assert offers.counter_total(offer) == 2600
+    assert amounts.counter_total(offer) == 2600
     assert offer.total_cents == 2800
     assert offer.answer_by == clock.days_later(7)
     letter = letters("second_chance")[0].body
@@ -425,7 +475,8 @@ def test_all_numbers_in_one_letter_agree(app):
         offers.accept(offer, by=MARC)
     letter = letters("offer_validated")[0]
     assert offer.number in letter.subject
-    assert letter.body.count(money.text(offer.total_cents)) == 2
+    assert letter.body.count(money.text(offer.total_cents)) == 3  # validated, its line, agreed
+    assert "Annoncé : 40,00" in letter.body
     assert "4,00" not in letter.body
 
 

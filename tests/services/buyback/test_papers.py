@@ -46,7 +46,7 @@ def test_the_slip_has_every_mention_and_a_number_one_can_scan(app):
         "Signature du vendeur",
         "première vente",
         "R321-3",
-        "À déposer avant le",
+        "À déposer jusqu’au",
         "Lukasiewicz",
     ):
         assert words in text, words

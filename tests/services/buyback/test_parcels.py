@@ -61,7 +61,7 @@ def test_accepting_orders_one_label_and_the_seller_gets_everything_in_one_mail(
         "28,00",
         "Étiquette Mondial Relay : http",
         "Bordereau de cession : http",
-        "Déposez votre colis avant le",
+        "Déposez votre colis jusqu’au",
         "Le Bouffay Presse",
     ):
         assert words in text, words
@@ -209,7 +209,7 @@ def test_a_reminder_by_mail_waits_five_days_and_by_sms_ten_and_a_mobile(contract
             parcels.text(session.get_one(Parcel, id), by=MARC)
         outbox.work()
     assert "CDE000000001" in sms.texts[-1][1]
-    assert "devait être déposé" in sms.texts[-1][1]
+    assert "était à déposer" in sms.texts[-1][1]
     with unit_of_work() as session:
         session.get_one(Parcel, id).offer.customer.phone = "+33240123456"
     with clock.at(clock.now() + timedelta(days=11)):
@@ -282,3 +282,26 @@ def test_clicks_and_openings_count_once(contract):
     assert the_parcel().link_clicked_at == now
     assert the_parcel().mail_opened_at is None
     assert CLOCK
+
+
+def test_the_seller_is_told_each_time_the_parcel_moves(app):
+    factories.a_parcel("in_transit")
+    (taken,) = factories.letters("parcel_taken")
+    assert "vous n’avez plus rien à faire" in taken.body
+    factories.a_parcel("delivered")
+    assert len(factories.letters("parcel_arrived")) == 1
+
+
+def test_an_incident_is_told_to_the_seller_and_to_the_shop(app):
+    parcel = factories.a_parcel("incident")
+    (told,) = factories.letters("parcel_trouble")
+    assert told.recipient == parcel.offer.seller.email
+    assert "gardez votre preuve de dépôt" in told.body
+
+
+def test_a_sale_nobody_sent_ends_with_a_mail(app):
+    offer = factories.an_accepted_offer()
+    with unit_of_work() as session:
+        offers.abandon(session.get_one(Offer, offer.id), by=factories.MARC)
+    (told,) = factories.letters("sale_abandoned")
+    assert "n’a pas été déposé" in told.body

@@ -8,7 +8,7 @@ import pytest
 from models import Offer, PaymentState
 from services.buyback import offers, parcels, progress
 from services.buyback.progress import Stage
-from services.payments import seller_payments
+from services.payments import bank_details, seller_payments
 from services.people import customers
 from services.unit import db, unit_of_work
 from tests import factories
@@ -69,6 +69,7 @@ STAGES: dict[Stage, Callable[[], Offer]] = {
     Stage.to_drop_off: factories.an_accepted_offer,
     Stage.on_its_way: on_its_way,
     Stage.on_the_bench: factories.an_open_parcel,
+    Stage.incident: lambda: factories.a_parcel("incident").offer,
     Stage.to_answer: with_an_open_parcel_then_refused,
     Stage.awaiting_iban: factories.a_received_offer,
     Stage.sent_back: a_sale_whose_transfer_came_back,
@@ -91,11 +92,39 @@ def test_each_stage_has_its_panel_and_no_panel_is_left_over():
 def test_the_steps_are_done_one_after_the_other_and_one_is_under_way(app):
     offer = factories.an_offer()
     assert steps(offer) == {"Proposition envoyée": "done", "Validée": "now"} | dict.fromkeys(
-        ("Colis déposé", "Reçu", "Contrôlé", "Payé"), "to come"
+        ("Colis déposé", "Arrivé à la boutique", "Contrôlé", "Payé"), "to come"
     )
     offer = factories.a_parcel("in_transit").offer
     assert steps(offer)["Colis déposé"] == "done"
-    assert steps(offer)["Reçu"] == "now"
+    assert steps(offer)["Arrivé à la boutique"] == "now"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("in_transit", "En attente de réception"),
+        ("at_relay", "En attente de réception"),
+        ("delivered", "Reçu, à examiner"),
+        ("incident", "Incident de transport"),
+    ],
+)
+def test_a_parcel_is_told_in_the_seller_s_words(app, status, words):
+    assert progress.words(factories.a_parcel(status).offer) == words
+
+
+def test_a_sale_that_waits_for_its_seller_says_so(app):
+    assert progress.words(with_an_open_parcel_then_refused()) == "Votre réponse est attendue"
+
+
+def test_a_payment_that_waits_for_a_replaced_iban_says_until_when(app):
+    id = factories.a_received_offer().id
+    with_its_iban(id)
+    with unit_of_work() as session:
+        offer = session.get_one(Offer, id)
+        bank_details.give(
+            offer.seller, factories.IBANS[0], "Camille Aubry", site=factories.the_site()
+        )
+    assert "rien n’y est versé avant le" in progress.payment_sentence(db.session.get_one(Offer, id))
 
 
 def test_a_refused_sale_ends_with_its_refusal(app):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models import AccountKind
+from models import AccountKind, Customer, LedgerTransaction
 from services import settings
 from services.payments import ledger, store_credit
 from services.payments.ledger import Side
@@ -68,7 +68,7 @@ def test_a_purse_tells_what_moved_it_newest_first(camille):
     spent(camille, 500)
     (purse,) = store_credit.purses(camille)
     assert purse.left_cents == 700
-    assert [cents for _at, _words, cents in purse.moves] == [-500, 1200]
+    assert [move.cents for move in purse.moves] == [-500, 1200]
 
 
 def test_credit_that_is_left_keeps_an_account_from_being_erased(camille):
@@ -114,3 +114,74 @@ def test_the_credit_of_one_customer_is_no_other_s(camille):
     other = factories.a_customer()
     assert store_credit.purses(other) == []
     assert customers.why_not_erase(other) is None
+
+
+# ── the card, at the till ──
+
+
+def used(customer, cents: int, ticket: str = "T-17") -> None:
+    with unit_of_work() as session:
+        vendor = factories.the_vendor()
+        store_credit.use_at_till(vendor.id, session.merge(customer), cents, ticket, by=LEA)
+
+
+def test_the_first_credit_gives_a_card_that_stays(camille):
+    given(camille)
+    card = db.session.get_one(Customer, camille.id).credit_card
+    assert len(card) == 13
+    given(camille, reference="CDE000000002")
+    db.session.expire_all()
+    assert db.session.get_one(Customer, camille.id).credit_card == card
+    assert store_credit.of_card(card.lower()).id == camille.id
+
+
+def test_what_was_used_at_the_till_is_booked_once_and_told(camille):
+    given(camille)
+    used(camille, 500)
+    with pytest.raises(Refused, match="T-17"):
+        used(camille, 100)
+    assert store_credit.balance(factories.the_vendor().id, camille.id) == 700
+    (letter,) = factories.letters("credit_used")
+    assert "T-17" in letter.body
+    assert "7,00" in letter.body
+
+
+def test_a_ticket_without_a_number_proves_nothing(camille):
+    given(camille)
+    with pytest.raises(Refused, match="numéro du ticket"):
+        used(camille, 100, " ")
+
+
+def test_a_purchase_booked_by_mistake_is_taken_back_once(camille):
+    given(camille)
+    used(camille, 500)
+    for again in (False, True):
+        with unit_of_work() as session:
+            spent_there = session.scalar(
+                db.select(LedgerTransaction).where(LedgerTransaction.kind == store_credit.SPENT)
+            )
+            if again:
+                with pytest.raises(Refused, match="rien à rendre"):
+                    store_credit.take_back(spent_there, by=LEA)
+            else:
+                store_credit.take_back(spent_there, by=LEA)
+    assert store_credit.balance(factories.the_vendor().id, camille.id) == 1200
+    (purse,) = store_credit.purses(camille)
+    assert [move.can_be_taken_back for move in purse.moves] == [False, False, False]
+
+
+def test_what_credit_paid_at_the_till_is_no_money_of_the_bank(camille):
+    given(camille)
+    used(camille, 500)
+    vendor = factories.the_vendor()
+    assert ledger.balance(vendor.id, AccountKind.till_sales, 0) == -500
+    assert ledger.balance(vendor.id, AccountKind.bank, 0) == 0
+
+
+def test_an_erased_customer_has_no_card_any_more(camille):
+    given(camille)
+    used(camille, 1200)
+    with unit_of_work() as session:
+        customers.erase(session.merge(camille), by=LEA)
+    db.session.expire_all()
+    assert db.session.get_one(Customer, camille.id).credit_card is None
