@@ -91,6 +91,15 @@ def slip(number: str) -> Any:
     return _slip(mine.offer(number))
 
 
+@bp.get("/ventes/<number>/releve.pdf")
+@customer_required
+def statement(number: str) -> Any:
+    offer = mine.offer(number)
+    if not progress.has_statement(offer):
+        abort(404)
+    return _pdf(papers.statement(offer), f"releve-{offer.number}.pdf")
+
+
 @bp.get("/ventes/<number>/photo/<int:id>")
 @customer_required
 def bench_photo(number: str, id: int) -> Any:
@@ -279,12 +288,14 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
         "tracking": labels.tracking_address(label),
         "payment": offer.payment,
         "payment_sentence": progress.payment_sentence(offer) if offer.payment else "",
+        "is_paid": progress.is_paid(offer),
         "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "",
         "iban": bank_details.masked(details),
         "iban_usable": details is not None and details.refused_at is None,
         "accepted_cents": amounts.accepted_cents(offer),
         "bonus": store_credit.bonus_of,
         "needs_identity": progress.has_slip(offer) and parcels.needs_identity(offer),
+        "has_statement": progress.has_statement(offer),
         "has_slip": progress.has_slip(offer),
         "has_payment": progress.has_payment(offer),
         "asks_for_iban": progress.asks_for_iban(offer),

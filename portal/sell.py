@@ -31,9 +31,10 @@ from portal.access import (
 )
 from portal.follow import payment_facts
 from services import files, limits, once, settings
-from services.buyback import amounts, offers, pricing, progress
+from services.buyback import amounts, offers, pricing, progress, reception
 from services.buyback.progress import Stage
 from services.catalogue import products
+from services.payments import seller_payments, store_credit
 from services.unit import unit_of_work
 from services.workflow import CUSTOMER, Refused
 
@@ -68,7 +69,14 @@ def _quote(words: str) -> pricing.Quote:
 def _sell_page(quote: pricing.Quote | None = None, toast: dict[str, Any] | None = None) -> Response:
     template = "portal/sell/_vente.html" if wants_fragment() else "portal/sell/scan.html"
     page = make_response(
-        render_template(template, quote=quote, cart=cart(), toast=toast, grouped=products.grouped)
+        render_template(
+            template,
+            quote=quote,
+            cart=cart(),
+            toast=toast,
+            grouped=products.grouped,
+            trust=None if wants_fragment() else seller_payments.paid_so_far(site().vendor_id),
+        )
     )
     page.headers["Vary"] = "X-Fragment, Cookie"
     return page
@@ -376,7 +384,28 @@ def withdraw(number: str) -> Any:
 
 @bp.get("/conditions")
 def conditions() -> Any:
-    return render_template("portal/conditions.html")
+    return render_template("portal/conditions.html", **_rules())
+
+
+@bp.get("/aide")
+def help_page() -> Any:
+    return render_template("portal/help.html", **_rules())
+
+
+def _rules() -> dict[str, Any]:
+    """What the settings say to a seller: times, fees, what happens without an answer."""
+    return {
+        "drop_days": settings.value("drop_off_days"),
+        "answer_days": settings.value("answer_days"),
+        "chance_days": settings.value("second_chance_days"),
+        "return_fee": settings.value("return_fee_cents"),
+        "outcome": reception.outcome_words(settings.value("default_outcome")),
+        "bonus_percent": settings.value("credit_bonus_percent"),
+        "iban_hours": settings.value("iban_hold_hours"),
+        "good_percent": settings.value("good_percent"),
+        "fair_percent": settings.value("acceptable_percent"),
+        "stores": store_credit.where_to_spend(site().vendor_id),
+    }
 
 
 @bp.app_template_global()

@@ -140,6 +140,72 @@ def slip(offer: Offer) -> bytes:
     return pdf.done()
 
 
+# ── « relevé d'achat »: what was bought in the end ──
+
+
+def statement(offer: Offer) -> bytes:
+    """What became of each article, and the amounts from the announced one to the one paid: the
+    seller's proof of the purchase.
+    """
+    customer, vendor, site = offer.seller, offer.vendor, offer.site
+    found = amounts.of(offer)
+    pdf = documents.Page(margin=14)
+    pdf.foot = f"{site.name} · {offer.slip}"
+    pdf.add_page()
+    pdf.set_font("helvetica", "B", 11)
+    pdf.cell_line(0, 6, documents.latin(site.name))
+    pdf.set_font("helvetica", "B", 20)
+    pdf.cell_line(0, 10, documents.latin("Relevé d’achat"))
+    received = offer.received_at or clock.now()
+    pdf.write_line(f"Vente {offer.slip}, contrôlée le {documents.moment(received)}", 9.5)
+    seller = [
+        customer.name,
+        customer.address,
+        customer.address_more,
+        f"{customer.postcode} {customer.city}",
+    ]
+    buyer = [
+        vendor.legal_name or vendor.name,
+        *vendor.address.splitlines(),
+        f"SIREN {vendor.siren}" if vendor.siren else "",
+        vendor.email,
+    ]
+    payment = offer.payment
+    paid = [
+        workflow.words_of(offer.means),
+        f"Payé le {documents.day(payment.paid_at)}" if payment and payment.paid_at else "",
+        f"Édité le {documents.day(clock.now())}",
+    ]
+    documents.three(pdf, 43, (("Le vendeur", seller), ("L’acheteur", buyer), ("Paiement", paid)))
+    documents.grid(
+        pdf,
+        (
+            ("Code-barres", 33, "L"),
+            ("Titre", 71, "L"),
+            ("Devenir", 42, "L"),
+            ("Annoncé", 18, "R"),
+            ("Acheté", 18, "R"),
+        ),
+        (
+            (
+                products.grouped(line.ean),
+                f"{line.title} ({line.platform})" if line.platform else line.title,
+                "Acheté" if line.paid_cents is not None else workflow.words_of(line.status),
+                "" if line.is_surplus else money.text(line.price_cents),
+                "" if line.paid_cents is None else money.text(line.paid_cents),
+            )
+            for line in reception.articles(offer)
+        ),
+    )
+    pdf.ln(2)
+    rows = found.rows()
+    for number, (_step, words, cents) in enumerate(rows, 1):
+        pdf.set_font("helvetica", "B" if number == len(rows) else "", 11)
+        pdf.cell(152, 7, documents.latin(words), align="R")
+        pdf.cell_line(30, 7, documents.latin(money.text(cents)), align="R")
+    return pdf.done()
+
+
 def _keeps_register(offer: Offer) -> bool:
     return bool(offer.vendor.police_register)
 

@@ -183,6 +183,11 @@ def has_slip(offer: Offer) -> bool:
     return offer.status in WITH_SLIP
 
 
+def has_statement(offer: Offer) -> bool:
+    """Whether a statement says what was bought: the reception has ended, and the seller knows."""
+    return offer.status in (S.received, S.settled) and offer.reception_told_at is not None
+
+
 def has_payment(offer: Offer) -> bool:
     """Whether the page of the sale speaks of its payment."""
     return offer.status in WITH_PAYMENT
@@ -203,6 +208,11 @@ def is_credited(offer: Offer) -> bool:
 def asks_for_iban(offer: Offer) -> bool:
     """Whether the account a transfer goes to is shown, and may be changed."""
     return offer.means is PaymentMeans.transfer and not _is_paid(offer.payment)
+
+
+def is_paid(offer: Offer) -> bool:
+    """Whether the payment left, or was made."""
+    return _is_paid(offer.payment)
 
 
 def _is_paid(payment: SellerPayment | None) -> bool:

@@ -710,7 +710,7 @@ def lapse(offer: Offer) -> None:
     _conclude(
         offer,
         dict.fromkeys((line.id for line in waiting), settings.value("default_outcome")),
-        "",
+        _first_relay(offer),
         CLOCK,
     )
     messages.tell(
@@ -722,6 +722,14 @@ def lapse(offer: Offer) -> None:
         outcome=outcome_words(settings.value("default_outcome")),
         **letters.facts(offer),
     )
+
+
+def _first_relay(offer: Offer) -> str:
+    """The relay nearest to the seller, where what they did not answer about is sent; empty where
+    their label named none.
+    """
+    relays = [r for parcel in offer.parcels if parcel.label for r in parcel.label.relays]
+    return relays[0]["number"] if relays else ""
 
 
 def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> None:

@@ -6,7 +6,9 @@ comes) and puts a payment where it belongs; the ledger says what is owed, this s
 its way.
 """
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
@@ -487,6 +489,42 @@ def counts(vendor_ids: list[int] | None = None) -> dict[PaymentState, tuple[int,
     if vendor_ids is not None:
         rows = rows.where(SellerPayment.vendor_id.in_(vendor_ids))
     return {state: (count, int(total or 0)) for state, count, total in db.session.execute(rows)}
+
+
+@dataclass(frozen=True)
+class Paid:
+    """How many sales a vendor paid (none is said below ten), and the median of the days from the
+    check to the payment, where it is a week at most.
+    """
+
+    sales: int
+    days: int | None
+
+
+_PAID_FRESH_SECONDS = 600.0
+_paid: dict[int, tuple[float, Paid]] = {}
+
+
+def paid_so_far(vendor_id: int) -> Paid:
+    """What a vendor paid so far, for who wonders whether to trust them; remembered ten minutes."""
+    known = _paid.get(vendor_id)
+    if known is not None and time.monotonic() - known[0] < _PAID_FRESH_SECONDS:
+        return known[1]
+    paid = (SellerPayment.vendor_id == vendor_id, SellerPayment.status == S.paid)
+    count = db.session.scalar(select(func.count(SellerPayment.id)).where(*paid)) or 0
+    rows = db.session.execute(
+        select(SellerPayment.received_at, SellerPayment.paid_at)
+        .where(*paid)
+        .order_by(SellerPayment.id.desc())
+        .limit(50)
+    ).all()
+    waited = sorted((end - start).days for start, end in rows if end is not None)
+    days = waited[len(waited) // 2] if waited else None
+    found = Paid(count, days if days is not None and days <= 7 else None)
+    if count < 10:
+        found = Paid(0, None)
+    _paid[vendor_id] = (time.monotonic(), found)
+    return found
 
 
 def to_pay_count() -> int:

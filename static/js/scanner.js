@@ -12,7 +12,8 @@ async function price(ean) {
   if (!answer || mine !== asked) return;           // another game was asked for meanwhile: its price counts
   place(answer.html);
   history.replaceState(null, "", `/?ean=${encodeURIComponent(ean)}`);
-  document.getElementById("ticket").scrollIntoView({ block: "nearest" });
+  if (viewer.hidden) document.getElementById("ticket").scrollIntoView({ block: "nearest" });   // the camera is pinned, its ticket in sight
+  else scrollTo(0, 0);
   if (auto.checked) document.getElementById("sell-it")?.form.requestSubmit();
 }
 form.addEventListener("submit", async (event) => {

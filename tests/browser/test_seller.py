@@ -104,6 +104,79 @@ def test_the_browsers_own_detector_is_used_when_it_has_one(visit):
     assert page.evaluate("window.detected") >= 2
 
 
+SMALL = {"width": 360, "height": 640}
+
+
+def stands_above_the_dock(page) -> bool:
+    """Whether the button to sell is wholly in sight, and the camera pinned above it."""
+    sell, dock = page.locator("#sell-it").bounding_box(), page.locator(".dock").bounding_box()
+    viewer = page.locator("#viewer").bounding_box()
+    return (
+        viewer["y"] >= 0
+        and viewer["y"] + viewer["height"] <= sell["y"]
+        and (sell["y"] + sell["height"] <= dock["y"])
+    )
+
+
+def test_ten_games_in_a_row_by_hand_on_a_small_telephone_without_a_scroll(visit):
+    games = [factories.a_game(f"Jeu {n} au titre plutôt long", "PS5", 4500) for n in range(10)]
+    page = visit(SMALL, permissions=["camera"])
+    codes = ",".join(f"'{game.ean}'" for game in games)
+    page.add_init_script(
+        f"window.codes = [{codes}]; window.BarcodeDetector = class {{ async detect() {{"
+        " return window.codes.length ? [{ rawValue: window.codes[0] }] : []; } };"
+    )
+    page.goto("/")
+    page.locator("#camera").click()
+    for number, game in enumerate(games, 1):
+        expect(page.locator(f"#ticket [data-ean='{game.ean}']")).to_be_visible()
+        assert stands_above_the_dock(page)
+        page.evaluate("window.codes.shift()")
+        page.locator("#sell-it").click()
+        expect(page.locator("#compteur")).to_contain_text(str(number))
+    assert page.evaluate("scrollY") == 0
+
+
+def test_a_typed_game_is_sold_without_a_scroll_on_a_small_telephone(visit):
+    game = factories.a_game("Opéra Mécanique", "PS5", 4500)
+    page = visit(SMALL)
+    page.goto("/")
+    page.locator("#ean").fill(game.ean)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sell-it")).to_be_visible()
+    sell, dock = page.locator("#sell-it").bounding_box(), page.locator(".dock").bounding_box()
+    assert sell["y"] + sell["height"] <= dock["y"]
+
+
+def test_after_a_game_is_taken_out_the_cursor_is_on_no_other_one_s_bin(visit):
+    page = visit(PHONE)
+    for number in range(2):
+        page.goto(f"/?ean={factories.a_game(f'Jeu {number}', 'PS5', 4500).ean}")
+        page.locator("#sell-it").click()
+        expect(page.locator("#compteur")).to_contain_text(str(number + 1))
+    page.goto("/recapitulatif")
+    page.get_by_role("button", name="Retirer Jeu 0").press("Enter")
+    expect(page.locator(".recap-lines .line")).to_have_count(1)
+    assert page.evaluate("document.activeElement.textContent.trim()") == "Annuler"
+
+
+def test_an_iban_is_grouped_and_checked_while_it_is_typed(visit):
+    page = visit(PHONE)
+    customer = factories.a_customer_with_password("camille@exemple.fr")
+    page.goto("/compte/connexion")
+    page.get_by_label("E-mail").fill(customer.email)
+    page.get_by_label("Mot de passe").fill(factories.PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ventes")
+    page.goto("/compte")
+    field = page.locator("#iban-iban")
+    field.press_sequentially("FR7630006000011234567890189")
+    expect(field).to_have_value("FR76 3000 6000 0112 3456 7890 189")
+    expect(page.locator("#iban-check")).to_contain_text("clé de contrôle est juste")
+    field.fill("FR7630006000011234567890188")
+    expect(page.locator("#iban-check")).to_contain_text("Un caractère est faux")
+
+
 def test_a_camera_refused_leaves_the_field_ready(visit):
     page = visit(PHONE)
     page.add_init_script(
@@ -166,7 +239,7 @@ def test_a_double_click_adds_one_copy(visit):
     page.get_by_role("button", name="OUI, je le vends !").dblclick()
     expect(page.locator("#compteur")).to_contain_text("1")
     page.goto("/recapitulatif")
-    expect(page.locator(".item")).to_have_count(1)
+    expect(page.locator(".recap-lines .line")).to_have_count(1)
 
 
 def test_the_back_button_never_shows_an_old_cart(visit):
@@ -276,4 +349,4 @@ def test_hostile_titles_stay_words(visit):
     page.get_by_role("button", name="OUI, je le vends !").click()
     expect(page.locator("#compteur")).to_contain_text("1")
     page.goto("/recapitulatif")
-    expect(page.locator(".item h2")).to_contain_text("<script>")
+    expect(page.locator(".recap-lines h2")).to_contain_text("<script>")

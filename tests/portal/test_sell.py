@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import func, select
 
 from models import Offer, OfferLine, OfferState, VisitDay
-from services import clock, visits
+from services import clock, settings, visits
 from services.unit import db, unit_of_work
-from tests import factories
+from tests import factories, paper
 from tests.services.test_files import barcode
 
 
@@ -354,3 +354,61 @@ def test_a_network_of_ipv6_counts_as_one_address_and_another_address_for_itself(
         visitor.environ_base = {"REMOTE_ADDR": address}
         add(visitor, game)
     assert db.session.scalar(select(func.count(Offer.id))) == 4
+
+
+def test_help_and_conditions_say_what_the_settings_decide(as_customer):
+    with unit_of_work():
+        settings.change("return_fee_cents", "5,10", by=factories.MARC)
+        settings.change("drop_off_days", "12", by=factories.MARC)
+        settings.change("default_outcome", "recycled", by=factories.MARC)
+    for page in ("/aide", "/conditions"):
+        text = as_customer(factories.a_customer()).get(page).text
+        assert "5,10" in text
+        assert "12 jours pour déposer" in text
+        assert "18 ans" in text
+    assert "recyclé" in text
+
+
+def test_a_seller_ends_a_sale_they_will_not_send(as_customer):
+    offer = factories.an_accepted_offer()
+    client = as_customer(offer.customer)
+    assert "Je n’enverrai pas mes jeux" in client.get(f"/ventes/{offer.number}").text
+    done = client.post(f"/ventes/{offer.number}/renoncer", follow_redirects=True).text
+    assert "Votre vente est close" in done
+    assert "Je n’enverrai pas mes jeux" not in done
+
+
+def test_store_credit_is_given_only_after_a_second_gesture(as_customer):
+    offer = factories.a_received_offer()
+    client, path = as_customer(offer.customer), f"/ventes/{offer.number}/paiement"
+    asked = client.post(path, data={"means": "store_credit"}, follow_redirects=True).text
+    assert "C’est définitif" in asked
+    assert "Oui, un bon d’achat de" in asked
+    given = client.post(
+        path, data={"means": "store_credit", "confirmed": "yes"}, follow_redirects=True
+    ).text
+    assert "BON" in given
+    assert "Montrez ce code-barres" in given
+
+
+def test_the_statement_says_what_was_bought_and_what_is_paid(as_customer):
+    offer = factories.a_received_offer()
+    sent = factories.an_accepted_offer(customer=offer.customer)
+    client = as_customer(offer.customer)
+    assert client.get(f"/ventes/{sent.number}/releve.pdf").status_code == 404
+    text = paper.read(client.get(f"/ventes/{offer.number}/releve.pdf").data)
+    assert "Relevé d" in text
+    assert "Accepté au contrôle" in text
+
+
+def test_the_list_of_sales_shows_what_is_paid_beside_what_was_announced(as_customer):
+    offer = factories.an_open_parcel(
+        factories.a_game("A", "PS5", 5000), factories.a_game("B", "PS5", 3000)
+    )
+    first, second = offer.lines
+    factories.sent(first)
+    factories.countered(second, 500)
+    offer = factories.ended(offer)
+    text = as_customer(offer.customer).get("/ventes").text
+    assert "32,00" in text
+    assert "20,00" in text
