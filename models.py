@@ -2055,6 +2055,9 @@ class SellerPayment(Model):
     )  # the IBAN was replaced: why, and until when
     attempts: Mapped[int] = mapped_column(default=0)
     reject_reason: Mapped[str] = mapped_column(Text, default="")
+    # How often the seller was asked for an IBAN, and when for the last time.
+    iban_reminders: Mapped[int] = mapped_column(default=0)
+    iban_reminded_at: Mapped[moment | None]
     received_at: Mapped[moment]
     paid_at: Mapped[moment | None]
     told_at: Mapped[moment | None]
@@ -2673,6 +2676,18 @@ class Parcel(Model):
     def label_number(self) -> str:
         """The number of its label; empty while there is none."""
         return self.label.number if self.label is not None else ""
+
+    @property
+    def contact(self) -> tuple[str, str]:
+        """The e-mail and the telephone of its seller."""
+        customer = self.offer.seller
+        return customer.email, customer.phone
+
+    @property
+    def awaited_since(self) -> datetime:
+        """Since when its seller can drop it off."""
+        made_at = self.label.made_at if self.label is not None else None
+        return made_at or self.offer.decided_at or self.created_at
 
     def __str__(self) -> str:
         return self.offer.number or "—"

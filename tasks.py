@@ -410,6 +410,7 @@ def remind() -> None:
     (settings).
     """
     each(parcels.to_remind(), parcels.Parcel, parcels.remind_by_clock)
+    each(seller_payments.to_remind(), SellerPayment, seller_payments.remind_by_clock)
     each(parcels.to_text(), parcels.Parcel, parcels.text_by_clock)
     each(parcels.given_up(), offers.Offer, offers.abandon_by_clock)
 

@@ -45,6 +45,7 @@ from admin.people import account, machines, sites, vendors
 from admin.people import staff as staff_pages
 from admin.roles import FAB_ROLES
 from admin.shipping import carriers
+from admin.shipping import labels as label_pages
 from admin.stock import conflicts, counts, items, levels, listings, movements, tills, transfers
 from admin.words import facts_words
 from services import access, clock, outbox, settings, workflow
@@ -68,12 +69,11 @@ class Entry:
     for_operator: bool = True
 
 
-# The five modules of the product, of which those that work are shown (VX-004), then the settings.
+# The five modules of the product (VX-004), then what is set up once. Daily entries come first.
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (
         _l("Web buy-back"),
         (
-            Entry("DashboardView.index", _l("Dashboard"), "home"),
             Entry("ValidateView.first", _l("Purchase to validate"), "tag", offers.waiting_count),
             Entry("ParcelView.list", _l("Purchases under way"), "truck", parcels.troubles),
             Entry("BenchView.scan", _l("Goods reception"), "scan", parcels.to_receive_count),
@@ -85,8 +85,15 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("SellerPaymentView.list", _l("Payments to sellers"), "euro"),
             Entry("StoreCreditView.find", _l("Store credit"), "gift"),
             Entry("SellerView.list", _l("Sellers"), "user"),
-            Entry("RuleView.list", _l("Buying rules"), "euro"),
+            Entry("UnknownDemandView.list", _l("Unknown barcodes"), "barcode"),
+        ),
+    ),
+    (
+        _l("Shop buy-back"),
+        (
             Entry("SimulateView.simulate", _l("Simulate"), "search"),
+            Entry("RuleView.list", _l("Buying rules"), "euro"),
+            Entry("ArgusView.list", _l("Argus"), "chart"),
         ),
     ),
     (
@@ -98,10 +105,23 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("StockCountView.list", _l("Inventories"), "check"),
             Entry("StockTransferView.list", _l("Transfers between stores"), "truck"),
             Entry("MovementView.list", _l("Movements"), "arrow"),
+            Entry("TillEventView.list", _l("What tills told"), "euro"),
             Entry(
                 "ImportRunView.list", _l("Imports"), "download", lambda: stock_counts().to_confirm
             ),
         ),
+    ),
+    (
+        _l("Orders & shipping"),
+        (
+            Entry("LabelView.list", _l("Shipping labels"), "print"),
+            Entry("CarrierView.list", _l("Carriers"), "truck"),
+            Entry("ShippingRateView.list", _l("Shipping rates"), "parcel"),
+        ),
+    ),
+    (
+        _l("Marketplaces & repricing"),
+        (Entry("ListingView.list", _l("Sale offers"), "market"),),
     ),
     (
         _l("Catalogue"),
@@ -117,35 +137,15 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("BrandView.list", _l("Brands"), "tag"),
             Entry("BrandAgreementView.list", _l("Brand agreements"), "keys"),
             Entry("ReferencerView.out", _l("Référencier"), "book"),
-            Entry("ArgusView.list", _l("Argus"), "chart"),
             Entry("PlatformView.list", _l("Platforms"), "box"),
-            Entry("UnknownDemandView.list", _l("Unknown barcodes"), "barcode"),
-        ),
-    ),
-    (
-        _l("Marketplaces & repricing"),
-        (
-            Entry("ListingView.list", _l("Sale offers"), "market"),
-            Entry("ShippingRateView.list", _l("Shipping rates"), "parcel"),
-        ),
-    ),
-    (
-        _l("Tills and software"),
-        (
-            Entry("MachineKeyView.list", _l("Keys"), "keys"),
-            Entry("TillEventView.list", _l("What tills told"), "euro"),
-            Entry("WebhookView.list", _l("Addresses told"), "mail"),
-            Entry("DeliveryView.list", _l("What was told"), "clock"),
-            Entry("ApiManualView.manual", _l("Manual"), "book"),
         ),
     ),
     (
         _l("Settings"),
         (
             Entry("SettingsView.settings", _l("Miscellaneous settings"), "gear"),
-            Entry("CarrierView.list", _l("Carriers"), "truck"),
-            Entry("PayingAccountView.list", _l("Accounts that pay"), "bank"),
             Entry("SiteView.list", _l("Sites"), "market"),
+            Entry("PayingAccountView.list", _l("Accounts that pay"), "bank"),
             Entry("VendorView.list", _l("Vendors"), "bank"),
             Entry("StoreView.list", _l("Stores"), "store"),
             Entry("MyVendorView.open", _l("My company"), "store", for_operator=False),
@@ -153,6 +153,15 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("MembershipView.list", _l("Who works where"), "keys"),
             Entry("MessageView.list", _l("Messages"), "mail"),
             Entry("EventView.list", _l("Events"), "clock"),
+        ),
+    ),
+    (
+        _l("Tills and software"),
+        (
+            Entry("MachineKeyView.list", _l("Keys"), "keys"),
+            Entry("WebhookView.list", _l("Addresses told"), "mail"),
+            Entry("DeliveryView.list", _l("What was told"), "clock"),
+            Entry("ApiManualView.manual", _l("Manual"), "book"),
         ),
     ),
     (
@@ -232,6 +241,7 @@ VIEWS = (
     # shipping
     carriers.CarrierView,
     carriers.CarrierTestView,
+    label_pages.LabelView,
     # buyback
     bench.BenchView,
     offer_pages.OfferView,
@@ -422,14 +432,35 @@ def stock_counts() -> todo.Counts:
     return counted
 
 
-def menu() -> list[tuple[str, list[dict[str, Any]]]]:
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter of the menu as a person sees it: what waits in it is added up where it is folded.
+    The first one is open, and the one of the page shown.
+    """
+
+    label: str
+    entries: list[dict[str, Any]]
+    is_open: bool
+
+    @property
+    def count(self) -> int:
+        return sum(entry["count"] for entry in self.entries)
+
+
+def menu() -> list[Chapter]:
     """The chapters and entries this person may open, with their counters."""
     roles = frozenset(role.name for role in current_user.roles)
     chapters = _chapters(
         roles, staff.sees_all(current_user), str(get_locale()), request.script_root
     )
     here = (request.endpoint or "").partition(".")[0]
-    return [(label, [_shown(line, here) for line in lines]) for label, lines in chapters]
+    found = []
+    for number, (label, lines) in enumerate(chapters):
+        entries = [_shown(line, here) for line in lines]
+        found.append(
+            Chapter(label, entries, not number or any(entry["current"] for entry in entries))
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -481,6 +512,7 @@ def _teach_templates(app: Flask) -> None:
         key_of=lambda view, row: getattr(row, view.datamodel.get_pk_name()),
         is_number=_is_number,
         chosen=_chosen,
+        day_words=listing.day_words,
         facts_words=lambda event: facts_words(event.facts),
         held=outbox.held,
         last_decision=validation.last_decision,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from flask import (
     Response,
     abort,
     flash,
+    jsonify,
     make_response,
     redirect,
     render_template,
@@ -23,13 +25,14 @@ from flask import (
 )
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.actions import ActionItem, action
-from flask_appbuilder.security.decorators import has_access
+from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_appbuilder.validators import Unique
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
+from werkzeug.datastructures import MultiDict
 
 from admin import editing, fields, forms, listing, words
 from models import SavedView
@@ -60,11 +63,18 @@ class SeenForm(forms.Sent):
 
 
 class ManyForm(forms.Sent):
-    """One action for the rows that are ticked, and the list to come back to."""
+    """One action for the rows that are ticked (or for all those of the list, or for one row: « name
+    key »), and the list to come back to.
+    """
 
     action = forms.Typed()
+    row_action = forms.Typed()
     rowid = forms.Several(500)
+    everything = forms.Ticked()
     query = forms.Address()
+
+
+MOST_AT_ONCE = 500
 
 
 class ScopedView(ModelView):
@@ -89,6 +99,10 @@ class ScopedView(ModelView):
     can_change = False
     noun: Any = ""
     show_partials: tuple[str, ...] = ()
+    # Columns of other tables one may sort by: the relations that lead there, and the column.
+    order_through: dict[str, tuple[Any, ...]] = {}
+    # Actions that have a button on each row of the list they are open for.
+    row_buttons: tuple[str, ...] = ()
     # Columns typed into in the list itself.
     inline_columns: tuple[str, ...] = ()
     row_links: tuple[tuple[Any, str, str], ...] = ()
@@ -126,6 +140,31 @@ class ScopedView(ModelView):
     def list_conditions(self, asked: Any) -> list[Any]:
         """Rows the list leaves out unless it is asked for them."""
         return []
+
+    def columns_of(self, asked: Any) -> Sequence[str]:
+        """The columns of a list, which may depend on its tab."""
+        columns: Sequence[str] = self.list_columns
+        return columns
+
+    def bulk_of(self, asked: Any) -> Sequence[ActionItem]:
+        """The actions offered for the rows that are chosen, which may depend on the tab."""
+        return [a for a in self.actions.values() if a.multiple and self.allowed_action(a.name)]
+
+    def tab_counts(self) -> dict[str, int]:
+        """How many rows the tabs hold, by their address; a tab that is not named shows none."""
+        return {}
+
+    def link_of(self, row: Any) -> tuple[str, str] | None:
+        """A link on one row of the list: its words, its address."""
+        return None
+
+    def buttons_of(self, row: Any) -> Sequence[ActionItem]:
+        """The buttons on one row of the list."""
+        return [
+            self.actions[name]
+            for name in self.row_buttons
+            if self.allowed_action(name) and self.action_open(name, row)
+        ]
 
     # ── one row ──
 
@@ -169,15 +208,18 @@ class ScopedView(ModelView):
             self.list_template,
             view=self,
             asked=asked,
+            columns=self.columns_of(asked),
+            tab_counts=self.tab_counts(),
             rows=found,
             total=listing.count(rows),
+            most_at_once=MOST_AT_ONCE,
             cap=listing.COUNT_CAP,
             sizes=listing.SIZES,
             filters=[
                 (name, self.label_columns[name.partition(".")[0]], self._choices(name))
                 for name in listing.filter_names(self)
             ],
-            bulk=[a for a in self.actions.values() if a.multiple and self.allowed_action(a.name)],
+            bulk=self.bulk_of(asked),
             saved=db.session.scalars(
                 db.select(SavedView).where(
                     SavedView.user_id == current_user.id, SavedView.view == self.endpoint
@@ -188,20 +230,36 @@ class ScopedView(ModelView):
     def _choices(self, name: str) -> Any:
         return None if "." in name else listing.choices(self, name)
 
+    @expose("/list/nouvelles")
+    @has_access
+    @permission_name("list")
+    def news(self) -> Any:
+        """How many rows of this list came after the one numbered `apres`, for a page that asks now
+        and then; without it, the number to ask with from now on.
+        """
+        if "apres" not in request.args:
+            return jsonify(newest=listing.newest(self))
+        rows = listing.statement(self, listing.read(self, request.args))
+        after = listing.whole(request.args["apres"], 0)
+        return jsonify(count=listing.count(rows.where(self._key() > after)))
+
     @expose("/export/<any(csv,xlsx,pdf):kind>")
     @has_access
     def export(self, kind: str) -> Response:
         """The list as asked for, as a file."""
-        rows = listing.statement(self, listing.read(self, request.args))
+        asked = listing.read(self, request.args)
+        rows, columns = listing.statement(self, asked), self.columns_of(asked)
         if kind == "csv":
             response = Response(
-                stream_with_context(listing.as_csv(self, rows)), mimetype="text/csv"
+                stream_with_context(listing.as_csv(self, rows, columns)), mimetype="text/csv"
             )
         elif kind == "xlsx":
-            response = make_response(listing.as_xlsx(self, rows))
+            response = make_response(listing.as_xlsx(self, rows, columns))
             response.mimetype = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         else:
-            response = make_response(listing.as_pdf(self, rows))
+            response = make_response(
+                listing.as_pdf(self, rows, columns, listing.asked_words(self, asked), me().name)
+            )
             response.mimetype = "application/pdf"
         response.headers["Content-Disposition"] = (
             f'attachment; filename="{self.route_base.rpartition("/")[2]}.{kind}"'
@@ -285,9 +343,28 @@ class ScopedView(ModelView):
     @expose("/action_post", methods=["POST"])
     def action_post(self) -> Any:
         form = ManyForm.read()
-        self._act(form.action.data, form.rowid.data)
         query = form.query.data
+        name, _space, key = (form.row_action.data or "").partition(" ")
+        if key:
+            self._act(name, [key])
+        elif form.everything.data:
+            self._act(form.action.data, self._keys_of(query))
+        else:
+            self._act(form.action.data, form.rowid.data)
         return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
+
+    def _keys_of(self, query: str) -> Sequence[str]:
+        """The rows of a list, whatever page they are on. Raises Refused when they are too many."""
+        asked = listing.read(self, MultiDict(parse_qsl(query.lstrip("?"))))
+        rows = listing.statement(self, asked).with_only_columns(
+            self._key(), maintain_column_froms=True
+        )
+        keys = [str(key) for key in db.session.scalars(rows.limit(MOST_AT_ONCE + 1))]
+        if len(keys) > MOST_AT_ONCE:
+            raise Refused(
+                _("At most %(most)s rows at once: filter the list first.", most=MOST_AT_ONCE)
+            )
+        return keys
 
     def _act(self, name: str, pks: Sequence[str]) -> None:
         if not current_user.is_authenticated:
@@ -299,16 +376,21 @@ class ScopedView(ModelView):
             abort(403)
         if not pks:
             flash(_("Choose at least one row."), "warning")
+        names = {}
         for pk in pks:
-            self.row(pk)  # all of them must be theirs before any is touched
+            names[pk] = str(self.row(pk))  # all of them must be theirs before any is touched
         done = 0
+        refusals: dict[str, list[str]] = {}
         for pk in pks:
             try:
                 with unit_of_work():
                     item.func(self.row(pk))
                 done += 1
             except Refused as refusal:
-                flash(str(refusal), "danger")
+                refusals.setdefault(str(refusal), []).append(names[pk])
+        for sentence, who in refusals.items():
+            shown = ", ".join(who[:5]) + (" …" if len(who) > 5 else "")
+            flash(sentence if len(pks) == 1 else f"{shown} : {sentence}", "danger")
         if done:
             flash(_("Done: %(what)s (%(count)s).", what=str(item.text), count=done), "success")
 

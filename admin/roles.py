@@ -59,7 +59,7 @@ RIGHTS: dict[str, Rights] = {
         each("StockLevel Movement Listing StockCount", READ),
         each("StockAt ListingFile StoreCredit", EVERYTHING),
         each("Offer Seller Vendor Store Message Event Item Parcel", READ),
-        each("SellerPayment PayingAccount", READ),
+        each("SellerPayment PayingAccount Label", READ),
         each("Payments Register", EVERYTHING),
     ),
     OPERATOR: together(
@@ -75,7 +75,7 @@ RIGHTS: dict[str, Rights] = {
                 *("drop", "arrive", "deliver", "trouble", "can_relabel"),
             )
         },
-        each("SellerPayment Carrier", READ),
+        each("SellerPayment Carrier Label", READ),
         each("Offer Seller Site Store Product Argus UnknownDemand Event", READ),
         {"RuleView": REFERENCE},
         {"MessageView": (*READ, "resend", "can_open")},

@@ -12,6 +12,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 
 from admin import forms
 from admin.base import ScopedView, as_pdf, me, row_or_404
@@ -37,6 +38,42 @@ def _opened(moment: Any) -> str:
     return _("no") if settings.value("mail_pixel") == "yes" else _("unknown")
 
 
+def _contact(parts: tuple[str, str]) -> list[str]:
+    email, phone = parts
+    return [email, customers.shown_phone(phone)]
+
+
+def _days(moment: Any) -> str:
+    days = (clock.today() - clock.paris(moment).date()).days
+    return ngettext("%(num)s day", "%(num)s days", days)
+
+
+WHO = ["offer.customer.name", "contact", "offer.number"]
+# What each tab shows, and what it offers for the rows that are chosen.
+COLUMNS: dict[str, list[str]] = {
+    S.not_sent: [
+        *WHO,
+        *("offer_id", "offer.decided_at", "awaited_since"),
+        *("mail_opened_at", "link_clicked_at", "label.not_made"),
+    ],
+    S.in_transit: [*WHO, "label.number", "dropped_at", "label.last_words"],
+    S.at_relay: [*WHO, "label.number", "label.contract.relay_number", "arrived_at"],
+    S.delivered: [*WHO, "label.number", "delivered_at", "offer.articles", "offer.total_cents"],
+    S.inspecting: [*WHO, "opened_at", "offer.articles", "offer.total_cents"],
+    S.to_return: [*WHO, "label.number", "created_at", "label.not_made"],
+    S.checked: [*WHO, "checked_at", "offer.articles", "offer.total_cents"],
+}
+BULK: dict[str, tuple[str, ...]] = {
+    S.not_sent: ("remind", "text", "drop", "abandon"),
+    S.in_transit: ("follow_now", "arrive", "deliver", "trouble"),
+    S.at_relay: ("deliver", "follow_now", "trouble"),
+    S.delivered: (),
+    S.inspecting: (),
+    S.to_return: (),
+    S.checked: (),
+}
+
+
 class ParcelView(ScopedView):
     datamodel = SQLAInterface(Parcel)
     route_base = "/gestion/colis"
@@ -52,18 +89,7 @@ class ParcelView(ScopedView):
         "trouble",
     ]
     list_title = _l("Purchases under way")
-    list_columns = [
-        "offer.customer.name",
-        "status",
-        "label.not_made",
-        "offer.customer.email",
-        "offer.customer.phone",
-        "offer_id",
-        "offer.number",
-        "offer.decided_at",
-        "mail_opened_at",
-        "link_clicked_at",
-    ]
+    list_columns = [*WHO, "status", "label.not_made", "offer.decided_at", "label.last_words"]
     show_columns = [
         "offer.number",
         "status",
@@ -93,11 +119,16 @@ class ParcelView(ScopedView):
         "offer.customer.name": _l("Name"),
         "offer.customer.email": _l("E-mail"),
         "offer.customer.phone": _l("Phone"),
+        "contact": _l("E-mail, phone"),
+        "awaited_since": _l("Waits"),
+        "offer.articles": _l("Articles"),
+        "offer.total_cents": _l("Amount"),
+        "label.contract.relay_number": _l("Relay"),
         "offer_id": _l("Cart ID"),
         "offer.number": _l("Order no."),
         "offer.decided_at": _l("Validated"),
         "mail_opened_at": _l("E-mail opened"),
-        "link_clicked_at": _l("Label link clicked"),
+        "link_clicked_at": _l("Link clicked"),
         "label.last_words": _l("Carrier says"),
         "label.status": _l("Label"),
         "label.not_made": _l("Label"),
@@ -117,12 +148,26 @@ class ParcelView(ScopedView):
         "created_at": _l("Created"),
         "is_return": _l("Return"),
     }
-    formatters_columns = {
+    formatters_columns: dict[str, Any] = {
         "offer.customer.phone": customers.shown_phone,
         "mail_opened_at": _opened,
         "link_clicked_at": lambda moment: _since(moment) or _("no"),
+        "awaited_since": _days,
+        "contact": _contact,
     }
-    order_columns = ["created_at", "weight_grams"]
+    order_columns = [
+        *("created_at", "dropped_at", "arrived_at", "delivered_at", "opened_at", "checked_at"),
+        *("mail_opened_at", "link_clicked_at", "status", "offer_id"),
+    ]
+    order_through = {
+        "offer.customer.name": (Parcel.offer, Offer.customer, Customer.last_name),
+        "offer.number": (Parcel.offer, Offer.number),
+        "offer.decided_at": (Parcel.offer, Offer.decided_at),
+        "offer.total_cents": (Parcel.offer, Offer.total_cents),
+        "awaited_since": (Parcel.offer, Offer.decided_at),
+        "label.number": (Parcel.label, Label.number),
+    }
+    row_buttons = ("remind", "text", "deliver")
     search_columns = ["status"]
     filter_columns = ("status", "is_return", "created_at")
     find_columns = (Offer.number, Label.number, Customer.email, Customer.last_name)
@@ -144,6 +189,25 @@ class ParcelView(ScopedView):
     flow = parcels.PARCEL
     links = ((_l("Goods reception"), "BenchView.scan", "scan"),)
     empty_sentence = _l("No parcel yet: they are expected once an offer is accepted.")
+
+    def columns_of(self, asked: Any) -> Sequence[str]:
+        return COLUMNS.get(asked.filters.get("status", ""), self.list_columns)
+
+    def bulk_of(self, asked: Any) -> Sequence[Any]:
+        names = BULK.get(asked.filters.get("status", ""))
+        found = super().bulk_of(asked)
+        return found if names is None else [a for name in names for a in found if a.name == name]
+
+    def tab_counts(self) -> dict[str, int]:
+        counts = parcels.counts_of_tabs()
+        found = {f"?status={state.value}": n for state, n in counts.items()}
+        return {"?voir=ennuis": parcels.troubles(), **found}
+
+    def link_of(self, row: Parcel) -> tuple[str, str] | None:
+        may = self.appbuilder.sm.has_access("can_bench", "BenchView")
+        if not may or not parcels.is_at_the_shop(row):
+            return None
+        return _("Receive"), url_for("BenchView.bench", number=row.offer.number)
 
     def list_conditions(self, asked: Any) -> list[Any]:
         """Unless one asks for a status or looks for somebody: what is still awaited."""
@@ -199,15 +263,15 @@ class ParcelView(ScopedView):
             raise Refused(_("This parcel has no label of the carrier."))
         parcel.label.follow_at = clock.now()
 
-    @action("drop", _l("It has left"), "", "")
+    @action("drop", _l("Handed over"), "", "")
     def drop(self, parcel: Parcel) -> None:
         parcels.say(parcel, "drop", by=me())
 
-    @action("arrive", _l("It is at the relay"), "", "")
+    @action("arrive", _l("Arrived at the relay (action)"), "", "")
     def arrive(self, parcel: Parcel) -> None:
         parcels.say(parcel, "arrive", by=me())
 
-    @action("deliver", _l("We have it"), "", "")
+    @action("deliver", _l("Collected (action)"), "", "")
     def deliver(self, parcel: Parcel) -> None:
         parcels.say(parcel, "deliver", by=me())
 
@@ -222,7 +286,7 @@ class ParcelView(ScopedView):
 
     @action(
         "abandon",
-        _l("Delete (dropped out)"),
+        _l("Delete (definitive drop-out)"),
         _l("The parcel will not come: the sale ends here."),
         "",
     )

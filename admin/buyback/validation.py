@@ -8,18 +8,28 @@ from flask import session as browser
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from admin import forms
 from admin.base import me, row_or_404
 from models import Offer
-from services import clock, workflow
+from services import dates, workflow
 from services.buyback import offers
 from services.finance import dashboards
 from services.shipping import contracts
 from services.stock import items
 from services.unit import db, unit_of_work
 from services.workflow import Refused
+
+# Why an article is not bought, as the seller reads it; another reason can be typed.
+REASONS = (
+    _l("import game"),
+    _l("too many in stock"),
+    _l("box missing"),
+    _l("manual missing"),
+    _l("poor condition"),
+)
 
 
 class DecisionForm(forms.Sent):
@@ -31,7 +41,10 @@ class DecisionForm(forms.Sent):
 
 
 class TakeOutForm(forms.Sent):
+    """Why an article is taken out: a reason of the list, or another one that was typed."""
+
     reason = forms.Text()
+    other = forms.Text()
 
 
 class RemarkForm(forms.Sent):
@@ -86,6 +99,10 @@ class ValidateView(BaseView):
             sentence=sentence,
             typed=request.form,
             levels=contracts.shown_covers(contract),
+            recommended=contracts.cover_for(contract, offer.total_cents) if contract else 0,
+            under_threshold=offers.is_under_threshold(offer),
+            lower_today=offers.lower_today(offer) if offers.OFFER.allows(offer, "accept") else {},
+            reasons=REASONS,
             why_no_label=contracts.why_no_label(contract),
         )
 
@@ -139,7 +156,8 @@ class ValidateView(BaseView):
             if line is None:
                 abort(404)
             if verb == "remove":
-                reason = TakeOutForm.read().reason.data or _("does not suit")
+                form = TakeOutForm.read()
+                reason = form.reason.data or form.other.data or _("does not suit")
                 offers.remove_line(offer, line, reason, by=me())
             else:
                 offers.restore_line(offer, line, by=me())
@@ -189,11 +207,11 @@ def _refuse_if_decided_meanwhile(offer: Offer, seen: str) -> None:
         last = offers.last_decision(offer)
         raise Refused(
             _(
-                "%(who)s was faster: « %(what)s » at %(time)s. Look at the offer again before you"
+                "%(who)s was faster: « %(what)s », %(time)s. Look at the offer again before you"
                 " decide.",
                 who=last.actor_name if last else "—",
                 what=workflow.words_of_event(last.happened) if last else "—",
-                time=clock.paris(last.at).strftime("%H:%M") if last else "—",
+                time=dates.moment_short(last.at) if last else "—",
             )
         )
 

@@ -1,6 +1,7 @@
 """« Paiement vendeurs »: what is to pay, one file for the bank, and what the bank answered."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
@@ -25,6 +26,7 @@ from models import (
     Vendor,
 )
 from services import audit, files, once, outbox
+from services.buyback import reception
 from services.payments import (
     bank_answers,
     bank_details,
@@ -54,6 +56,13 @@ class ValidateForm(forms.Sent):
     count = forms.Count(needed=_INCOMPLETE)
     total = forms.Cents(needed=_INCOMPLETE)
     form_token = forms.Typed()
+
+
+class HoldForm(forms.Sent):
+    """Why one payment is held, and the tab to come back to."""
+
+    reason = forms.Typed()
+    etat = forms.OneOf(PaymentState, wrong=_INCOMPLETE)
 
 
 class PaymentsView(BaseView):
@@ -99,6 +108,9 @@ class PaymentsView(BaseView):
             word=transfers.WORD,
             why_held=seller_payments.why_held,
             shows_why=state in (S.held, S.awaiting_iban),
+            held_by_hand=seller_payments.is_held_by_hand,
+            left_out=seller_payments.left_out(counts),
+            next_execution=transfers.next_execution(),
         )
 
     @expose("/<int:vendor_id>/valider", methods=["POST"])
@@ -139,6 +151,34 @@ class PaymentsView(BaseView):
                     names=", ".join(names[:5]),
                 )
             )
+
+    @expose("/retenir/<int:id>", methods=["POST"])
+    @has_access
+    def hold(self, id: int) -> Any:
+        """« Retenir »: one payment stays out of the next file, with the reason the seller reads."""
+        reason = HoldForm.read().reason.data
+        return self._change(id, lambda payment: seller_payments.hold(payment, reason, by=me()))
+
+    @expose("/liberer/<int:id>", methods=["POST"])
+    @has_access
+    def release(self, id: int) -> Any:
+        """« Ne plus retenir »: it goes on, unless something else keeps it back."""
+        return self._change(id, lambda payment: reception.review(payment.offer, by=me()))
+
+    @expose("/relancer/<int:id>", methods=["POST"])
+    @has_access
+    def remind(self, id: int) -> Any:
+        """« Relancer »: the seller is asked for the IBAN again."""
+        return self._change(id, lambda payment: seller_payments.remind(payment, by=me()))
+
+    def _change(self, id: int, verb: Callable[[SellerPayment], Any]) -> Any:
+        with unit_of_work():
+            payment = row_or_404(SellerPayment, id)
+            verb(payment)
+            number, vendor, state = payment.offer.number, payment.vendor_id, payment.status
+        flash(_("%(number)s: saved.", number=number), "success")
+        shown = HoldForm.read().etat.data or state
+        return redirect(url_for("PaymentsView.payments", enseigne=vendor, etat=shown.value))
 
     @expose("/<int:vendor_id>/recapitulatif.pdf")
     @has_access

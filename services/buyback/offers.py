@@ -614,6 +614,28 @@ def checking_time() -> str:
     return _("24 to 48 h") if hours == 48 else _("%(hours)s h", hours=hours)
 
 
+# Beyond so many articles a screen does not compare each with the price of the day.
+MOST_COMPARED = 40
+
+
+def lower_today(offer: Offer) -> dict[int, int]:
+    """The articles the rules would pay less for today, with what they would pay (cents; 0: nothing
+    any more), by their ids. Limits of copies are left out: they were checked when the offer came.
+    """
+    lines = active_lines(offer)
+    if len(lines) > MOST_COMPARED:
+        return {}
+    prices = {
+        ean: pricing.quote(offer.site_id, ean).price_cents or 0 for ean in {x.ean for x in lines}
+    }
+    return {line.id: prices[line.ean] for line in lines if prices[line.ean] < line.price_cents}
+
+
+def is_under_threshold(offer: Offer) -> bool:
+    """Whether what is left of an offer is less than the minimum of its site."""
+    return missing_cents(offer) > 0
+
+
 def is_before_us(offer: Offer) -> bool:
     """Whether the shop sees it: sent by its seller, and not deleted."""
     return offer.status not in (S.draft, S.deleted)

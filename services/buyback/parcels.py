@@ -402,13 +402,16 @@ def needs_identity(offer: Offer) -> bool:
 
 def waiting_days(parcel: Parcel) -> int:
     """Paris days since the seller could drop it off."""
-    made_at = parcel.label.made_at if parcel.label is not None else None
-    start = made_at or parcel.offer.decided_at or parcel.created_at
-    return (clock.today() - clock.paris(start).date()).days
+    return (clock.today() - clock.paris(parcel.awaited_since).date()).days
 
 
 def _waits_for_its_label(parcel: Parcel) -> bool:
     return parcel.label is not None and parcel.label.status in labels.NOT_MADE
+
+
+def is_at_the_shop(parcel: Parcel) -> bool:
+    """Whether the bench can receive it, or is receiving it."""
+    return not parcel.is_return and parcel.status in (S.delivered, S.inspecting)
 
 
 def is_awaited(parcel: Parcel) -> bool:
@@ -607,6 +610,13 @@ def counts() -> dict[ParcelState, int]:
     return {state: n for state, n in db.session.execute(rows)}
 
 
+def counts_of_tabs() -> dict[ParcelState, int]:
+    """How many parcels each tab of « Achats en cours » holds, those that go back included."""
+    rows = select(Parcel.status, func.count(Parcel.id)).group_by(Parcel.status)
+    found = {state: n for state, n in db.session.execute(rows)}
+    return {state: found.get(state, 0) for state in ParcelState}
+
+
 def in_state_count(*states: ParcelState) -> int:
     return (
         db.session.scalar(
@@ -619,7 +629,8 @@ def in_state_count(*states: ParcelState) -> int:
 
 
 def to_receive_count() -> int:
-    return in_state_count(S.delivered, S.inspecting)
+    """« Colis à réceptionner »: the parcels the shop has and has not opened."""
+    return in_state_count(S.delivered)
 
 
 def to_look_at() -> ColumnElement[bool]:

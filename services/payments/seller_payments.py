@@ -9,11 +9,12 @@ its way.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from models import (
@@ -29,7 +30,7 @@ from models import (
     TransferLine,
     TransferState,
 )
-from services import clock, messages, personal, sealing, webhooks, workflow
+from services import clock, dates, messages, personal, sealing, webhooks, workflow
 from services.payments import bank_details, payables, store_credit
 from services.payments.ledger import Side
 from services.people import sites
@@ -81,6 +82,7 @@ PAYMENT = Workflow(
 )  # fmt: skip
 # ruff: enable[E501]
 
+workflow.says("seller_payment", remind_iban=_l("Seller reminded of the IBAN"))
 workflow.says(
     "offer",
     choose_means=_l("Means of payment chosen"),
@@ -224,6 +226,89 @@ def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
         reason=payment.held_reason,
         link=f"{sites.address(payment.offer.site)}/ventes/{payment.offer.number}",
     )
+
+
+# ── an IBAN that does not come ──
+
+REMINDER_DAYS = (3, 10, 30)
+
+
+def why_not_remind(payment: SellerPayment) -> str | None:
+    """None when the seller may be asked for an IBAN now, else why not: only who still owes one,
+    once a day.
+    """
+    if payment.status is not S.awaiting_iban:
+        return _("Only a payment that waits for an IBAN is reminded of.")
+    last = payment.iban_reminded_at
+    if last is not None and clock.now() - last < timedelta(days=1):
+        return _("The seller was reminded %(when)s: once a day is enough.", when=dates.ago(last))
+    return None
+
+
+def remind(payment: SellerPayment, *, by: Actor) -> None:
+    """« Relancer »: ask the seller for the IBAN the payment waits for."""
+    if reason := why_not_remind(payment):
+        raise Refused(reason)
+    payment.iban_reminders += 1
+    payment.iban_reminded_at = clock.now()
+    workflow.record(payment, "remind_iban", by=by)
+    site = payment.offer.site
+    messages.tell(
+        payment.customer,
+        "iban_reminder",
+        site=site,
+        offer=payment.offer,
+        amount=payment.amount_cents,
+        refused=bool(payment.reject_reason),
+        link=f"{sites.address(site)}/compte#iban",
+    )
+
+
+def to_remind() -> list[int]:
+    """Payments whose seller is due for a reminder: 3, 10 and 30 days after the reception, each
+    once.
+    """
+    now = clock.now()
+    due = or_(
+        *(
+            and_(
+                SellerPayment.iban_reminders == number,
+                SellerPayment.received_at < now - timedelta(days=days),
+            )
+            for number, days in enumerate(REMINDER_DAYS)
+        )
+    )
+    lately = now - timedelta(days=1)
+    return list(
+        db.session.scalars(
+            select(SellerPayment.id)
+            .where(
+                SellerPayment.status == S.awaiting_iban,
+                due,
+                or_(
+                    SellerPayment.iban_reminded_at.is_(None),
+                    SellerPayment.iban_reminded_at < lately,
+                ),
+            )
+            .limit(1000)
+        )
+    )
+
+
+def remind_by_clock(payment: SellerPayment) -> None:
+    if why_not_remind(payment) is None:
+        remind(payment, by=CLOCK)
+
+
+def is_held_by_hand(payment: SellerPayment) -> bool:
+    """Whether a person keeps it back, who can let it go on."""
+    return payment.status is S.held and bool(payment.held_by)
+
+
+def left_out(counts: dict[PaymentState, tuple[int, int]]) -> list[tuple[PaymentState, int, int]]:
+    """What is owed and not in the next file: the state that says why, how many, how many cents."""
+    found = ((state, *counts.get(state, (0, 0))) for state in (S.awaiting_iban, S.held))
+    return [(state, number, cents) for state, number, cents in found if number]
 
 
 def usable(customer_id: int) -> bool:

@@ -8,7 +8,7 @@ again after a crash, they are the same.
 
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypedDict
 
 from flask_babel import gettext as _
@@ -79,6 +79,11 @@ workflow.says(
 def awaited(batch: TransferBatch) -> int:
     """How many transfers of a file the bank has not answered for."""
     return sum(line.status is T.sent for line in batch.lines)
+
+
+def next_execution() -> date:
+    """The day the bank executes a file made now: the next banking day after today."""
+    return sepa.banking_day(clock.today() + timedelta(days=1))
 
 
 def totals(vendor_id: int) -> tuple[int, int]:
@@ -183,7 +188,7 @@ def _open_batch(
         iban_tail=account.iban_tail,
         bic=account.bic,
         client_id=account.client_id,
-        execution_on=sepa.banking_day(clock.paris(now).date() + timedelta(days=1)),
+        execution_on=next_execution(),
         created_at=now,
         by_name=by.name,
     )

@@ -3,7 +3,7 @@ import { keep, leaves } from "./kept.js";
 import { inField, listen } from "./scans.js";
 
 const typing = () => inField(document.activeElement);
-const rows = () => [...document.querySelectorAll("[data-lines] tbody tr")];
+const rows = () => [...document.querySelectorAll("[data-lines] tbody tr, .rows tbody tr")];
 const waits = document.querySelector("[data-scan]");
 let at = -1;
 
@@ -30,9 +30,11 @@ function command(key) {
   if (key === "?") document.getElementById("help")?.showModal();
   else if (key === "j") focusLine(1);
   else if (key === "k") focusLine(-1);
+  else if (key === "o" && rows()[at]?.querySelector("td.main a")) rows()[at].querySelector("td.main a").click();
+  else if (key === "x" && rows()[at]?.querySelector(".action_check")) rows()[at].querySelector(".action_check").click();
   else if (key === "r") {
-    const form = rows()[at]?.querySelector(".take-out"), reason = form?.querySelector("[name=reason]");
-    if (reason) reason.focus(); else form?.requestSubmit();
+    const form = rows()[at]?.querySelector(".take-out"), list = form?.querySelector("details");
+    if (list) { list.open = true; list.querySelector("[name=reason]").focus(); } else form?.requestSubmit();
   } else document.querySelector(`[data-key="${CSS.escape(key)}"]:not(:disabled)`)?.click();
 }
 
@@ -44,6 +46,30 @@ function scanned(code) {
 }
 listen({ scan: scanned, key: command, harmless: "jk" });
 
+// A list says when rows came since it was shown; nothing moves under the mouse.
+const news = document.querySelector("[data-news]");
+async function askNews(after) {
+  const address = new URL(news.dataset.news, location.href);
+  if (after !== undefined) address.searchParams.set("apres", after);
+  const answer = await fetch(address, { headers: { "X-Refresh": "1" } });
+  return answer.ok && !answer.redirected ? answer.json() : {};
+}
+if (news) askNews().then(({ newest }) => setInterval(async () => {
+  if (document.hidden || newest === undefined) return;
+  try {
+    const { count = 0 } = await askNews(newest);
+    news.querySelector("[data-count]").textContent = count;
+    news.hidden = !count;
+  } catch { /* no network: the next time */ }
+}, Number(news.dataset.every)), () => {});
+
+// The menu stays folded as one left it.
+for (const chapter of document.querySelectorAll(".bo-chapter")) {
+  const key = "menu:" + chapter.dataset.chapter, kept = localStorage.getItem(key);
+  if (kept && !chapter.querySelector("[aria-current]")) chapter.open = kept === "open";
+  chapter.addEventListener("toggle", () => localStorage.setItem(key, chapter.open ? "open" : "folded"));
+}
+
 document.addEventListener("submit", (event) => {
   if (event.target.dataset.busy) return event.preventDefault();      // a double click is one click
   event.target.dataset.busy = "1";
@@ -53,6 +79,14 @@ document.addEventListener("submit", (event) => {
 // What can be undone for some seconds says so, and stops saying it.
 const leaving = document.querySelector("[data-leaves]");
 if (leaving && Number(leaving.dataset.leaves)) setTimeout(() => leaving.querySelectorAll("form, [data-leaving]").forEach((part) => part.remove()), Number(leaving.dataset.leaves) * 1000);
+
+// The new prices typed in the column of prices, added up as they are typed.
+document.addEventListener("input", (event) => {
+  const form = event.target.form?.matches("[data-adds-up]") && event.target.form;
+  if (!form) return;
+  const cents = [...document.querySelectorAll(form.dataset.addsUp)].reduce((sum, one) => sum + Math.round(Number(one.value.replace(/[\s€]/g, "").replace(",", ".")) * 100), 0);
+  form.querySelector("output").textContent = Number.isFinite(cents) ? new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" }).format(cents / 100) : "–";
+});
 
 document.addEventListener("change", (event) => {
   const table = event.target.closest(".rows");

@@ -1,11 +1,16 @@
 """Generated lists: filters, order, pages, saved views, statements."""
 
-import pytest
-from sqlalchemy import select
+from datetime import timedelta
+from io import BytesIO
 
-from models import SavedView
-from services.unit import db
-from tests import factories
+import openpyxl
+import pytest
+from sqlalchemy import func, select
+
+from models import Offer, Parcel, SavedView
+from services import clock, money
+from services.unit import db, unit_of_work
+from tests import factories, paper
 
 
 @pytest.fixture
@@ -83,3 +88,109 @@ def test_a_page_costs_the_same_statements_whatever_its_rows(as_staff, counted_st
     for _n in range(4):
         factories.a_received_offer(), factories.a_parcel("delivered")
     assert least(count) == few
+
+
+# ── files: the words of the screen, real dates and amounts ──
+
+
+def workbook(client, address: str):
+    return openpyxl.load_workbook(BytesIO(client.get(address).data)).active
+
+
+def test_a_workbook_has_real_dates_and_amounts_and_a_frozen_head(boss):
+    offer = factories.an_offer()
+    sheet = workbook(boss, "/gestion/offres/export/xlsx")
+    heads = [cell.value for cell in sheet[1]]
+    row = {head: cell for head, cell in zip(heads, sheet[2], strict=True)}
+    assert sheet.freeze_panes == "A2"
+    assert row["Montant"].value == offer.total_cents / 100
+    assert row["Montant"].number_format == "# ##0.00"
+    moment = clock.paris(offer.finalised_at).replace(tzinfo=None)
+    assert abs((row["Proposée"].value - moment).total_seconds()) < 1
+    assert sheet.column_dimensions["B"].width > 8
+    assert row["Statut"].value == "À contrôler"
+
+
+def test_a_file_of_the_log_says_what_the_screen_says(boss):
+    factories.an_accepted_offer()
+    text = boss.get("/gestion/journal/export/csv").data.decode("utf-8-sig")
+    assert "Offre acceptée" in text
+    assert "accept;" not in text
+
+
+def test_a_printed_list_says_what_was_asked_who_asked_and_what_it_adds_up_to(boss):
+    for _n in range(2):
+        factories.an_offer()
+    total = sum(db.session.scalars(select(Offer.total_cents)))
+    printed = paper.read(boss.get("/gestion/offres/export/pdf?status=to_check").data)
+    assert "Statut : À contrôler" in printed
+    assert "Administrateur" in printed
+    assert "2 lignes" in printed
+    assert money.text(total).replace("\xa0", " ") in printed.replace("\xa0", " ")
+
+
+# ── many rows at once ──
+
+
+def test_all_rows_of_a_list_are_acted_on_whatever_page_they_are_on(boss):
+    for _n in range(30):
+        factories.an_offer()
+    boss.post(
+        "/gestion/offres/action_post",
+        data={"action": "delete", "everything": "1", "query": "?status=to_check"},
+    )
+    db.session.rollback()
+    left = select(func.count(Offer.id)).where(Offer.status == "to_check")
+    assert db.session.scalar(left) == 0
+
+
+def test_a_refusal_of_many_names_the_rows_it_is_about(boss):
+    first, second = factories.a_parcel(), factories.a_parcel()
+    page = boss.post(
+        "/gestion/colis/action_post",
+        data={"action": "remind", "rowid": [first.id, second.id], "query": "?status=not_sent"},
+        follow_redirects=True,
+    ).text
+    assert f"{first.offer.number}, {second.offer.number} : Possible 5 jours" in page
+
+
+def test_a_tab_keeps_its_mark_and_its_count_when_the_list_is_sorted(boss):
+    factories.a_parcel()
+    page = boss.get("/gestion/colis/list/?status=not_sent&ordre=-offer.decided_at").text
+    current = page.partition('aria-current="true"')[2][:60]
+    assert "Non envoyés" in current
+    assert ">1</span>" in page.partition("Non envoyés")[2][:60]
+
+
+@pytest.mark.parametrize(
+    ("status", "head"),
+    [
+        ("not_sent", "E-mail ouvert"),
+        ("in_transit", "Le transporteur dit"),
+        ("at_relay", "Relais"),
+        ("delivered", "Articles"),
+    ],
+)
+def test_each_tab_of_parcels_has_its_own_columns(boss, status, head):
+    factories.a_parcel(status if status != "not_sent" else "")
+    assert head in boss.get(f"/gestion/colis/list/?status={status}").text
+
+
+def test_parcels_are_sorted_by_what_other_tables_say(boss):
+    for _n in range(2):
+        factories.a_parcel()
+    for order in ("offer.customer.name", "-offer.number", "offer.decided_at", "label.number"):
+        for query in ("", "&q=CDE"):
+            page = boss.get(f"/gestion/colis/list/?ordre={order}{query}")
+            assert page.status_code == 200
+
+
+def test_a_row_is_acted_on_by_its_own_button(boss):
+    parcel = factories.a_parcel()
+    six_days_ago = clock.now() - timedelta(days=6)
+    with unit_of_work() as session:
+        session.get_one(Offer, parcel.offer_id).decided_at = six_days_ago
+    assert 'value="remind ' in boss.get("/gestion/colis/list/?status=not_sent").text
+    boss.post("/gestion/colis/action_post", data={"row_action": f"remind {parcel.id}"})
+    db.session.rollback()
+    assert db.session.get_one(Parcel, parcel.id).reminded_at is not None

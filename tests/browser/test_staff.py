@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from models import Offer, OfferState
+from services.buyback import amounts
 from services.unit import db
 from tests import factories
 from tests.browser.conftest import DESK, PHONE, fits, serious
@@ -22,8 +23,7 @@ def test_an_offer_is_checked_with_the_keyboard_and_the_next_one_comes(visit, sig
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("r")
-    expect(page.locator("tr.focus [name=reason]")).to_be_focused()
-    page.keyboard.type("jeu import")
+    expect(page.locator("tr.focus [value='jeu import']")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("tr.gone")).to_have_count(1)
     expect(page.locator("aside .price")).to_contain_text("12,00")
@@ -199,8 +199,65 @@ def test_the_menu_opens_on_a_phone(visit, signed_in):
     page.goto("/gestion/")
     expect(page.locator("#menu")).to_be_hidden()
     page.get_by_role("link", name="Menu").click()
+    page.locator("summary", has_text="Reprise boutique").click()
     page.get_by_role("link", name="Règles de reprise").click()
     expect(page.get_by_role("heading", name="Règles de reprise")).to_be_visible()
+
+
+def test_another_reason_is_typed_and_enter_takes_out_for_that_one(visit, signed_in):
+    offer = factories.an_offer(
+        factories.a_game("A", "PS5", 5000), factories.a_game("B", "PS5", 3000)
+    )
+    page = signed_in(visit(DESK))
+    page.goto(f"/gestion/offres/valider/{offer.id}")
+    page.get_by_label("Retirer A").click()
+    page.locator("tr", has_text="A").locator("[name=other]").first.fill("jaquette déchirée")
+    page.keyboard.press("Enter")
+    expect(page.locator("tr.gone")).to_contain_text("jaquette déchirée")
+
+
+def test_a_second_chance_is_typed_in_the_column_of_prices_and_adds_up(visit, signed_in):
+    offer = factories.an_offer(
+        factories.a_game("A", "PS5", 5000), factories.a_game("B", "PS5", 3000)
+    )
+    page = signed_in(visit(DESK))
+    page.goto(f"/gestion/offres/valider/{offer.id}")
+    expect(page.get_by_label("Nouveau prix de A")).to_be_hidden()
+    page.get_by_role("link", name="2ème chance").click()
+    page.get_by_label("Nouveau prix de A").fill("15,50")
+    expect(page.locator("#chance output")).to_contain_text("27,50")
+    page.locator("#cm").fill("Boîte abîmée.")
+    page.get_by_role("button", name="Proposer ces prix").click()
+    page.wait_for_load_state()
+    db.session.rollback()
+    assert amounts.of(db.session.get_one(Offer, offer.id)).agreed_cents == 2750
+
+
+def test_a_list_says_that_rows_came_and_moves_nothing(visit, signed_in):
+    factories.an_offer()
+    page = signed_in(visit(DESK))
+    page.add_init_script(
+        "document.addEventListener('DOMContentLoaded', () => {"
+        " document.querySelector('[data-news]').dataset.every = '200'; });"
+    )
+    with page.expect_response("**/nouvelles*"):
+        page.goto("/gestion/offres/list/")
+    factories.an_offer()
+    expect(page.locator("[data-news]")).to_contain_text("1")
+    expect(page.locator(".rows tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="nouvelles : les afficher").click()
+    expect(page.locator(".rows tbody tr")).to_have_count(2)
+
+
+def test_a_list_is_walked_and_its_lines_chosen_with_the_keyboard(visit, signed_in):
+    offers_there = [factories.an_offer() for _n in range(2)]
+    page = signed_in(visit(DESK))
+    page.goto("/gestion/offres/list/")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("tr.sel .action_check")).to_be_checked()
+    page.keyboard.press("o")
+    expect(page.get_by_role("heading", name=offers_there[1].number)).to_be_visible()
 
 
 def test_a_page_is_light(visit, signed_in):
