@@ -133,6 +133,7 @@ def test_a_printed_list_says_what_was_asked_who_asked_and_what_it_adds_up_to(bos
 
 
 def test_all_rows_of_a_list_are_acted_on_whatever_page_they_are_on(boss):
+    kept = factories.an_accepted_offer()
     for _n in range(30):
         factories.an_offer()
     boss.post(
@@ -142,6 +143,18 @@ def test_all_rows_of_a_list_are_acted_on_whatever_page_they_are_on(boss):
     db.session.rollback()
     left = select(func.count(Offer.id)).where(Offer.status == "to_check")
     assert db.session.scalar(left) == 0
+    assert db.session.get_one(Offer, kept.id).status == "accepted"
+
+
+def test_all_rows_of_a_list_are_those_of_its_search_and_no_others(boss):
+    found, other = factories.an_offer(), factories.an_offer()
+    boss.post(
+        "/gestion/offres/action_post",
+        data={"action": "delete", "everything": "1", "query": f"?q={found.number}"},
+    )
+    db.session.rollback()
+    assert db.session.get_one(Offer, found.id).status == "deleted"
+    assert db.session.get_one(Offer, other.id).status == "to_check"
 
 
 def test_a_refusal_of_many_names_the_rows_it_is_about(boss):
