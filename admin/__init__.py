@@ -514,6 +514,7 @@ def _teach_templates(app: Flask) -> None:
         chosen=_chosen,
         day_words=listing.day_words,
         facts_words=lambda event: facts_words(event.facts),
+        facts_text=facts_words,
         held=outbox.held,
         last_decision=validation.last_decision,
         idle_minutes=lambda: settings.value("staff_idle_minutes"),

@@ -99,6 +99,8 @@ class ScopedView(ModelView):
     can_change = False
     noun: Any = ""
     show_partials: tuple[str, ...] = ()
+    # What a page shows before its columns.
+    first_partials: tuple[str, ...] = ()
     # Columns of other tables one may sort by: the relations that lead there, and the column.
     order_through: dict[str, tuple[Any, ...]] = {}
     # Actions that have a button on each row of the list they are open for.

@@ -2,17 +2,45 @@
 
 from typing import Any
 
-from flask import flash
+from flask import flash, url_for
 from flask_appbuilder.actions import action
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _l
 
 from admin.base import ScopedView, action_of, me
 from models import Customer, Offer, OfferState
-from services.buyback import amounts, offers
+from services.buyback import amounts, dossier, offers, parcels
+from services.buyback.dossier import Next
 from services.people import customers
 
 MOVE = {move.verb: move for move in offers.OFFER.moves}
+
+
+NEXT: dict[Next, Any] = {
+    Next.validate: _l("To be checked: accept it, refuse it, or offer a second chance."),
+    Next.await_answer: _l("The seller has to answer the second chance."),
+    Next.mend_label: _l("The label could not be made: look at the parcel."),
+    Next.await_parcel: _l("The seller has to drop the parcel off."),
+    Next.follow_parcel: _l("The parcel is on its way."),
+    Next.ask_carrier: _l("Incident: call the carrier, then tell the seller."),
+    Next.receive: _l("The parcel is here: check it."),
+    Next.tell: _l("Checked: send the reception e-mail."),
+    Next.await_choices: _l("The seller has to answer about some articles."),
+    Next.record_identity: _l("The identity document is missing: record it."),
+    Next.await_iban: _l("Bought: the seller has to give an IBAN."),
+    Next.held: _l("The payment is held."),
+    Next.pay: _l("To pay with the next file."),
+    Next.await_bank: _l("In a transfer file: the bank has to answer."),
+    Next.send_back: _l("Articles have to be sent back."),
+    Next.nothing: _l("Nothing is left to do."),
+}
+# The tab of « Paiement vendeurs » a next step is found in.
+PAID_IN = {
+    Next.await_iban: "awaiting_iban",
+    Next.held: "held",
+    Next.pay: "to_pay",
+    Next.await_bank: "in_file",
+}
 
 
 class OfferView(ScopedView):
@@ -75,6 +103,7 @@ class OfferView(ScopedView):
         (_l("Accepted"), "?status=accepted"),
         (_l("Over"), "?status=refused%2Cdeclined%2Cabandoned"),
     )
+    first_partials = ("admin/buyback/_dossier.html",)
     show_partials = ("admin/buyback/_offer_lines.html",)
     row_links = ((_l("Open the validation screen"), "ValidateView.offer", "tag"),)
     flow = offers.OFFER
@@ -84,7 +113,38 @@ class OfferView(ScopedView):
         return [Offer.status.not_in([OfferState.draft, OfferState.deleted])]
 
     def show_more(self, row: Offer) -> dict[str, Any]:
-        return {"offer": row}
+        step = dossier.next_step(row)
+        button, endpoint, arguments = self._way_to(step, row)
+        may = bool(endpoint) and self._may(endpoint)
+        return {
+            "offer": row,
+            "next_words": NEXT[step],
+            "next_button": button,
+            "next_address": url_for(endpoint, **arguments) if may else "",
+            "timeline": dossier.timeline(row),
+        }
+
+    def _way_to(self, step: Next, row: Offer) -> tuple[Any, str, dict[str, Any]]:
+        """The button of a next step: its words, the page it opens."""
+        parcel = parcels.live_parcel(row)
+        of_parcel = ("ParcelView.show", {"pk": parcel.id}) if parcel else ("", {})
+        if step is Next.validate:
+            return _l("Validate"), "ValidateView.offer", {"id": row.id}
+        if step in (Next.mend_label, Next.await_parcel, Next.follow_parcel, Next.ask_carrier):
+            return _l("See the parcel"), *of_parcel
+        if step is Next.receive:
+            return _l("Receive"), "BenchView.bench", {"number": row.number}
+        if step in (Next.tell, Next.await_choices, Next.record_identity, Next.send_back):
+            return _l("See the reception"), "BenchView.done", {"number": row.number}
+        state = PAID_IN.get(step)
+        if state is not None:
+            asked = {"enseigne": row.vendor_id, "etat": state}
+            return _l("See the payments"), "PaymentsView.payments", asked
+        return "", "", {}
+
+    def _may(self, endpoint: str) -> bool:
+        view, _dot, method = endpoint.partition(".")
+        return bool(self.appbuilder.sm.has_access(f"can_{method}", view))
 
     delete_offer = action_of(
         MOVE["delete"],

@@ -66,7 +66,7 @@ def _label_can_change(parcel: Parcel) -> str | None:
 
 
 def _label_is_in_trouble(parcel: Parcel) -> str | None:
-    if parcel.label is None or parcel.label.status not in labels.IN_TROUBLE:
+    if not has_label_in_trouble(parcel):
         return _("Only a parcel whose label could not be made goes without one.")
     return None
 
@@ -407,6 +407,11 @@ def waiting_days(parcel: Parcel) -> int:
 
 def _waits_for_its_label(parcel: Parcel) -> bool:
     return parcel.label is not None and parcel.label.status in labels.NOT_MADE
+
+
+def has_label_in_trouble(parcel: Parcel) -> bool:
+    """Whether its label could not be made, and a person must look."""
+    return parcel.label is not None and parcel.label.status in labels.IN_TROUBLE
 
 
 def is_at_the_shop(parcel: Parcel) -> bool:

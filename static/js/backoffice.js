@@ -106,7 +106,7 @@ document.addEventListener("click", (event) => {
     part.scrollIntoView({ block: "nearest" });
     part.querySelector("textarea, input:not([type=hidden])")?.focus();
   }
-  const cell = event.target.closest(".rows td:not(.off)");
+  const cell = event.target.closest(".rows td:not(.off, .act)");
   if (cell && !event.target.closest("a, button, input, label, summary")) cell.parentElement.querySelector("a[href]")?.click();
 });
 
