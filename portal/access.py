@@ -157,7 +157,10 @@ def forget(response: Response) -> Response:
         httponly=True,
         samesite="Lax",
     )
+    said = session.get("_flashes")  # « Vous êtes déconnecté » is still to be read
     session.clear()
+    if said:
+        session["_flashes"] = said
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 

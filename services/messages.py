@@ -116,6 +116,8 @@ def text_to(
     if not is_mobile(person.phone):
         raise Refused(_("This number cannot receive an SMS."))
     words = _render(f"messages/{event}.sms", site=site, offer=offer, person=person, **facts).strip()
+    # A no-break space would make the whole message one of 70 characters a part.
+    words = words.replace("\u00a0", " ").replace("\u202f", " ")
     return _add(MessageKind.sms, event, person.phone, "", words, "", site, offer, person)
 
 

@@ -37,7 +37,7 @@ from models import (
     Store,
 )
 from services import clock, files, once, settings, workflow
-from services.buyback import offers, papers, parcels, reception
+from services.buyback import offers, papers, parcels, progress, reception
 from services.catalogue import products
 from services.people import identity
 from services.shipping import labels
@@ -298,6 +298,7 @@ class BenchView(BaseView):
             "admin/buyback/reception_end.html",
             offer=offer,
             lines=reception.articles(offer),
+            article_words=progress.article_words,
             parcel=next((p for p in offer.parcels if not p.is_return), None),
             back=(back := parcels.return_parcel(offer)),
             back_sizes=labels.sizes(back.label) if back and back.label else (),

@@ -275,6 +275,7 @@ def item_labels(items: Iterable[Item]) -> bytes:
 COMMANDS = (
     ("CPTENVOYER", "Envoyer"),
     ("CPTREFUSER", "Refuser"),
+    ("CPTCONTREOFFRE", "Contre-offre"),
     ("CPTMANQUANT", "Manquant"),
     ("CPTANNULER", "Annuler"),
     ("CPTPHOTO", "Photo"),
@@ -301,8 +302,8 @@ def command_sheet() -> bytes:
         "À poser près de la douchette : scanner l’article, son état, puis « Envoyer ».", 10
     )
     for n, (code, words) in enumerate(COMMANDS):
-        x, y = 12 + (n % 3) * 63, 36 + (n // 3) * 46
-        pdf.rect(x, y, 60, 40)
+        x, y = 12 + (n % 3) * 63, 36 + (n // 3) * 42
+        pdf.rect(x, y, 60, 38)
         pdf.bars(code, x + 2, y + 4, 56, 18)
         pdf.set_xy(x, y + 25)
         pdf.set_font("helvetica", "B", 12)

@@ -4,7 +4,7 @@ import { forget, keep, kept } from "./kept.js";
 import { BURST, GAP, inField } from "./scans.js";
 
 const bench = document.getElementById("bench");
-const COMMANDS = { CPTENVOYER: "enter", CPTREFUSER: "x", CPTMANQUANT: "m", CPTANNULER: "u", CPTPHOTO: " ", CPTFIN: "enter", CPTBOITE: "b", CPTNOTICE: "n", CPTARTICLE: "a" };
+const COMMANDS = { CPTENVOYER: "enter", CPTREFUSER: "x", CPTCONTREOFFRE: "c", CPTMANQUANT: "m", CPTANNULER: "u", CPTPHOTO: " ", CPTFIN: "enter", CPTBOITE: "b", CPTNOTICE: "n", CPTARTICLE: "a" };
 const ORDER = ["like_new", "very_good", "good", "fair", "poor", "missing"];
 let part = "article", touched = new Set(), busy = false, waitingCode = "", camera = null, audio = null;
 
@@ -51,6 +51,7 @@ function show(html) {
 function arrive() {
   const echo = bench?.querySelector("[data-tone]");
   if (echo) tone(echo.dataset.tone);
+  if (echo?.dataset.tone === "bad") echo.scrollIntoView({ block: "nearest" });   // a refusal is read, wherever the page stood
   const form = sheet();
   if (form) {
     form.querySelectorAll(".grade").forEach((set) => set.querySelector(":checked") && touched.add(set.dataset.grade));

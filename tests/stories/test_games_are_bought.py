@@ -259,7 +259,7 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(
     marc.post(f"/gestion/reception/{offer.number}/prevenir")
     outbox.work()
     recap = mail.letters[-1].text
-    assert "Montant accepté : 20,00" in recap.replace("\u00a0", " ")
+    assert "Accepté au contrôle : 20,00" in recap.replace("\u00a0", " ")
     assert "Boîte fendue" in recap
     assert "Donner mon IBAN" in recap
     photo = re.search(r"https?://[^ ]+(/documents/\S+)", recap).group(1)

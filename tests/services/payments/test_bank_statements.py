@@ -133,7 +133,7 @@ def test_a_statement_is_given_where_the_answers_are(batch, as_staff):
         data={"file": (io.BytesIO(data), "releve.xml")},
         follow_redirects=True,
     )
-    assert "1 exécuté" in answer.get_data(as_text=True).replace("\u00a0", " ")
+    assert "exécutés 1" in answer.get_data(as_text=True).replace("\u00a0", " ")
     assert states()[0] is T.executed
 
 
