@@ -522,6 +522,7 @@ def _teach_templates(app: Flask) -> None:
     )
     app.jinja_env.tests.update(
         moment_value=lambda v: isinstance(v, datetime),
+        list_value=lambda v: isinstance(v, list),
         day_value=lambda v: isinstance(v, date),
         state_value=lambda v: isinstance(v, Enum),
     )

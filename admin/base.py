@@ -71,6 +71,7 @@ class ManyForm(forms.Sent):
     row_action = forms.Typed()
     rowid = forms.Several(500)
     everything = forms.Ticked()
+    shown = forms.Count()
     query = forms.Address()
 
 
@@ -350,13 +351,15 @@ class ScopedView(ModelView):
         if key:
             self._act(name, [key])
         elif form.everything.data:
-            self._act(form.action.data, self._keys_of(query))
+            self._act(form.action.data, self._keys_of(query, form.shown.data))
         else:
             self._act(form.action.data, form.rowid.data)
         return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
 
-    def _keys_of(self, query: str) -> Sequence[str]:
-        """The rows of a list, whatever page they are on. Raises Refused when they are too many."""
+    def _keys_of(self, query: str, shown: int | None) -> Sequence[str]:
+        """The rows of a list, whatever page they are on. Raises Refused when they are too many, or
+        no longer as many as the page said.
+        """
         asked = listing.read(self, MultiDict(parse_qsl(query.lstrip("?"))))
         rows = listing.statement(self, asked).with_only_columns(
             self._key(), maintain_column_froms=True
@@ -366,6 +369,8 @@ class ScopedView(ModelView):
             raise Refused(
                 _("At most %(most)s rows at once: filter the list first.", most=MOST_AT_ONCE)
             )
+        if shown is not None and shown != len(keys):
+            raise Refused(_("The list changed meanwhile: look at it again, then choose."))
         return keys
 
     def _act(self, name: str, pks: Sequence[str]) -> None:

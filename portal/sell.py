@@ -34,7 +34,7 @@ from services import files, limits, once, settings
 from services.buyback import amounts, offers, pricing, progress, reception
 from services.buyback.progress import Stage
 from services.catalogue import products
-from services.payments import seller_payments, store_credit
+from services.payments import seller_payments
 from services.unit import unit_of_work
 from services.workflow import CUSTOMER, Refused
 
@@ -404,7 +404,6 @@ def _rules() -> dict[str, Any]:
         "iban_hours": settings.value("iban_hold_hours"),
         "good_percent": settings.value("good_percent"),
         "fair_percent": settings.value("acceptable_percent"),
-        "stores": store_credit.where_to_spend(site().vendor_id),
     }
 
 

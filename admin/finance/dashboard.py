@@ -27,7 +27,7 @@ class DashboardView(IndexView):
             board=dashboards.buyback(),
             stock=todo.counts(),
             start=onboarding.steps() if self._sets_up() else [],
-            nothing_yet=onboarding.nothing_yet,
+            nothing_yet=onboarding.nothing_yet(),
             money=seller_payments.counts(),
             S=PaymentState,
             troubled=len(watch.troubled()) + len(sources.in_trouble()),

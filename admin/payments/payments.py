@@ -163,7 +163,7 @@ class PaymentsView(BaseView):
     @has_access
     def release(self, id: int) -> Any:
         """« Ne plus retenir »: it goes on, unless something else keeps it back."""
-        return self._change(id, lambda payment: reception.review(payment.offer, by=me()))
+        return self._change(id, lambda payment: reception.release(payment.offer, by=me()))
 
     @expose("/relancer/<int:id>", methods=["POST"])
     @has_access

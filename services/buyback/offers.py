@@ -133,7 +133,7 @@ OFFER = Workflow(
     Move("agree",            _l("I agree"),                   {S.second_chance},                 S.accepted,       _in_time,       (CUSTOMER,), done=_l("Second chance accepted by the seller")),
     Move("disagree",         _l("I decline"),                 {S.second_chance},                 S.declined,       None,           (CUSTOMER,), done=_l("Second chance declined by the seller")),
     Move("lapse",            _l("No answer in time"),         {S.second_chance},                 S.declined,       None,           (TIME,)),
-    Move("withdraw",         _l("I will not send it"),        {S.to_check},                      S.declined,       None,           (CUSTOMER,), done=_l("Withdrawn by the seller")),
+    Move("withdraw",         _l("I will not send it"),        {S.to_check},                      S.declined,       _has_not_left,  (CUSTOMER,), done=_l("Withdrawn by the seller")),
     Move("give_up",          _l("I will not send it"),        {S.accepted},                      S.abandoned,      _has_not_left,  (CUSTOMER,), done=_l("Given up by the seller")),
     Move("refuse",           _l("Refuse this offer"),         {S.to_check, S.second_chance},     S.refused, done=_l("Offer refused")),
     Move("undo",             _l("Undo"),                      {S.accepted, S.refused},           S.to_check,       _nothing_left, done=_l("Decision taken back")),

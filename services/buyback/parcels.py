@@ -318,13 +318,14 @@ def _went(parcel: Parcel, verb: str, seen: Tracking | None, by: Actor) -> None:
         _tell_step(parcel, "parcel_trouble", words=last)
         return
     first = next((e.at for e in seen.events[1:]), at) if seen else at
+    is_new = parcel.dropped_at is None  # it may leave an incident, and be taken in charge again
     parcel.dropped_at = parcel.dropped_at or first
     if verb in ("arrive", "deliver"):
         parcel.arrived_at = parcel.arrived_at or at
     if verb == "deliver":
         parcel.delivered_at = at
         _tell_step(parcel, "parcel_arrived")
-    elif verb == "drop":
+    elif verb == "drop" and is_new:
         label = parcel.label
         _tell_step(
             parcel,

@@ -22,7 +22,7 @@ from models import (
 )
 from services import workflow
 from services.buyback import offers, parcels, reception
-from services.payments import seller_payments
+from services.payments import bank_details, seller_payments
 
 S = OfferState
 # From here on the slip exists, and stays readable when the sale is over.
@@ -173,7 +173,8 @@ def payment_sentence(offer: Offer) -> str:
     if payment.status is PaymentState.held:
         if parcels.needs_identity(offer):
             return _("Your identity document is missing: answer our mail, or show it in the shop.")
-        return payment.iban_wait or _("The shop is finishing its checks.")
+        waits = bank_details.wait_words(payment.customer_id)
+        return waits or _("The shop is finishing its checks.")
     if payment.status in (PaymentState.in_file, PaymentState.to_pay):
         return _("The bank may take a few days to show it.")
     return _("Thank you. Other games are welcome.")

@@ -817,6 +817,14 @@ def review(offer: Offer, *, by: Actor) -> SellerPayment:
     )
 
 
+def release(offer: Offer, *, by: Actor) -> SellerPayment:
+    """« Ne plus retenir »: a payment a person kept back goes on, unless something else keeps it."""
+    if offer.payment is None:
+        raise Refused(_("Nobody keeps this payment back."))
+    seller_payments.let_go(offer.payment)
+    return review(offer, by=by)
+
+
 def _owe(offer: Offer, kind: str, reference: str, cents: int, by: Actor) -> None:
     ledger.post(
         offer.vendor_id,

@@ -96,8 +96,14 @@ def why_wait(customer_id: int) -> str | None:
             "The IBAN cannot be opened with the keys of this installation: ask the seller for it"
             " again."
         )
+    return wait_words(customer_id) or None
+
+
+def wait_words(customer_id: int) -> str:
+    """Until when nothing is paid to a replaced IBAN, as its seller may read it; else empty."""
+    details = of(customer_id)
     if details is None or details.held_until is None or details.held_until <= clock.now():
-        return None
+        return ""
     return _(
         "The IBAN was replaced: nothing is paid to it before %(when)s.",
         when=dates.moment(details.held_until),

@@ -30,7 +30,7 @@ from models import (
     TransferLine,
     TransferState,
 )
-from services import clock, dates, messages, personal, sealing, webhooks, workflow
+from services import clock, dates, messages, personal, sealing, settings, webhooks, workflow
 from services.payments import bank_details, payables, store_credit
 from services.payments.ledger import Side
 from services.people import sites
@@ -111,11 +111,10 @@ def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -
     if payment.status in ON_ITS_WAY:
         return payment
     if payment.status is S.rejected:
-        PAYMENT.fire(payment, "await", by=by)
+        _await(payment, by)
     payment.amount_cents, payment.means = amount_cents, offer.means
-    if payment.held_by and by.kind != STAFF:  # a person keeps it back: only a person lets it go on
+    if payment.held_by:  # a person keeps it back: only `let_go` lets it go on
         return payment
-    payment.held_by = ""
     payment.iban_wait = (
         (bank_details.why_wait(payment.customer_id) or "")
         if payment.means is PaymentMeans.transfer and amount_cents
@@ -135,8 +134,14 @@ def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -
         if payment.status is not S.to_pay:
             PAYMENT.fire(payment, "release", by=by)
     elif payment.status is not S.awaiting_iban:
-        PAYMENT.fire(payment, "await", by=by)
+        _await(payment, by)
     return payment
+
+
+def _await(payment: SellerPayment, by: Actor) -> None:
+    """It waits for an IBAN from now on: whoever is told of it now is reminded later."""
+    PAYMENT.fire(payment, "await", by=by)
+    payment.iban_reminders, payment.iban_reminded_at = 0, clock.now()
 
 
 def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
@@ -210,7 +215,7 @@ def wait_if_replaced(payment: SellerPayment, *, by: Actor) -> None:
 
 
 def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
-    """« Retenir »: a person keeps a payment back, with the reason; `reception.review` lets it go
+    """« Retenir »: a person keeps a payment back, with the reason; nothing but `let_go` lets it go
     on.
     """
     if not reason.strip():
@@ -228,9 +233,19 @@ def hold(payment: SellerPayment, reason: str, *, by: Actor) -> None:
     )
 
 
+def let_go(payment: SellerPayment) -> None:
+    """« Ne plus retenir »: nobody keeps it back any more; `reception.release` then puts it where it
+    belongs. Raises Refused when nobody did.
+    """
+    if not is_held_by_hand(payment):
+        raise Refused(_("Nobody keeps this payment back."))
+    payment.held_by = payment.held_reason = ""
+
+
 # ── an IBAN that does not come ──
 
-REMINDER_DAYS = (3, 10, 30)
+# Days after the seller was asked last: 3, 10 and 30 days after the payment began to wait.
+REMINDER_GAPS = (3, 7, 20)
 
 
 def why_not_remind(payment: SellerPayment) -> str | None:
@@ -240,7 +255,7 @@ def why_not_remind(payment: SellerPayment) -> str | None:
     if payment.status is not S.awaiting_iban:
         return _("Only a payment that waits for an IBAN is reminded of.")
     last = payment.iban_reminded_at
-    if last is not None and clock.now() - last < timedelta(days=1):
+    if payment.iban_reminders and last is not None and clock.now() - last < timedelta(days=1):
         return _("The seller was reminded %(when)s: once a day is enough.", when=dates.ago(last))
     return None
 
@@ -252,47 +267,37 @@ def remind(payment: SellerPayment, *, by: Actor) -> None:
     payment.iban_reminders += 1
     payment.iban_reminded_at = clock.now()
     workflow.record(payment, "remind_iban", by=by)
-    site = payment.offer.site
+    site, details = payment.offer.site, bank_details.of(payment.customer_id)
     messages.tell(
         payment.customer,
         "iban_reminder",
         site=site,
         offer=payment.offer,
         amount=payment.amount_cents,
-        refused=bool(payment.reject_reason),
+        refused=details is not None and details.refused_at is not None,
         link=f"{sites.address(site)}/compte#iban",
     )
 
 
 def to_remind() -> list[int]:
-    """Payments whose seller is due for a reminder: 3, 10 and 30 days after the reception, each
-    once.
+    """Payments whose seller is due for a reminder: 3, 10 and 30 days after they began to wait, each
+    once; none where the shop sends no reminders by itself.
     """
+    if settings.value("auto_reminders") != "yes":
+        return []
     now = clock.now()
+    asked = func.coalesce(SellerPayment.iban_reminded_at, SellerPayment.received_at)
     due = or_(
         *(
             and_(
                 SellerPayment.iban_reminders == number,
-                SellerPayment.received_at < now - timedelta(days=days),
+                asked <= now - timedelta(days=days),
             )
-            for number, days in enumerate(REMINDER_DAYS)
+            for number, days in enumerate(REMINDER_GAPS)
         )
     )
-    lately = now - timedelta(days=1)
-    return list(
-        db.session.scalars(
-            select(SellerPayment.id)
-            .where(
-                SellerPayment.status == S.awaiting_iban,
-                due,
-                or_(
-                    SellerPayment.iban_reminded_at.is_(None),
-                    SellerPayment.iban_reminded_at < lately,
-                ),
-            )
-            .limit(1000)
-        )
-    )
+    rows = select(SellerPayment.id).where(SellerPayment.status == S.awaiting_iban, due)
+    return list(db.session.scalars(rows.limit(1000)))
 
 
 def remind_by_clock(payment: SellerPayment) -> None:
@@ -342,7 +347,7 @@ def sent_back(
         workflow.flow_of(payment.offer).fire(payment.offer, "reopen", by=by)
     PAYMENT.fire(payment, "reject", by=by, reason=line.reason)
     payment.reject_reason, payment.told_at, payment.paid_at = line.reason, None, None
-    PAYMENT.fire(payment, "await", by=by)
+    _await(payment, by)
     details = bank_details.of(payment.customer_id)
     tried = details is not None and bank_details.opened(details) == sealing.unseal(
         line.iban_sealed, f"transfer_line.iban:{line.end_to_end}"
@@ -355,7 +360,7 @@ def sent_back(
                 SellerPayment.customer_id == payment.customer_id, SellerPayment.status == S.to_pay
             )
         ).all():
-            PAYMENT.fire(other, "await", by=by)
+            _await(other, by)
         messages.tell(
             payment.customer,
             "transfer_sent_back",
@@ -595,7 +600,11 @@ def paid_so_far(vendor_id: int) -> Paid:
     known = _paid.get(vendor_id)
     if known is not None and time.monotonic() - known[0] < _PAID_FRESH_SECONDS:
         return known[1]
-    paid = (SellerPayment.vendor_id == vendor_id, SellerPayment.status == S.paid)
+    paid = (
+        SellerPayment.vendor_id == vendor_id,
+        SellerPayment.status == S.paid,
+        SellerPayment.amount_cents > 0,
+    )
     count = db.session.scalar(select(func.count(SellerPayment.id)).where(*paid)) or 0
     rows = db.session.execute(
         select(SellerPayment.received_at, SellerPayment.paid_at)
@@ -663,8 +672,8 @@ def next_step(payment: SellerPayment) -> str:
             " %(tail)s.",
             tail=details.iban_tail if details else "",
         )
-    if payment.status is S.held and payment.iban_wait:
-        return payment.iban_wait
+    if payment.status is S.held:
+        return bank_details.wait_words(payment.customer_id)
     return ""
 
 

@@ -21,6 +21,7 @@ from services.workflow import Actor, Refused
 
 K = AccountKind
 SPENT, BACK = "credit_spent", "credit_returned"
+MOST_BOOKINGS = 9  # of one ticket, each taken back but the last
 workflow.says(
     "customer",
     use_credit=_l("Store credit used at the till"),
@@ -90,11 +91,15 @@ def spend(
         vendor_id,
         SPENT,
         reference,
-        _("Used at the till, ticket %(ticket)s", ticket=reference.partition(":")[2] or reference),
+        _("Used at the till, ticket %(ticket)s", ticket=_ticket_of(reference)),
         Side(K.store_credit, amount_cents, customer.id),
         Side(K.till_sales, -amount_cents),
         by=by,
     )
+
+
+def _ticket_of(reference: str) -> str:
+    return (reference.partition(":")[2] or reference).partition("#")[0]
 
 
 def use_at_till(
@@ -106,13 +111,7 @@ def use_at_till(
     ticket = visible(ticket).strip()[:40]
     if not ticket:
         raise Refused(_("Type the number of the till’s ticket: it proves what the credit paid."))
-    reference = f"{vendor_id}:{ticket.upper()}"
-    if db.session.scalar(
-        select(LedgerTransaction.id).where(
-            LedgerTransaction.kind == SPENT, LedgerTransaction.reference == reference
-        )
-    ):
-        raise Refused(_("Ticket %(ticket)s was booked already: look at the list.", ticket=ticket))
+    reference = _reference_of(vendor_id, ticket)
     spend(vendor_id, customer, amount_cents, reference, by=by)
     workflow.record(customer, "use_credit", by=by, amount_cents=amount_cents, ticket=ticket)
     site = sites.of_vendor(vendor_id)
@@ -126,6 +125,22 @@ def use_at_till(
             left=balance(vendor_id, customer.id),
             link=f"{sites.address(site)}/compte#bon",
         )
+
+
+def _reference_of(vendor_id: int, ticket: str) -> str:
+    """What the ledger calls a ticket: one whose booking was taken back may be booked again, under
+    the next number. Raises Refused while it is booked.
+    """
+    first = f"{vendor_id}:{ticket.upper()}"
+    names = [first, *(f"{first}#{number}" for number in range(2, MOST_BOOKINGS + 1))]
+    booked = db.session.scalars(
+        select(LedgerTransaction).where(
+            LedgerTransaction.kind == SPENT, LedgerTransaction.reference.in_(names)
+        )
+    ).all()
+    if any(not is_taken_back(one) for one in booked) or len(booked) == MOST_BOOKINGS:
+        raise Refused(_("Ticket %(ticket)s was booked already: look at the list.", ticket=ticket))
+    return names[len(booked)]
 
 
 def take_back(transaction: LedgerTransaction, *, by: Actor) -> None:

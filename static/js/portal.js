@@ -62,7 +62,8 @@ document.addEventListener("change", (event) => {
   if (!form) return;
   const chosen = [...form.querySelectorAll("input[type=radio]:checked")];
   const back = chosen.some((one) => one.value === "to_return") && form.querySelector("#relay")?.value;
-  const cents = chosen.reduce((sum, one) => sum + Number(one.dataset.cents), Number(form.dataset.liveTotal)) - (back ? Number(form.dataset.fee) : 0);
+  const bought = chosen.reduce((sum, one) => sum + Number(one.dataset.cents), Number(form.dataset.liveTotal)), fee = Number(form.dataset.fee);
+  const cents = back && bought >= fee ? bought - fee : bought;
   form.querySelector("output").textContent = new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" }).format(cents / 100);
 });
 

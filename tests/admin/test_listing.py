@@ -157,6 +157,20 @@ def test_all_rows_of_a_list_are_those_of_its_search_and_no_others(boss):
     assert db.session.get_one(Offer, other.id).status == "to_check"
 
 
+def test_all_rows_of_a_list_are_those_the_page_counted(boss):
+    offer = factories.an_offer()
+    data = {"action": "delete", "everything": "1", "shown": "2", "query": "?status=to_check"}
+    page = boss.post("/gestion/offres/action_post", data=data, follow_redirects=True).text
+    assert "a changé entre-temps" in page
+    db.session.rollback()
+    assert db.session.get_one(Offer, offer.id).status == "to_check"
+
+
+def test_words_of_a_list_stay_words(boss):
+    text = boss.get("/gestion/imports/list/").text
+    assert text.count('class="stacked"') == 0
+
+
 def test_a_refusal_of_many_names_the_rows_it_is_about(boss):
     first, second = factories.a_parcel(), factories.a_parcel()
     page = boss.post(

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from models import Offer, PaymentState, SellerPayment
-from services import clock
+from services import clock, settings
+from services.buyback import reception
 from services.payments import seller_payments
 from services.unit import db, unit_of_work
 from tests import factories
@@ -85,3 +86,36 @@ def test_the_page_adds_up_its_tab_and_says_when_the_bank_executes(ines):
     assert "Exécuté par la banque le" in page
     assert "Total" in page
     assert offer.number in page
+
+
+def test_recording_an_identity_lets_no_payment_go_that_a_person_holds(ines):
+    id = factories.a_payment().id
+    with unit_of_work() as session:
+        seller_payments.hold(session.get_one(SellerPayment, id), "Litige.", by=factories.LEA)
+    factories.a_register()
+    with unit_of_work() as session:
+        offer = session.get_one(SellerPayment, id).offer
+        reception.record_identity(offer, factories.DOCUMENT, by=factories.MARC)
+    assert state(id) is PaymentState.held
+
+
+def test_a_shop_that_sends_no_reminders_by_itself_sends_none_about_an_iban(app):
+    factories.a_received_offer()
+    with clock.at(clock.now() + timedelta(days=4)):
+        assert seller_payments.to_remind()
+        with unit_of_work():
+            settings.change("auto_reminders", "no", by=factories.LEA)
+        assert seller_payments.to_remind() == []
+
+
+def test_a_transfer_that_came_back_is_asked_about_three_days_later_not_the_next_morning(app):
+    line = factories.a_batch(1).lines[0]
+    with clock.at(clock.now() + timedelta(days=40)):
+        with unit_of_work() as session:
+            payment = session.get_one(SellerPayment, line.payment_id)
+            seller_payments.sent_back(
+                payment, payment.batch_lines[0], is_about_the_account=True, by=factories.LEA
+            )
+        assert seller_payments.to_remind() == []
+    with clock.at(clock.now() + timedelta(days=44)):
+        assert seller_payments.to_remind() == [line.payment_id]

@@ -278,6 +278,17 @@ def test_a_parcel_on_its_way_is_no_longer_withdrawn(app):
         do(offers.withdraw, offer, by=customers.actor(offer.seller))
 
 
+def test_a_sale_checked_again_whose_parcel_left_is_not_withdrawn(app):
+    offer = factories.an_accepted_offer()
+    cart = factories.a_cart(factories.a_game(argus_cents=1000), customer=offer.seller)
+    do(offers.complete, offer, cart, by=customers.actor(offer.seller))
+    with unit_of_work() as session:
+        parcels.say(parcels.live_parcel(session.get_one(Offer, offer.id)), "drop", by=MARC)
+    offer = db.session.get_one(Offer, offer.id)
+    assert offer.status is S.to_check
+    assert not offers.can_withdraw(offer)
+
+
 def test_the_time_announced_is_the_one_of_the_settings(app):
     assert offers.checking_time() == "24 à 48 h"
     with unit_of_work():

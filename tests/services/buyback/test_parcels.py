@@ -305,3 +305,11 @@ def test_a_sale_nobody_sent_ends_with_a_mail(app):
         offers.abandon(session.get_one(Offer, offer.id), by=factories.MARC)
     (told,) = factories.letters("sale_abandoned")
     assert "n’a pas été déposé" in told.body
+
+
+def test_a_parcel_that_leaves_an_incident_is_not_told_as_taken_again(app):
+    parcel = factories.a_parcel("in_transit")
+    for verb in ("trouble", "drop"):
+        with unit_of_work() as session:
+            parcels.say(session.get_one(Parcel, parcel.id), verb, by=factories.MARC)
+    assert len(factories.letters("parcel_taken")) == 1

@@ -268,7 +268,7 @@ def test_an_unknown_article_enters_the_catalogue_under_the_title_on_its_box(app)
 
 def test_the_reception_does_not_end_before_every_article_has_its_word(app):
     offer = factories.an_open_parcel()
-    with pytest.raises(Refused, match="contrôlés.: 2"), unit_of_work() as session:
+    with pytest.raises(Refused, match=r"contrôlés.: 2"), unit_of_work() as session:
         reception.end(session.get_one(Offer, offer.id), by=MARC)
     with unit_of_work() as session:
         assert reception.miss_all(session.get_one(Offer, offer.id), by=MARC) == 2

@@ -170,6 +170,23 @@ def test_a_purchase_booked_by_mistake_is_taken_back_once(camille):
     assert [move.can_be_taken_back for move in purse.moves] == [False, False, False]
 
 
+def test_a_ticket_taken_back_is_booked_again_at_its_right_amount(camille):
+    given(camille)
+    for cents in (800, 80):
+        used(camille, cents)
+        if cents == 800:
+            with unit_of_work() as session:
+                (wrong,) = session.scalars(
+                    db.select(LedgerTransaction).where(LedgerTransaction.kind == store_credit.SPENT)
+                )
+                store_credit.take_back(wrong, by=LEA)
+    assert store_credit.balance(factories.the_vendor().id, camille.id) == 1120
+    (purse,) = store_credit.purses(camille)
+    assert "ticket T-17" in purse.moves[0].words
+    with pytest.raises(Refused, match="déjà enregistré"):
+        used(camille, 80)
+
+
 def test_what_credit_paid_at_the_till_is_no_money_of_the_bank(camille):
     given(camille)
     used(camille, 500)
