@@ -105,4 +105,4 @@ def test_a_barcode_scanned_twice_travels_twice_and_more_than_was_sent_never_arri
     assert "Au plus 3" in refused.text.replace("\u00a0", " ")
     seller.post(f"{address}/arrive", data={f"arrived-{line.id}": "1"})
     assert quantity(shoe, there) == 1
-    assert "2 manquant" in seller.get(address).text
+    assert "manquants\u00a0: 2" in seller.get(address).text
