@@ -16,8 +16,7 @@ def slip(offer: Offer) -> bytes:
     """The « bordereau de cession », to sign and put in the parcel: the register's data, the sworn
     declaration, CDE in Code 128.
     """
-    customer, vendor, site = offer.seller, offer.vendor, offer.site
-    assert customer is not None
+    vendor, site = offer.vendor, offer.site
     pdf = documents.Page(margin=14)
     pdf.foot = f"{site.name} · {offer.slip}"
     pdf.add_page()
@@ -31,19 +30,6 @@ def slip(offer: Offer) -> bytes:
     pdf.set_font("courier", "B", 12)
     pdf.cell(68, 6, offer.slip, align="C")
     pdf.line(14, 40, 196, 40)
-    seller = [
-        customer.name,
-        customer.address,
-        customer.address_more,
-        f"{customer.postcode} {customer.city}",
-        customer.email,
-    ]
-    buyer = [
-        vendor.legal_name or vendor.name,
-        *vendor.address.splitlines(),
-        f"SIREN {vendor.siren}" if vendor.siren else "",
-        vendor.email,
-    ]
     decided = offer.decided_at or offer.finalised_at or offer.created_at
     sale = [
         f"Validée le {documents.moment(decided)}",
@@ -55,7 +41,7 @@ def slip(offer: Offer) -> bytes:
         ),
         "Paiement par virement ou bon d’achat",
     ]
-    documents.three(pdf, 43, (("Le vendeur", seller), ("L’acheteur", buyer), ("La vente", sale)))
+    documents.three(pdf, 43, (*_parties(offer), ("La vente", sale)))
     lines = letters.active_lines(offer)
     documents.grid(
         pdf,
@@ -147,7 +133,7 @@ def statement(offer: Offer) -> bytes:
     """What became of each article, and the amounts from the announced one to the one paid: the
     seller's proof of the purchase.
     """
-    customer, vendor, site = offer.seller, offer.vendor, offer.site
+    site = offer.site
     found = amounts.of(offer)
     pdf = documents.Page(margin=14)
     pdf.foot = f"{site.name} · {offer.slip}"
@@ -158,25 +144,13 @@ def statement(offer: Offer) -> bytes:
     pdf.cell_line(0, 10, documents.latin("Relevé d’achat"))
     received = offer.received_at or clock.now()
     pdf.write_line(f"Vente {offer.slip}, contrôlée le {documents.moment(received)}", 9.5)
-    seller = [
-        customer.name,
-        customer.address,
-        customer.address_more,
-        f"{customer.postcode} {customer.city}",
-    ]
-    buyer = [
-        vendor.legal_name or vendor.name,
-        *vendor.address.splitlines(),
-        f"SIREN {vendor.siren}" if vendor.siren else "",
-        vendor.email,
-    ]
     payment = offer.payment
     paid = [
         workflow.words_of(offer.means),
         f"Payé le {documents.day(payment.paid_at)}" if payment and payment.paid_at else "",
         f"Édité le {documents.day(clock.now())}",
     ]
-    documents.three(pdf, 43, (("Le vendeur", seller), ("L’acheteur", buyer), ("Paiement", paid)))
+    documents.three(pdf, 43, (*_parties(offer), ("Paiement", paid)))
     documents.grid(
         pdf,
         (
@@ -204,6 +178,25 @@ def statement(offer: Offer) -> bytes:
         pdf.cell(152, 7, documents.latin(words), align="R")
         pdf.cell_line(30, 7, documents.latin(money.text(cents)), align="R")
     return pdf.done()
+
+
+def _parties(offer: Offer) -> tuple[tuple[str, list[str]], tuple[str, list[str]]]:
+    """Who sells and who buys, as the head of a document names them."""
+    customer, vendor = offer.seller, offer.vendor
+    seller = [
+        customer.name,
+        customer.address,
+        customer.address_more,
+        f"{customer.postcode} {customer.city}",
+        customer.email,
+    ]
+    buyer = [
+        vendor.legal_name or vendor.name,
+        *vendor.address.splitlines(),
+        f"SIREN {vendor.siren}" if vendor.siren else "",
+        vendor.email,
+    ]
+    return ("Le vendeur", seller), ("L’acheteur", buyer)
 
 
 def _keeps_register(offer: Offer) -> bool:

@@ -484,3 +484,21 @@ def test_store_credit_is_the_sellers_choice_with_its_bonus_and_is_never_negative
         reception.choose_means(
             session.get_one(Offer, offer.id), PaymentMeans.transfer, by=customers.actor(customer)
         )
+
+
+def test_what_nobody_answered_about_goes_back_to_the_first_relay_and_its_fee_is_taken(app, carrier):
+    factories.a_contract()
+    offer = factories.an_open_parcel(
+        factories.a_game("A", "PS5", 5000), factories.a_game("B", "PS5", 3000)
+    )
+    bought, refused = offers.active_lines(offer)
+    factories.sent(bought)
+    factories.refused(refused)
+    outbox.work()  # the label is made, with the relays near the seller
+    id = factories.ended(offer).id
+    with unit_of_work() as session:
+        reception.lapse(session.get_one(Offer, id))
+    offer = db.session.get_one(Offer, id)
+    back = parcels.return_parcel(offer)
+    assert (back.fee_cents, offer.payment.amount_cents) == (440, 2000 - 440)
+    assert back.relay_number == offer.parcels[0].label.relays[0]["number"]
