@@ -2034,17 +2034,31 @@ class PaymentState(StrEnum):
     rejected = auto()
 
 
+class PaymentPart(StrEnum):
+    """Which articles of a sale a payment pays: those the bench bought, or those whose seller had to
+    answer first (domain.md § 2.29).
+    """
+
+    first = auto()
+    contested = auto()
+
+
 class SellerPayment(Model):
-    """What a vendor owes a seller for an offer, and how far it is on its way."""
+    """What a vendor owes a seller for a part of an offer, and how far it is on its way. A sale has
+    two payments at most, one for each part.
+    """
 
     __tablename__ = "seller_payment"
     __owner__ = owned_by("vendor_id")
     id: Mapped[pk]
     vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
-    offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), unique=True)
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"))
+    part: Mapped[PaymentPart] = choice(PaymentPart, PaymentPart.first)
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     status: Mapped[PaymentState] = status(PaymentState, PaymentState.held)
     amount_cents: Mapped[cents] = mapped_column(default=0)
+    # What sending articles back takes from this part: `amount_cents` is what is left.
+    fee_cents: Mapped[cents] = mapped_column(default=0)
     means: Mapped[PaymentMeans] = choice(PaymentMeans, PaymentMeans.transfer)
     held_reason: Mapped[str] = mapped_column(Text, default="")
     held_by: Mapped[str] = mapped_column(
@@ -2062,7 +2076,7 @@ class SellerPayment(Model):
     paid_at: Mapped[moment | None]
     told_at: Mapped[moment | None]
     version: Mapped[int] = mapped_column(default=1)
-    offer: Mapped["Offer"] = relationship(back_populates="payment")
+    offer: Mapped["Offer"] = relationship(back_populates="payments")
     customer: Mapped["Customer"] = relationship()
     vendor: Mapped["Vendor"] = relationship()
     batch_lines: Mapped[list["TransferLine"]] = relationship(
@@ -2073,12 +2087,21 @@ class SellerPayment(Model):
         Index(
             "ix_seller_payment_vendor_id_status_received_at", "vendor_id", "status", "received_at"
         ),
+        UniqueConstraint("offer_id", "part", name="uq_seller_payment_offer_id_part"),
         CheckConstraint("amount_cents >= 0", name="amount_not_negative"),
         CheckConstraint("status != 'paid' OR paid_at IS NOT NULL", name="paid_has_a_date"),
     )
 
+    @property
+    def reference(self) -> str:
+        """What the seller and the bank read: « CDE000000042 », or « CDE000000042-C » for what was
+        contested.
+        """
+        number = self.offer.number or "—"
+        return f"{number}-C" if self.part is PaymentPart.contested else number
+
     def __str__(self) -> str:
-        return self.offer.number or "—"
+        return self.reference
 
 
 class BatchState(StrEnum):
@@ -2471,7 +2494,9 @@ class Offer(Model):
     customer: Mapped[Optional["Customer"]] = relationship(back_populates="offers")
     lines: Mapped[list["OfferLine"]] = relationship(back_populates="offer", order_by="OfferLine.id")
     parcels: Mapped[list["Parcel"]] = relationship(back_populates="offer", order_by="Parcel.id")
-    payment: Mapped[Optional["SellerPayment"]] = relationship(back_populates="offer", uselist=False)
+    payments: Mapped[list["SellerPayment"]] = relationship(
+        back_populates="offer", order_by="SellerPayment.id"
+    )
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_offer_vendor_id_status_finalised_at", "vendor_id", "status", "finalised_at"),
@@ -2510,6 +2535,17 @@ class Offer(Model):
         if self.number is None:
             raise LookupError(f"offer {self.id} is a cart without a number")
         return self.number
+
+    @property
+    def payment(self) -> Optional["SellerPayment"]:
+        """The payment to speak of: the first one whose money has not left, else one that is on its
+        way, else one that was paid.
+        """
+        gone = (PaymentState.in_file, PaymentState.paid)
+        waiting = [one for one in self.payments if one.status not in gone]
+        made = [one for one in self.payments if one.amount_cents] or self.payments
+        made = sorted(made, key=lambda one: one.status is PaymentState.paid)
+        return next(iter(waiting or made), None)
 
     def __str__(self) -> str:
         return self.number or "—"

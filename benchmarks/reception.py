@@ -159,13 +159,15 @@ def bench_payments(app) -> None:
         with unit_of_work() as session:
             for n in range(first, last):
                 copy = Offer(token=f"p{n}", number=f"P{n}", **values)
-                copy.payment = SellerPayment(
-                    vendor_id=1,
-                    customer_id=customer_id,
-                    status=PaymentState.to_pay,
-                    amount_cents=100 + n,
-                    received_at=clock.now(),
-                )
+                copy.payments = [
+                    SellerPayment(
+                        vendor_id=1,
+                        customer_id=customer_id,
+                        status=PaymentState.to_pay,
+                        amount_cents=100 + n,
+                        received_at=clock.now(),
+                    )
+                ]
                 session.add(copy)
 
     def page() -> float:

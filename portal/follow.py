@@ -221,7 +221,7 @@ def confirm_credit(number: str) -> Any:
     offer = mine.offer(number)
     if offer.payment is None or not progress.can_choose_means(offer):
         return redirect(url_for("portal.sale", number=number))
-    cents = offer.payment.amount_cents
+    cents = sum(payment.amount_cents for payment in offer.payments)
     return render_template(
         "portal/sell/confirm_credit.html",
         offer=offer,
@@ -275,6 +275,7 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
     label = parcel.label if parcel else None
     details = bank_details.of(offer.customer_id) if offer.customer_id else None
     lines = reception.articles(offer)
+    found = amounts.of(offer)
     return {
         "here": f"{sites.address(offer.site)}/ventes/{offer.number}",
         "parcel": parcel,
@@ -287,12 +288,15 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
         "finds_relays": label is not None and label.carrier != contracts.BY_HAND,
         "tracking": labels.tracking_address(label),
         "payment": offer.payment,
+        "payments": [(one, progress.payment_words(one)) for one in offer.payments],
         "payment_sentence": progress.payment_sentence(offer) if offer.payment else "",
         "is_paid": progress.is_paid(offer),
         "payment_words": seller_payments.words_for_seller(offer.payment) if offer.payment else "",
         "iban": bank_details.masked(details),
         "iban_usable": details is not None and details.refused_at is None,
-        "accepted_cents": amounts.accepted_cents(offer),
+        "left_cents": found.left_cents,
+        "paid_cents": (found.paid_cents or 0) - found.left_cents if found.is_partly_paid else 0,
+        "may_send_back": bool(label and label.relays) and reception.may_send_back(offer),
         "bonus": store_credit.bonus_of,
         "needs_identity": progress.has_slip(offer) and parcels.needs_identity(offer),
         "has_statement": progress.has_statement(offer),

@@ -289,6 +289,17 @@ OPTIONS: dict[str, Option] = {
             _YES_NO,
         ),
         Option(
+            "pay_at_once",
+            _PARCELS,
+            _l("Pay what was bought without waiting for a contested article"),
+            _l(
+                "« No » makes one payment, once the seller has answered: the cost of sending"
+                " articles back can always be taken from it."
+            ),
+            "yes",
+            _YES_NO,
+        ),
+        Option(
             "answer_days",
             _PARCELS,
             _l("Time to answer after the reception"),

@@ -302,7 +302,7 @@ class BenchView(BaseView):
             parcel=next((p for p in offer.parcels if not p.is_return), None),
             back=(back := parcels.return_parcel(offer)),
             back_sizes=labels.sizes(back.label) if back and back.label else (),
-            payment=offer.payment,
+            payments=offer.payments,
             needs_identity=parcels.needs_identity(offer),
             document=identity.of(offer.vendor_id, offer.customer_id or 0),
             kinds=list(DocumentKind),

@@ -163,7 +163,7 @@ class PaymentsView(BaseView):
     @has_access
     def release(self, id: int) -> Any:
         """« Ne plus retenir »: it goes on, unless something else keeps it back."""
-        return self._change(id, lambda payment: reception.release(payment.offer, by=me()))
+        return self._change(id, lambda payment: reception.release(payment, by=me()))
 
     @expose("/relancer/<int:id>", methods=["POST"])
     @has_access
@@ -175,7 +175,7 @@ class PaymentsView(BaseView):
         with unit_of_work():
             payment = row_or_404(SellerPayment, id)
             verb(payment)
-            number, vendor, state = payment.offer.number, payment.vendor_id, payment.status
+            number, vendor, state = payment.reference, payment.vendor_id, payment.status
         flash(_("%(number)s: saved.", number=number), "success")
         shown = HoldForm.read().etat.data or state
         return redirect(url_for("PaymentsView.payments", enseigne=vendor, etat=shown.value))
@@ -318,6 +318,7 @@ class SellerPaymentView(ScopedView):
     list_title = _l("Payments to sellers")
     list_columns = [
         "offer.number",
+        "part",
         "customer",
         "amount_cents",
         "means",
@@ -327,9 +328,11 @@ class SellerPaymentView(ScopedView):
     ]
     show_columns = [
         "offer.number",
+        "part",
         "customer",
         "vendor",
         "amount_cents",
+        "fee_cents",
         "means",
         "status",
         "held_reason",
@@ -342,9 +345,11 @@ class SellerPaymentView(ScopedView):
     ]
     label_columns = {
         "offer.number": _l("Seller ID"),
+        "part": _l("Part"),
         "customer": _l("Seller"),
         "vendor": _l("Vendor"),
         "amount_cents": _l("Amount to pay"),
+        "fee_cents": _l("Sending back, taken from it"),
         "means": _l("Means"),
         "status": _l("Status"),
         "received_at": _l("Reception"),
@@ -357,7 +362,7 @@ class SellerPaymentView(ScopedView):
     }
     order_columns = ["amount_cents", "received_at", "paid_at"]
     search_columns = ["status"]
-    filter_columns = ("status", "means", "vendor", "received_at", "paid_at")
+    filter_columns = ("status", "part", "means", "vendor", "received_at", "paid_at")
     find_columns = (Offer.number, Customer.email, Customer.last_name)
     find_through = (SellerPayment.offer, SellerPayment.customer)
     find_hint = _l("CDE, e-mail, name")

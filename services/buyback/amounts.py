@@ -10,7 +10,16 @@ from enum import StrEnum, auto
 
 from flask_babel import gettext as _
 
-from models import LineState, Offer, OfferState, PaymentMeans, PaymentState
+from models import (
+    LineState,
+    Offer,
+    OfferLine,
+    OfferState,
+    PaymentMeans,
+    PaymentPart,
+    PaymentState,
+    SellerPayment,
+)
 from services.buyback import letters, parcels
 from services.payments import store_credit
 
@@ -27,6 +36,7 @@ class Step(StrEnum):
     accepted = auto()
     fee = auto()
     bonus = auto()
+    paid_so_far = auto()
     paid = auto()
 
 
@@ -34,7 +44,7 @@ class Step(StrEnum):
 class Amounts:
     """The amounts of one sale, in cents. `agreed_cents` is what the shop agreed to, or proposes at
     a second chance; `accepted_cents` is None before the reception has ended; `bonus_cents` is what
-    store credit adds.
+    store credit adds; `left_cents` is what of `paid_cents` is not paid yet.
     """
 
     announced_cents: int
@@ -42,8 +52,10 @@ class Amounts:
     accepted_cents: int | None = None
     fee_cents: int = 0
     bonus_cents: int = 0
+    left_cents: int = 0
     means: PaymentMeans = PaymentMeans.transfer
     is_paid: bool = False
+    is_partly_paid: bool = False
     has_purchase: bool = True
 
     @property
@@ -83,57 +95,78 @@ class Amounts:
             found.append((Step.fee, _("Sending your articles back"), -self.fee_cents))
         if self.bonus_cents:
             found.append((Step.bonus, _("Bonus of store credit"), self.bonus_cents))
-        found.append((Step.paid, self._words_of_end(), self.paid_cents or 0))
+        paid = self.paid_cents or 0
+        if self.is_partly_paid and self.left_cents:
+            found.append((Step.paid_so_far, self._words_of(True), paid - self.left_cents))
+            found.append((Step.paid, _("Still to be paid"), self.left_cents))
+        else:
+            found.append((Step.paid, self._words_of(self.is_paid), paid))
         return found
 
-    def _words_of_end(self) -> str:
+    def _words_of(self, is_paid: bool) -> str:
         if self.means is PaymentMeans.store_credit:
-            return _("Credited") if self.is_paid else _("Store credit to come")
-        return _("Paid") if self.is_paid else _("To be paid")
+            return _("Credited") if is_paid else _("Store credit to come")
+        return _("Paid") if is_paid else _("To be paid")
 
 
-def of(offer: Offer, given_cents: int | None = None) -> Amounts:
-    """The amounts of a sale. `given_cents` spares a read where many are asked for: the credit that
-    was given, bonus included.
+def of(offer: Offer, given: dict[str, int] | None = None) -> Amounts:
+    """The amounts of a sale. `given` spares a read where many are asked for: the credit that was
+    given, bonus included, by the references of the payments.
     """
     received = offer.status in (S.received, S.settled)
-    payment = offer.payment
-    credited = payment is not None and payment.means is PaymentMeans.store_credit
-    bonus = 0
-    if received and credited:
-        assert payment is not None
-        if payment.status is PaymentState.paid and payment.amount_cents:
-            given = (
-                store_credit.given([offer.slip]).get(offer.slip, payment.amount_cents)
-                if given_cents is None
-                else given_cents
-            )
-            bonus = given - payment.amount_cents
-        else:
-            bonus = store_credit.bonus_of(payment.amount_cents)
+    payments = offer.payments if received else []
+    bonuses = _bonuses(payments, given)
+    made = [payment for payment in payments if _is_made(payment)]
+    left = sum(
+        payment.amount_cents + bonuses.get(payment.id, 0)
+        for payment in payments
+        if payment not in made
+    )
     return Amounts(
         announced_cents=offer.proposed_cents,
         agreed_cents=_agreed(offer),
         accepted_cents=accepted_cents(offer) if received else None,
         fee_cents=fee_cents(offer) if received else 0,
-        bonus_cents=bonus,
+        bonus_cents=sum(bonuses.values()),
+        left_cents=left,
         means=offer.means,
-        is_paid=payment is not None
-        and (payment.status is PaymentState.paid or payment.told_at is not None),
+        is_paid=bool(made) and not left,
+        is_partly_paid=any(payment.amount_cents for payment in made),
         has_purchase=offer.status not in WITHOUT_PURCHASE,
     )
+
+
+def _is_made(payment: SellerPayment) -> bool:
+    """Whether it was paid, or its seller was told that it is on its way."""
+    return payment.status is PaymentState.paid or payment.told_at is not None
+
+
+def _bonuses(payments: Iterable[SellerPayment], given: dict[str, int] | None) -> dict[int, int]:
+    """What store credit adds to each payment, by its id: what was given, else what will be."""
+    credited = [one for one in payments if one.means is PaymentMeans.store_credit]
+    if given is None and credited:
+        given = store_credit.given([payment.reference for payment in credited])
+    found = {}
+    for payment in credited:
+        if payment.status is PaymentState.paid and payment.amount_cents:
+            total = (given or {}).get(payment.reference, payment.amount_cents)
+            found[payment.id] = total - payment.amount_cents
+        else:
+            found[payment.id] = store_credit.bonus_of(payment.amount_cents)
+    return found
 
 
 def of_all(offers: Iterable[Offer]) -> dict[int, Amounts]:
     """The amounts of many sales by their ids, with one read for the credit that was given."""
     sales = list(offers)
-    slips = [
-        sale.slip
+    references = [
+        payment.reference
         for sale in sales
-        if sale.payment is not None and sale.payment.means is PaymentMeans.store_credit
+        for payment in sale.payments
+        if payment.means is PaymentMeans.store_credit
     ]
-    given = store_credit.given(slips) if slips else {}
-    return {sale.id: of(sale, given.get(sale.number or "", None)) for sale in sales}
+    given = store_credit.given(references) if references else {}
+    return {sale.id: of(sale, given) for sale in sales}
 
 
 def counter_total(offer: Offer) -> int:
@@ -152,6 +185,24 @@ def accepted_cents(offer: Offer) -> int:
         line.paid_cents or 0
         for line in offer.lines
         if line.removed_at is None and line.status is LineState.accepted
+    )
+
+
+def part_of(line: OfferLine) -> PaymentPart:
+    """Which payment of its sale an article belongs to: the seller had to answer about it, or
+    not. A sale that waited for every answer has one payment, the first, for all.
+    """
+    has_two = any(payment.part is PaymentPart.contested for payment in line.offer.payments)
+    contested = has_two and line.answered_at is not None
+    return PaymentPart.contested if contested else PaymentPart.first
+
+
+def part_cents(offer: Offer, part: PaymentPart) -> int:
+    """What the articles of a part are bought for, what sending back costs not taken yet."""
+    return sum(
+        line.paid_cents or 0
+        for line in offer.lines
+        if line.removed_at is None and line.status is LineState.accepted and part_of(line) is part
     )
 
 

@@ -110,8 +110,7 @@ class Fact:
 def timeline(offer: Offer) -> list[Fact]:
     """Everything that happened to a sale and to what hangs on it, newest first."""
     subjects = [("offer", [offer.id]), ("parcel", [parcel.id for parcel in offer.parcels])]
-    if offer.payment is not None:
-        subjects.append(("seller_payment", [offer.payment.id]))
+    subjects.append(("seller_payment", [payment.id for payment in offer.payments]))
     of_any = or_(
         *(and_(Event.subject == name, Event.subject_id.in_(ids)) for name, ids in subjects if ids)
     )

@@ -674,7 +674,7 @@ def of_customer(customer: Customer) -> list[Offer]:
             .order_by(Offer.finalised_at.desc())
             .limit(200)
             .options(
-                selectinload(Offer.lines), selectinload(Offer.parcels), selectinload(Offer.payment)
+                selectinload(Offer.lines), selectinload(Offer.parcels), selectinload(Offer.payments)
             )
         )
     )

@@ -144,10 +144,10 @@ def statement(offer: Offer) -> bytes:
     pdf.cell_line(0, 10, documents.latin("Relevé d’achat"))
     received = offer.received_at or clock.now()
     pdf.write_line(f"Vente {offer.slip}, contrôlée le {documents.moment(received)}", 9.5)
-    payment = offer.payment
+    days = {documents.day(one.paid_at) for one in offer.payments if one.paid_at}
     paid = [
         workflow.words_of(offer.means),
-        f"Payé le {documents.day(payment.paid_at)}" if payment and payment.paid_at else "",
+        *(f"Payé le {day}" for day in sorted(days)),
         f"Édité le {documents.day(clock.now())}",
     ]
     documents.three(pdf, 43, (*_parties(offer), ("Paiement", paid)))

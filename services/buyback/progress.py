@@ -17,6 +17,7 @@ from models import (
     OfferState,
     ParcelState,
     PaymentMeans,
+    PaymentPart,
     PaymentState,
     SellerPayment,
 )
@@ -124,6 +125,15 @@ def way_words(offer: Offer) -> str:
     return _("Your parcel is on its way")
 
 
+def payment_words(payment: SellerPayment) -> str:
+    """The state of one payment of a sale, as its seller reads it."""
+    if payment.status is PaymentState.held and (
+        payment.part is PaymentPart.contested and reception.pending(payment.offer)
+    ):
+        return _("After your answer")
+    return str(seller_payments.words_for_seller(payment))
+
+
 def article_words(line: OfferLine) -> str:
     """What became of an article, as its seller reads it."""
     return str(ARTICLE_WORDS.get(line.status) or workflow.words_of(line.status))
@@ -149,7 +159,7 @@ def steps(offer: Offer) -> list[Step]:
         return _with_current([*found, end])
     decided = offer.status in WITH_SLIP
     parcel, payment = parcels.live_parcel(offer), offer.payment
-    paid = _is_paid(payment)
+    paid = is_paid(offer)
     found.append(Step(_("Validated"), offer.decided_at if decided else None, decided))
     for text, at in (
         (_("Parcel dropped off"), parcel.dropped_at if parcel else None),
@@ -197,24 +207,25 @@ def has_payment(offer: Offer) -> bool:
 def can_choose_means(offer: Offer) -> bool:
     """Whether the seller may still choose between a transfer and store credit."""
     return offer.status in (S.to_check, S.second_chance, S.accepted, S.received) and not (
-        _is_paid(offer.payment)
+        _money_left(offer)
     )
+
+
+def _money_left(offer: Offer) -> bool:
+    """Whether money of a sale is on its way, or was paid."""
+    return any(seller_payments.has_left(one) and one.amount_cents for one in offer.payments)
 
 
 def is_credited(offer: Offer) -> bool:
     """Whether store credit was given for a sale: the choice is final."""
-    return _is_paid(offer.payment) and offer.means is PaymentMeans.store_credit
+    return _money_left(offer) and offer.means is PaymentMeans.store_credit
 
 
 def asks_for_iban(offer: Offer) -> bool:
     """Whether the account a transfer goes to is shown, and may be changed."""
-    return offer.means is PaymentMeans.transfer and not _is_paid(offer.payment)
+    return offer.means is PaymentMeans.transfer and not is_paid(offer)
 
 
 def is_paid(offer: Offer) -> bool:
-    """Whether the payment left, or was made."""
-    return _is_paid(offer.payment)
-
-
-def _is_paid(payment: SellerPayment | None) -> bool:
-    return payment is not None and payment.status in seller_payments.ON_ITS_WAY
+    """Whether all the money of a sale left, or was paid."""
+    return bool(offer.payments) and all(map(seller_payments.has_left, offer.payments))

@@ -2,8 +2,8 @@
 missing; then the seller answers.
 
 Accepted at the agreed price, an article is ours at once: a unit in stock, a line of the register.
-Anything else waits for the seller's answer, or its deadline; the payment waits with it (domain.md
-2.14, 2.29).
+Anything else waits for the seller's answer, or its deadline, with a payment of its own: what was
+accepted is paid at once (domain.md § 2.14, 2.29).
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from models import (
     Parcel,
     ParcelState,
     PaymentMeans,
+    PaymentPart,
     Photo,
     SellerPayment,
     Store,
@@ -243,7 +244,7 @@ def _lock(offer: Offer) -> None:
     db.session.scalars(
         select(OfferLine).where(OfferLine.offer_id == offer.id).execution_options(**fresh)
     ).all()
-    db.session.expire(offer, ["lines", "parcels"])
+    db.session.expire(offer, ["lines", "parcels", "payments"])
 
 
 def send(
@@ -550,6 +551,7 @@ def tell(offer: Offer, *, by: Actor) -> None:
         needs_iban=_needs_iban(offer),
         needs_identity=parcels.needs_identity(offer),
         next_step=seller_payments.next_step(offer.payment) if offer.payment else "",
+        paid_at_once=len(offer.payments) > 1,
         fee=settings.value("return_fee_cents"),
         otherwise=outcome_words(settings.value("default_outcome")),
         **letters.facts(offer),
@@ -755,9 +757,10 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
             if parcel.label is not None
             for relay in parcel.label.relays
         }
-        covered = relay in near and 0 < fee <= amounts.accepted_cents(offer)
-        parcels.expect_return(offer, relay if covered else "", fee if covered else 0, by=by)
-        if covered:
+        payer = _who_bears(offer, fee) if relay in near else None
+        parcels.expect_return(offer, relay if payer else "", fee if payer else 0, by=by)
+        if payer is not None:
+            payer.fee_cents = fee
             ledger.post(
                 offer.vendor_id,
                 "return_fee",
@@ -768,6 +771,31 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
                 by=by,
             )
     review(offer, by=by)
+
+
+def _who_bears(offer: Offer, fee: int) -> SellerPayment | None:
+    """The payment that sending articles back is taken from, once the answers are known: that of the
+    contested articles, else the other one if it has not left. None when neither covers the fee: the
+    seller collects them, or sends a label (domain.md § 2.31).
+    """
+    able = (
+        payment
+        for payment in reversed(offer.payments)
+        if not seller_payments.has_left(payment) and fee <= amounts.part_cents(offer, payment.part)
+    )
+    return next(able, None) if fee else None
+
+
+def may_send_back(offer: Offer) -> bool:
+    """Whether some answer lets the seller pay for having articles sent back."""
+    fee = settings.value("return_fee_cents")
+    if not fee or offer.status is not OfferState.received:
+        return False
+    if _who_bears(offer, fee) is not None:
+        return True
+    agreed = sum(line.bench_cents or 0 for line in pending(offer) if line.status is S.countered)
+    last = offer.payments[-1]  # where an article goes whose new price is taken
+    return bool(agreed + amounts.part_cents(offer, last.part) >= fee)
 
 
 def sent_back(parcel: Parcel, *, by: Actor) -> None:
@@ -791,10 +819,11 @@ def sent_back(parcel: Parcel, *, by: Actor) -> None:
 # ── what is owed ──
 
 
-def blockers(offer: Offer) -> list[str]:
-    """Why nothing may be paid yet, in words for the staff."""
+def blockers(offer: Offer, part: PaymentPart) -> list[str]:
+    """Why a part of a sale may not be paid yet, in words for the staff."""
     found = []
-    if waiting := pending(offer):
+    waits_for_all = len(offer.payments) == 1 or part is PaymentPart.contested
+    if waits_for_all and (waiting := pending(offer)):
         found.append(
             _("Waits for the seller's answer about %(count)s articles.", count=len(waiting))
         )
@@ -807,22 +836,31 @@ def blockers(offer: Offer) -> list[str]:
     return found
 
 
-def review(offer: Offer, *, by: Actor) -> SellerPayment:
-    """Put the payment of a received offer where it belongs now."""
-    return seller_payments.review(
-        offer,
-        amounts.accepted_cents(offer) - amounts.fee_cents(offer),
-        blockers(offer),
-        by=by,
-    )
+def _payments(offer: Offer) -> list[SellerPayment]:
+    """The payments of a received sale, opened when first needed: one, and a second one when
+    articles wait for an answer while others are bought.
+    """
+    seller_payments.open_part(offer, PaymentPart.first)
+    if pending(offer) and amounts.accepted_cents(offer) and settings.value("pay_at_once") == "yes":
+        seller_payments.open_part(offer, PaymentPart.contested)
+    return list(offer.payments)
 
 
-def release(offer: Offer, *, by: Actor) -> SellerPayment:
+def review(offer: Offer, *, by: Actor) -> None:
+    """Put each payment of a received sale where it belongs now."""
+    for payment in _payments(offer):
+        seller_payments.review(
+            payment,
+            amounts.part_cents(offer, payment.part) - payment.fee_cents,
+            blockers(offer, payment.part),
+            by=by,
+        )
+
+
+def release(payment: SellerPayment, *, by: Actor) -> None:
     """« Ne plus retenir »: a payment a person kept back goes on, unless something else keeps it."""
-    if offer.payment is None:
-        raise Refused(_("Nobody keeps this payment back."))
-    seller_payments.let_go(offer.payment)
-    return review(offer, by=by)
+    seller_payments.let_go(payment)
+    review(payment.offer, by=by)
 
 
 def _owe(offer: Offer, kind: str, reference: str, cents: int, by: Actor) -> None:

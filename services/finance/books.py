@@ -275,16 +275,22 @@ def _payments() -> Iterator[str]:
     for payment in db.session.scalars(select(SellerPayment).execution_options(yield_per=500)):
         offer = payment.offer
         if payment.status is not PaymentState.paid or payment.means is PaymentMeans.transfer:
-            meant = amounts.accepted_cents(offer) - amounts.fee_cents(offer)
+            meant = amounts.part_cents(offer, payment.part) - payment.fee_cents
             if payment.amount_cents != meant:
                 yield _(
                     "%(what)s: %(said)s to pay, its articles say %(meant)s.",
-                    what=offer.number,
+                    what=payment.reference,
                     said=money.text(payment.amount_cents),
                     meant=money.text(meant),
                 )
-        if (payment.status is PaymentState.paid) != (offer.status is OfferState.settled):
+        all_paid = all(one.status is PaymentState.paid for one in offer.payments)
+        if all_paid != (offer.status is OfferState.settled):
             yield _("%(what)s: its payment and its sale do not say the same.", what=offer.number)
+        if sum(one.fee_cents for one in offer.payments) != amounts.fee_cents(offer):
+            yield _(
+                "%(what)s: what sending back costs is not what its payments bear.",
+                what=offer.number,
+            )
     letters_to_send = select(func.count(Outbox.id)).where(Outbox.kind == "message")
     if (db.session.scalar(letters_to_send) or 0) > (
         db.session.scalar(select(func.sum(Message.sends))) or 0

@@ -12,7 +12,7 @@ def payment_recap(vendor: Vendor, payments: Sequence[SellerPayment]) -> bytes:
     bank = seller_payments.bank_of(list(payments))
     rows = (
         (
-            p.offer.number,
+            p.reference,
             p.customer.name,
             bank_details.masked(bank.get(p.customer_id)),
             documents.day(p.received_at),

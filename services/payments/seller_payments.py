@@ -24,6 +24,7 @@ from models import (
     Offer,
     OfferState,
     PaymentMeans,
+    PaymentPart,
     PaymentState,
     SellerPayment,
     TransferBatch,
@@ -45,6 +46,8 @@ workflow.name_states(
     (S.in_file, _l("File made"), "info"),
     (S.paid, _l("Executed"), "ok"),
     (S.rejected, _l("Sent back"), "bad"),
+    (PaymentPart.first, _l("Bought at the check"), "off"),
+    (PaymentPart.contested, _l("Contested articles"), "off"),
     (PaymentMeans.transfer, _l("Bank transfer"), "info"),
     (PaymentMeans.store_credit, _l("Store credit"), "info"),
 )
@@ -90,25 +93,45 @@ workflow.says(
 ON_ITS_WAY = (S.in_file, S.paid)
 
 
-def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -> SellerPayment:
-    """Put the payment of a received offer where it belongs: `blockers` are the reasons, in words,
-    why nothing may be paid yet.
-    """
-    payment = offer.payment
+def part_of(offer: Offer, part: PaymentPart) -> SellerPayment | None:
+    """The payment of a part of a sale."""
+    return next((payment for payment in offer.payments if payment.part is part), None)
+
+
+def open_part(offer: Offer, part: PaymentPart) -> SellerPayment:
+    """The payment of a part of a received offer, held until `review` says where it belongs."""
+    payment = part_of(offer, part)
     if payment is None:
         payment = SellerPayment(
             vendor_id=offer.vendor_id,
             offer=offer,
+            part=part,
             customer_id=offer.customer_id,
             status=S.held,
-            amount_cents=amount_cents,
+            amount_cents=0,
+            fee_cents=0,
             means=offer.means,
             received_at=offer.received_at or clock.now(),
             attempts=0,
         )
         db.session.add(payment)
         db.session.flush()
-    if payment.status in ON_ITS_WAY:
+    return payment
+
+
+def has_left(payment: SellerPayment) -> bool:
+    """Whether its money is on its way, or was paid: nothing about it changes any more."""
+    return payment.status in ON_ITS_WAY
+
+
+def review(
+    payment: SellerPayment, amount_cents: int, blockers: list[str], *, by: Actor
+) -> SellerPayment:
+    """Put a payment where it belongs: `blockers` are the reasons, in words, why nothing may be paid
+    yet.
+    """
+    offer = payment.offer
+    if has_left(payment):
         return payment
     if payment.status is S.rejected:
         _await(payment, by)
@@ -127,7 +150,7 @@ def review(offer: Offer, amount_cents: int, blockers: list[str], *, by: Actor) -
     elif not amount_cents:
         payment.paid_at = clock.now()
         PAYMENT.fire(payment, "nothing", by=by)
-        workflow.flow_of(offer).fire(offer, "settle", by=by)
+        _settle([offer], by)
     elif payment.means is PaymentMeans.store_credit:
         _pay_in_credit(payment, by)
     elif usable(payment.customer_id):
@@ -148,7 +171,6 @@ def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
     """The seller says how he wants to be paid; credit is given at once when everything else is
     settled.
     """
-    payment = offer.payment
     if offer.status not in (
         OfferState.to_check,
         OfferState.second_chance,
@@ -156,18 +178,18 @@ def choose(offer: Offer, means: PaymentMeans, *, by: Actor) -> None:
         OfferState.received,
     ):
         raise Refused(_("This sale is over: the means of payment no longer changes."))
-    if payment and payment.status in ON_ITS_WAY:
+    if any(has_left(payment) and payment.amount_cents for payment in offer.payments):
         raise Refused(_("The payment has already left: the means of payment no longer changes."))
     if offer.means is means:
         return
     offer.means = means
     workflow.record(offer, "choose_means", by=by, means=workflow.words_of(means))
-    if payment is not None and payment.held_by:
-        payment.means = means  # a person keeps it back: the choice waits for their release
-    elif payment is not None:
-        review(
-            offer, payment.amount_cents, [payment.held_reason] if payment.held_reason else [], by=by
-        )
+    for payment in offer.payments:
+        if payment.held_by:
+            payment.means = means  # a person keeps it back: the choice waits for their release
+            continue
+        blockers = [payment.held_reason] if payment.held_reason else []
+        review(payment, payment.amount_cents, blockers, by=by)
 
 
 def _iban_came(customer: Customer) -> int:
@@ -182,7 +204,7 @@ def _iban_came(customer: Customer) -> int:
     ).all()
     waiting = [payment.status is S.awaiting_iban for payment in rows]
     for payment in rows:
-        review(payment.offer, payment.amount_cents, [], by=CLOCK)
+        review(payment, payment.amount_cents, [], by=CLOCK)
     return sum(waiting)
 
 
@@ -334,7 +356,7 @@ def try_again(payment: SellerPayment, *, by: Actor) -> None:
     if details is None:
         raise Refused(_("There is no IBAN to pay to: the seller must give one."))
     details.refused_at = None
-    review(payment.offer, payment.amount_cents, [], by=by)
+    review(payment, payment.amount_cents, [], by=by)
 
 
 def sent_back(
@@ -343,7 +365,7 @@ def sent_back(
     """The bank sent a transfer back. When it is about the account the seller is told, and whatever
     waits for this account stops; else it is the shop's to mend, and to pay again.
     """
-    if payment.status is S.paid:  # it had been executed: the sale is open again
+    if payment.offer.status is OfferState.settled:  # all had been executed: it is open again
         workflow.flow_of(payment.offer).fire(payment.offer, "reopen", by=by)
     PAYMENT.fire(payment, "reject", by=by, reason=line.reason)
     payment.reject_reason, payment.told_at, payment.paid_at = line.reason, None, None
@@ -386,20 +408,40 @@ def executed(payments: list[SellerPayment], *, by: Actor) -> None:
         payments if payments and webhooks.is_heard(payments[0].vendor_id, "buyback.paid") else ()
     ):  # a batch is of one vendor
         webhooks.tell(payment.vendor_id, "buyback.paid", {"number": payment.offer.number})
-    open_offers = [p.offer for p in payments if p.offer.status is OfferState.received]
-    if open_offers:
-        workflow.flow_of(open_offers[0]).fire_all(open_offers, "settle", by=by)
+    _settle([payment.offer for payment in payments], by)
+
+
+def _settle(offers: Sequence[Offer], by: Actor) -> None:
+    """The sales all of whose payments are made are over. The sales are locked first: of two parts
+    that end at the same instant, the later one sees the other.
+    """
+    db.session.flush()
+    rows = (
+        select(Offer)
+        .where(Offer.id.in_({offer.id for offer in offers}), Offer.status == OfferState.received)
+        .order_by(Offer.id)
+        .options(selectinload(Offer.payments))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    over = [
+        offer
+        for offer in db.session.scalars(rows)
+        if all(payment.status is S.paid for payment in offer.payments)
+    ]
+    if over:
+        workflow.flow_of(over[0]).fire_all(over, "settle", by=by)
 
 
 def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
     offer = payment.offer
     given = store_credit.pay_out(
-        payment.vendor_id, payment.customer, payment.amount_cents, f"{offer.number}", by=by
+        payment.vendor_id, payment.customer, payment.amount_cents, payment.reference, by=by
     )
     payment.paid_at = payment.told_at = clock.now()
     PAYMENT.fire(payment, "credit", by=by, amount_cents=given)
     webhooks.tell(payment.vendor_id, "buyback.paid", {"number": offer.number})
-    workflow.flow_of(offer).fire(offer, "settle", by=by)
+    _settle([offer], by)
     messages.tell_step(
         payment.customer,
         "credit_given",
@@ -487,12 +529,14 @@ def _waits() -> ColumnElement[bool]:
 
 
 def _due(payment: SellerPayment, details: BankDetails) -> payables.Due:
-    """A payment with its seller's account. The second attempt of a sale is « CDE…-2 »."""
-    attempt = payment.attempts + 1
+    """A payment with its seller's account. The second attempt of a payment is « CDE…-2 », or «
+    CDE…-C-2 » for what was contested.
+    """
+    attempt, reference = payment.attempts + 1, payment.reference
     return payables.Due(
         id=payment.id,
         cents=payment.amount_cents,
-        reference=f"{payment.offer.number}-{attempt}" if attempt > 1 else str(payment.offer.number),
+        reference=f"{reference}-{attempt}" if attempt > 1 else reference,
         holder=details.holder,
         iban=bank_details.opened(details),
         iban_tail=details.iban_tail,
@@ -697,7 +741,7 @@ def _export(customer: Customer) -> list[dict[str, Any]]:
     rows = select(SellerPayment).where(SellerPayment.customer_id == customer.id)
     return [
         {
-            "sale": p.offer.number,
+            "sale": p.reference,
             "amount_cents": p.amount_cents,
             "means": p.means.value,
             "state": p.status.value,

@@ -28,6 +28,7 @@ from models import (
     OfferLine,
     OfferState,
     PaymentMeans,
+    PaymentPart,
     PaymentState,
     SellerPayment,
 )
@@ -63,6 +64,7 @@ class Article:
     price: int
     state: str = "expected"
     paid: int = 0
+    part: str = "first"
 
 
 @dataclass
@@ -74,11 +76,23 @@ class Sale:
     state: str
     articles: list[Article]
     means: str = "transfer"
-    payment: str = ""
-    left: int = 0  # transfers that came back
+    payments: dict[str, str] = field(default_factory=dict)  # part → state
 
-    def accepted(self) -> int:
-        return sum(a.paid for a in self.articles if a.state == "accepted")
+    def accepted(self, part: str = "") -> int:
+        return sum(a.paid for a in self.articles if a.state == "accepted" and part in ("", a.part))
+
+    def waits_for_an_answer(self) -> bool:
+        return any(a.state in ("countered", "refused") for a in self.articles)
+
+    def money_left(self) -> bool:
+        return any(
+            state in ("in_file", "paid") and self.accepted(part)
+            for part, state in self.payments.items()
+        )
+
+    def settle(self) -> None:
+        if all(state == "paid" for state in self.payments.values()):
+            self.state = "settled"
 
 
 @dataclass
@@ -110,12 +124,8 @@ class Shop(RuleBasedStateMachine):
 
     # ── helpers: a sale in some states, or nothing to do ──
 
-    def pick(self, pick: int, *states: str, payment: str = "") -> Sale | None:
-        fitting = [
-            s
-            for s in self.picture.sales
-            if s.state in states and (not payment or s.payment == payment)
-        ]
+    def pick(self, pick: int, *states: str) -> Sale | None:
+        fitting = [s for s in self.picture.sales if s.state in states]
         return fitting[pick % len(fitting)] if fitting else None
 
     def counted(self):
@@ -346,27 +356,48 @@ class Shop(RuleBasedStateMachine):
         self.pay_where_it_belongs(sale)
 
     def pay_where_it_belongs(self, sale: Sale) -> None:
-        if any(a.state in ("countered", "refused") for a in sale.articles):
-            sale.payment = "held"
-        elif not sale.accepted():
-            sale.payment, sale.state = "paid", "settled"
-        elif sale.means == "store_credit":
-            sale.payment, sale.state = "paid", "settled"
-            given = sale.accepted() + store_credit.bonus_of(sale.accepted())
-            self.picture.credit[sale.seller] = self.picture.credit.get(sale.seller, 0) + given
-        else:
-            # One who left while his sale was abandoned, and whose parcel came all the same, has no
-            # account to give an IBAN with.
-            sale.payment = "to_pay" if self.picture.sellers.get(sale.seller) else "awaiting_iban"
+        sale.payments.setdefault("first", "held")
+        if sale.waits_for_an_answer() and sale.accepted():
+            sale.payments.setdefault("contested", "held")
+        for part, state in sale.payments.items():
+            if state not in ("in_file", "paid"):
+                sale.payments[part] = self.where_it_belongs(sale, part)
+        sale.settle()
 
-    @precondition(lambda self: any(s.payment == "held" for s in self.picture.sales))
+    def where_it_belongs(self, sale: Sale, part: str) -> str:
+        amount = sale.accepted(part)
+        alone = len(sale.payments) == 1
+        if sale.waits_for_an_answer() and (alone or part == "contested"):
+            return "held"
+        if not amount:
+            return "paid"
+        if sale.means == "store_credit":
+            given = amount + store_credit.bonus_of(amount)
+            self.picture.credit[sale.seller] = self.picture.credit.get(sale.seller, 0) + given
+            return "paid"
+        # One who left while his sale was abandoned, and whose parcel came all the same, has no
+        # account to give an IBAN with.
+        return "to_pay" if self.picture.sellers.get(sale.seller) else "awaiting_iban"
+
+    def to_answer(self) -> list[Sale]:
+        return [s for s in self.picture.sales if s.state == "received" and s.waits_for_an_answer()]
+
+    def payments_in(self, state: str) -> list[tuple[Sale, str]]:
+        """Which parts of which sales are in a state."""
+        return [
+            (s, part)
+            for s in self.picture.sales
+            for part, is_in in s.payments.items()
+            if is_in == state
+        ]
+
+    @precondition(lambda self: self.to_answer())
     @rule(pick=st.integers(0, 9), takes=st.booleans())
     def answer_reception(self, pick, takes):
         """The seller takes the new prices; or lets everything be recycled."""
         self.counted()
-        sale = self.pick(pick, "received", payment="held")
-        if sale is None:
-            return
+        waiting = self.to_answer()
+        sale = waiting[pick % len(waiting)]
         with unit_of_work() as session:
             offer = session.get_one(Offer, sale.id)
             chosen = {}
@@ -377,6 +408,8 @@ class Shop(RuleBasedStateMachine):
                     chosen[article.id] = "recycled"
             reception.answer(offer, chosen, by=customers.actor(offer.customer))
         for article in sale.articles:
+            if article.state in ("countered", "refused") and "contested" in sale.payments:
+                article.part = "contested"
             if article.state == "countered" and takes:
                 article.state, article.paid = "accepted", article.price - 50
                 self.picture.stock += 1
@@ -397,14 +430,13 @@ class Shop(RuleBasedStateMachine):
                 person, factories.IBANS[1], "Camille Aubry", site=factories.the_site()
             )
         self.picture.sellers[seller] = True
-        for sale in self.picture.sales:
-            if sale.seller == seller and sale.payment == "awaiting_iban":
-                sale.payment = "to_pay"
+        for sale, part in self.payments_in("awaiting_iban"):
+            if sale.seller == seller:
+                sale.payments[part] = "to_pay"
 
     @precondition(
         lambda self: any(
-            s.state in ("to_check", "accepted", "received")
-            and s.payment in ("", "held", "awaiting_iban", "to_pay")
+            s.state in ("to_check", "accepted", "received") and not s.money_left()
             for s in self.picture.sales
         )
     )
@@ -412,20 +444,20 @@ class Shop(RuleBasedStateMachine):
     def choose(self, pick, means):
         self.counted()
         sale = self.pick(pick, "to_check", "accepted", "received")
-        if sale is None or sale.payment in ("in_file", "paid"):
+        if sale is None or sale.money_left():
             return
         with unit_of_work() as session:
             offer = session.get_one(Offer, sale.id)
             reception.choose_means(offer, PaymentMeans(means), by=customers.actor(offer.customer))
         if sale.means != means:
             sale.means = means
-            if sale.payment and sale.payment != "held":
+            if sale.payments:
                 self.pay_where_it_belongs(sale)
 
     @rule()
     def pay(self):
         self.counted()
-        ready = [s for s in self.picture.sales if s.payment == "to_pay"]
+        ready = self.payments_in("to_pay")
         if not ready:
             self.refused(
                 lambda: transfers.validate(
@@ -437,27 +469,28 @@ class Shop(RuleBasedStateMachine):
             lambda: transfers.validate(factories.the_vendor(), "PAIEMENT", (len(ready), 1), by=LEA)
         )
         with unit_of_work():
-            assert transfers.totals(1) == (len(ready), sum(s.accepted() for s in ready))
+            assert transfers.totals(1) == (len(ready), sum(s.accepted(part) for s, part in ready))
             batch = transfers.validate(
                 factories.the_vendor(), "PAIEMENT", transfers.totals(1), by=LEA
             )
             key = f"transfer_file:{batch.id}"
         outbox.work_now(key)
-        for sale in ready:
-            sale.payment = "in_file"
+        for sale, part in ready:
+            sale.payments[part] = "in_file"
 
-    @precondition(lambda self: any(s.payment == "in_file" for s in self.picture.sales))
+    @precondition(lambda self: self.payments_in("in_file"))
     @rule(
         pick=st.integers(0, 9), outcome=st.sampled_from(["executed", "executed", "closed account"])
     )
     def the_bank_answers(self, pick, outcome):
         self.counted()
-        sale = self.pick(pick, "received", payment="in_file")
-        if sale is None:
-            return
+        on_their_way = self.payments_in("in_file")
+        sale, part = on_their_way[pick % len(on_their_way)]
         db.session.rollback()
         payment = db.session.scalars(
-            select(SellerPayment).where(SellerPayment.offer_id == sale.id)
+            select(SellerPayment).where(
+                SellerPayment.offer_id == sale.id, SellerPayment.part == PaymentPart(part)
+            )
         ).one()
         line = payment.batch_lines[-1]
         word = "ACSC" if outcome == "executed" else "RJCT:AC04"
@@ -468,13 +501,14 @@ class Shop(RuleBasedStateMachine):
             lambda: bank_answers.read(data, "encore.xml", by=LEA)
         )  # the same answer counts once
         if outcome == "executed":
-            sale.payment, sale.state = "paid", "settled"
+            sale.payments[part] = "paid"
+            sale.settle()
         else:
-            sale.payment = "awaiting_iban"
+            sale.payments[part] = "awaiting_iban"
             self.picture.sellers[sale.seller] = False
-            for other in self.picture.sales:  # whatever waits for this account stops
-                if other.seller == sale.seller and other.payment == "to_pay":
-                    other.payment = "awaiting_iban"
+            for other, its in self.payments_in("to_pay"):  # whatever waits for this account stops
+                if other.seller == sale.seller:
+                    other.payments[its] = "awaiting_iban"
 
     @precondition(lambda self: self.picture.stock)
     @rule(pick=st.integers(0, 99))
@@ -558,15 +592,14 @@ class Shop(RuleBasedStateMachine):
             for article in sale.articles:
                 assert lines[article.id] == (article.state, article.paid), (sale.id, article)
         paid = {
-            o: (state.value, cents)
-            for o, state, cents in db.session.execute(
-                select(SellerPayment.offer_id, SellerPayment.status, SellerPayment.amount_cents)
-            )
+            (payment.offer_id, payment.part.value): (payment.status.value, payment.amount_cents)
+            for payment in db.session.scalars(select(SellerPayment))
         }
-        assert {o: p[0] for o, p in paid.items()} == {
-            s.id: s.payment for s in self.picture.sales if s.payment
+        assert paid == {
+            (s.id, part): (state, s.accepted(part))
+            for s in self.picture.sales
+            for part, state in s.payments.items()
         }
-        assert all(paid[s.id][1] == s.accepted() for s in self.picture.sales if s.payment)
         stock = db.session.scalar(
             select(func.count(Item.id)).where(Item.status == ItemState.in_stock)
         )
@@ -576,9 +609,10 @@ class Shop(RuleBasedStateMachine):
         ) == (self.picture.stock, self.picture.sold)
         for seller in {s.seller for s in self.picture.sales}:
             owed = sum(
-                s.accepted()
+                s.accepted(part)
                 for s in self.picture.sales
-                if s.seller == seller and s.payment in ("held", "awaiting_iban", "to_pay")
+                for part, state in s.payments.items()
+                if s.seller == seller and state in ("held", "awaiting_iban", "to_pay")
             )
             assert ledger.owed(1, seller) == owed
             assert store_credit.balance(1, seller) == self.picture.credit.get(seller, 0)

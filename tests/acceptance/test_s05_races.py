@@ -39,7 +39,7 @@ from models import (
 from services import audit, clock, limits, numbering, outbox
 from services.buyback import offers, reception
 from services.imports import runs
-from services.payments import store_credit, transfers
+from services.payments import bank_answers, store_credit, transfers
 from services.people import customers, second_factor, staff
 from services.stock import inventories, items, levels, tills
 from services.unit import db, retried, unit_of_work
@@ -514,6 +514,36 @@ def test_a_reception_ends_while_an_article_is_taken_back(app, figure):
         assert set(at_once(2, act, app)) <= {"done", "refused", "StaleDataError"}
         invariants()
     figure("end against undo", rounds, at_least=30)
+
+
+def test_the_seller_answers_while_the_bank_pays_and_the_sale_still_ends(app, figure):
+    """Of two payments that end at the same instant, one sees the other, and the sale is settled."""
+    rounds = size(4, 40)
+    for _n in range(rounds):
+        offer = factories.an_open_parcel(factories.a_game(), factories.a_game())
+        factories.an_iban(offer.seller)
+        factories.sent(offer.lines[0]), factories.refused(offer.lines[1])
+        id, line_id = factories.ended(offer).id, offer.lines[1].id
+        batch_id = factories.a_batch(0).id
+        by = customers.actor(db.session.get_one(Offer, id).seller)
+
+        def act(
+            number: int, id: int = id, line_id: int = line_id, batch: int = batch_id, by: Any = by
+        ) -> str:
+            with unit_of_work() as session:
+                (
+                    reception.answer(session.get_one(Offer, id), {line_id: "given"}, by=by)
+                    if number
+                    else bank_answers.all_went_through(
+                        session.get_one(TransferBatch, batch), by=LEA
+                    )
+                )
+            return "done"
+
+        assert set(at_once(2, act, app)) == {"done"}
+        assert db.session.get_one(Offer, id).status is OfferState.settled
+        invariants()
+    figure("answer against bank", rounds, at_least=30)
 
 
 def test_store_credit_is_spent_once_however_many_carts_use_it(app, figure):

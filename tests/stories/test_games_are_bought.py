@@ -297,14 +297,14 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(
         "Date de la réception",
         "Export PDF",
         "29,00 €",
-        "1 transaction",
+        "2 transactions",
         "•••• 2606",
         "PAIEMENT",
         "Valider",
     ):
         assert words in screen, words
     assert ines.get("/gestion/paiements/1/recapitulatif.pdf").data.startswith(b"%PDF")
-    form = {"count": 1, "total": 2900, "form_token": "pay"}
+    form = {"count": 2, "total": 2900, "form_token": "pay"}
     assert (
         ines.post("/gestion/paiements/1/valider", data={**form, "word": "payer"}).status_code == 422
     )
@@ -314,21 +314,23 @@ def test_a_lot_of_games_from_the_label_to_the_transfer(
         == first.location
     )
     file = ines.get("/gestion/paiements/fichier/1/telecharger")
-    assert b"CDE000000001" in file.data
+    assert b"CDE000000001<" in file.data  # what was bought, and what the answer added to it
+    assert b"CDE000000001-C<" in file.data
     assert ines.get("/gestion/paiements/fichier/1/telecharger").data == file.data
     tasks.tell_paid()
     assert "la banque peut prendre quelques jours" in camille.get(f"/ventes/{offer.number}").text
     number = db.session.scalars(select(TransferBatch.number)).one()
-    line = (
-        "<TxInfAndSts><OrgnlEndToEndId>CDE000000001</OrgnlEndToEndId>"
+    lines = "".join(
+        f"<TxInfAndSts><OrgnlEndToEndId>{reference}</OrgnlEndToEndId>"
         "<TxSts>ACSC</TxSts></TxInfAndSts>"
+        for reference in ("CDE000000001", "CDE000000001-C")
     )
     data = reply(
-        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>{line}</OrgnlPmtInfAndSts>"
+        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>x</OrgnlPmtInfId>{lines}</OrgnlPmtInfAndSts>"
     ).replace(b"VIR-2026-11-0001", number.encode())
     ines.post("/gestion/paiements/reponse", data={"file": (io.BytesIO(data), "reponse.xml")})
     assert the_offer().status is OfferState.settled
-    assert db.session.scalars(select(SellerPayment)).one().status is PaymentState.paid
+    assert {row.status for row in db.session.scalars(select(SellerPayment))} == {PaymentState.paid}
     assert "Payé" in camille.get("/ventes").text
 
     # The register, opened with a reason, extracted, verified; and everything agrees.

@@ -21,11 +21,13 @@ from models import (
     ParcelState,
     PaymentMeans,
     PaymentState,
+    TransferBatch,
+    TransferLine,
 )
-from services import clock, outbox
-from services.buyback import offers, parcels, reception
+from services import clock, outbox, settings
+from services.buyback import amounts, offers, parcels, reception
 from services.finance import books
-from services.payments import ledger, store_credit
+from services.payments import bank_answers, ledger, store_credit
 from services.people import customers
 from services.stock import items
 from services.unit import db, unit_of_work
@@ -47,6 +49,11 @@ def by_seller(offer: Offer, answers: dict[int, str], relay: str = "044001") -> N
     with unit_of_work() as session:
         offer = session.get_one(Offer, id)
         reception.answer(offer, answers, relay, by=customers.actor(offer.customer))
+
+
+def amounts_owed(offer: Offer) -> dict[str, int]:
+    """What each payment of a sale is about, by its part, in cents."""
+    return {payment.part.value: payment.amount_cents for payment in fresh(offer).payments}
 
 
 def three_games():
@@ -243,7 +250,7 @@ def test_an_article_found_besides_waits_for_the_sellers_word(app):
         factories.sent(line)
     offer = factories.ended(fresh(offer))
     by_seller(offer, {id: "agree"})
-    assert fresh(offer).payment.amount_cents == 3600
+    assert amounts_owed(offer) == {"first": 2800, "contested": 800}
     assert db.session.get(OfferLine, id).paid_cents == 800
     assert books.check() == []
 
@@ -289,8 +296,10 @@ def test_what_is_accepted_is_owed_to_the_cent_and_the_seller_reads_everything(ap
     offer = factories.ended(offer)
     assert offer.status is OfferState.received
     assert ledger.owed(offer.vendor_id, offer.customer_id) == one.price_cents == 2000
-    assert offer.payment.status is PaymentState.held
-    assert "réponse" in offer.payment.held_reason
+    first, contested = offer.payments
+    assert (first.status, first.amount_cents) == (PaymentState.awaiting_iban, 2000)
+    assert (contested.status, contested.amount_cents) == (PaymentState.held, 0)
+    assert "réponse" in contested.held_reason
     outbox.work()
     text = mail.letters[-1].text
     for words in (
@@ -301,6 +310,7 @@ def test_what_is_accepted_is_owed_to_the_cent_and_the_seller_reads_everything(ap
         "/documents/",
         "4,40",
         "Donner mon IBAN",
+        "sans attendre votre réponse",
     ):
         assert words in text, words
     assert offer.reception_answer_by
@@ -337,8 +347,8 @@ def test_the_four_answers_and_the_payment_goes_on_at_once(app, carrier):
         440,
         "044001",
     )
-    assert offer.payment.status is PaymentState.awaiting_iban
-    assert offer.payment.amount_cents == 2000 + 900 - 440
+    assert {one.status for one in offer.payments} == {PaymentState.awaiting_iban}
+    assert amounts_owed(offer) == {"first": 2000, "contested": 900 - 440}
     outbox.work()
     assert carrier.shipments[fresh(back).label_number].recipient.name == "Camille Aubry"
     with pytest.raises(Refused, match="plus rien"):
@@ -347,6 +357,134 @@ def test_the_four_answers_and_the_payment_goes_on_at_once(app, carrier):
         reception.sent_back(session.merge(fresh(back)), by=MARC)
     assert fresh(three).status is S.sent_back
     assert books.check() == []
+
+
+# ── what was bought is paid at once, what was contested after the answer (domain.md § 2.29) ──
+
+
+def contested(*, relays: bool = False) -> Offer:
+    """Received: one game bought for 20,00 €, one with a new price of 9,00 €, one refused."""
+    if relays:
+        factories.a_contract()
+    offer = factories.an_accepted_offer(*three_games())
+    outbox.work()  # the label is made, with the relays near the seller
+    factories.an_iban(offer.seller)
+    with unit_of_work() as session:
+        reception.open_parcel(session.get_one(Offer, offer.id), by=MARC)
+    one, two, three = fresh(offer).lines
+    factories.sent(one), factories.countered(two, 900), factories.refused(three)
+    return factories.ended(fresh(offer))
+
+
+def answered(offer: Offer, price: str, refused: str) -> Offer:
+    """The seller answers about the new price, then about the refused game."""
+    _one, two, three = fresh(offer).lines
+    by_seller(offer, {two.id: price, three.id: refused})
+    return fresh(offer)
+
+
+def paid_by_file() -> dict[str, int]:
+    """A transfer file of all there is to pay, which the bank executes; its transfers, in cents."""
+    batch = factories.a_batch(0)
+    found = {line.end_to_end: line.amount_cents for line in batch.lines}
+    with unit_of_work() as session:
+        bank_answers.all_went_through(session.get_one(TransferBatch, batch.id), by=LEA)
+    return found
+
+
+def test_what_was_bought_is_paid_at_once_and_what_was_contested_after_the_answer(app):
+    offer = contested()
+    assert paid_by_file() == {offer.number: 2000}
+    assert fresh(offer).status is OfferState.received
+    assert amounts_owed(offer) == {"first": 2000, "contested": 0}
+    offer = answered(offer, "agree", "given")
+    assert offer.status is OfferState.received
+    assert paid_by_file() == {f"{offer.number}-C": 900}
+    assert fresh(offer).status is OfferState.settled
+    assert ledger.owed(offer.vendor_id, offer.customer_id) == 0
+    assert books.check() == []
+
+
+def test_a_sale_is_over_once_paid_when_nothing_contested_is_sold_in_the_end(app):
+    offer = contested()
+    paid_by_file()
+    assert answered(offer, "recycled", "given").status is OfferState.settled
+    assert amounts_owed(offer) == {"first": 2000, "contested": 0}
+    assert books.check() == []
+
+
+def test_a_contested_transfer_that_comes_back_is_paid_again_under_its_own_reference(app):
+    offer = answered(contested(), "agree", "given")
+    batch = factories.a_batch(0)
+    line = next(one for one in batch.lines if one.end_to_end.endswith("-C"))
+    with unit_of_work() as session:
+        line = session.get_one(TransferLine, line.id)
+        line.reason = "le compte est clos"
+        bank_answers.apply(line.batch, [], [(line, "AM04")], "r.xml", "r", LEA)
+    assert paid_by_file() == {f"{offer.number}-C-2": 900}
+    assert books.check() == []
+
+
+def test_sending_back_is_taken_from_the_part_that_has_not_left(app, carrier):
+    offer = answered(contested(relays=True), "agree", "to_return")
+    assert amounts_owed(offer) == {"first": 2000, "contested": 900 - 440}
+    assert books.check() == []
+
+
+def test_sending_back_is_taken_from_what_was_bought_while_it_has_not_left(app, carrier):
+    offer = answered(contested(relays=True), "given", "to_return")
+    assert amounts_owed(offer) == {"first": 2000 - 440, "contested": 0}
+    assert books.check() == []
+
+
+def test_nothing_is_taken_from_what_has_left_the_seller_collects_or_sends_a_label(app, carrier):
+    offer = contested(relays=True)
+    assert reception.may_send_back(offer)
+    paid_by_file()
+    assert reception.may_send_back(fresh(offer))  # should they take the new price
+    offer = answered(offer, "given", "to_return")
+    back = parcels.return_parcel(offer)
+    assert (back.fee_cents, back.label) == (0, None)
+    assert amounts_owed(offer) == {"first": 2000, "contested": 0}
+    assert books.check() == []
+
+
+def test_a_shop_may_wait_for_every_answer_and_pay_once(app):
+    with unit_of_work():
+        settings.change("pay_at_once", "no", by=LEA)
+    offer = contested()
+    assert fresh(offer).payment.status is PaymentState.held
+    assert amounts_owed(answered(offer, "agree", "given")) == {"first": 2900}
+    assert paid_by_file() == {offer.number: 2900}
+    assert fresh(offer).status is OfferState.settled
+
+
+def test_a_sale_of_which_nothing_was_bought_has_one_payment(app):
+    offer = factories.an_open_parcel(*three_games())
+    for line in offer.lines:
+        factories.countered(line, 900)
+    offer = factories.ended(fresh(offer))
+    by_seller(offer, {line.id: "agree" for line in offer.lines})
+    assert amounts_owed(offer) == {"first": 2700}
+
+
+def test_each_part_paid_in_credit_has_its_bonus(app):
+    offer = contested()
+    with unit_of_work() as session:
+        sale = session.get_one(Offer, offer.id)
+        reception.choose_means(sale, PaymentMeans.store_credit, by=customers.actor(sale.seller))
+    assert store_credit.balance(offer.vendor_id, offer.customer_id) == 2400
+    offer = answered(offer, "agree", "given")
+    assert offer.status is OfferState.settled
+    assert store_credit.balance(offer.vendor_id, offer.customer_id) == 2400 + 1080
+    assert amounts.of(offer).bonus_cents == 400 + 180
+    assert books.check() == []
+
+
+def test_the_identity_document_holds_both_parts(app):
+    factories.a_register()
+    offer = contested()
+    assert [payment.status for payment in offer.payments] == [PaymentState.held] * 2
 
 
 @pytest.mark.parametrize(

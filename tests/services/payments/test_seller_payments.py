@@ -282,10 +282,10 @@ def test_only_a_person_lets_go_what_a_person_held(app):
             reception.review(session.get_one(Offer, payment.offer_id), by=by)
         assert (again(payment).status, again(payment).held_by) == (P.held, LEA.name)
     with unit_of_work() as session:
-        reception.release(session.get_one(Offer, payment.offer_id), by=LEA)
+        reception.release(session.get_one(SellerPayment, payment.id), by=LEA)
     assert (again(payment).status, again(payment).held_by) == (P.to_pay, "")
     with pytest.raises(Refused, match="Personne ne retient"), unit_of_work() as session:
-        reception.release(session.get_one(Offer, payment.offer_id), by=LEA)
+        reception.release(session.get_one(SellerPayment, payment.id), by=LEA)
 
 
 def chosen(payment: SellerPayment, means: PaymentMeans) -> None:
@@ -326,7 +326,7 @@ def test_a_sale_of_nothing_is_settled_whatever_its_iban_waits_for(app):
     payment = factories.a_payment()
     replaced(payment)
     with unit_of_work() as session:
-        seller_payments.review(session.get_one(Offer, payment.offer_id), 0, [], by=CLOCK)
+        seller_payments.review(session.get_one(SellerPayment, payment.id), 0, [], by=CLOCK)
     assert (again(payment).status, again(payment).iban_wait) == (P.paid, "")
     assert seller_payments.counts() == {P.paid: (1, 0)}
 
@@ -334,8 +334,8 @@ def test_a_sale_of_nothing_is_settled_whatever_its_iban_waits_for(app):
 def test_another_means_of_payment_lifts_nothing_that_keeps_a_payment_back(app):
     payment = factories.a_payment()
     with unit_of_work() as session:
-        offer = session.get_one(Offer, payment.offer_id)
-        seller_payments.review(offer, 2800, ["Pièce manquante."], by=CLOCK)
+        mine = session.get_one(SellerPayment, payment.id)
+        seller_payments.review(mine, 2800, ["Pièce manquante."], by=CLOCK)
     chosen(payment, PaymentMeans.store_credit)
     held = again(payment)
     assert (held.status, held.means) == (P.held, PaymentMeans.store_credit)
