@@ -6,7 +6,7 @@ from flask import redirect, render_template, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
 
-from services.finance import dashboards
+from services.finance import search as everywhere
 
 # The pages that are no « show » of a generated view: method, its argument, the row's attribute.
 PAGES = {
@@ -25,7 +25,7 @@ class SearchView(BaseView):
     @has_access
     def search(self) -> Any:
         words = request.args.get("q", "").strip()[:100].replace("\0", "")
-        found = dashboards.search(words) if words else dashboards.Found({})
+        found = everywhere.search(words) if words else everywhere.Found({})
         hits = [
             (view, row, address)
             for view, rows in found.rows.items()

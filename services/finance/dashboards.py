@@ -1,19 +1,11 @@
-"""What a shop looks at first: what waits, how many came, how many sold; and one search over
-everything.
-"""
+"""What a shop looks at first: what waits, how many came, how many sold."""
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy import func, select
 
 from models import (
-    BankDetails,
-    Customer,
-    Item,
-    Label,
     Message,
     MessageState,
     Offer,
@@ -21,15 +13,12 @@ from models import (
     Parcel,
     ParcelState,
     PaymentState,
-    TransferBatch,
     UnknownDemand,
     VisitDay,
 )
-from services import access, clock, settings
+from services import clock, settings
 from services.buyback import parcels
-from services.catalogue import products
-from services.catalogue import search as catalogue_search
-from services.payments import seller_payments, store_credit
+from services.payments import seller_payments
 from services.unit import db
 
 DAYS = 60
@@ -203,93 +192,6 @@ def past_sales(customer_id: int | None) -> int:
         )
         or 0
     )
-
-
-@dataclass(frozen=True)
-class Found:
-    """Rows by the view that shows them; the words used instead of words nothing answered."""
-
-    rows: dict[str, list[Any]]
-    corrected: str = ""
-
-
-def _parcels_with_label(number: str, limit: int) -> Select[tuple[Parcel]]:
-    labels = select(Label.parcel_id).where(Label.number == number)
-    return select(Parcel).where(Parcel.id.in_(labels)).limit(limit)
-
-
-def _by_printed_number(code: str, limit: int) -> Found | None:
-    """What a code of ours names, by its first letters; None when it is no code of ours."""
-    if code.startswith("CDE"):
-        sales = select(Offer).where(
-            Offer.number.like(_like(code), escape="\\"), Offer.status != OfferState.deleted
-        )
-        return Found({"OfferView": list(db.session.scalars(sales.limit(limit)))})
-    if re.fullmatch(r"ART\d{7,9}", code):
-        units = select(Item).where(Item.id == int(code[3:]))
-        return Found({"ItemView": list(db.session.scalars(units))})
-    if re.fullmatch(r"BON\d{10}", code):
-        with access.limited_to(None):  # a card is shown at the till; its purses are limited there
-            holder = store_credit.of_card(code)
-        return Found({"StoreCreditView": [holder] if holder else []})
-    if code.startswith("VIR-"):
-        files = select(TransferBatch).where(TransferBatch.number == code)
-        return Found({"PaymentsView": list(db.session.scalars(files))})
-    return None
-
-
-def search(words: str, limit: int = 20) -> Found:
-    """What a printed number names (CDE, ART, VIR, a label, a barcode) alone, else sellers and
-    products that match.
-    """
-    upper = words.upper().replace(" ", "")
-    if (printed := _by_printed_number(upper, limit)) is not None:
-        return printed
-    if (
-        upper.isalnum()
-        and 8 <= len(upper) <= 40
-        and (by_label := db.session.scalars(_parcels_with_label(upper, limit)).all())
-    ):
-        return Found({"ParcelView": list(by_label)})
-    try:
-        variant = products.by_ean(products.read_ean(words))
-        return Found({"ProductView": [variant.product] if variant else []})
-    except products.BadEan:
-        pass
-    like = _like(words)
-    digits = "".join(c for c in words if c.isdigit())
-    number = digits.lstrip("0")
-    people = select(Customer).where(
-        Customer.erased_at.is_(None),
-        or_(
-            Customer.email.ilike(like, escape="\\"),
-            Customer.last_name.ilike(like, escape="\\"),
-            Customer.phone.like(f"%{number}") if len(number) >= 8 else false(),
-            (
-                Customer.id.in_(
-                    select(BankDetails.customer_id).where(BankDetails.iban_tail == digits)
-                )
-                if len(digits) == 4
-                else false()
-            ),
-        ),
-    )
-    sellers = list(db.session.scalars(people.limit(limit)))
-    if "@" in words:
-        return Found({"SellerView": sellers})
-    goods = catalogue_search.find(
-        catalogue_search.Asked(words, size=limit, states=catalogue_search.LIVING)
-    )
-    if goods.corrected and sellers:
-        return Found({"SellerView": sellers})
-    return Found(
-        {"SellerView": sellers, "ProductView": catalogue_search.products(goods.ids)},
-        goods.corrected,
-    )
-
-
-def _like(words: str) -> str:
-    return words.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
 
 
 def _round_up(top: float) -> float:
