@@ -414,6 +414,19 @@ class SavedView(Model):
     __table_args__ = (UniqueConstraint("user_id", "view", "name"),)
 
 
+class ColumnChoice(Model):
+    """The columns one member of staff wants in a list: those taken out of it, those added to it."""
+
+    __tablename__ = "column_choice"
+    __owner__ = nobody("of one staff member, read by their own id")
+    id: Mapped[pk]
+    user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
+    view: Mapped[code]
+    hidden: Mapped[list[str]] = mapped_column(JSON)
+    added: Mapped[list[str]] = mapped_column(JSON)
+    __table_args__ = (UniqueConstraint("user_id", "view", name="uq_column_choice_user_id_view"),)
+
+
 class VisitDay(Model):
     """How many different visitors a site had on one Paris day (a daily count: days cannot be summed
     into people).

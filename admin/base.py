@@ -34,7 +34,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 
-from admin import editing, fields, forms, listing, words
+from admin import chosen_columns, editing, fields, forms, listing, words
 from models import SavedView
 from services import files, workflow
 from services.people import staff
@@ -106,6 +106,8 @@ class ScopedView(ModelView):
     order_through: dict[str, tuple[Any, ...]] = {}
     # Actions that have a button on each row of the list they are open for.
     row_buttons: tuple[str, ...] = ()
+    # What a form and a page show together: (title, columns). What no group names comes first.
+    groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
     # Columns typed into in the list itself.
     inline_columns: tuple[str, ...] = ()
     row_links: tuple[tuple[Any, str, str], ...] = ()
@@ -148,6 +150,10 @@ class ScopedView(ModelView):
         """The columns of a list, which may depend on its tab."""
         columns: Sequence[str] = self.list_columns
         return columns
+
+    def shown_columns(self, asked: Any) -> Sequence[str]:
+        """The columns of a list as its reader wants them."""
+        return chosen_columns.shown(self, self.columns_of(asked))
 
     def bulk_of(self, asked: Any) -> Sequence[ActionItem]:
         """The actions offered for the rows that are chosen, which may depend on the tab."""
@@ -195,6 +201,25 @@ class ScopedView(ModelView):
             permission, self.class_permission_name
         )
 
+    def grouped(self, shown: Sequence[str]) -> Sequence[tuple[Any, Sequence[str]]]:
+        """The columns of a form or a page by groups, empty ones left out; the first has no title
+        when no group names its columns.
+        """
+        named = {name for _title, names in self.groups for name in names}
+        rest = [name for name in shown if name not in named]
+        found = [(title, [n for n in names if n in shown]) for title, names in self.groups]
+        return [(title, names) for title, names in [("", rest), *found] if names]
+
+    def told(self, row: Any, shown: Sequence[str]) -> Sequence[tuple[Any, Sequence[str]]]:
+        """The same groups, without the columns that are empty in this row."""
+        return self.grouped(
+            [
+                name
+                for name in shown
+                if name in self.formatters_columns or listing.value(row, name) not in (None, "")
+            ]
+        )
+
     # ── list ──
 
     @expose("/list/")
@@ -211,7 +236,8 @@ class ScopedView(ModelView):
             self.list_template,
             view=self,
             asked=asked,
-            columns=self.columns_of(asked),
+            columns=self.shown_columns(asked),
+            possible=chosen_columns.possible(self, self.columns_of(asked)),
             tab_counts=self.tab_counts(),
             rows=found,
             total=listing.count(rows),
@@ -251,17 +277,17 @@ class ScopedView(ModelView):
     def export(self, kind: str) -> Response:
         """The list as asked for, as a file."""
         asked = listing.read(self, request.args)
-        rows, columns = listing.statement(self, asked), self.columns_of(asked)
+        rows, shown = listing.statement(self, asked), self.shown_columns(asked)
         if kind == "csv":
             response = Response(
-                stream_with_context(listing.as_csv(self, rows, columns)), mimetype="text/csv"
+                stream_with_context(listing.as_csv(self, rows, shown)), mimetype="text/csv"
             )
         elif kind == "xlsx":
-            response = make_response(listing.as_xlsx(self, rows, columns))
+            response = make_response(listing.as_xlsx(self, rows, shown))
             response.mimetype = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         else:
             response = make_response(
-                listing.as_pdf(self, rows, columns, listing.asked_words(self, asked), me().name)
+                listing.as_pdf(self, rows, shown, listing.asked_words(self, asked), me().name)
             )
             response.mimetype = "application/pdf"
         response.headers["Content-Disposition"] = (
@@ -300,6 +326,21 @@ class ScopedView(ModelView):
             _("View forgotten.") if query == "" else _("View « %(name)s » kept.", name=name),
             "success",
         )
+        return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
+
+    @expose("/colonnes", methods=["POST"])
+    @has_access
+    @permission_name("save_view")
+    def choose_columns(self) -> Any:
+        """« Colonnes »: those one wants to see, on the screen and in the files of this list."""
+        form = chosen_columns.ColumnsForm.read()
+        query = form.query.data
+        asked = listing.read(self, MultiDict(parse_qsl(query.lstrip("?"))))
+        with unit_of_work():
+            if form.reset.data:
+                chosen_columns.reset(self)
+            else:
+                chosen_columns.choose(self, self.columns_of(asked), form.column.data)
         return redirect(url_for(f"{self.endpoint}.list") + (query if query.startswith("?") else ""))
 
     # ── page ──

@@ -143,8 +143,8 @@ def statement(view: Any, asked: Asked) -> Select[Any]:
 
 
 def columns_of(view: Any, asked: Asked) -> list[str]:
-    """The columns this list shows."""
-    return list(view.columns_of(asked))
+    """The columns this list shows to its reader."""
+    return list(view.shown_columns(asked))
 
 
 def newest(view: Any) -> int:

@@ -70,6 +70,25 @@ class RuleView(ReferenceView):
         "floor_cents",
         "ceiling_cents",
     ]
+    groups = (
+        (
+            _l("What it is about"),
+            (
+                "site",
+                "platform",
+                "category",
+                "ean",
+                "argus_from_cents",
+                "argus_to_cents",
+                "stock_from",
+                "stock_to",
+            ),
+        ),
+        (
+            _l("What it answers"),
+            ("effect", "rate_bp", "fixed_cents", "step_cents", "floor_cents", "ceiling_cents"),
+        ),
+    )
     label_columns = {
         "name": _l("Rule"),
         "rank": _l("Order"),

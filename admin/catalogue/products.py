@@ -101,6 +101,11 @@ class ProductView(ReferenceView):
     ]
     add_columns = ["kind", "ean", *_sheet, "argus_cents"]
     edit_columns = _sheet
+    groups = (
+        (_l("Who makes it"), ("brand", "brand_name", "maker", "supplier_ref")),
+        (_l("Where it is ranged"), ("platform", "category", "family", "subfamily", "season")),
+        (_l("What it is like"), ("description", "attribute_words", "attributes_typed", "picture")),
+    )
     label_columns = {
         "title": _l("Title"),
         "platform": _l("Platform"),
@@ -504,6 +509,10 @@ class VariantView(ReferenceView):
     ]
     show_columns = ["product.title", "ean", *_own, "argus_cents", "updated_at"]
     edit_columns = _own
+    groups = (
+        (_l("What tells it from others"), ("color", "material", "size", "shoe_size", "edition")),
+        (_l("Prices"), ("buy_cents", "advised_cents", "argus_cents")),
+    )
     label_columns = {
         "product.title": _l("Title"),
         "details": _l("Details"),

@@ -49,6 +49,29 @@ class SiteView(ReferenceView):
     ]
     show_columns = ["name", "vendor", "kind", "hosts", "is_default", *_settings]
     add_columns = edit_columns = ["name", "vendor", "kind", "host_names", *_settings, "logo_file"]
+    groups = (
+        (
+            _l("What sellers read"),
+            ("tagline", "short_conditions", "conditions", "legal_notice", "contact_email"),
+        ),
+        (
+            _l("What is bought"),
+            ("validation", "threshold_cents", "copies_per_cart", "copies_per_seller", "stock_cap"),
+        ),
+        (
+            _l("Look"),
+            (
+                "logo_file",
+                "color_brand",
+                "color_brand_strong",
+                "color_on_brand",
+                "color_accent",
+                "color_page",
+                "color_ink",
+                "radius",
+            ),
+        ),
+    )
     label_columns = {
         "name": _l("Name"),
         "vendor": _l("Vendor"),
@@ -72,7 +95,7 @@ class SiteView(ReferenceView):
         "color_accent": _l("Accent"),
         "color_page": _l("Page"),
         "color_ink": _l("Ink"),
-        "radius": _l("Radius (0, 8, 16)"),
+        "radius": _l("Rounded corners (0, 8 or 16 pixels)"),
         "logo": _l("Logo"),
         "logo_file": _l("Logo"),
     }

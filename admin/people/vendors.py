@@ -59,6 +59,13 @@ class VendorView(ReferenceView):
         "address",
         *_register,
     ]
+    groups = (
+        (_l("Who to reach"), ("email", "phone", "address")),
+        (
+            _l("Police register"),
+            ("police_register", "declaration_number", "declaration_on", "declaration_by"),
+        ),
+    )
     label_columns = {
         "name": _l("Vendor"),
         "code": _l("Code"),
@@ -127,6 +134,13 @@ class StoreView(ReferenceView):
         ),
         "latitude": _l("Degrees (WGS 84), such as 47.2184. Empty: its postcode says where it is."),
     }
+    groups = (
+        (
+            _l("Where it is"),
+            ("address", "postcode", "city", "phone", "latitude", "longitude"),
+        ),
+        (_l("When it is open"), ("opening_hours",)),
+    )
     label_columns = {
         "code": _l("Code"),
         "latitude": _l("Latitude"),

@@ -79,6 +79,34 @@ class CarrierView(ReferenceView):
     ]
     add_columns = ["vendor", "carrier", *_codes]
     edit_columns = _codes
+    groups = (
+        (_l("When it is used"), ("prefers_relay", "prefers_home")),
+        (
+            _l("Codes of the contract"),
+            (
+                "service",
+                "is_test",
+                "account",
+                "brand",
+                "private_key",
+                "login",
+                "password",
+            ),
+        ),
+        (
+            _l("Where parcels go"),
+            (
+                "relay_country",
+                "relay_number",
+                "recipient",
+                "street",
+                "postcode",
+                "city",
+                "phone",
+            ),
+        ),
+        (_l("Labels"), ("insurance_levels", "packaging_grams")),
+    )
     label_columns = {
         "vendor": _l("Vendor"),
         "carrier": _l("Carrier"),

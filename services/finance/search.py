@@ -10,7 +10,7 @@ from models import BankDetails, Customer, Item, Label, Offer, OfferState, Parcel
 from services import access
 from services.catalogue import products
 from services.catalogue import search as catalogue_search
-from services.payments import store_credit
+from services.payments import bank_details, store_credit
 from services.unit import db
 
 
@@ -30,11 +30,8 @@ def _parcels_with_label(number: str, limit: int) -> Select[tuple[Parcel]]:
 def _by_printed_number(code: str, limit: int) -> Found | None:
     """What a code of ours names, by its first letters; None when it is no code of ours."""
     if code.startswith("CDE"):
-        sales = select(Offer).where(
-            Offer.number.like(_like(code), escape="\\"), Offer.status != OfferState.deleted
-        )
-        return Found({"OfferView": list(db.session.scalars(sales.limit(limit)))})
-    if re.fullmatch(r"ART\d{7,9}", code):
+        return Found({"OfferView": _sale(code[3:]) or _sales_beginning_with(code, limit)})
+    if re.fullmatch(r"ART\d{1,9}", code):
         units = select(Item).where(Item.id == int(code[3:]))
         return Found({"ItemView": list(db.session.scalars(units))})
     if re.fullmatch(r"BON\d{10}", code):
@@ -47,13 +44,46 @@ def _by_printed_number(code: str, limit: int) -> Found | None:
     return None
 
 
+def _sale(digits: str) -> list[Offer]:
+    """The sale with this number, typed without its zeros: « 91 » is CDE000000091."""
+    if not re.fullmatch(r"\d{1,9}", digits):
+        return []
+    sale = select(Offer).where(
+        Offer.number == f"CDE{int(digits):09d}", Offer.status != OfferState.deleted
+    )
+    return list(db.session.scalars(sale))
+
+
+def _sales_beginning_with(code: str, limit: int) -> list[Offer]:
+    sales = select(Offer).where(
+        Offer.number.like(_like(code), escape="\\"), Offer.status != OfferState.deleted
+    )
+    return list(db.session.scalars(sales.limit(limit)))
+
+
+def _by_iban(code: str, limit: int) -> Found | None:
+    """Whose account a whole IBAN is; None when it is none. Who types it knows it already."""
+    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}", code):
+        return None
+    rows = select(BankDetails).where(BankDetails.iban_tail == code[-4:]).limit(limit)
+    holders = [
+        details.customer_id
+        for details in db.session.scalars(rows)
+        if bank_details.opens(details) and bank_details.opened(details) == code
+    ]
+    sellers = select(Customer).where(Customer.id.in_(holders), Customer.erased_at.is_(None))
+    return Found({"SellerView": list(db.session.scalars(sellers))})
+
+
 def search(words: str, limit: int = 20) -> Found:
-    """What a printed number names (CDE, ART, VIR, a label, a barcode) alone, else sellers and
-    products that match.
+    """What a printed number names (CDE, ART, VIR, a label, a barcode, an IBAN) alone, else sales,
+    sellers and products that match.
     """
     upper = words.upper().replace(" ", "")
     if (printed := _by_printed_number(upper, limit)) is not None:
         return printed
+    if (holder := _by_iban(upper, limit)) is not None:
+        return holder
     if (
         upper.isalnum()
         and 8 <= len(upper) <= 40
@@ -84,15 +114,20 @@ def search(words: str, limit: int = 20) -> Found:
         ),
     )
     sellers = list(db.session.scalars(people.limit(limit)))
+    sales = _sale(upper)
     if "@" in words:
         return Found({"SellerView": sellers})
     goods = catalogue_search.find(
         catalogue_search.Asked(words, size=limit, states=catalogue_search.LIVING)
     )
-    if goods.corrected and sellers:
-        return Found({"SellerView": sellers})
+    if goods.corrected and (sales or sellers):
+        return Found({"OfferView": sales, "SellerView": sellers})
     return Found(
-        {"SellerView": sellers, "ProductView": catalogue_search.products(goods.ids)},
+        {
+            "OfferView": sales,
+            "SellerView": sellers,
+            "ProductView": catalogue_search.products(goods.ids),
+        },
         goods.corrected,
     )
 

@@ -1,6 +1,7 @@
 // Keys, rows one can click anywhere, selections, pages that refresh while work goes on.
 import { keep, leaves } from "./kept.js";
 import { inField, listen } from "./scans.js";
+import { suggest } from "./suggest.js";
 
 const typing = () => inField(document.activeElement);
 const rows = () => [...document.querySelectorAll("[data-lines] tbody tr, .rows tbody tr")];
@@ -24,6 +25,8 @@ document.addEventListener("keydown", (event) => {
     (document.getElementById("s") || document.getElementById("g"))?.focus();
   }
 });
+
+document.querySelectorAll("[data-suggest]").forEach(suggest);
 
 function command(key) {
   if (typing()) return;

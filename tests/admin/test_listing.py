@@ -1,5 +1,6 @@
 """Generated lists: filters, order, pages, saved views, statements."""
 
+import re
 from datetime import timedelta
 from io import BytesIO
 
@@ -7,6 +8,7 @@ import openpyxl
 import pytest
 from sqlalchemy import func, select
 
+from admin.buyback.offers import OfferView
 from models import Offer, Parcel, SavedView
 from services import clock, money
 from services.unit import db, unit_of_work
@@ -16,6 +18,56 @@ from tests import factories, paper
 @pytest.fixture
 def boss(as_staff):
     return as_staff("Administrateur")
+
+
+def columns_of(page: str) -> list[str]:
+    head = page[page.index("<thead") : page.index("</thead")]
+    cells = (re.sub("<[^>]+>", "", "<th" + cell).strip() for cell in head.split("<th")[2:])
+    return [words for words in cells if words not in ("", "Actions")]
+
+
+def test_one_chooses_the_columns_of_a_list_for_oneself_and_its_files_follow(boss, as_staff):
+    offer = factories.an_offer()
+    before = columns_of(boss.get("/gestion/offres/list/").text)
+    assert "Site" in before
+    assert "À déposer jusqu’au" not in before
+    wanted = [name for name in OfferView.list_columns[1:] if name != "site"] + ["drop_off_by"]
+    boss.post("/gestion/offres/colonnes", data={"column": wanted, "query": "?q=CDE"})
+    page = boss.get("/gestion/offres/list/").text
+    assert offer.number in page  # what opens a row always stays
+    assert "Site" not in columns_of(page)
+    assert len(columns_of(page)) == len(before)
+    head = boss.get("/gestion/offres/export/csv").get_data(as_text=True).splitlines()[0]
+    assert "Site" not in head
+    assert "À déposer jusqu’au" in head
+    colleague = as_staff("Opérateur reprise", factories.the_vendor())
+    assert "Site" in columns_of(colleague.get("/gestion/offres/list/").text)
+    boss.post("/gestion/offres/colonnes", data={"reset": "1", "query": ""})
+    assert columns_of(boss.get("/gestion/offres/list/").text) == before
+
+
+def test_the_columns_of_one_tab_say_nothing_of_another(boss):
+    factories.a_parcel(), factories.a_parcel("delivered")
+    sent, arrived = "?status=not_sent", "?status=delivered"
+
+    def tab(query: str) -> list[str]:
+        return columns_of(boss.get(f"/gestion/colis/list/{query}").text)
+
+    own = [name for name in tab(arrived) if name not in tab(sent)]
+    assert own
+    boss.post("/gestion/colis/colonnes", data={"column": [], "query": sent})
+    assert tab(arrived)[1:] == own
+    boss.post("/gestion/colis/colonnes", data={"column": [], "query": arrived})
+    boss.post("/gestion/colis/colonnes", data={"column": ["label.number"], "query": sent})
+    assert own[0] not in tab(arrived)  # what was chosen for one tab stays
+
+
+def test_a_column_nobody_offers_is_not_shown(boss):
+    factories.an_offer()
+    boss.post("/gestion/offres/colonnes", data={"column": ["token", "lines.0", "x"], "query": ""})
+    page = boss.get("/gestion/offres/list/")
+    assert page.status_code == 200
+    assert len(columns_of(page.text)) == 1
 
 
 def test_a_list_is_filtered_sorted_paged_and_kept_as_a_view(boss):
@@ -62,7 +114,7 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss, coun
         for _n in range(6):
             factories.an_offer(), factories.an_item(factories.a_game())
         assert least(lambda address=address: statements(address)) == few, address
-        assert few <= 20, address  # six of them are the menu's counters
+        assert few <= 21, address  # six of them are the menu's counters, one the columns chosen
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,21 @@ def boss(as_staff):
     return as_staff("Administrateur")
 
 
+def test_what_is_being_typed_is_answered_with_the_first_hits_only(boss):
+    for number in range(12):
+        factories.a_game(f"Unique au monde {number}")
+    page = boss.get("/gestion/recherche/propositions?q=unique").text
+    assert page.count("data-href") == 8
+    assert "Rien ne correspond" in boss.get("/gestion/recherche/propositions?q=xyzzy").text
+    assert "<html" not in page
+
+
+def test_nothing_is_proposed_that_may_not_be_opened(as_staff):
+    offer = factories.an_offer()
+    page = as_staff("Magasin").get(f"/gestion/recherche/propositions?q={offer.number}").text
+    assert "data-href" not in page
+
+
 def test_one_search_opens_the_one_it_finds(boss):
     offer = factories.an_offer()
     game = factories.a_game("Unique au monde")
