@@ -121,7 +121,7 @@ class OfferView(ScopedView):
             "next_words": NEXT[step],
             "next_button": button,
             "next_address": url_for(endpoint, **arguments) if may else "",
-            "timeline": dossier.timeline(row),
+            "timeline": dossier.happened(row),
         }
 
     def _way_to(self, step: Next, row: Offer) -> tuple[Any, str, dict[str, Any]]:

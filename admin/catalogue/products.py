@@ -42,6 +42,7 @@ from services.catalogue import (
     search,
     sizes,
 )
+from services.finance import dossiers
 from services.stock import levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -183,6 +184,7 @@ class ProductView(ReferenceView):
         (_l("Give pictures"), f"ImportView.upload?kind={picture_files.KIND.name}", "camera"),
     )
     empty_sentence = _l("The catalogue is empty: give a référencier or an argus.")
+    first_partials = ("admin/_dossier.html",)
     show_partials = ("admin/catalogue/_product.html",)
     flow = products.PRODUCT
 
@@ -201,6 +203,7 @@ class ProductView(ReferenceView):
     def show_more(self, row: Product) -> dict[str, Any]:
         ids = [variant.id for variant in row.variants]
         return {
+            "dossier": dossiers.of_product(row),
             "in_stores": levels.by_condition(None, ids),
             "grid": grid.of(row.variants),
             "lowest": {id: products.lowest_of_30_days(id) for id in ids[:60]},

@@ -23,6 +23,7 @@ from models import (
     Store,
     Vendor,
 )
+from services.finance import dossiers
 from services.imports import enrolment
 from services.people import staff, vendors
 from services.unit import db, unit_of_work
@@ -59,6 +60,7 @@ class VendorView(ReferenceView):
         "address",
         *_register,
     ]
+    first_partials = ("admin/_dossier.html",)
     groups = (
         (_l("Who to reach"), ("email", "phone", "address")),
         (
@@ -92,6 +94,9 @@ class VendorView(ReferenceView):
     search_columns = ["name"]
     find_columns = (Vendor.name, Vendor.code, Vendor.legal_name, Vendor.siren)
     first_order = "name"
+
+    def show_more(self, row: Vendor) -> dict[str, Any]:
+        return {"dossier": dossiers.of_vendor(row)}
 
     def check(self, row: Vendor) -> None:
         vendors.check(row)
@@ -134,6 +139,7 @@ class StoreView(ReferenceView):
         ),
         "latitude": _l("Degrees (WGS 84), such as 47.2184. Empty: its postcode says where it is."),
     }
+    first_partials = ("admin/_dossier.html",)
     groups = (
         (
             _l("Where it is"),
@@ -160,6 +166,9 @@ class StoreView(ReferenceView):
     links = ((enrolment.KIND.label, "ImportView.upload", "download"),)
     find_columns = (Store.name, Store.code, Store.city, Store.postcode)
     first_order = "name"
+
+    def show_more(self, row: Store) -> dict[str, Any]:
+        return {"dossier": dossiers.of_store(row)}
 
     def check(self, row: Store) -> None:
         vendors.check_store(row)

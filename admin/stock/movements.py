@@ -48,7 +48,7 @@ class MovementView(ScopedView):
     formatters_columns = {"channel": lambda channel: str(CHANNELS.get(channel, channel)) or "–"}
     order_columns = ["id"]
     search_columns = ["reference"]
-    filter_columns = ("store",)
+    filter_columns = ("store", "kind")
     find_columns = (Movement.reference,)
     find_hint = _l("Title, EAN, reference")
     first_order = "-id"

@@ -2,15 +2,11 @@
 the offer, its parcels, its payment, its mails, and what the carrier saw.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum, auto
-from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 
 from models import (
-    Event,
     LabelEvent,
     Message,
     Offer,
@@ -18,11 +14,10 @@ from models import (
     ParcelState,
     PaymentState,
 )
-from services import workflow
+from services import timeline
 from services.buyback import parcels, reception
+from services.timeline import MOST, Fact
 from services.unit import db
-
-MOST = 200
 
 
 class Next(StrEnum):
@@ -93,32 +88,11 @@ def _next_of_parcel(offer: Offer) -> Next:
     return _OF_PARCEL.get(parcel.status, Next.nothing)
 
 
-@dataclass(frozen=True)
-class Fact:
-    """One line of the timeline: when (UTC), what kind of thing it happened to, what, who did it,
-    and the details the log keeps.
-    """
-
-    at: datetime
-    kind: str
-    words: str
-    who: str
-    facts: dict[str, Any]
-    message_id: int = 0
-
-
-def timeline(offer: Offer) -> list[Fact]:
+def happened(offer: Offer) -> list[Fact]:
     """Everything that happened to a sale and to what hangs on it, newest first."""
     subjects = [("offer", [offer.id]), ("parcel", [parcel.id for parcel in offer.parcels])]
     subjects.append(("seller_payment", [payment.id for payment in offer.payments]))
-    of_any = or_(
-        *(and_(Event.subject == name, Event.subject_id.in_(ids)) for name, ids in subjects if ids)
-    )
-    events = db.session.scalars(select(Event).where(of_any).order_by(Event.id.desc()).limit(MOST))
-    found = [
-        Fact(e.at, e.subject, workflow.words_of_event(e.happened), e.actor_name, e.facts)
-        for e in events
-    ]
+    found = timeline.events(subjects, MOST)
     rows = select(Message).where(Message.offer_id == offer.id).order_by(Message.id.desc())
     found += [
         Fact(m.created_at, "message", m.subject, m.recipient, {}, m.id)
@@ -128,4 +102,4 @@ def timeline(offer: Offer) -> list[Fact]:
     if labels:
         seen = select(LabelEvent).where(LabelEvent.label_id.in_(labels)).limit(MOST)
         found += [Fact(e.at, "carrier", e.words, e.place, {}) for e in db.session.scalars(seen)]
-    return sorted(found, key=lambda fact: fact.at, reverse=True)
+    return timeline.newest_first(found)

@@ -48,7 +48,7 @@ def test_a_label_nobody_could_make_comes_first(app, carrier):
 
 def test_the_timeline_holds_what_happened_to_all_that_hangs_on_a_sale(app):
     offer = factories.a_received_offer()
-    facts = dossier.timeline(offer)
+    facts = dossier.happened(offer)
     assert {fact.kind for fact in facts} >= {"offer", "parcel", "seller_payment", "message"}
     assert [fact.at for fact in facts] == sorted((fact.at for fact in facts), reverse=True)
     assert "Offre acceptée" in {fact.words for fact in facts}
@@ -57,8 +57,8 @@ def test_the_timeline_holds_what_happened_to_all_that_hangs_on_a_sale(app):
 def test_the_timeline_of_a_sale_holds_nothing_of_another(app):
     offer = factories.an_offer()
     other = factories.a_received_offer()
-    assert all(other.slip not in fact.words for fact in dossier.timeline(offer))
-    assert {fact.kind for fact in dossier.timeline(offer)} == {"offer", "message"}
+    assert all(other.slip not in fact.words for fact in dossier.happened(offer))
+    assert {fact.kind for fact in dossier.happened(offer)} == {"offer", "message"}
 
 
 def test_the_page_of_a_sale_opens_the_next_action_for_who_may_do_it(as_staff):
