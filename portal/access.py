@@ -234,4 +234,5 @@ def _what_pages_need() -> dict[str, Any]:
         "signed_in_lately": signed_in_lately,
         "now": clock.now(),
         "drop_days": settings.value("drop_off_days"),
+        "no_label_from": settings.value("no_label_from"),
     }

@@ -284,6 +284,11 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
         "choices": reception.choices,
         "articles": lines,
         "label": label,
+        "sends_to": (
+            parcels.address_to_send_to(offer)
+            if label is None and parcels.is_out_of_reach(offer.seller.postcode)
+            else ""
+        ),
         "can_print": label is not None and bool(labels.sizes(label)),
         "finds_relays": label is not None and label.carrier != contracts.BY_HAND,
         "tracking": labels.tracking_address(label),

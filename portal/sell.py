@@ -31,7 +31,7 @@ from portal.access import (
 )
 from portal.follow import payment_facts
 from services import files, limits, once, settings
-from services.buyback import amounts, offers, pricing, progress, reception
+from services.buyback import amounts, offers, parcels, pricing, progress, reception
 from services.buyback.progress import Stage
 from services.catalogue import products
 from services.payments import seller_payments
@@ -229,12 +229,13 @@ def _recap_page(toast: dict[str, Any] | None = None) -> Response:
     here, customer = cart(), me()
     completable = offers.can_complete(customer, site()) if customer else None
     template = "portal/sell/_recap.html" if wants_fragment() else "portal/sell/recap.html"
-    moves = offers.price_changes(here) if here else []
     page = make_response(
         render_template(
             template,
             cart=here,
-            moves=moves,
+            today=offers.at_todays_prices(here) if here else None,
+            customer=customer,
+            out_of_reach=customer is not None and parcels.is_out_of_reach(customer.postcode),
             toast=toast,
             completable=completable,
             checked_again=completable is not None and offers.is_checked_again(completable),
@@ -262,7 +263,7 @@ def finalise() -> Any:
         if here is None:
             raise Refused(_("Your cart is empty: scan a first game."))
         moves = offers.reprice(here)
-        if moves:
+        if moves and request.form.get("seen_total") != str(here.total_cents):
             for moved in moves:
                 flash(moved.sentence, "warning")
             flash(
@@ -315,7 +316,12 @@ def thanks(number: str) -> Any:
     stage = progress.stage(offer)
     if stage not in (Stage.to_check, Stage.to_drop_off):  # an old link: the sale has gone on since
         return redirect(url_for("portal.sale", number=number))
-    return render_template("portal/sell/thanks.html", offer=offer, stage=stage)
+    return render_template(
+        "portal/sell/thanks.html",
+        offer=offer,
+        stage=stage,
+        out_of_reach=parcels.is_out_of_reach(offer.seller.postcode),
+    )
 
 
 # ── « mes ventes » ──
@@ -396,6 +402,7 @@ def _rules() -> dict[str, Any]:
     """What the settings say to a seller: times, fees, what happens without an answer."""
     return {
         "drop_days": settings.value("drop_off_days"),
+        "no_label_from": settings.value("no_label_from"),
         "answer_days": settings.value("answer_days"),
         "chance_days": settings.value("second_chance_days"),
         "return_fee": settings.value("return_fee_cents"),

@@ -66,6 +66,14 @@ def _amount(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def _postcodes(words: str) -> str:
+    """Beginnings of postcodes, « 97 98 »; none is allowed."""
+    found = words.replace(",", " ").replace(";", " ").split()
+    if not all(one.isascii() and one.isdigit() and len(one) <= 5 for one in found):
+        raise Refused(_("Write beginnings of postcodes, such as 97 98; or nothing."))
+    return " ".join(found)
+
+
 def _one_of(**words: Any) -> Callable[[str], str]:
     def read(given: str) -> str:
         if given not in words:
@@ -267,6 +275,17 @@ OPTIONS: dict[str, Option] = {
             30,
             _whole(5, 365),
             _l("days"),
+        ),
+        Option(
+            "no_label_from",
+            _PARCELS,
+            _l("No label is made for postcodes that begin with"),
+            _l(
+                "The carrier takes no parcel there: the seller is told before the offer, and sends"
+                " it at their own cost. Empty: everywhere is reached."
+            ),
+            "97 98",
+            _postcodes,
         ),
         Option(
             "stuck_days",

@@ -237,7 +237,7 @@ class ParcelView(ScopedView):
                 row.label.contract if row.label else None, row.label.insurance if row.label else 0
             ),
             "levels": contracts.covers(contract),
-            "why_no_label": contracts.why_no_label(contract),
+            "why_no_label": parcels.why_no_label(row.offer),
             "carriers": labels.carriers_by_hand(),
             "can": {
                 verb: parcels.PARCEL.allows(row, verb)

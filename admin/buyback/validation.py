@@ -15,7 +15,7 @@ from admin import forms
 from admin.base import me, row_or_404
 from models import Offer
 from services import dates, workflow
-from services.buyback import offers
+from services.buyback import offers, parcels
 from services.finance import dashboards
 from services.shipping import contracts
 from services.stock import items
@@ -103,7 +103,7 @@ class ValidateView(BaseView):
             under_threshold=offers.is_under_threshold(offer),
             lower_today=offers.lower_today(offer) if offers.OFFER.allows(offer, "accept") else {},
             reasons=REASONS,
-            why_no_label=contracts.why_no_label(contract),
+            why_no_label=parcels.why_no_label(offer),
         )
 
     @expose("/<int:id>/<any(accept,counter,refuse,delete):verb>", methods=["POST"])

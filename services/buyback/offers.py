@@ -7,7 +7,7 @@ what it was computed from is frozen beside it.
 
 import secrets
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -275,6 +275,33 @@ def price_changes(cart: Offer) -> list[PriceChange]:
             )
             moves.append(PriceChange(line, line.price_cents, quote.price_cents, sentence))
     return moves
+
+
+@dataclass(frozen=True)
+class Today:
+    """A cart at today's prices, before anybody wrote them down: what moved, and what is left."""
+
+    moves: list[PriceChange]
+    lines: list[OfferLine]
+    total_cents: int
+
+    @property
+    def moved(self) -> dict[int, int | None]:
+        """Today's price of the lines that moved, by their ids; None: no longer bought."""
+        return {move.line.id: move.after_cents for move in self.moves}
+
+    def price_of(self, line: OfferLine) -> int:
+        """What a line that is still bought is worth today."""
+        return self.moved.get(line.id) or line.price_cents
+
+
+def at_todays_prices(cart: Offer) -> Today:
+    """What a cart is worth today. Reads only: `reprice` writes it down."""
+    moves = price_changes(cart)
+    gone = {move.line.id for move in moves if move.after_cents is None}
+    lines = [line for line in active_lines(cart) if line.id not in gone]
+    today = Today(moves, lines, 0)
+    return replace(today, total_cents=sum(today.price_of(line) for line in lines))
 
 
 def reprice(cart: Offer) -> list[PriceChange]:

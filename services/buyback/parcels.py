@@ -135,7 +135,7 @@ def request(offer: Offer, insurance: int = 0, *, by: Actor) -> Parcel:
         elif label is None or label.status not in labels.NOT_MADE:
             _tell_validated(parcel)  # games were added to a sale that had its label already
         return parcel
-    why_not = contracts.why_no_label(contract)
+    why_not = why_no_label(offer)
     if insurance and why_not:
         raise Refused(why_not)
     parcel = Parcel(
@@ -154,6 +154,32 @@ def request(offer: Offer, insurance: int = 0, *, by: Actor) -> Parcel:
     else:
         _order(parcel, contract, insurance)
     return parcel
+
+
+def is_out_of_reach(postcode: str) -> bool:
+    """Whether the carrier takes no parcel at a seller's postcode: overseas, unless the shop says
+    otherwise.
+    """
+    return postcode.startswith(tuple(settings.value("no_label_from").split()))
+
+
+def address_to_send_to(offer: Offer) -> str:
+    """Where a seller sends a parcel without a label of ours: the shop, on one line."""
+    vendor, contract = offer.vendor, contracts.contract_of(offer.vendor_id)
+    lines = vendor.address.splitlines()
+    if not lines and contract is not None:
+        lines = [contract.street, f"{contract.postcode} {contract.city}"]
+    return ", ".join(filter(None, (vendor.legal_name or vendor.name, *lines)))
+
+
+def why_no_label(offer: Offer) -> str | None:
+    """None when a label can be ordered for a sale, else the sentence for the staff."""
+    if offer.customer is not None and is_out_of_reach(offer.customer.postcode):
+        return _(
+            "The carrier takes no parcel at %(postcode)s: the seller sends it at their own cost.",
+            postcode=offer.customer.postcode,
+        )
+    return contracts.why_no_label(contracts.contract_of(offer.vendor_id))
 
 
 def take_back(offer: Offer, since: datetime) -> None:
@@ -192,7 +218,7 @@ def ask_again(
     carrier refused. A label nobody used costs nothing.
     """
     contract, old = contracts.contract_of(parcel.vendor_id), parcel.label
-    if reason := contracts.why_no_label(contract):
+    if reason := why_no_label(parcel.offer):
         raise Refused(reason)
     assert contract is not None
     level = insurance if insurance is not None else (old.insurance if old else 0)
@@ -367,6 +393,7 @@ def _tell_validated(parcel: Parcel) -> None:
         offer=offer,
         parcel=parcel,
         first_sale_papers=needs_identity(offer),
+        sends_to=address_to_send_to(offer) if is_out_of_reach(offer.seller.postcode) else "",
         label_link=_label_link(parcel),
         carrier=label.carrier_name if label else "",
         tracking_number=parcel.label_number,
@@ -568,7 +595,7 @@ def expect_return(offer: Offer, relay: str, fee_cents: int, *, by: Actor) -> Par
     else the seller collects them.
     """
     contract = contracts.contract_of(offer.vendor_id)
-    orders = bool(relay and fee_cents) and contracts.why_no_label(contract) is None
+    orders = bool(relay and fee_cents) and why_no_label(offer) is None
     came = next((p for p in offer.parcels if not p.is_return), None)
     parcel = Parcel(
         vendor_id=offer.vendor_id,

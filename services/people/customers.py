@@ -420,7 +420,13 @@ def clean_postcode(typed: str) -> str:
     """Five digits of metropolitan France or overseas."""
     postcode = "".join(typed.split())
     if len(postcode) != 5 or not postcode.isascii() or not _POSTCODE.fullmatch(postcode):
-        raise Invalid("postcode", _("This is no French postcode: 5 digits, such as 44000."))
+        raise Invalid(
+            "postcode",
+            _(
+                "This is no French postcode: 5 digits, such as 44000. We buy from people who live"
+                " in France."
+            ),
+        )
     return postcode
 
 

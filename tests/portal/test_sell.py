@@ -9,9 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from models import Offer, OfferLine, OfferState, VisitDay
-from services import clock, settings, visits
+from models import Offer, OfferLine, OfferState, RuleEffect, VisitDay
+from services import clock, outbox, settings, visits
+from services.buyback import parcels
 from services.unit import db, unit_of_work
+from services.workflow import Refused
 from tests import factories, paper
 from tests.services.test_files import barcode
 
@@ -199,6 +201,78 @@ def test_prices_that_moved_are_shown_before_anything_is_sent(as_customer):
     assert "Des prix ont changé" in page
     assert "27,00\u00a0€" in page
     assert client.post("/finaliser").location == "/merci/CDE000000001"
+
+
+def test_the_recap_adds_up_at_todays_prices_and_one_click_accepts_them(as_customer):
+    camille = factories.a_customer()
+    moved, gone = (
+        factories.a_game("Astro Renard", argus_cents=9000),
+        factories.a_game("Nitro", "PS2", argus_cents=5000),
+    )
+    factories.a_cart(moved, gone, customer=camille)
+    factories.a_rule(rate_bp=3000, ean=moved.ean)
+    factories.a_rule(ean=gone.ean, effect=RuleEffect.exclude)
+    client = as_customer(camille)
+    page = client.get("/recapitulatif").text
+    assert 'id="total">27,00\u00a0€' in page
+    assert page.count('class="line"') == 1  # what is no longer bought is not in the list
+    assert 'name="seen_total" value="2700"' in page
+    assert client.post("/finaliser", data={"seen_total": "2700"}).location == (
+        "/merci/CDE000000001"
+    )
+    assert db.session.scalars(select(Offer)).one().proposed_cents == 2700
+
+
+# ── where the carrier takes no parcel ──
+
+
+def overseas(**columns):
+    return factories.a_customer(postcode="97400", city="Saint-Denis", **columns)
+
+
+def test_who_lives_where_the_carrier_takes_no_parcel_is_told_before_the_offer(as_customer):
+    seller = overseas()
+    factories.a_cart(factories.a_game(argus_cents=9000), customer=seller)
+    page = as_customer(seller).get("/recapitulatif").text
+    assert "Notre transporteur ne prend pas de colis là où vous habitez (97400)" in page
+    factories.a_cart(factories.a_game(argus_cents=9000), customer=factories.a_customer())
+    nantes = as_customer(factories.a_customer()).get("/recapitulatif").text
+    assert "ne prend pas de colis" not in nantes
+
+
+def test_no_label_is_ordered_overseas_and_the_mail_says_where_to_send(as_customer, mail, carrier):
+    factories.a_contract()
+    seller = overseas()
+    offer = factories.an_accepted_offer(factories.a_game(argus_cents=9000), customer=seller)
+    outbox.work()
+    assert carrier.shipments == {}
+    (letter,) = factories.letters("offer_validated")
+    assert "à vos frais" in letter.body
+    assert parcels.address_to_send_to(offer) in letter.body
+    page = as_customer(seller).get(f"/ventes/{offer.number}").text
+    assert "à vos frais" in page
+    with pytest.raises(Refused, match="97400"), unit_of_work() as session:
+        parcel = session.get_one(Offer, offer.id).parcels[0]
+        parcels.ask_again(parcel, by=factories.MARC)
+
+
+def test_a_shop_whose_carrier_goes_everywhere_says_so(as_customer, carrier):
+    factories.a_contract()
+    with unit_of_work():
+        settings.change("no_label_from", "", by=factories.LEA)
+    factories.an_accepted_offer(factories.a_game(argus_cents=9000), customer=overseas())
+    outbox.work()
+    assert len(carrier.shipments) == 1
+
+
+def test_beginnings_of_postcodes_are_read_and_anything_else_refused(app):
+    with unit_of_work():
+        settings.change("no_label_from", "97, 988 ; 20", by=factories.LEA)
+    assert settings.value("no_label_from") == "97 988 20"
+    assert parcels.is_out_of_reach("20000")
+    assert not parcels.is_out_of_reach("98000")
+    with pytest.raises(Refused, match="97 98"), unit_of_work():
+        settings.change("no_label_from", "La Réunion", by=factories.LEA)
 
 
 def test_under_the_threshold_nothing_is_sent_whatever_the_form_says(as_customer):

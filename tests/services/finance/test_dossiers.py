@@ -57,12 +57,12 @@ def test_each_way_leads_to_a_page_that_opens(as_staff, noun):
     boss = as_staff("Administrateur")
     game = factories.a_game("Astro Renard", argus_cents=5000)
     factories.an_item(game), factories.an_offer(game)
-    row, of = {
-        "product": (db.session.get_one(Product, game.product_id), dossiers.of_product),
-        "store": (factories.the_store(), dossiers.of_store),
-        "vendor": (factories.the_vendor(), dossiers.of_vendor),
-    }[noun]
-    ways = [way for way in [*of(row).todo, *of(row).linked] if way.endpoint]
+    dossier = {
+        "product": lambda: dossiers.of_product(db.session.get_one(Product, game.product_id)),
+        "store": lambda: dossiers.of_store(factories.the_store()),
+        "vendor": lambda: dossiers.of_vendor(factories.the_vendor()),
+    }[noun]()
+    ways = [way for way in [*dossier.todo, *dossier.linked] if way.endpoint]
     assert ways
     for way in ways:
         with boss.application.test_request_context():
