@@ -24,8 +24,13 @@ def moment(value: datetime) -> str:
 def moment_short(value: datetime) -> str:
     """« 22 nov. 15 h 54 »."""
     local = clock.paris(value)
-    hour = _hour(local) if _language() == "fr" else f"{local:%H:%M}"
-    return f"{format_skeleton('MMMd', local.date(), locale=_language())} {hour}"
+    return f"{format_skeleton('MMMd', local.date(), locale=_language())} {hour(value)}"
+
+
+def hour(value: datetime) -> str:
+    """« 22 h 11 »; in English « 22:11 »."""
+    local = clock.paris(value)
+    return _hour(local) if _language() == "fr" else f"{local:%H:%M}"
 
 
 def _hour(local: datetime) -> str:

@@ -423,6 +423,7 @@ class BenchView(BaseView):
             "code": code,
             "today": clock.today(),
             "first_time": offers.of_customer_count(offer) <= 1,
+            "is_late": reception.is_late(offer),
         }
         return render_template(
             "admin/buyback/_bench.html"

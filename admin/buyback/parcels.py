@@ -18,7 +18,7 @@ from admin import forms
 from admin.base import ScopedView, as_pdf, me, row_or_404
 from admin.listing import whole
 from models import Customer, Label, Offer, Parcel, ParcelState
-from services import clock, files, settings, workflow
+from services import clock, dates, files, settings, workflow
 from services.buyback import offers, parcels
 from services.people import customers
 from services.shipping import contracts, labels, tracking
@@ -29,7 +29,7 @@ S = ParcelState
 
 
 def _since(moment: Any) -> str:
-    return clock.paris(moment).strftime("%d/%m/%Y %H:%M") if moment else ""
+    return dates.moment(moment) if moment else ""
 
 
 def _opened(moment: Any) -> str:

@@ -20,6 +20,7 @@ from models import (
     Label,
     LabelEvent,
     LabelState,
+    LineState,
     Offer,
     OfferState,
     Parcel,
@@ -422,6 +423,16 @@ def needs_identity(offer: Offer) -> bool:
         offer.vendor.police_register
         and offer.customer_id
         and identity.of(offer.vendor_id, offer.seller.id) is None
+        and not bought_nothing(offer)
+    )
+
+
+def bought_nothing(offer: Offer) -> bool:
+    """Whether a reception ended without an article that was bought, or that may still be."""
+    over = offer.status in (OfferState.received, OfferState.settled)
+    return over and not any(
+        line.status in (LineState.accepted, LineState.countered)
+        for line in letters.active_lines(offer)
     )
 
 

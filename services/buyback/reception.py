@@ -32,7 +32,7 @@ from models import (
     SellerPayment,
     Store,
 )
-from services import clock, files, messages, money, retention, settings, webhooks, workflow
+from services import clock, dates, files, messages, money, retention, settings, webhooks, workflow
 from services.buyback import amounts, letters, offers, parcels, police_register, pricing
 from services.catalogue import products
 from services.payments import ledger, seller_payments
@@ -184,7 +184,7 @@ def look(offer: Offer, code: str) -> Found:
         return Found("expected", waiting, ean, _("Expected in this parcel"))
     if same:
         done = same[-1]
-        at = clock.paris(done.controlled_at).strftime("%H:%M") if done.controlled_at else "—"
+        at = dates.hour(done.controlled_at) if done.controlled_at else "—"
         return Found(
             "done",
             done,
@@ -199,6 +199,13 @@ def look(offer: Offer, code: str) -> Found:
     if quote.variant_id is None:
         return Found("unknown", None, ean, _("Unknown in the catalogue, and not announced"), quote)
     return Found("surplus", None, ean, _("Not announced in this parcel"), quote)
+
+
+def is_late(offer: Offer) -> bool:
+    """Whether the parcel was dropped off after the day the prices were guaranteed until."""
+    parcel = parcels.live_parcel(offer)
+    dropped = parcel.dropped_at if parcel else None
+    return bool(dropped and offer.drop_off_by and dropped > offer.drop_off_by)
 
 
 def is_over(offer: Offer) -> bool:
@@ -454,7 +461,7 @@ def _grade(line: OfferLine, grades: dict[str, str], comment: str, all_needed: bo
 def _control(line: OfferLine, verb: str, by: Actor, **facts: Any) -> None:
     _must_be_open(line.offer)
     if line.status in CONTROLLED:
-        at = clock.paris(line.controlled_at).strftime("%H:%M") if line.controlled_at else "—"
+        at = dates.hour(line.controlled_at) if line.controlled_at else "—"
         raise Refused(
             _(
                 "« %(title)s » was already controlled by %(name)s at %(time)s.",
@@ -827,7 +834,7 @@ def blockers(offer: Offer, part: PaymentPart) -> list[str]:
         found.append(
             _("Waits for the seller's answer about %(count)s articles.", count=len(waiting))
         )
-    if offer.vendor.police_register:
+    if offer.vendor.police_register and not parcels.bought_nothing(offer):
         document = identity.of(offer.vendor_id, offer.seller.id)
         if document is None:
             found.append(_("The identity document is missing."))

@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 from flask_migrate import upgrade
 from sqlalchemy import create_engine
 
-from services import audit, clock, files, numbering, outbox, unit
+from services import audit, dates, files, numbering, outbox, unit
 from services.finance import books
 from services.installation import backups, health, keys
 from services.installation.backups import Restored
@@ -70,7 +70,7 @@ def why_doubt(manifest: dict[str, Any]) -> str:
     made = datetime.fromisoformat(manifest["made_at"])
     return _(
         "the backup of %(day)s was restored; what waits may have left since",
-        day=clock.paris(made).strftime("%d/%m/%Y %H:%M"),
+        day=dates.moment(made),
     )
 
 

@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, select, text
 
 from models import ImportRun, ImportState, Movement, MovementKind, StockLevel, Store
-from services import clock, settings
+from services import clock, dates, settings
 from services.catalogue import matching, products
 from services.imports import runs, tables
 from services.stock import levels
@@ -336,7 +336,7 @@ def _date(loading: runs.Loading) -> datetime:
         raise Refused(
             _(
                 "This file is dated %(day)s, in the future: the clock of the till is wrong.",
-                day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"),
+                day=dates.moment(dated_at),
             )
         )
     return min(dated_at, clock.now())
@@ -600,8 +600,8 @@ def _apply_to(
                 "This file is dated %(day)s, older than the last full one of %(store)s (%(last)s):"
                 " it was not loaded.",
                 store=store.name,
-                day=clock.paris(dated_at).strftime("%d/%m/%Y %H:%M"),
-                last=clock.paris(last).strftime("%d/%m/%Y %H:%M"),
+                day=dates.moment(dated_at),
+                last=dates.moment(last),
             )
         )
     full, when = source.mode == runs.FULL, raw(dated_at)
@@ -669,7 +669,7 @@ def _plan(
             plan.ignored[line.line] = _(
                 "A newer count of %(ean)s is known (%(day)s).",
                 ean=line.ean or line.sku,
-                day=clock.paris(read_moment(counted_at) or clock.now()).strftime("%d/%m %H:%M"),
+                day=dates.moment_short(read_moment(counted_at) or clock.now()),
             )
             continue
         target = levels.after(line.quantity, *later.get(variant_id, (0, 0)))

@@ -224,6 +224,8 @@ document.addEventListener("keydown", (event) => {
   if (!fast && burst && !typing) keys(burst.slice(told));
   if (!fast || !burst) { burst = ""; told = 0; }
   burst += event.key;
+  if (typing && burst.toLowerCase() === "u" && field.matches(".scan-field") && !field.value && bench?.querySelector("[data-undo-button]"))
+    single = setTimeout(() => { if (field.value.toLowerCase() === "u") { field.value = burst = ""; command("u"); } }, GAP + 5);   // the cursor stands there: « U » alone still undoes
   if (typing) return;
   if (event.key === " " && field.matches("button, summary, a")) return;
   if (bench || document.getElementById("open-parcel")) { event.preventDefault(); event.stopImmediatePropagation(); }

@@ -532,6 +532,27 @@ def test_no_answer_in_time_is_what_the_conditions_say(app):
 # ── identity ──
 
 
+def test_no_document_is_asked_for_when_nothing_was_bought(app):
+    factories.a_register()
+    offer = factories.an_open_parcel()
+    for line in offer.lines:
+        factories.refused(line)
+    offer = factories.ended(offer)
+    assert not parcels.needs_identity(offer)
+    by_seller(offer, {line.id: "given" for line in offer.lines})
+    assert fresh(offer).status is OfferState.settled
+    assert books.check() == []
+
+
+def test_a_parcel_dropped_off_after_the_day_of_the_guarantee_is_known_to_be_late(app):
+    offer = factories.an_accepted_offer()
+    outbox.work()
+    assert not reception.is_late(offer)
+    with clock.at(offer.drop_off_by + timedelta(minutes=1)), unit_of_work() as session:
+        parcels.say(session.get_one(Offer, offer.id).parcels[0], "drop", by=MARC)
+    assert reception.is_late(fresh(offer))
+
+
 def test_without_the_identity_document_the_control_goes_on_and_the_payment_waits(app, mail):
     factories.a_register()
     offer = factories.an_open_parcel()
