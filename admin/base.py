@@ -132,6 +132,10 @@ class ScopedView(ModelView):
             )
             setattr(self, f"{name}_columns", [c for c in columns])
 
+    def title_of(self, row: Any) -> str:
+        """What the page of a row is called."""
+        return str(row)
+
     def base_conditions(self) -> list[Any]:
         """Rows the list never shows."""
         return []

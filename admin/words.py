@@ -26,6 +26,8 @@ def facts_words(facts: dict[str, Any], most: int = 300) -> str:
             parts += [_change(column, *both) for column, both in fact.items()]
         elif isinstance(fact, list):
             parts.append(", ".join(map(str, fact)))
+        elif isinstance(fact, bool):  # « False » tells nobody what is not so
+            parts += [_("yes")] if fact else []
         elif fact not in (None, ""):
             parts.append(str(fact))
     return " · ".join(parts)[:most]

@@ -65,6 +65,9 @@ class AuditView(ScopedView):
     links = ((_l("Verify"), "AuditView.verify", "check"),)
     empty_sentence = _l("Nobody has done anything yet.")
 
+    def title_of(self, row: AuditEntry) -> str:
+        return f"{row.number} · {audit.WHAT.get(row.what, row.what)}"
+
     @expose("/verifier")
     @has_access
     def verify(self) -> Any:

@@ -97,3 +97,7 @@ class EventView(ScopedView):
     filter_columns = ("subject", "verb", "at")
     find_columns = (Event.actor_name, Event.verb)
     first_order = "-at"
+
+    def title_of(self, row: Event) -> str:
+        subject = SUBJECTS.get(row.subject, row.subject)
+        return f"{subject} {row.subject_id} · {workflow.words_of_event(row.happened)}"

@@ -22,7 +22,6 @@ class MessageView(ScopedView):
     show_columns = [
         "subject",
         "kind",
-        "event",
         "sender",
         "recipient",
         "state",
@@ -40,7 +39,6 @@ class MessageView(ScopedView):
         "state": _l("Status"),
         "created_at": _l("Written"),
         "sent_at": _l("Sent"),
-        "event": _l("About"),
         "error": _l("What went wrong"),
         "sends": _l("Sendings"),
         "body": _l("Text"),

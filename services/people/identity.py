@@ -120,7 +120,7 @@ def record(
         by=by,
         kind=workflow.words_of(kind),
         tail=document.number_tail,
-        consent=bool(tidy["consent_by"]),
+        consent=_("with a parent's consent") if tidy["consent_by"] else "",
     )
     return document
 
