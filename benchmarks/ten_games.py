@@ -1,5 +1,5 @@
 """A person sells ten games in less than a minute, from the first barcode to the last « OUI, je le
-vends ! », in Chromium on a processor four times slower.
+vends ! », at the pace of a hand, on a small telephone (360 x 640) whose processor is slow.
 """
 
 import shutil
@@ -9,6 +9,7 @@ import time
 from _common import ean, installation, price_list, result, scratch, served
 
 GAMES, LIMIT_SECONDS, SLOWER = 10, 60, 4
+KEY_MS, LOOK_MS = 150, 700  # a thumb on the keys; reading the price before « OUI »
 
 
 def measure() -> float:
@@ -26,15 +27,18 @@ def measure() -> float:
             chromium = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox"]
             )
-            page = chromium.new_page(viewport={"width": 390, "height": 844})
+            page = chromium.new_page(viewport={"width": 360, "height": 640})
             slow = page.context.new_cdp_session(page)
             slow.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
             page.goto(address + "/")
             start = time.monotonic()
             for number in range(1, GAMES + 1):
-                page.locator("#ean").press_sequentially(ean(number), delay=40)
+                page.locator("#ean").press_sequentially(ean(number), delay=KEY_MS)
                 page.keyboard.press("Enter")
-                page.get_by_role("button", name="OUI, je le vends !").click()
+                yes = page.get_by_role("button", name="OUI, je le vends !")
+                yes.wait_for()
+                page.wait_for_timeout(LOOK_MS)
+                yes.click()
                 expect(page.locator("#compteur")).to_contain_text(str(number))
             seconds = time.monotonic() - start
             chromium.close()
@@ -48,7 +52,7 @@ if __name__ == "__main__":
     seconds = measure()
     met = seconds <= LIMIT_SECONDS
     result(
-        "ten games typed and sold, seconds (phone, slow processor)",
+        "ten games typed by hand and sold, seconds (360 x 640, slow)",
         f"{seconds:.1f}",
         f"{LIMIT_SECONDS}",
         seconds / LIMIT_SECONDS,
