@@ -203,6 +203,11 @@ class ParcelView(ScopedView):
         found = {f"?status={state.value}": n for state, n in counts.items()}
         return {"?voir=ennuis": parcels.troubles(), **found}
 
+    def buttons_of(self, row: Parcel) -> Sequence[Any]:
+        """« Marquer reçu » is for a parcel on its way: before, the columns need the place."""
+        found = super().buttons_of(row)
+        return [a for a in found if a.name != "deliver" or row.dropped_at is not None]
+
     def link_of(self, row: Parcel) -> tuple[str, str] | None:
         may = self.appbuilder.sm.has_access("can_bench", "BenchView")
         if not may or not parcels.is_at_the_shop(row):

@@ -54,6 +54,11 @@ class AbandonForm(forms.Sent):
     reason = forms.Typed()
 
 
+def _number(key: str) -> str:
+    """« label:72:1 » as people read it: « n° 72 · 1 »."""
+    return _("no. %(number)s", number=key.partition(":")[2].replace(":", " · ") or key)
+
+
 class TaskView(ScopedView):
     """« Tâches »: what is to be told to the outside, and what was given up, to retry or abandon
     with a reason.
@@ -99,6 +104,7 @@ class TaskView(ScopedView):
     }
     formatters_columns = {
         "kind": outbox.label_of,
+        "key": _number,
         "last_error": lambda error: (
             _("Nobody knows whether the partner did it: look before it is asked again.")
             if error == outbox.UNSURE
@@ -124,6 +130,9 @@ class TaskView(ScopedView):
 
     def action_open(self, name: str, row: Outbox) -> bool:
         return outbox.why_not_retry(row) is None
+
+    def title_of(self, row: Outbox) -> str:
+        return f"{outbox.label_of(row.kind)} · {_number(row.key)}"
 
     @action("retry", _l("Try again"), "", "")
     def retry(self, row: Outbox) -> None:

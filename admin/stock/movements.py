@@ -10,6 +10,7 @@ from admin.catalogue.products import of_products
 from models import (
     Movement,
 )
+from services import workflow
 
 CHANNELS = {"till": _l("till"), "web": _l("on line")}
 
@@ -53,6 +54,9 @@ class MovementView(ScopedView):
     find_hint = _l("Title, EAN, reference")
     first_order = "-id"
     empty_sentence = _l("Nothing moved yet.")
+
+    def title_of(self, row: Movement) -> str:
+        return f"{workflow.words_of(row.kind)} {row.quantity:+d} · {row.variant.product.title}"
 
     def find_condition(self, words: str) -> Any:
         return of_products(Movement.variant_id, words)

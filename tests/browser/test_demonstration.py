@@ -46,7 +46,7 @@ ROLES = {
 # What no reader should meet: names of the program, its values, holes of templates, « (s) ».
 CODE = re.compile(
     r"\b[a-zéè]+_[a-z_]+\b|\bNone\b|\bTrue\b|\bFalse\b|%\(|\{\{|\bundefined\b|\(s\)"
-    r"|(?<!\.)\.\.(?!\.)|\b\d\d:\d\d\b"
+    r"|(?<!\.)\.\.(?!\.)|\b\d\d:\d\d\b|\b[a-z]+:\d+\b"
 )
 # Pages whose readers write software or files: they name columns and codes on purpose.
 FOR_SOFTWARE = ("/gestion/api/", "/gestion/imports/fichier/", "/gestion/webhooks/")
