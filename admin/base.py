@@ -108,6 +108,10 @@ class ScopedView(ModelView):
     row_buttons: tuple[str, ...] = ()
     # What a form and a page show together: (title, columns). What no group names comes first.
     groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    # Whether a list shows the picture of each row's product, whose barcode `ean_of` gives.
+    has_pictures = False
+    # Relations a list reads besides those of its columns.
+    list_loads: tuple[str, ...] = ()
     # Columns typed into in the list itself.
     inline_columns: tuple[str, ...] = ()
     row_links: tuple[tuple[Any, str, str], ...] = ()
@@ -131,6 +135,10 @@ class ScopedView(ModelView):
                 {**extra, **getattr(self, f"{name}_form_extra_fields")},
             )
             setattr(self, f"{name}_columns", [c for c in columns])
+
+    def ean_of(self, row: Any) -> str:
+        """The barcode whose picture a row shows."""
+        return str(row.variant.ean)
 
     def title_of(self, row: Any) -> str:
         """What the page of a row is called."""

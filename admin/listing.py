@@ -139,7 +139,7 @@ def statement(view: Any, asked: Asked) -> Select[Any]:
         column.desc().nulls_last() if order.startswith("-") else column.asc().nulls_first(),
         getattr(model, key).desc(),
     )
-    return rows.options(*_loads(model, columns_of(view, asked)))
+    return rows.options(*_loads(model, [*columns_of(view, asked), *view.list_loads]))
 
 
 def columns_of(view: Any, asked: Asked) -> list[str]:

@@ -17,6 +17,7 @@ class ArgusView(ReferenceView):
         p for p in ReferenceView.base_permissions if p not in ("can_add", "can_delete")
     ]
     exclude_route_methods = {"add", "delete", "download"}
+    has_pictures = True
     list_title, noun = _l("Argus"), _l("Argus")
     list_columns = [
         "product.title",
@@ -60,6 +61,9 @@ class ArgusView(ReferenceView):
     )
     show_partials = ("admin/catalogue/_argus_history.html",)
     empty_sentence = _l("No reference has a value yet: import an argus.")
+
+    def ean_of(self, row: Variant) -> str:
+        return row.ean
 
     def find_condition(self, words: str) -> Any:
         return search.references(words)

@@ -54,6 +54,7 @@ class ProductView(ReferenceView):
     datamodel = SQLAInterface(Product)
     route_base = "/gestion/produits"
     base_permissions = [*ReferenceView.base_permissions, "validate", "disable", "can_refuse"]
+    has_pictures, list_loads = True, ("variants",)
     list_title, noun = _l("Products"), _l("New product")
     list_columns = [
         "title",
@@ -489,6 +490,7 @@ class VariantView(ReferenceView):
         p for p in ReferenceView.base_permissions if p not in ("can_add", "can_delete")
     ]
     exclude_route_methods = {"add", "delete", "download"}
+    has_pictures = True
     list_title, noun = _l("References"), _l("Reference")
     list_columns = [
         "product.title",
@@ -544,6 +546,9 @@ class VariantView(ReferenceView):
     first_order = "-updated_at"
     show_partials = ("admin/catalogue/_prices.html",)
     links = ((_l("Give a file"), "ImportView.upload?kind=catalogue", "download"),)
+
+    def ean_of(self, row: Variant) -> str:
+        return row.ean
 
     def find_condition(self, words: str) -> Any:
         return search.references(words)

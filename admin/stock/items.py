@@ -31,6 +31,7 @@ class ItemView(ScopedView):
     datamodel = SQLAInterface(Item)
     route_base = "/gestion/stock"
     base_permissions = [*ScopedView.base_permissions, "withdraw", "lose", "give_back", "can_sell"]
+    has_pictures, list_loads = True, ("variant",)
     list_title = _l("Second-hand stock")
     list_columns = [
         "variant.product.title",

@@ -45,6 +45,7 @@ class StockLevelView(ScopedView):
     base_permissions = [*ScopedView.base_permissions, "can_adjust"]
     list_template = "admin/stock/levels.html"
     inline_columns = ("quantity", "alert_under", "place")
+    has_pictures, list_loads = True, ("variant",)
     list_title = _l("New stock")
     list_columns = [
         "variant.product.title",

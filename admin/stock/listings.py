@@ -40,6 +40,7 @@ class ListingView(ScopedView):
     datamodel = SQLAInterface(Listing)
     route_base = "/gestion/offres-de-vente"
     base_permissions = [*ScopedView.base_permissions, "withdraw", "offer_again", "can_price"]
+    has_pictures, list_loads = True, ("variant",)
     list_title = _l("Sale offers")
     list_columns = [
         "variant.product.title",

@@ -529,8 +529,13 @@ def _description(line: OfferLine) -> str:
         (_("box"), line.grade_box),
         (_("manual"), line.grade_manual),
     )
+    # « boîte : bon »: a grade agrees with no noun, so it stands behind a colon.
     parts = [
-        f"{name} {workflow.words_of(grade).lower()}".strip() for name, grade in grades if grade
+        f"{name}\u00a0: {workflow.words_of(grade).lower()}"
+        if name
+        else workflow.words_of(grade).lower()
+        for name, grade in grades
+        if grade
     ]
     return ", ".join(filter(None, [*parts, line.comment.strip()]))
 
