@@ -46,8 +46,10 @@ def possible(view: Any, columns: Sequence[str]) -> list[str]:
 
 
 def _is_cheap(mapper: Any, name: str) -> bool:
-    """Whether a list reads it without a statement for each row: a column, or a relation."""
-    return name in mapper.columns or name in mapper.relationships
+    """Whether a list reads it without a statement for each row: a column, or a relation. A cover is
+    drawn from the barcodes of its product, and stands beside the title already.
+    """
+    return name != "cover" and (name in mapper.columns or name in mapper.relationships)
 
 
 def choose(view: Any, columns: Sequence[str], ticked: Iterable[str]) -> None:

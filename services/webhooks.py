@@ -88,7 +88,7 @@ DATA: dict[str, dict[str, Any]] = {
     "buyback.validated": {"number": "CDE000000042"},
     "buyback.received": {"number": "CDE000000042"},
     "buyback.item_rejected": {"number": "CDE000000042", "ean": "5060327534393"},
-    "buyback.paid": {"number": "CDE000000042"},
+    "buyback.paid": {"number": "CDE000000042", "reference": "CDE000000042-C"},
 }
 
 # Told to one address when somebody asks for it.

@@ -14,9 +14,13 @@ from alembic.script import ScriptDirectory
 from flask_migrate import Migrate, upgrade
 
 import commands
-from models import BuyingRule, Site, Store, Vendor
+from models import BuyingRule, Offer, PaymentPart, Site, Store, Vendor
+from services import outbox
+from services.buyback import parcels
 from services.installation import backups, restores
-from services.unit import db, is_sqlite
+from services.payments import seller_payments
+from services.unit import db, is_sqlite, unit_of_work
+from tests import factories
 
 ROOT = Path(__file__).parents[1]
 
@@ -259,3 +263,19 @@ def test_a_database_of_every_earlier_commit_comes_to_today_with_its_rows(app, ma
             assert after == before, (commit, before, after)
             assert len(before) > 15, (commit, before, after)
             assert "cancelled" in checks, commit
+
+
+def test_a_payment_of_before_knows_what_sending_back_took_from_it(app, carrier):
+    """0030: the fee stood only on the parcel that goes back; a payment of two must say its own."""
+    module = ScriptDirectory(str(ROOT / "migrations")).get_revision("0030").module
+    factories.a_contract()
+    offer = factories.an_accepted_offer()
+    outbox.work()
+    with unit_of_work() as session:
+        sale = session.get_one(Offer, offer.id)
+        payment = seller_payments.open_part(sale, PaymentPart.first)
+        parcels.expect_return(sale, "", 440, by=factories.MARC)
+        session.flush()
+        session.execute(sa.text(module.BORNE))
+        session.refresh(payment)
+        assert payment.fee_cents == 440

@@ -23,6 +23,7 @@ from wtforms.validators import Length, Optional
 
 from admin import forms
 from admin.base import ReferenceView, ScopedView, action_of, me, uploaded
+from admin.dossiers import readable
 from admin.fields import MoneyField
 from models import (
     PictureAddress,
@@ -204,7 +205,7 @@ class ProductView(ReferenceView):
     def show_more(self, row: Product) -> dict[str, Any]:
         ids = [variant.id for variant in row.variants]
         return {
-            "dossier": dossiers.of_product(row),
+            "dossier": readable(dossiers.of_product(row)),
             "in_stores": levels.by_condition(None, ids),
             "grid": grid.of(row.variants),
             "lowest": {id: products.lowest_of_30_days(id) for id in ids[:60]},

@@ -18,6 +18,7 @@ from flask_login import current_user
 
 from admin import forms
 from admin.base import ReferenceView, has_access, me
+from admin.dossiers import readable
 from models import (
     ShippingRate,
     Store,
@@ -96,7 +97,7 @@ class VendorView(ReferenceView):
     first_order = "name"
 
     def show_more(self, row: Vendor) -> dict[str, Any]:
-        return {"dossier": dossiers.of_vendor(row)}
+        return {"dossier": readable(dossiers.of_vendor(row))}
 
     def check(self, row: Vendor) -> None:
         vendors.check(row)
@@ -168,7 +169,7 @@ class StoreView(ReferenceView):
     first_order = "name"
 
     def show_more(self, row: Store) -> dict[str, Any]:
-        return {"dossier": dossiers.of_store(row)}
+        return {"dossier": readable(dossiers.of_store(row))}
 
     def check(self, row: Store) -> None:
         vendors.check_store(row)

@@ -32,6 +32,9 @@ def upgrade():
 
 
 def downgrade():
+    two = sa.text("SELECT count(*) FROM seller_payment WHERE part = 'contested'")
+    if op.get_bind().scalar(two):
+        raise RuntimeError("Sales have two payments: the version before knows one. Restore a backup.")
     with op.batch_alter_table("seller_payment") as table:
         table.drop_constraint("uq_seller_payment_offer_id_part", type_="unique")
         table.create_unique_constraint("uq_seller_payment_offer_id", ["offer_id"])

@@ -44,7 +44,8 @@ class Step(StrEnum):
 class Amounts:
     """The amounts of one sale, in cents. `agreed_cents` is what the shop agreed to, or proposes at
     a second chance; `accepted_cents` is None before the reception has ended; `bonus_cents` is what
-    store credit adds; `left_cents` is what of `paid_cents` is not paid yet.
+    store credit adds; `left_cents` is what of `paid_cents` is not paid yet, with the bonus
+    `left_bonus_cents` in it.
     """
 
     announced_cents: int
@@ -53,6 +54,7 @@ class Amounts:
     fee_cents: int = 0
     bonus_cents: int = 0
     left_cents: int = 0
+    left_bonus_cents: int = 0
     means: PaymentMeans = PaymentMeans.transfer
     is_paid: bool = False
     is_partly_paid: bool = False
@@ -129,6 +131,7 @@ def of(offer: Offer, given: dict[str, int] | None = None) -> Amounts:
         fee_cents=fee_cents(offer) if received else 0,
         bonus_cents=sum(bonuses.values()),
         left_cents=left,
+        left_bonus_cents=sum(bonuses.get(one.id, 0) for one in payments if one not in made),
         means=offer.means,
         is_paid=bool(made) and not left,
         is_partly_paid=any(payment.amount_cents for payment in made),

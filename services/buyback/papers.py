@@ -144,10 +144,12 @@ def statement(offer: Offer) -> bytes:
     pdf.cell_line(0, 10, documents.latin("Relevé d’achat"))
     received = offer.received_at or clock.now()
     pdf.write_line(f"Vente {offer.slip}, contrôlée le {documents.moment(received)}", 9.5)
-    days = {documents.day(one.paid_at) for one in offer.payments if one.paid_at}
+    days = dict.fromkeys(
+        documents.day(at) for at in sorted(one.paid_at for one in offer.payments if one.paid_at)
+    )
     paid = [
         workflow.words_of(offer.means),
-        *(f"Payé le {day}" for day in sorted(days)),
+        *(f"Payé le {day}" for day in days),
         f"Édité le {documents.day(clock.now())}",
     ]
     documents.three(pdf, 43, (*_parties(offer), ("Paiement", paid)))

@@ -693,6 +693,7 @@ def answer(offer: Offer, chosen: dict[int, str], relay: str = "", *, by: Actor) 
         site=offer.site,
         offer=offer,
         answered=waiting,
+        to_collect=to_collect(offer),
         sentence=seller_payments.next_step(offer.payment) if offer.payment else "",
         **letters.facts(offer),
     )
@@ -729,6 +730,7 @@ def lapse(offer: Offer) -> None:
         offer=offer,
         waiting=waiting,
         outcome=outcome_words(settings.value("default_outcome")),
+        to_collect=to_collect(offer),
         **letters.facts(offer),
     )
 
@@ -764,7 +766,8 @@ def _conclude(offer: Offer, chosen: dict[int, str], relay: str, by: Actor) -> No
             if parcel.label is not None
             for relay in parcel.label.relays
         }
-        payer = _who_bears(offer, fee) if relay in near else None
+        may_order = relay in near and parcels.why_no_label(offer) is None
+        payer = _who_bears(offer, fee) if may_order else None
         parcels.expect_return(offer, relay if payer else "", fee if payer else 0, by=by)
         if payer is not None:
             payer.fee_cents = fee
@@ -793,12 +796,23 @@ def _who_bears(offer: Offer, fee: int) -> SellerPayment | None:
     return next(able, None) if fee else None
 
 
+def is_sending_back_covered(offer: Offer) -> bool:
+    """Whether something is still to be paid that covers it, whatever the seller answers."""
+    return _who_bears(offer, settings.value("return_fee_cents")) is not None
+
+
+def to_collect(offer: Offer) -> bool:
+    """Whether articles that go back wait in the shop: nothing covered a label for them."""
+    back = parcels.return_parcel(offer)
+    return back is not None and back.label is None and back.status is ParcelState.to_return
+
+
 def may_send_back(offer: Offer) -> bool:
     """Whether some answer lets the seller pay for having articles sent back."""
     fee = settings.value("return_fee_cents")
-    if not fee or offer.status is not OfferState.received:
+    if not fee or offer.status is not OfferState.received or parcels.why_no_label(offer):
         return False
-    if _who_bears(offer, fee) is not None:
+    if is_sending_back_covered(offer):
         return True
     agreed = sum(line.bench_cents or 0 for line in pending(offer) if line.status is S.countered)
     last = offer.payments[-1]  # where an article goes whose new price is taken

@@ -22,6 +22,9 @@ class Found:
     corrected: str = ""
 
 
+MOST_OPENED = 500  # accounts with the same last four characters
+
+
 def _parcels_with_label(number: str, limit: int) -> Select[tuple[Parcel]]:
     labels = select(Label.parcel_id).where(Label.number == number)
     return select(Parcel).where(Parcel.id.in_(labels)).limit(limit)
@@ -62,17 +65,20 @@ def _sales_beginning_with(code: str, limit: int) -> list[Offer]:
 
 
 def _by_iban(code: str, limit: int) -> Found | None:
-    """Whose account a whole IBAN is; None when it is none. Who types it knows it already."""
+    """Whose account a whole IBAN is; None when nobody's: a label's number may look like one. Who
+    types it knows it already.
+    """
     if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}", code):
         return None
-    rows = select(BankDetails).where(BankDetails.iban_tail == code[-4:]).limit(limit)
+    rows = select(BankDetails).where(BankDetails.iban_tail == code[-4:]).limit(MOST_OPENED)
     holders = [
         details.customer_id
         for details in db.session.scalars(rows)
         if bank_details.opens(details) and bank_details.opened(details) == code
     ]
     sellers = select(Customer).where(Customer.id.in_(holders), Customer.erased_at.is_(None))
-    return Found({"SellerView": list(db.session.scalars(sellers))})
+    found = list(db.session.scalars(sellers.limit(limit)))
+    return Found({"SellerView": found}) if found else None
 
 
 def search(words: str, limit: int = 20) -> Found:

@@ -7,7 +7,7 @@ its way.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -365,6 +365,7 @@ def sent_back(
     """The bank sent a transfer back. When it is about the account the seller is told, and whatever
     waits for this account stops; else it is the shop's to mend, and to pay again.
     """
+    _locked_sales([payment.offer_id])  # the seller's answer may be closing the other part
     if payment.offer.status is OfferState.settled:  # all had been executed: it is open again
         workflow.flow_of(payment.offer).fire(payment.offer, "reopen", by=by)
     PAYMENT.fire(payment, "reject", by=by, reason=line.reason)
@@ -407,30 +408,41 @@ def executed(payments: list[SellerPayment], *, by: Actor) -> None:
     for payment in (
         payments if payments and webhooks.is_heard(payments[0].vendor_id, "buyback.paid") else ()
     ):  # a batch is of one vendor
-        webhooks.tell(payment.vendor_id, "buyback.paid", {"number": payment.offer.number})
+        webhooks.tell(payment.vendor_id, "buyback.paid", _told(payment))
     _settle([payment.offer for payment in payments], by)
 
 
+def _told(payment: SellerPayment) -> dict[str, str]:
+    """What software hears of a payment: its sale, and which of its payments."""
+    return {"number": str(payment.offer.number), "reference": payment.reference}
+
+
 def _settle(offers: Sequence[Offer], by: Actor) -> None:
-    """The sales all of whose payments are made are over. The sales are locked first: of two parts
-    that end at the same instant, the later one sees the other.
+    """The sales all of whose payments are made are over."""
+    over = [
+        offer
+        for offer in _locked_sales([offer.id for offer in offers])
+        if offer.status is OfferState.received
+        and all(payment.status is S.paid for payment in offer.payments)
+    ]
+    if over:
+        workflow.flow_of(over[0]).fire_all(over, "settle", by=by)
+
+
+def _locked_sales(ids: Iterable[int]) -> Sequence[Offer]:
+    """The sales and their payments as they are now, locked: of two parts that end (or come back) at
+    the same instant, the later one sees the other.
     """
     db.session.flush()
     rows = (
         select(Offer)
-        .where(Offer.id.in_({offer.id for offer in offers}), Offer.status == OfferState.received)
+        .where(Offer.id.in_(set(ids)))
         .order_by(Offer.id)
         .options(selectinload(Offer.payments))
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    over = [
-        offer
-        for offer in db.session.scalars(rows)
-        if all(payment.status is S.paid for payment in offer.payments)
-    ]
-    if over:
-        workflow.flow_of(over[0]).fire_all(over, "settle", by=by)
+    return db.session.scalars(rows).all()
 
 
 def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
@@ -440,7 +452,7 @@ def _pay_in_credit(payment: SellerPayment, by: Actor) -> None:
     )
     payment.paid_at = payment.told_at = clock.now()
     PAYMENT.fire(payment, "credit", by=by, amount_cents=given)
-    webhooks.tell(payment.vendor_id, "buyback.paid", {"number": offer.number})
+    webhooks.tell(payment.vendor_id, "buyback.paid", _told(payment))
     _settle([offer], by)
     messages.tell_step(
         payment.customer,
@@ -708,6 +720,8 @@ def next_step(payment: SellerPayment) -> str:
     if not payment.amount_cents:
         return _("There is nothing to pay.")
     if payment.status is S.awaiting_iban:
+        if any(has_left(one) and one.amount_cents for one in payment.offer.payments):
+            return _("To be paid, give your IBAN in your account.")
         return _("To be paid, give your IBAN in your account, or choose store credit.")
     if payment.status is S.to_pay:
         details = bank_details.of(payment.customer_id)

@@ -34,6 +34,7 @@ from models import (
     Store,
     TillEventKind,
     TransferBatch,
+    TransferLine,
     User,
 )
 from services import audit, clock, limits, numbering, outbox
@@ -544,6 +545,37 @@ def test_the_seller_answers_while_the_bank_pays_and_the_sale_still_ends(app, fig
         assert db.session.get_one(Offer, id).status is OfferState.settled
         invariants()
     figure("answer against bank", rounds, at_least=30)
+
+
+def test_the_seller_answers_while_the_bank_sends_back_and_the_sale_stays_open(app, figure):
+    rounds = size(4, 40)
+    for _n in range(rounds):
+        offer = factories.an_open_parcel(factories.a_game(), factories.a_game())
+        factories.an_iban(offer.seller)
+        factories.sent(offer.lines[0]), factories.refused(offer.lines[1])
+        id, line_id = factories.ended(offer).id, offer.lines[1].id
+        batch = factories.a_batch(0)
+        with unit_of_work() as session:
+            bank_answers.all_went_through(session.get_one(TransferBatch, batch.id), by=LEA)
+        sent = next(line.id for line in batch.lines if line.payment.offer_id == id)
+        by = customers.actor(db.session.get_one(Offer, id).seller)
+
+        def act(number: int, id: int = id, line_id: int = line_id, sent: int = sent, by: Any = by):
+            with unit_of_work() as session:
+                if number:
+                    reception.answer(session.get_one(Offer, id), {line_id: "given"}, by=by)
+                else:
+                    line = session.get_one(TransferLine, sent)
+                    line.reason = "le compte est clos"
+                    bank_answers.apply(
+                        line.batch, [], [(line, "AM04")], "r.xml", line.end_to_end, LEA
+                    )
+            return "done"
+
+        assert set(at_once(2, act, app)) == {"done"}
+        assert db.session.get_one(Offer, id).status is OfferState.received
+        invariants()
+    figure("answer against a transfer that comes back", rounds, at_least=30)
 
 
 def test_store_credit_is_spent_once_however_many_carts_use_it(app, figure):

@@ -223,6 +223,15 @@ def test_the_recap_adds_up_at_todays_prices_and_one_click_accepts_them(as_custom
     assert db.session.scalars(select(Offer)).one().proposed_cents == 2700
 
 
+def test_a_total_that_is_no_longer_todays_sends_nothing(as_customer):
+    camille = factories.a_customer()
+    factories.a_cart(factories.a_game(argus_cents=9000), customer=camille)
+    factories.a_rule(rate_bp=3000)
+    client = as_customer(camille)
+    assert client.post("/finaliser", data={"seen_total": "3600"}).location == "/recapitulatif"
+    assert db.session.scalars(select(Offer)).one().status is OfferState.draft
+
+
 # ── where the carrier takes no parcel ──
 
 

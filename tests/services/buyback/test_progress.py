@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models import Offer, PaymentState
+from models import Offer, PaymentState, SellerPayment
 from services.buyback import offers, parcels, progress
 from services.buyback.progress import Stage
 from services.payments import bank_details, seller_payments
@@ -154,6 +154,10 @@ def test_the_same_answer_to_a_second_chance_twice_is_one_answer(app):
 def test_a_payment_kept_back_says_what_the_seller_can_do(app):
     offer = with_an_open_parcel_then_refused()
     assert "vérifications" in progress.payment_sentence(offer)
+    offer = factories.a_received_offer()
+    with unit_of_work() as session:
+        held = session.get_one(SellerPayment, offer.payments[0].id)
+        seller_payments.hold(held, "Contrôle de caisse.", by=factories.LEA)
     factories.a_register()
     assert parcels.needs_identity(offer)
     assert "pièce d’identité" in progress.payment_sentence(offer)

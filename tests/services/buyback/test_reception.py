@@ -449,6 +449,54 @@ def test_nothing_is_taken_from_what_has_left_the_seller_collects_or_sends_a_labe
     assert books.check() == []
 
 
+def test_no_fee_is_taken_where_no_label_can_be_made(app, carrier):
+    offer = contested(relays=True)
+    with unit_of_work() as session:  # they moved overseas since their label was made
+        session.get_one(Offer, offer.id).seller.postcode = "97400"
+    assert not reception.may_send_back(fresh(offer))
+    offer = answered(offer, "agree", "to_return")
+    assert parcels.return_parcel(offer).fee_cents == 0
+    assert amounts_owed(offer) == {"first": 2000, "contested": 900}
+    assert books.check() == []
+
+
+def test_who_takes_back_what_nothing_covers_reads_that_it_is_to_be_collected(app, carrier):
+    offer = contested(relays=True)
+    assert reception.is_sending_back_covered(offer)
+    paid_by_file()
+    assert not reception.is_sending_back_covered(fresh(offer))
+    answered(offer, "to_return", "to_return")
+    (letter,) = factories.letters("answers_received")
+    assert "vous attend à la boutique" in letter.body
+
+
+def test_a_first_part_that_comes_back_while_an_answer_is_awaited_opens_nothing_twice(app):
+    offer = contested()
+    batch = factories.a_batch(0)
+    with unit_of_work() as session:
+        bank_answers.all_went_through(session.get_one(TransferBatch, batch.id), by=LEA)
+    with unit_of_work() as session:
+        line = session.get_one(TransferLine, batch.lines[0].id)
+        line.reason = "le compte est clos"
+        bank_answers.apply(line.batch, [], [(line, "AM04")], "r.xml", "r", LEA)
+    assert fresh(offer).status is OfferState.received
+    offer = answered(offer, "given", "given")
+    assert offer.status is OfferState.received
+    assert paid_by_file() == {f"{offer.number}-2": 2000}
+    assert fresh(offer).status is OfferState.settled
+    assert books.check() == []
+
+
+def test_the_page_of_the_answer_adds_a_new_price_without_any_bonus(as_customer):
+    factories.a_register()
+    offer = contested()
+    with unit_of_work() as session:
+        sale = session.get_one(Offer, offer.id)
+        reception.choose_means(sale, PaymentMeans.store_credit, by=customers.actor(sale.seller))
+    page = as_customer(fresh(offer).seller).get(f"/ventes/{offer.number}").text
+    assert 'data-live-total="2000"' in page  # the 9,00 € is added as one answers
+
+
 def test_a_shop_may_wait_for_every_answer_and_pay_once(app):
     with unit_of_work():
         settings.change("pay_at_once", "no", by=LEA)

@@ -108,6 +108,7 @@ def change(model, id: int, **columns):
         ("réservé", lambda: change(Item, first(Item), status="reserved")),
         ("zéro", lambda: change(Entry, first(Entry), cents=Entry.cents + 1)),
         ("articles disent", lambda: change(SellerPayment, first(SellerPayment), amount_cents=1)),
+        ("supportent", lambda: change(SellerPayment, first(SellerPayment), fee_cents=1)),
         ("paiement", lambda: change(SellerPayment, first(SellerPayment), status="paid")),
         ("total", lambda: change(TransferBatch, first(TransferBatch), total_cents=1)),
         ("total", lambda: change(TransferLine, first(TransferLine), amount_cents=1)),

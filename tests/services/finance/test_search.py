@@ -2,11 +2,13 @@
 
 import pytest
 
-from models import Customer
+from models import Customer, Parcel
+from services.buyback import parcels
 from services.finance import search
 from services.people import customers
 from services.unit import unit_of_work
 from tests import factories
+from tests.factories import MARC
 
 
 def found(words: str) -> dict[str, list]:
@@ -31,6 +33,20 @@ def test_a_whole_iban_finds_its_holder_and_nobody_who_has_the_same_end(app):
     factories.an_iban(other, "FR7630003000600000000792606")
     assert found("FR14 2004 1010 0505 0001 3M02 606") == {"SellerView": [holder]}
     assert set(found("2606")["SellerView"]) == {holder, other}
+
+
+def test_a_label_whose_number_looks_like_an_iban_is_still_found(app, carrier):
+    parcel = factories.a_parcel()
+    with unit_of_work() as session:
+        parcels.give_label(
+            session.get_one(Parcel, parcel.id),
+            carrier_name="DPD",
+            number="JD014600003889263491",
+            link="",
+            pdf=None,
+            by=MARC,
+        )
+    assert found("JD01 4600 0038 8926 3491") == {"ParcelView": [parcel]}
 
 
 def test_nobody_is_found_by_the_iban_of_an_erased_account(app):
