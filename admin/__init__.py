@@ -161,7 +161,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("MachineKeyView.list", _l("Keys"), "keys"),
             Entry("WebhookView.list", _l("Addresses told"), "mail"),
             Entry("DeliveryView.list", _l("What was told"), "clock"),
-            Entry("ApiManualView.manual", _l("Manual"), "book"),
+            Entry("ApiManualView.manual", _l("API documentation"), "book"),
         ),
     ),
     (

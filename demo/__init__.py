@@ -17,9 +17,10 @@ from demo.catalogue import fill_the_catalogue
 from demo.payments import ines_pays
 from demo.people import open_accounts, open_the_shop, people_come
 from demo.stock import fill_the_stock, the_shoe_shops
-from models import Customer
+from models import Customer, Offer
 from services import clock, outbox
-from services.unit import db
+from services.buyback import offers
+from services.unit import db, unit_of_work
 
 
 def tell() -> str:
@@ -42,5 +43,8 @@ def tell() -> str:
     for at in (today - timedelta(days=1), today):
         with clock.at(at):
             seal()
+    for id in offers.late():  # second chances nobody answered in their time
+        with unit_of_work() as session:
+            offers.lapse(session.get_one(Offer, id))
     outbox.wait_from_now()
     return _("The demonstration is there: a shop, its month, its people.")

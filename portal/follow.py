@@ -310,6 +310,7 @@ def payment_facts(offer: Offer) -> dict[str, Any]:
         "has_payment": progress.has_payment(offer),
         "asks_for_iban": progress.asks_for_iban(offer),
         "is_missing": reception.is_missing,
+        "is_countered": reception.is_countered,
         "article_words": progress.article_words,
         "was_controlled": any(line.controlled_at for line in lines),
         "can_choose": progress.can_choose_means(offer),

@@ -81,6 +81,7 @@ class OfferView(ScopedView):
         "articles": _l("Articles"),
         "total_cents": _l("Amount"),
         "proposed_cents": _l("Amount offered"),
+        "vendor": _l("Vendor"),
         "site": _l("Site"),
         "status": _l("Status"),
         "decided_at": _l("Decided"),
@@ -91,7 +92,7 @@ class OfferView(ScopedView):
     }
     order_columns = ["number", "finalised_at", "articles", "total_cents"]
     search_columns = ["status"]
-    filter_columns = ("status", "site", "finalised_at")
+    filter_columns = ("status", "vendor", "site", "finalised_at")
     find_columns = (Offer.number, Customer.email, Customer.last_name)
     find_through = (Offer.customer,)
     find_hint = _l("CDE, e-mail, name")

@@ -119,7 +119,7 @@ class RuleView(ReferenceView):
     }
     order_columns = ["name", "rank", "rate_bp"]
     search_columns = ["name"]
-    filter_columns = ("effect", "site", "platform", "active")
+    filter_columns = ("effect", "vendor", "site", "platform", "active")
     find_columns = (BuyingRule.name, BuyingRule.ean)
     first_order = "rank"
     links = ((_l("Simulate"), "SimulateView.simulate", "search"),)

@@ -59,6 +59,7 @@ class Amounts:
     is_paid: bool = False
     is_partly_paid: bool = False
     has_purchase: bool = True
+    is_proposed: bool = False  # a second chance the seller has not answered
 
     @property
     def paid_cents(self) -> int | None:
@@ -89,7 +90,8 @@ class Amounts:
         if not self.has_purchase:
             return found
         if self.agreed_cents != self.announced_cents:
-            found.append((Step.agreed, _("Agreed by the shop"), self.agreed_cents))
+            words = _("Proposed by the shop") if self.is_proposed else _("Agreed by the shop")
+            found.append((Step.agreed, words, self.agreed_cents))
         if self.accepted_cents is None:
             return found
         found.append((Step.accepted, _("Accepted at the check"), self.accepted_cents))
@@ -136,6 +138,7 @@ def of(offer: Offer, given: dict[str, int] | None = None) -> Amounts:
         is_paid=bool(made) and not left,
         is_partly_paid=any(payment.amount_cents for payment in made),
         has_purchase=offer.status not in WITHOUT_PURCHASE,
+        is_proposed=offer.status is S.second_chance,
     )
 
 

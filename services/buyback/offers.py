@@ -351,7 +351,12 @@ def finalise(cart: Offer, customer: Customer, *, by: Actor) -> None:
         )
     else:
         messages.tell_step(
-            customer, "offer_received", site=cart.site, offer=cart, **letters.facts(cart)
+            customer,
+            "offer_received",
+            site=cart.site,
+            offer=cart,
+            out_of_reach=parcels.is_out_of_reach(customer.postcode),
+            **letters.facts(cart),
         )
     messages.tell_shop(
         "new_offer", site=cart.site, offer=cart, seller=customer.name, **letters.facts(cart)

@@ -6,6 +6,7 @@ Anything else waits for the seller's answer, or its deadline, with a payment of 
 accepted is paid at once (domain.md § 2.14, 2.29).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -48,10 +49,10 @@ K = AccountKind
 MOST_PHOTOS = 3
 workflow.name_states(
     (S.expected, _l("Waiting for reception"), "off"),
-    (S.received, _l("Received"), "info"),
+    (S.received, _l("Taken in hand"), "info"),
     (S.accepted, _l("Examined"), "ok"),
     (S.countered, _l("Counter-offer"), "warn"),
-    (S.refused, _l("Refused"), "bad"),
+    (S.refused, _l("Refused (article)"), "bad"),
     (S.missing, _l("Missing"), "bad"),
     (S.to_return, _l("To be sent back"), "warn"),
     (S.sent_back, _l("Sent back to the seller"), "off"),
@@ -107,13 +108,12 @@ ANSWERABLE = (S.countered, S.refused)
 
 
 def find(code: str) -> Offer | None:
-    """The offer a bordereau names: « CDE000000123 », typed or scanned."""
+    """The offer a bordereau names: « CDE000000123 », scanned, or typed without its zeros."""
     number = "".join(code.upper().split())
-    return (
-        db.session.scalar(select(Offer).where(Offer.number == number))
-        if number.startswith("CDE")
-        else None
-    )
+    digits = number.removeprefix("CDE")
+    if not number.startswith("CDE") or not re.fullmatch(r"[0-9]{1,9}", digits):
+        return None
+    return db.session.scalar(select(Offer).where(Offer.number == f"CDE{int(digits):09d}"))
 
 
 def why_not_open(offer: Offer) -> str | None:
@@ -220,6 +220,11 @@ def waits(line: OfferLine) -> bool:
 
 def is_controlled(line: OfferLine) -> bool:
     return line.status in CONTROLLED
+
+
+def is_countered(line: OfferLine) -> bool:
+    """Whether the seller still has to say yes or no to a new price."""
+    return line.status is S.countered
 
 
 def is_missing(line: OfferLine) -> bool:

@@ -259,7 +259,7 @@ def of_vendor(vendor: Vendor) -> Dossier:
     todo = [
         _many(
             _l("Offers to check"),
-            ("OfferView.list", {"status": "to_check"}),
+            ("OfferView.list", {**mine, "status": "to_check"}),
             Offer,
             Offer.vendor_id == vendor.id,
             Offer.status == OfferState.to_check,
@@ -271,10 +271,13 @@ def of_vendor(vendor: Vendor) -> Dossier:
         _many(_l("Stores"), ("StoreView.list", mine), Store, Store.vendor_id == vendor.id),
         _many(_l("Sites"), ("SiteView.list", mine), Site, Site.vendor_id == vendor.id),
         _many(
-            _l("Buying rules"), ("RuleView.list", {}), BuyingRule, BuyingRule.vendor_id == vendor.id
+            _l("Buying rules"),
+            ("RuleView.list", mine),
+            BuyingRule,
+            BuyingRule.vendor_id == vendor.id,
         ),
         _many(
-            _l("Offers"), ("OfferView.list", {}), Offer, Offer.vendor_id == vendor.id, _REAL_SALES
+            _l("Offers"), ("OfferView.list", mine), Offer, Offer.vendor_id == vendor.id, _REAL_SALES
         ),
         _many(
             _l("Payments to sellers"),

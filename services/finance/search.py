@@ -33,6 +33,7 @@ def _parcels_with_label(number: str, limit: int) -> Select[tuple[Parcel]]:
 def _by_printed_number(code: str, limit: int) -> Found | None:
     """What a code of ours names, by its first letters; None when it is no code of ours."""
     if code.startswith("CDE"):
+        code = re.sub(r"(-C)?(-\d+)?$", "", code)  # a payment is named by its sale
         return Found({"OfferView": _sale(code[3:]) or _sales_beginning_with(code, limit)})
     if re.fullmatch(r"ART\d{1,9}", code):
         units = select(Item).where(Item.id == int(code[3:]))

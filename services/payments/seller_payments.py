@@ -283,19 +283,29 @@ def why_not_remind(payment: SellerPayment) -> str | None:
 
 
 def remind(payment: SellerPayment, *, by: Actor) -> None:
-    """« Relancer »: ask the seller for the IBAN the payment waits for."""
+    """« Relancer »: ask the seller for the IBAN the payment waits for. One mail asks for all that
+    waits with this vendor.
+    """
     if reason := why_not_remind(payment):
         raise Refused(reason)
-    payment.iban_reminders += 1
-    payment.iban_reminded_at = clock.now()
-    workflow.record(payment, "remind_iban", by=by)
+    mine = select(SellerPayment).where(
+        SellerPayment.customer_id == payment.customer_id,
+        SellerPayment.vendor_id == payment.vendor_id,
+        SellerPayment.status == S.awaiting_iban,
+    )
+    waiting = db.session.scalars(mine).all()
+    for one in waiting:
+        one.iban_reminders += 1
+        one.iban_reminded_at = clock.now()
+        workflow.record(one, "remind_iban", by=by)
     site, details = payment.offer.site, bank_details.of(payment.customer_id)
     messages.tell(
         payment.customer,
         "iban_reminder",
         site=site,
         offer=payment.offer,
-        amount=payment.amount_cents,
+        amount=sum(one.amount_cents for one in waiting),
+        sales=len({one.offer_id for one in waiting}),
         refused=details is not None and details.refused_at is not None,
         link=f"{sites.address(site)}/compte#iban",
     )

@@ -91,6 +91,18 @@ document.addEventListener("input", (event) => {
   form.querySelector("output").textContent = Number.isFinite(cents) ? new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" }).format(cents / 100) : "–";
 });
 
+// Prices typed for a second chance outlive a line that is taken out meanwhile: they are kept until they are sent.
+const chance = document.getElementById("chance"), prices = () => [...document.querySelectorAll(chance.dataset.addsUp)];
+if (chance) {
+  const key = "chance:" + location.pathname.match(/\d+/)?.[0], typed = JSON.parse(sessionStorage.getItem(key) || "{}");
+  const left = prices().filter((one) => one.name in typed);
+  left.forEach((one) => { one.value = typed[one.name]; });
+  if (left.length) { chance.closest("details").open = true; left[0].dispatchEvent(new Event("input", { bubbles: true })); }
+  else prices()[0]?.dispatchEvent(new Event("input", { bubbles: true }));
+  document.addEventListener("input", (event) => { if (prices().includes(event.target)) sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(prices().filter((one) => one.value !== one.defaultValue).map((one) => [one.name, one.value])))); });
+  chance.addEventListener("submit", () => sessionStorage.removeItem(key));
+}
+
 document.addEventListener("change", (event) => {
   const table = event.target.closest(".rows");
   if (!table) return;

@@ -296,7 +296,13 @@ async function shoot() {
 async function pictures(form, body) {
   const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Fragment": "shots" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("shots");
-  if (fresh) { document.getElementById("shots").replaceWith(fresh); look(); } else { tone("bad"); location.reload(); }
+  if (fresh) { document.getElementById("shots").replaceWith(fresh); return look(); }
+  tone("bad");                               // refused: the sentence is shown, what was graded stays
+  const why = (page.querySelector("[role=alert], main h1") || page.body).textContent.trim();
+  document.getElementById("shots").querySelector(".echo")?.remove();
+  document.getElementById("shots").prepend(Object.assign(document.createElement("p"), { className: "echo echo-bad", role: "alert", textContent: why || document.body.dataset.wordSilent }));
+  const file = document.getElementById("photo-file");
+  if (file) file.value = "";
 }
 
 addEventListener("pagehide", () => camera?.getTracks().forEach((track) => track.stop()));
