@@ -151,6 +151,40 @@ def test_keys_grade_box_and_manual_apart_and_a_reason_typed_never_buys(visit, si
     assert not db.session.scalars(select(Item)).all()
 
 
+def test_a_file_that_is_no_picture_is_refused_and_what_was_graded_stays(visit, signed_in, tmp_path):
+    game, other = seven_games()[:2]
+    offer = factories.an_open_parcel(game, other)
+    page = signed_in(visit(DESK), "Opérateur reprise", factories.the_vendor())
+    page.goto(f"/gestion/reception/{offer.number}")
+    scan(page, game.ean)
+    page.locator("#art").wait_for()
+    page.keyboard.press("3")
+    page.locator("[name=comment]").fill("Jaquette pâlie")
+    wrong = tmp_path / "photo.jpg"
+    wrong.write_bytes(b"no picture")
+    page.locator("#photo-file").set_input_files(wrong)
+    expect(page.locator("#shots [role=alert]")).to_contain_text("photo")
+    expect(page.locator('input[name="article"][value="good"]')).to_be_checked()
+    expect(page.locator("[name=comment]")).to_have_value("Jaquette pâlie")
+
+
+def test_u_undoes_from_the_field_that_waits_for_the_next_scan(visit, signed_in):
+    game, other = seven_games()[:2]
+    offer = factories.an_open_parcel(game, other)
+    page = signed_in(visit(DESK), "Opérateur reprise", factories.the_vendor())
+    page.goto(f"/gestion/reception/{offer.number}")
+    scan(page, game.ean)
+    page.locator("#art").wait_for()
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-undo]")).to_be_visible()
+    page.locator("#code").focus()
+    page.keyboard.press("u")
+    expect(page.locator("[data-undo]")).to_have_count(0)
+    expect(page.locator("#code")).to_have_value("")
+    assert {line.status for line in lines()} == {LineState.received}
+
+
 def test_what_is_not_expected_sounds_and_shows_and_what_was_begun_comes_back(visit, signed_in):
     one, two = seven_games()[:2]
     offer = factories.an_open_parcel(one, two)

@@ -233,6 +233,46 @@ def test_a_second_chance_is_typed_in_the_column_of_prices_and_adds_up(visit, sig
     assert amounts.of(db.session.get_one(Offer, offer.id)).agreed_cents == 2750
 
 
+def test_prices_typed_for_a_second_chance_outlive_a_line_taken_out(visit, signed_in):
+    offer = factories.an_offer(*(factories.a_game(name, "PS5", 5000) for name in "ABC"))
+    page = signed_in(visit(DESK))
+    page.goto(f"/gestion/offres/valider/{offer.id}")
+    page.get_by_role("link", name="2ème chance").click()
+    page.get_by_label("Nouveau prix de A").fill("15,50")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    expect(page.locator("tr.focus [value='jeu import']")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("tr.gone")).to_have_count(1)
+    expect(page.get_by_label("Nouveau prix de A")).to_have_value("15,50")
+    expect(page.locator("#chance output")).to_contain_text("35,50")
+
+
+def test_the_search_answers_while_one_types_and_the_arrows_choose(visit, signed_in):
+    game = factories.a_game("Astro Renard")
+    factories.a_game("Astronef")
+    page = signed_in(visit(DESK))
+    page.goto("/gestion/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("astro")
+    expect(page.locator("#g-list [data-href]")).to_have_count(2)
+    assert serious(page) == []
+    page.keyboard.press("ArrowDown")
+    chosen = page.locator("#g-list [aria-selected=true]")
+    expect(chosen).to_have_count(1)
+    name = chosen.locator("b").inner_text()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("astro")
+    expect(page.locator("#g-list [data-href]").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#g-list")).to_be_hidden()
+    assert game
+
+
 def test_a_list_says_that_rows_came_and_moves_nothing(visit, signed_in):
     factories.an_offer()
     page = signed_in(visit(DESK))

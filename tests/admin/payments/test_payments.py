@@ -67,6 +67,16 @@ def test_a_seller_without_an_iban_is_reminded_by_hand_once_a_day(ines):
     assert "relancé 1 fois" in " ".join(shown.split())
 
 
+def test_one_mail_asks_for_the_iban_of_all_that_waits_for_it(ines):
+    seller = factories.a_customer()
+    one, two = (factories.a_received_offer(customer=seller).payment for _n in range(2))
+    for payment in (one, two):
+        ines.post(f"/gestion/paiements/relancer/{payment.id}", data={"etat": "awaiting_iban"})
+    (letter,) = factories.letters("iban_reminder")
+    assert letter.subject.replace("\u00a0", " ").startswith("56,00 €")
+    assert "2 ventes" in letter.body
+
+
 def test_the_clock_reminds_after_three_ten_and_thirty_days_and_then_no_more(app):
     id = factories.a_received_offer().payment.id
     sent, start = [], clock.now()

@@ -15,7 +15,19 @@ def found(words: str) -> dict[str, list]:
     return {view: rows for view, rows in search.search(words).rows.items() if rows}
 
 
-@pytest.mark.parametrize("typed", ["{n}", "cde{n}", "CDE {n}", "CDE{n:09d}", "{n:09d}"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "{n}",
+        "cde{n}",
+        "CDE{n:09d}-C",
+        "CDE{n:09d}-C-2",
+        "cde{n}-2",
+        "CDE {n}",
+        "CDE{n:09d}",
+        "{n:09d}",
+    ],
+)
 def test_a_sale_is_found_by_its_number_without_its_zeros(app, typed):
     offer = factories.an_offer()
     words = typed.format(n=int(offer.number.removeprefix("CDE")))
