@@ -114,8 +114,8 @@ FAULTS = (
     Fault(
         "a sale with an answer to come is over once its first part is paid",
         "services/payments/seller_payments.py",
-        "if all(payment.status is S.paid for payment in offer.payments)",
-        "if any(payment.status is S.paid for payment in offer.payments)",
+        "and all(payment.status is S.paid for payment in offer.payments)",
+        "and any(payment.status is S.paid for payment in offer.payments)",
         "tests/services/buyback/test_reception.py",
     ),
     Fault(

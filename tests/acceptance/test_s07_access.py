@@ -339,6 +339,7 @@ def state() -> dict[str, list]:
             "consultation",
             "event",
             "saved_view",
+            "column_choice",
             "form_use",
         ):
             kept[table.name] = sorted(
