@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from demo.cast import the_staff
 from models import (
-    Offer,
     PaymentState,
     SellerPayment,
     TransferBatch,
@@ -17,7 +16,9 @@ from services.unit import db, unit_of_work
 
 
 def ines_pays(today: datetime) -> None:
-    """One file executed, with one transfer that came back; what is newer waits for Inès."""
+    """One file executed, with one transfer that came back; what is newer is to pay, but one that
+    Inès still keeps back.
+    """
     ines = the_staff(2)
     with unit_of_work() as session:
         shop_id = session.scalars(db.select(Vendor.id).where(Vendor.name == "RétroShop")).one()
@@ -30,7 +31,7 @@ def ines_pays(today: datetime) -> None:
                     SellerPayment.received_at > at - timedelta(days=1),
                 )
             ).all()
-            later = [(p.id, p.offer_id) for p in late]
+            later = [payment.id for payment in late]
             for payment in late:
                 seller_payments.hold(payment, "Contrôle de caisse en cours.", by=ines)
             totals = transfers.totals(shop_id)
@@ -50,8 +51,8 @@ def ines_pays(today: datetime) -> None:
         bank_answers.read(the_bank_says(batch.number, victim), "reponse-banque.xml", by=ines)
         bank_answers.all_went_through(batch, by=ines)
     with unit_of_work() as session:
-        for _payment_id, offer_id in later:
-            reception.review(session.get_one(Offer, offer_id), by=ines)
+        for payment_id in later[:-1]:
+            reception.release(session.get_one(SellerPayment, payment_id), by=ines)
 
 
 def the_bank_says(number: str, victim: str) -> bytes:
