@@ -64,6 +64,8 @@ def document(token: str) -> Any:
             return _slip(offer)
         if asked.what == "photo":
             photo = db.session.get(Photo, asked.id) or abort(404)
+            if asked.mark not in ("", photo.file):  # its number was given to another picture
+                abort(404)
             asked.check(photo.line.offer.customer)
             return _photo(photo)
         if asked.what == "seen":

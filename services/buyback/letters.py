@@ -26,6 +26,6 @@ def facts(offer: Offer) -> dict[str, Any]:
     }
 
 
-def document_link(offer: Offer, what: str, id: int) -> str:
+def document_link(offer: Offer, what: str, id: int, mark: str = "") -> str:
     """A signed, expiring address of a document, for a mail to the seller."""
-    return sites.address(offer.site) + links.document(what, id, offer.customer)
+    return sites.address(offer.site) + links.document(what, id, offer.customer, mark)

@@ -557,7 +557,9 @@ def tell(offer: Offer, *, by: Actor) -> None:
         waiting=pending(offer),
         missing=[line for line in lines if line.status is S.missing],
         photos={
-            line.id: [letters.document_link(offer, "photo", photo.id) for photo in line.photos]
+            line.id: [
+                letters.document_link(offer, "photo", photo.id, photo.file) for photo in line.photos
+            ]
             for line in pending(offer)
         },
         needs_iban=_needs_iban(offer),

@@ -179,6 +179,17 @@ def _stock() -> Iterator[str]:
         .where(Item.status != ItemState.returned, OfferLine.status != LineState.accepted)
     ):
         yield _("Article %(id)s is in stock and was not accepted.", id=item.id)
+    for id, cost, paid in db.session.execute(
+        select(Item.id, Item.cost_cents, OfferLine.paid_cents)
+        .join(OfferLine, OfferLine.id == Item.offer_line_id)
+        .where(Item.status != ItemState.returned, Item.cost_cents != OfferLine.paid_cents)
+    ):
+        yield _(
+            "Article %(id)s cost %(cost)s, its seller was to get %(paid)s for it.",
+            id=id,
+            cost=money.text(cost),
+            paid=money.text(paid or 0),
+        )
     for store_id, variant_id, quantity in levels.disagreements():
         yield _(
             "Store %(store)s, reference %(variant)s: %(quantity)s is not what its movements and"

@@ -28,12 +28,13 @@ def reset(customer: Customer) -> str:
     )
 
 
-def document(what: str, id: int, customer: Customer | None = None) -> str:
+def document(what: str, id: int, customer: Customer | None = None, mark: str = "") -> str:
     """Opens one document (« label », « slip », « photo »…) for as long as a parcel may need it, and
-    until its customer signs out everywhere or changes the password.
+    until its customer signs out everywhere or changes the password. `mark` tells it from another
+    one that gets its number once it is deleted: SQLite gives numbers again.
     """
     epoch = customer.session_epoch if customer is not None else None
-    return "/documents/" + _signer("document").dumps([what, id, epoch])
+    return "/documents/" + _signer("document").dumps([what, id, epoch, *([mark] if mark else [])])
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Document:
     what: str
     id: int
     epoch: int | None
+    mark: str = ""
 
     def check(self, customer: Customer | None) -> None:
         """Raises Refused when its customer has ended what was given out by then."""
@@ -60,8 +62,9 @@ class Document:
 
 
 def read_document(token: str) -> Document:
-    what, id, *epoch = _read("document", token, DOCUMENT_DAYS * 24 * 3600)
-    return Document(str(what), int(id), epoch[0] if epoch else None)
+    what, id, *more = _read("document", token, DOCUMENT_DAYS * 24 * 3600)
+    epoch = more[0] if more else None  # links of earlier days hold less
+    return Document(str(what), int(id), epoch, str(more[1]) if len(more) > 1 else "")
 
 
 def read_confirm(token: str, *, lock: bool = False) -> tuple[Customer, str]:

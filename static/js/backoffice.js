@@ -87,7 +87,11 @@ if (leaving && Number(leaving.dataset.leaves)) setTimeout(() => leaving.querySel
 document.addEventListener("input", (event) => {
   const form = event.target.form?.matches("[data-adds-up]") && event.target.form;
   if (!form) return;
-  const cents = [...document.querySelectorAll(form.dataset.addsUp)].reduce((sum, one) => sum + Math.round(Number(one.value.replace(/[\s€]/g, "").replace(",", ".")) * 100), 0);
+  const cents = [...document.querySelectorAll(form.dataset.addsUp)].reduce((sum, one) => {
+    const here = Math.round(Number(one.value.replace(/[\s€]/g, "").replace(",", ".")) * 100);
+    one.setAttribute("aria-invalid", !Number.isFinite(here));
+    return sum + here;
+  }, 0);
   form.querySelector("output").textContent = Number.isFinite(cents) ? new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" }).format(cents / 100) : "–";
 });
 

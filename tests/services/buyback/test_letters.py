@@ -1,6 +1,6 @@
 """What every letter about an offer says in the same words."""
 
-from models import Offer
+from models import Offer, Photo
 from services import files
 from services.buyback import letters, offers, reception
 from services.people import customers
@@ -67,6 +67,21 @@ def test_a_link_to_a_photo_ends_too(app, client):
         session.flush()
         id = line.photos[0].id
     assert is_dead_once_signed_out(client, offer.id, "photo", id)
+
+
+def test_a_link_to_a_photo_opens_no_other_that_got_its_number(app, client):
+    offer = factories.an_open_parcel()
+    with unit_of_work() as session:
+        line = session.get_one(Offer, offer.id).lines[0]
+        reception.photograph(line, files.keep_picture(picture()), by=MARC)
+        session.flush()
+        photo = line.photos[0]
+        link = letters.document_link(line.offer, "photo", photo.id, photo.file)
+    path = "/" + link.split("/", 3)[3]
+    assert client.get(path).status_code == 200
+    with unit_of_work() as session:  # SQLite gives the number of a deleted row again
+        session.get_one(Photo, photo.id).file = files.keep_picture(picture(size=(300, 200)))
+    assert client.get(path).status_code == 404
 
 
 def test_a_link_to_a_label_ends_too(app, client, carrier, mail):

@@ -104,6 +104,7 @@ def change(model, id: int, **columns):
         ),
         ("mouvements", lambda: change(Item, first(Item), status="lost")),
         ("mouvements", lambda: db.update(StockLevel).values(quantity=StockLevel.quantity + 1)),
+        ("a coûté", lambda: change(Item, first(Item, Item.offer_line_id > 0), cost_cents=1)),
         ("promesses", lambda: db.update(StockLevel).values(reserved=0)),
         ("réservé", lambda: change(Item, first(Item), status="reserved")),
         ("zéro", lambda: change(Entry, first(Entry), cents=Entry.cents + 1)),
