@@ -276,7 +276,7 @@ def test_a_slow_address_keeps_no_other_vendor_s_waiting(ticking, monkeypatch):
         for vendor_id in (own_id, other_id):
             vendor = session.get_one(Vendor, vendor_id)
             webhooks.open_for(vendor, "https://a.exemple.fr/x", ["buyback.paid"], by=factories.LEA)
-            webhooks.tell(vendor_id, "buyback.paid", {"number": 1})
+            webhooks.tell(vendor_id, "buyback.paid", {"number": 1, "reference": "x"})
     try:
         tasks.ring.call_local()
         assert told.wait(20)

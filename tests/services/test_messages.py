@@ -92,6 +92,7 @@ def test_a_value_that_is_nothing_never_leaves_as_a_word(app):
             site=offer.site,
             offer=offer,
             total=1,
+            out_of_reach=False,
             lines=[],
             taken_out=[],
             link=None,

@@ -139,7 +139,7 @@ def an_address(url: str, vendor: Vendor | None = None) -> None:
 
 def told_of(*, sale: int) -> None:
     with unit_of_work():
-        webhooks.tell(factories.the_vendor().id, "buyback.paid", {"number": sale})
+        webhooks.tell(factories.the_vendor().id, "buyback.paid", {"number": sale, "reference": "x"})
 
 
 def test_a_partner_that_fails_three_times_is_left_alone_for_a_minute(app, mail):
@@ -195,7 +195,7 @@ def test_a_hundred_events_for_a_dead_address_keep_no_other_vendor_waiting(app):
     an_address("https://vive.exemple.fr/b", other)
     outbox.work(kind="webhook")
     with unit_of_work():
-        webhooks.tell(other.id, "buyback.paid", {"number": 1})
+        webhooks.tell(other.id, "buyback.paid", {"number": 1, "reference": "x"})
     outbox.work(kind="webhook")
     assert [url for url, *_rest in live.webhooks.told] == ["https://vive.exemple.fr/b"]
 
@@ -218,7 +218,7 @@ def test_the_first_of_each_vendor_leaves_before_the_second_of_any(app):
     other, _site, _store = factories.another_vendor()
     an_address("https://vive.exemple.fr/b", other)
     with unit_of_work():
-        webhooks.tell(other.id, "buyback.paid", {"number": 1})
+        webhooks.tell(other.id, "buyback.paid", {"number": 1, "reference": "x"})
     whose = dict(db.session.execute(select(Outbox.id, Outbox.partner)).all())
     first_two = [whose[id].partition("/")[0] for id in outbox.due()[:2]]
     assert set(first_two) == {str(other.id), str(factories.the_vendor().id)}

@@ -20,7 +20,7 @@ def test_each_kind_of_task_leads_to_its_letter_parcel_or_event(boss, hooks):
     with unit_of_work() as session:
         vendor = session.merge(factories.the_vendor())
         webhooks.open_for(vendor, "https://a.example/b", ["buyback.paid"], by=factories.LEA)
-        webhooks.tell(vendor.id, "buyback.paid", {"number": "CDE000000001"})
+        webhooks.tell(vendor.id, "buyback.paid", {"number": "CDE000000001", "reference": "x"})
     kinds = set()
     for task in db.session.scalars(db.select(Outbox)).all():
         page = boss.get(f"/gestion/taches/show/{task.id}").get_data(as_text=True)
