@@ -106,6 +106,8 @@ class ScopedView(ModelView):
     order_through: dict[str, tuple[Any, ...]] = {}
     # Actions that have a button on each row of the list they are open for.
     row_buttons: tuple[str, ...] = ()
+    # Whether `link_of` leads from a row of the list and from its page to another place.
+    has_row_links = False
     # What a form and a page show together: (title, columns). What no group names comes first.
     groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
     # Whether a list shows the picture of each row's product, whose barcode `ean_of` gives.

@@ -1,5 +1,6 @@
 """The log of events."""
 
+from flask import url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _l
 
@@ -97,6 +98,18 @@ class EventView(ScopedView):
     filter_columns = ("subject", "verb", "at")
     find_columns = (Event.actor_name, Event.verb)
     first_order = "-at"
+    has_row_links = True
+
+    def link_of(self, row: Event) -> tuple[str, str] | None:
+        """To the page of what the event is about, when this person may open one."""
+        for view in self.appbuilder.baseviews:
+            if (
+                isinstance(view, ScopedView)
+                and view.datamodel.obj.__tablename__ == row.subject
+                and view.allowed("can_show")
+            ):
+                return str(_l("Open")), url_for(f"{view.endpoint}.show", pk=row.subject_id)
+        return None
 
     def title_of(self, row: Event) -> str:
         subject = SUBJECTS.get(row.subject, row.subject)

@@ -50,7 +50,7 @@ MOST_PHOTOS = 3
 workflow.name_states(
     (S.expected, _l("Waiting for reception"), "off"),
     (S.received, _l("Taken in hand"), "info"),
-    (S.accepted, _l("Examined"), "ok"),
+    (S.accepted, _l("Bought"), "ok"),
     (S.countered, _l("Counter-offer"), "warn"),
     (S.refused, _l("Refused (article)"), "bad"),
     (S.missing, _l("Missing"), "bad"),

@@ -210,7 +210,10 @@ document.addEventListener("keydown", (event) => {
     if (typing && field.form?.id === "sheet") {
       event.preventDefault();                // never the form's first button: that one buys
       const button = panel?.querySelector("button[formaction]");
-      return button ? button.click() : field.blur();
+      if (button) return button.click();
+      const isCode = /\d{8}\s*$/.test(field.value);      // a scanner too slow to be known typed here: nothing is bought on its Enter
+      if (field.tagName === "INPUT" && !isCode && field.form.querySelector(".grade :checked")) return field.form.querySelector("[data-send]")?.click();
+      return field.blur();
     }
     if (typing || (field.matches("a, button, summary"))) return;
     event.preventDefault();

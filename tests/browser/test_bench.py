@@ -168,6 +168,36 @@ def test_a_file_that_is_no_picture_is_refused_and_what_was_graded_stays(visit, s
     expect(page.locator("[name=comment]")).to_have_value("Jaquette pâlie")
 
 
+def test_enter_in_the_comment_buys_a_graded_article_unless_a_slow_scanner_typed_there(
+    visit, signed_in
+):
+    game, other = seven_games()[:2]
+    offer = factories.an_open_parcel(game, other)
+    page = signed_in(visit(DESK), "Opérateur reprise", factories.the_vendor())
+    page.goto(f"/gestion/reception/{offer.number}")
+    scan(page, game.ean)
+    page.locator("#art").wait_for()
+    page.keyboard.press("3")
+    expect(page.locator('input[name="article"][value="good"]')).to_be_checked()
+    comment = page.locator("[name=comment]")
+    comment.fill(f"Jaquette pâlie {other.ean}")
+    comment.press("Enter")
+    expect(page.locator("[data-undo]")).to_have_count(0)
+    comment.fill("Jaquette pâlie")
+    comment.press("Enter")
+    expect(page.locator("[data-undo]")).to_contain_text("Acheté")
+    assert sorted(line.comment for line in lines()) == ["", "Jaquette pâlie"]
+
+
+def test_on_a_telephone_the_article_in_hand_stands_above_the_expected_ones(visit, signed_in):
+    game, other = seven_games()[:2]
+    offer = factories.an_open_parcel(game, other)
+    page = signed_in(visit(PHONE), "Opérateur reprise", factories.the_vendor())
+    page.goto(f"/gestion/reception/{offer.number}?code={game.ean}")
+    sheet, expected = page.locator("#sheet").bounding_box(), page.locator(".expect").bounding_box()
+    assert sheet["y"] < expected["y"]
+
+
 def test_u_undoes_from_the_field_that_waits_for_the_next_scan(visit, signed_in):
     game, other = seven_games()[:2]
     offer = factories.an_open_parcel(game, other)
