@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, String, cast, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, String, and_, case, cast, exists, func, literal, or_, select
 
 from models import (
     BankDetails,
@@ -24,19 +24,25 @@ from models import (
     IdentityDocument,
     ImportRun,
     ImportState,
+    Item,
     Label,
     LabelState,
     Message,
     MessageState,
     Model,
+    Movement,
+    MovementKind,
     Offer,
     Outbox,
     OutboxState,
+    Parcel,
     SellerPayment,
+    TillEvent,
+    TillEventKind,
     TransferBatch,
     WebhookDelivery,
 )
-from services import clock, files, outbox, sealing
+from services import clock, files, money, outbox, sealing
 from services.finance import books
 from services.installation import keys
 from services.payments import bank_details
@@ -53,7 +59,7 @@ READ_AGAIN = timedelta(days=7)
 def check() -> list[str]:
     """What does not agree, one sentence each; nothing when all is well."""
     found = books.check()
-    for part in (_sealed, _stored, _tasks, _log, _payees, _erased):
+    for part in (_sealed, _stored, _tasks, _log, _gone, _promised, _sent, _tills, _payees, _erased):
         found += list(part())
         db.session.rollback()
     return found
@@ -144,7 +150,14 @@ def _tasks() -> Iterator[str]:
         return
     late = db.session.scalar(
         select(func.count(Outbox.id)).where(
-            Outbox.state == OutboxState.todo, Outbox.next_at < clock.now() - LATE
+            or_(
+                and_(Outbox.state == OutboxState.todo, Outbox.next_at < clock.now() - LATE),
+                # begun by a worker that is gone, and taken up by no other
+                and_(
+                    Outbox.state == OutboxState.running,
+                    Outbox.lease_until < clock.now() - LATE,
+                ),
+            )
         )
     )
     if late:
@@ -167,6 +180,111 @@ def _log() -> Iterator[str]:
         )
         for id in db.session.scalars(select(model.id).where(condition, ~told).limit(MOST)):
             yield _("%(what)s %(id)s has no entry in the log.", what=model.__tablename__, id=id)
+
+
+def _gone() -> Iterator[str]:
+    """What the log speaks of is still there, for tables whose rows nobody deletes."""
+    for model in (Parcel, Item, SellerPayment, TransferBatch):
+        is_there = exists().where(model.id == Event.subject_id)
+        spoken_of = select(Event.subject_id).where(Event.subject == model.__tablename__, ~is_there)
+        for id in db.session.scalars(spoken_of.distinct().limit(MOST)):
+            yield _(
+                "%(what)s %(id)s is in the log and no longer exists.",
+                what=model.__tablename__,
+                id=id,
+            )
+
+
+# Moves of a sale whose entry in the log keeps the total; the others may change it afterwards.
+_KEEP_A_TOTAL = ("agree", "accept", "complete")
+_CHANGE_A_TOTAL = ("remove_line", "restore_line")
+
+
+def _promised() -> Iterator[str]:
+    """A sale is still worth what was promised when it was accepted."""
+    last = (
+        select(func.max(Event.id))
+        .where(
+            Event.subject == "offer",
+            Event.verb.in_((*_KEEP_A_TOTAL, *_CHANGE_A_TOTAL)),
+        )
+        .group_by(Event.subject_id)
+    )
+    promised = Event.facts["total_cents"].as_integer()
+    rows = (
+        select(Offer.number, Offer.total_cents, promised)
+        .join(Event, Event.subject_id == Offer.id)
+        .where(Event.id.in_(last), Event.verb.in_(_KEEP_A_TOTAL), promised != Offer.total_cents)
+    )
+    for number, total, before in db.session.execute(rows.limit(MOST)):
+        yield _(
+            "%(what)s: its total is %(total)s, the log says %(promised)s was promised.",
+            what=number,
+            total=money.text(total),
+            promised=money.text(before),
+        )
+
+
+def _sent() -> Iterator[str]:
+    """A label is of the sale whose number its carrier was given, and one that was made is kept."""
+    its_own = Offer.number + case((Parcel.is_return, "R"), else_="")
+    rows = (
+        select(Label.id, Label.reference, Offer.number)
+        .join(Parcel, Parcel.id == Label.parcel_id)
+        .join(Offer, Offer.id == Parcel.offer_id)
+        .where(Label.reference != "", Label.reference != its_own)
+    )
+    for id, reference, number in db.session.execute(rows.limit(MOST)):
+        yield _(
+            "Label %(id)s was made for %(reference)s and is kept with %(number)s.",
+            id=id,
+            reference=reference,
+            number=number,
+        )
+    made = exists().where(
+        Event.subject == "parcel",
+        Event.subject_id == Parcel.id,
+        Event.verb.in_(("label_made", "give_label")),
+    )
+    has_one = exists().where(Label.parcel_id == Parcel.id)
+    for id in db.session.scalars(select(Parcel.id).where(made, ~has_one).limit(MOST)):
+        yield _("Parcel %(id)s: the log says its label was made, and there is none.", id=id)
+
+
+def _tills() -> Iterator[str]:
+    """What a till sold these last days moved the stock, and what moved it was told by a till."""
+    same = (
+        TillEvent.store_id == Movement.store_id,
+        TillEvent.variant_id == Movement.variant_id,
+        TillEvent.at == Movement.at,
+        TillEvent.quantity == -Movement.quantity,
+    )
+    is_sale = Movement.kind == MovementKind.sale
+    since = clock.now() - READ_AGAIN
+    not_moved = select(TillEvent.store_id, TillEvent.reference, TillEvent.number).where(
+        TillEvent.kind == TillEventKind.sale,
+        TillEvent.variant_id.is_not(None),
+        TillEvent.received_at > since,
+        ~exists().where(is_sale, *same),
+    )
+    for store, reference, number in db.session.execute(not_moved.limit(MOST)):
+        yield _(
+            "Store %(store)s: the till's sale %(reference)s moved no stock.",
+            store=store,
+            reference=reference or number,
+        )
+    not_told = select(Movement.store_id, Movement.reference).where(
+        is_sale,
+        Movement.channel == "till",
+        Movement.recorded_at > since,
+        ~exists().where(*same),
+    )
+    for store, reference in db.session.execute(not_told.limit(MOST)):
+        yield _(
+            "Store %(store)s: the sale %(reference)s says it comes from a till, which told none.",
+            store=store,
+            reference=reference,
+        )
 
 
 # ── what was erased ──

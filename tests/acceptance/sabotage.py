@@ -1240,6 +1240,41 @@ FAULTS = (
         S + "installation/test_agreement.py",
     ),
     Fault(
+        "a label may belong to another sale than the carrier was told",
+        "services/installation/agreement.py",
+        "Label.reference != its_own",
+        "Label.id < 0",
+        S + "installation/test_agreement.py",
+    ),
+    Fault(
+        "a label may vanish without a word",
+        "services/installation/agreement.py",
+        "select(Parcel.id).where(made, ~has_one)",
+        "select(Parcel.id).where(made, has_one, ~made)",
+        S + "installation/test_agreement.py",
+    ),
+    Fault(
+        "a promised total may change without a word",
+        "services/installation/agreement.py",
+        "promised != Offer.total_cents)",
+        "promised < 0)",
+        S + "installation/test_agreement.py",
+    ),
+    Fault(
+        "a sale of a till may move nothing",
+        "services/installation/agreement.py",
+        "        ~exists().where(is_sale, *same),\n",
+        "        Movement.id < 0,\n",
+        S + "installation/test_agreement.py",
+    ),
+    Fault(
+        "a task of a dead worker is never late",
+        "services/installation/agreement.py",
+        "                    Outbox.lease_until < clock.now() - LATE,",
+        "                    Outbox.lease_until < clock.now() - 9000 * LATE,",
+        S + "installation/test_agreement.py",
+    ),
+    Fault(
         "an erased person may keep a name",
         "services/installation/agreement.py",
         "    for id in db.session.scalars(select(Customer.id).where(gone, named).limit(MOST)):",
@@ -1347,8 +1382,8 @@ FAULTS = (
     Fault(
         "a payment may go to another person than its sale's",
         "services/installation/agreement.py",
-        "_log, _payees, _erased",
-        "_log, _erased",
+        "_tills, _payees, _erased",
+        "_tills, _erased",
         S + "installation/test_agreement.py",
     ),
     Fault(

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from models import Outbox
+from models import Outbox, OutboxState
 from services import clock, files, outbox
 from services.installation import agreement
 from services.people import customers
@@ -49,6 +49,7 @@ def broken(*statements: str) -> str:
         ("DELETE FROM event WHERE subject = 'offer'", "offer"),
         ("DELETE FROM event WHERE subject = 'transfer_batch'", "transfer_batch"),
         ("UPDATE import_run SET sha256 = 'x'", "n’est pas celui"),
+        ("UPDATE offer SET total_cents = total_cents - 1", "le journal dit"),
     ],
 )
 def test_what_was_changed_behind_the_program_is_told(shop, statement, says):
@@ -100,3 +101,63 @@ def test_what_is_left_of_an_erased_person_is_told(app):
         session.execute(text("UPDATE customer SET city = ''"))
     factories.an_iban(customer)
     assert "bank_details" in broken("SELECT 1")
+
+
+def test_a_price_changed_in_the_sale_and_its_articles_is_told_by_the_log(shop):
+    found = broken(
+        "UPDATE offer_line SET price_cents = price_cents + 100",
+        "UPDATE offer SET total_cents = (SELECT SUM(price_cents) FROM offer_line"
+        " WHERE offer_line.offer_id = offer.id AND removed_at IS NULL)",
+    )
+    assert "le journal dit" in found
+
+
+def test_a_task_begun_by_a_worker_that_is_gone_for_hours_is_told(shop):
+    hours_ago = clock.now() - timedelta(hours=7)
+    with unit_of_work() as session:
+        session.add(
+            Outbox(
+                kind="message",
+                key="message:77:1",
+                payload={},
+                state=OutboxState.running,
+                next_at=hours_ago,
+                lease_until=hours_ago,
+                created_at=hours_ago,
+            )
+        )
+    assert "en retard" in broken("SELECT 1")
+
+
+def _sold_at_a_till() -> None:
+    shoe = factories.a_shoe()
+    factories.stocked(shoe, 3)
+    key, _secret = factories.a_key()
+    factories.told(key, 1, "sale", shoe, price_cents=8900, reference="T-17")
+    db.session.rollback()
+
+
+def test_a_sale_of_a_till_and_what_it_moved_go_together(app):
+    _sold_at_a_till()
+    assert agreement.check() == []
+    assert "n’a pas bougé le stock" in broken("UPDATE till_event SET quantity = 2")
+
+
+def test_a_movement_whose_till_told_nothing_is_told(app):
+    _sold_at_a_till()
+    assert "aucune ne l’a dite" in broken("DELETE FROM till_event")
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (("DELETE FROM label",), "son étiquette a été faite"),
+        (("UPDATE label SET reference = 'CDE000000999'",), "faite pour CDE000000999"),
+    ],
+)
+def test_a_label_that_is_gone_or_of_another_sale_is_told(app, carrier, statements, says):
+    factories.a_contract()
+    factories.a_parcel()
+    db.session.rollback()
+    assert agreement.check() == []
+    assert says in broken(*statements)

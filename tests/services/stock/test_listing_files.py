@@ -9,7 +9,7 @@ from services import clock, outbox, workflow
 from services.catalogue import products
 from services.finance import books
 from services.imports import runs
-from services.stock import listing_exports, listings
+from services.stock import items, listing_exports, listings
 from services.unit import db, unit_of_work
 from tests import factories
 from tests.factories import LEA, a_file, a_shoe, given, quantity, stocked
@@ -318,6 +318,19 @@ def test_what_a_file_changes_of_an_offer_is_in_its_history_and_a_wrong_line_leav
     ).all()
     assert asked == [8900, 8500, 8000]
     assert books.check() == []
+
+
+def test_a_line_refused_because_its_unit_is_sold_leaves_the_price_as_it_was(tmp_path):
+    unit = factories.an_item(a_shoe())
+    with unit_of_work() as session:
+        item = session.merge(unit)
+        sku = listings.put_on_sale(item, 4500, by=LEA).sku
+        items.sell(item, 4500, channel="till", by=LEA)
+    run = given(a_file(tmp_path, f"sku;price\n{sku};39\n"), "listings")
+    assert run.refused == 1
+    sold = rows()[sku]
+    assert sold.price_cents == 4500
+    assert "price_listing" not in [event.verb for event in workflow.history(sold)]
 
 
 def test_a_reduction_counts_in_the_history_from_the_day_it_begins_until_the_day_it_ends():
