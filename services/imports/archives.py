@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 
 from services.workflow import Refused
 
-LISTS, NOTES = (".csv", ".tsv", ".xlsx"), (".txt",)
+LISTS, NOTES = (".csv", ".tsv", ".xlsx", ".xls"), (".txt",)
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".bmp", ".tif", ".tiff")
 MOST_MEMBERS = 5_000
 MOST_UNPACKED, MOST_RATIO, SMALL = 400_000_000, 200, 2_000_000

@@ -22,7 +22,7 @@ from sqlalchemy import select
 from gateways import FetchedFile, GatewayError, Place, UnknownHost, live
 from models import FeedSource, SourceState
 from services import clock, outbox, sealing, workflow
-from services.imports import runs, tables
+from services.imports import old_spreadsheets, runs, tables
 from services.unit import db
 from services.workflow import CLOCK, TIME, Actor, Move, Refused, Workflow
 
@@ -301,8 +301,11 @@ def _with_ending(file: FetchedFile) -> str:
     """An address such as « export.php » does not say what its file is: its first bytes do."""
     if Path(file.name).suffix.lower() in tables.NAMES:
         return file.name
-    with file.path.open("rb") as start:
-        return file.name[:190] + (".xlsx" if start.read(4) == b"PK\x03\x04" else ".csv")
+    with file.path.open("rb") as opened:
+        start = opened.read(8)
+    if old_spreadsheets.is_one(start):
+        return file.name[:190] + ".xls"
+    return file.name[:190] + (".xlsx" if start.startswith(b"PK\x03\x04") else ".csv")
 
 
 def _record(payload: ToFetch, answer: str | None, error: str | None) -> None:

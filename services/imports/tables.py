@@ -1,5 +1,5 @@
 """Files people give us, read line by line: any usual encoding and separator, columns in any order,
-CSV or XLSX, titles above the header, the sheet that holds it, the marks other software leaves.
+CSV, XLSX or XLS, titles above the header, the sheet that holds it, the marks other software leaves.
 
 A file that cannot be read at all is refused with one sentence; a line that is wrong is refused
 alone, with its number.
@@ -24,7 +24,7 @@ import openpyxl
 from flask_babel import gettext as _
 
 from services import money
-from services.imports import archives
+from services.imports import archives, old_spreadsheets
 from services.workflow import Refused
 
 MOST_LINES = 2_000_000
@@ -36,7 +36,7 @@ PAGE_UNPACKED, PAGE_SHARED, PATIENCE_SECONDS = 25_000_000, 150_000, 8
 # A sheet somebody filled shrinks 5 to 30 times; one made to choke us, hundreds of times. Small
 # parts may (an empty style sheet does).
 MOST_RATIO, SMALL_PART = 100, 2_000_000
-NAMES = (".csv", ".txt", ".tsv", ".xlsx", ".zip")
+NAMES = (".csv", ".txt", ".tsv", ".xlsx", ".xls", ".zip")
 PACKED = (".xlsx", ".zip")
 # Of a header: a file of 4 MB of « ; » would be as many columns to look at.
 MOST_COLUMNS, MOST_HEADER = 500, 50_000
@@ -88,14 +88,20 @@ class Columns:
 
 def check_name(path: Path, name: str) -> None:
     """The name of a file says what is in it: « .xlsx » for a spreadsheet, « .zip » for an archive,
-    else « .csv », « .txt » or « .tsv ». Raises Refused.
+    else « .csv », « .txt » or « .tsv ». « .xls » may be an old spreadsheet, a new one, or a text
+    with columns: programs write all three under that name. Raises Refused.
     """
     suffix = Path(name).suffix.lower()
     with path.open("rb") as file:
-        is_packed = file.read(4) == b"PK\x03\x04"
+        start = file.read(512)
+    is_packed = start.startswith(b"PK\x03\x04")
+    is_old = old_spreadsheets.is_one(start)
     if suffix not in NAMES:
         raise Refused(_("This file is no table: export it as CSV or XLSX."))
-    if (suffix in PACKED) != is_packed:
+    if suffix == ".xls":
+        if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+            raise Refused(_("This « .xls » is a web page: open it, and save it as XLSX or CSV."))
+    elif is_old or (suffix in PACKED) != is_packed:
         raise Refused(_("This spreadsheet cannot be read: save it again as XLSX or CSV."))
 
 
@@ -141,10 +147,10 @@ BY_ITSELF = Reading()
 
 
 def open_table(path: Path, aliases: Aliases | None = None, reading: Reading = BY_ITSELF) -> Table:
-    """Open a CSV or XLSX file. Its header is the first line of the file, unless a line below (in a
-    spreadsheet, also of another sheet) names at least two of the columns that `aliases` knows, and
-    more of them, or `reading` says where it is. Raises Refused with the sentence when it is no
-    table.
+    """Open a CSV, XLSX or XLS file. Its header is the first line of the file, unless a line below
+    (in a spreadsheet, also of another sheet) names at least two of the columns that `aliases`
+    knows, and more of them, or `reading` says where it is. Raises Refused with the sentence when it
+    is no table.
     """
     known = {fold(word) for name, words in (aliases or {}).items() for word in (name, *words)}
     with path.open("rb") as file:
@@ -156,7 +162,9 @@ def open_table(path: Path, aliases: Aliases | None = None, reading: Reading = BY
         return table
     if start.startswith(b"PK\x03\x04"):
         return _open_xlsx(path, known, reading)
-    if start.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\xd0\xcf\x11\xe0")):
+    if old_spreadsheets.is_one(start):
+        return _open_xls(path, known, reading)
+    if start.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8")):
         raise Refused(_("This file is no table: export it as CSV or XLSX."))
     return _open_csv(path, known, reading)
 
@@ -164,9 +172,12 @@ def open_table(path: Path, aliases: Aliases | None = None, reading: Reading = BY
 def sheets(path: Path) -> list[str]:
     """The names of the sheets of a spreadsheet; none of another file, or of a damaged one."""
     with path.open("rb") as file:
-        if file.read(4) != b"PK\x03\x04":
-            return []
+        start = file.read(8)
     try:
+        if old_spreadsheets.is_one(start):
+            return old_spreadsheets.names(path)
+        if not start.startswith(b"PK\x03\x04"):
+            return []
         with zipfile.ZipFile(path) as parts:
             _refuse_swollen(parts)
         book = openpyxl.load_workbook(path.open("rb"), read_only=True)
@@ -506,6 +517,29 @@ def _open_xlsx(path: Path, known: set[str], reading: Reading) -> Table:
         book.close()
 
     return Table("xlsx", "", header, rows())
+
+
+def _open_xls(path: Path, known: set[str], reading: Reading) -> Table:
+    sheets = old_spreadsheets.read(path, reading.sheet, on_a_page=_is_on_a_page.get())
+    best: tuple[list[list[Any]], int, int] = (sheets[0][1] if sheets else [], reading.line or 1, 0)
+    for _name, lines in sheets if not reading.line else ():
+        top = ([_cell(cell) for cell in line[:MOST_COLUMNS]] for line in lines[:HEADER_WITHIN])
+        place, score = _header_among(top, known)
+        if score > best[2]:
+            best = (lines, place + 1, score)
+    lines, top_line, _score = best
+    header = [_cell(cell) for cell in (lines[top_line - 1] if len(lines) >= top_line else ())]
+    if not any(header):
+        raise Refused(_("This file is no table: its first line must name the columns."))
+    _check_width(header)
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        for number, line in enumerate(lines[top_line:], start=top_line + 1):
+            texts = [_cell(cell) for cell in line[:MOST_COLUMNS]]
+            if any(texts):
+                yield number, texts
+
+    return Table("xls", "", header, rows())
 
 
 PICTURE_COLUMN = "fichier"

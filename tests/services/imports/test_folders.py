@@ -86,7 +86,7 @@ def test_a_folder_that_is_not_there_takes_in_nothing(app, tmp_path):
 
 
 def test_what_nobody_takes_from_the_folder_is_named_with_its_reason(app, tmp_path):
-    for name in ("perdu.csv", "N1/stock.xls", "N1/vieux/stock.csv", "inconnus/a.csv"):
+    for name in ("perdu.csv", "N1/stock.ods", "N1/vieux/stock.csv", "inconnus/a.csv"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("ean;quantite\n")
@@ -95,7 +95,7 @@ def test_what_nobody_takes_from_the_folder_is_named_with_its_reason(app, tmp_pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("ean;quantite\n")
     found = {stray.name: stray.why for stray in folders.strays(tmp_path)}
-    assert found.keys() == {"perdu.csv", "N1/stock.xls", "N1/vieux/stock.csv", "inconnus/a.csv"}
+    assert found.keys() == {"perdu.csv", "N1/stock.ods", "N1/vieux/stock.csv", "inconnus/a.csv"}
     assert len(set(found.values())) == 4
 
 
