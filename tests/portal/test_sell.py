@@ -427,6 +427,17 @@ def test_a_sale_begun_goes_on_whatever_others_begin(client, app, monkeypatch):
     assert add(client, factories.a_game("Autre Jeu")).status_code == 200
 
 
+def test_customers_behind_one_address_each_begin_their_sale(as_customer, monkeypatch):
+    from portal import sell
+
+    monkeypatch.setattr(sell, "CARTS_AN_HOUR", 1)
+    game = factories.a_game()
+    for n in range(3):
+        customer = factories.a_customer(f"voisin{n}@exemple.fr")
+        assert add(as_customer(customer), game).status_code == 200
+    assert db.session.scalar(select(func.count(Offer.id))) == 3
+
+
 def test_a_network_of_ipv6_counts_as_one_address_and_another_address_for_itself(app, monkeypatch):
     from portal import sell
 
