@@ -4,7 +4,7 @@ The cast: RétroShop buys back on « Chez Manette », PixelCave is a second vend
 Léa administers, Marc checks the offers and receives the parcels, Inès pays, Noé works for
 PixelCave; Camille and eleven others sell: from the scan to the transfer, with what goes wrong on
 the way. Beside them « Souliers du Port », four shoe shops with their référencier, their stock
-files, their tills, and one pair sold twice.
+files, their tills, and one pair sold twice; the shop shows what all three sell.
 """
 
 import random
@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 
 from demo.buyback import a_month_of_offers, parcels_come, seal, sign_the_contracts
 from demo.catalogue import fill_the_catalogue
+from demo.orders import fill_the_shelves
 from demo.payments import ines_pays
 from demo.people import open_accounts, open_the_shop, people_come
 from demo.stock import fill_the_stock, the_shoe_shops
@@ -40,6 +41,7 @@ def tell() -> str:
     parcels_come(today, dice)
     ines_pays(today)
     the_shoe_shops(today, dice)
+    fill_the_shelves(today)
     for at in (today - timedelta(days=1), today):
         with clock.at(at):
             seal()

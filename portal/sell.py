@@ -16,7 +16,7 @@ from flask import (
 )
 from flask_babel import gettext as _
 
-from models import Offer, OfferLine
+from models import Offer, OfferLine, SiteKind
 from portal import bp
 from portal.access import (
     actor,
@@ -43,7 +43,11 @@ from services.workflow import CUSTOMER, Refused
 
 @bp.get("/")
 def sell() -> Any:
-    """The scan page; with `?ean=` also the price of that barcode."""
+    """The scan page; with `?ean=` also the price of that barcode. A site that only sells shows its
+    shop instead.
+    """
+    if site().kind is SiteKind.shop:
+        return redirect(url_for("portal.shop"))
     words = request.args.get("ean", "")
     quote = _quote(words) if words.strip() else None
     return _sell_page(quote)

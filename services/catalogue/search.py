@@ -184,6 +184,9 @@ def _forget_what_changed(session: Session) -> None:
 
 # ── a search ──
 
+# The filter « on_sale »: what one vendor has put on sale (their id), or anybody.
+ANY_VENDOR = "any"
+
 PAGE, MOST_PAGE = 25, 100
 COUNT_CAP = 1_000
 FACET_HITS = 3_000
@@ -476,6 +479,14 @@ def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str],
                 "v.advised_cents >= :low" + (" AND v.advised_cents < :high" if high else "")
             )
             values |= {"low": int(low), **({"high": int(high)} if high else {})}
+        elif name == "on_sale":
+            whose = "" if words == ANY_VENDOR else " AND s.vendor_id = :seller"
+            of_variant.append(
+                "EXISTS (SELECT 1 FROM listing s WHERE s.variant_id = v.id AND s.status = 'active'"
+                f"{whose})"
+            )
+            if whose:
+                values["seller"] = int(words)
         elif name == "condition":
             _narrow_by_condition(words, of_variant, filters.get("store", ""), values)
         elif name == "store" and "condition" not in filters:
@@ -516,6 +527,16 @@ def _narrow_by_condition(
             f"EXISTS (SELECT 1 FROM item i WHERE i.variant_id = v.id AND i.status IN {_FREE}"
             f"{at.format('i')})"
         )
+
+
+def all_ids(asked: Asked) -> list[int]:
+    """All that answers, in no order, up to a thousand products."""
+    digits = re.sub(r"[\s.\-]", "", asked.words)
+    is_code = digits.isascii() and digits.isdigit() and len(digits) >= 6
+    if is_code and (ids := _by_digits(digits, asked)):
+        return ids
+    match = _match(asked.words)
+    return [] if match is None else _Hits(asked, match).some(COUNT_CAP)
 
 
 def product_ids(words: str) -> list[int]:

@@ -25,6 +25,12 @@ workflow.says(
 )
 
 
+def operator_id() -> int | None:
+    """The operator's own company, which is vendor no. 1 (domain.md § 1)."""
+    found: int | None = db.session.scalar(select(func.min(Vendor.id)))
+    return found
+
+
 def check(row: Vendor) -> None:
     """Tidy a vendor's sheet. Raises Refused with what is wrong on it."""
     row.code = _tidy_code(row.code)

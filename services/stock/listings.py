@@ -5,6 +5,7 @@ They come from a vendor's file or software (`listing_files.py`), or from a grade
 New stock without a listing is sold at the catalogue price where the site assigns the store.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, null, or_, select
+from sqlalchemy.orm import selectinload
 
 from models import (
     Brand,
@@ -333,6 +335,16 @@ def asked_on(
     return discount_cents if is_reduced and discount_cents is not None else price_cents
 
 
+def asked_now(day: date) -> ColumnElement[int]:
+    """The same price as a column of a statement over listings."""
+    is_reduced = and_(
+        Listing.discount_cents.is_not(None),
+        or_(Listing.discount_from.is_(None), Listing.discount_from <= day),
+        or_(Listing.discount_to.is_(None), Listing.discount_to >= day),
+    )
+    return case((is_reduced, Listing.discount_cents), else_=Listing.price_cents)
+
+
 def stock_of(row: Listing) -> int:
     """How many units of a listing can be had: one for a unit, else of used ones what its vendor
     says, of new ones what their stores hold and nobody reserved.
@@ -362,6 +374,32 @@ def why_none_is_shown(ids: list[int], day: date) -> dict[int, str | None]:
     """The same of many listings at once, by their ids."""
     rows = _with_reasons(day).with_only_columns(Listing.id, _reason(day))
     return dict(db.session.execute(rows.where(Listing.id.in_(ids))).all())
+
+
+def shown(product_ids: Sequence[int], day: date, vendor_id: int | None = None) -> list[Listing]:
+    """What buyers can have of these products, of one vendor or of all, read with all that a page
+    says of it.
+    """
+    statement = (
+        select(Listing)
+        .join(Variant, Variant.id == Listing.variant_id)
+        .join(Product, Product.id == Variant.product_id)
+        .outerjoin(Brand, Brand.id == Product.brand_id)
+        .outerjoin(
+            BrandAgreement,
+            (BrandAgreement.brand_id == Brand.id) & (BrandAgreement.vendor_id == Listing.vendor_id),
+        )
+        .where(Product.id.in_(product_ids), _reason(day).is_(None))
+        .options(
+            selectinload(Listing.variant),
+            selectinload(Listing.vendor),
+            selectinload(Listing.item).selectinload(Item.store),
+        )
+        .order_by(Listing.price_cents, Listing.id)
+    )
+    if vendor_id is not None:
+        statement = statement.where(Listing.vendor_id == vendor_id)
+    return list(db.session.scalars(statement))
 
 
 def _with_reasons(day: date) -> Select[int, str, bool | None, str | None]:

@@ -1,0 +1,134 @@
+"""What a shop shows: only what can be had, of the vendors whose site it is, the cheapest first."""
+
+from datetime import timedelta
+
+import pytest
+
+from models import Item, Listing, Product
+from services import clock
+from services.catalogue import search
+from services.orders import window
+from services.stock import items, listings
+from services.unit import db, unit_of_work
+from tests import factories
+from tests.factories import COMMAND, a_shoe, a_shop, a_unit_on_sale, on_sale
+
+
+def product_of(listing: Listing) -> Product:
+    return db.session.get(Product, listing.variant.product_id)
+
+
+def found(site, words: str = "", **filters: str) -> list[str]:
+    ids = search.find(window.asked(site, words, filters)).ids
+    return [card.title for card in window.cards(site, ids)]
+
+
+def test_a_shop_finds_what_is_on_sale_and_nothing_else():
+    shop = a_shop()
+    on_sale(a_shoe("Derby Lormont"), 8900)
+    a_shoe("Botte Aubrac")
+    factories.stocked(a_shoe("Bottine Laguiole"), 3)
+    assert found(shop) == ["Derby Lormont"]
+    assert found(shop, "aubrac") == []
+
+
+def test_the_operator_s_shop_sells_for_all_and_a_vendor_s_for_itself_alone():
+    ours = a_shop()
+    vendor, site, store = factories.another_vendor()
+    theirs = a_shop(site)
+    on_sale(a_shoe("Derby Lormont"), 8900)
+    on_sale(a_shoe("Botte Aubrac"), 18900, store=store)
+    assert sorted(found(ours)) == ["Botte Aubrac", "Derby Lormont"]
+    assert found(theirs) == ["Botte Aubrac"]
+    assert window.vendor(theirs, vendor.id).name == "PixelCave"
+    assert window.vendor(theirs, factories.the_vendor().id) is None
+
+
+def test_a_card_says_the_lowest_price_of_all_vendors_and_how_many_offer():
+    shop = a_shop()
+    _vendor, _site, store = factories.another_vendor()
+    shoe = a_shoe()
+    on_sale(shoe, 8900)
+    on_sale(shoe, 7900, store=store)
+    a_unit_on_sale(shoe, 3500)
+    (card,) = window.cards(shop, [shoe.product_id])
+    assert (card.from_cents, card.offers, card.vendors) == (3500, 3, 2)
+    assert (card.has_new, card.has_used) == (True, True)
+
+
+def test_what_is_sold_out_keeps_its_card_without_a_price():
+    shop = a_shop()
+    listing = a_unit_on_sale(a_shoe(), 3500)
+    with unit_of_work() as session:
+        items.sell(session.get_one(Item, listing.item_id), 3500, by=COMMAND)
+    (card,) = window.cards(shop, [product_of(listing).id])
+    assert (card.from_cents, card.offers) == (None, 0)
+    assert window.choices(shop, product_of(listing)) == []
+
+
+def test_choices_are_sorted_by_what_is_paid_today_with_stores_and_kilometres():
+    shop = a_shop()
+    shoe = a_shoe()
+    brest = factories.a_store("Brest", "B1", postcode="29200")
+    dear = on_sale(shoe, 8900, units=2)
+    factories.stocked(shoe, 3, brest)
+    cheap = a_unit_on_sale(shoe, 3500, store=brest)
+    choices = window.choices(shop, product_of(dear), "29200")
+    assert [one.listing.id for one in choices] == [cheap.id, dear.id]
+    assert (choices[0].units, choices[0].unit is not None) == (1, True)
+    assert choices[1].units == 5
+    nearest = choices[1].places[0]
+    assert (nearest.store.name, nearest.units, nearest.km) == ("Brest", 3, 0)
+    assert [place.km for place in window.choices(shop, product_of(dear))[1].places] == [None, None]
+
+
+def test_a_reduction_shows_the_price_before_and_the_lowest_of_thirty_days():
+    shop = a_shop()
+    noon = clock.now()
+    with clock.at(noon - timedelta(days=20)):
+        listing = on_sale(a_shoe(), 8900)
+    today = clock.today()
+    with clock.at(noon - timedelta(days=10)), unit_of_work() as session:
+        listings.price(session.get_one(Listing, listing.id), 7900, by=COMMAND)
+    with unit_of_work() as session:
+        row = session.get_one(Listing, listing.id)
+        listings.price(row, 8900, discount_cents=6900, starts=today, ends=today, by=COMMAND)
+    (one,) = window.choices(shop, product_of(listing))
+    assert (one.price_cents, one.before_cents, one.lowest_cents) == (6900, 8900, 7900)
+
+
+def test_a_unit_somebody_else_took_and_promised_stock_are_not_offered():
+    shop = a_shop()
+    shoe = a_shoe()
+    listing = on_sale(shoe, 8900, units=1)
+    factories.a_reservation(shoe)
+    assert window.choices(shop, product_of(listing)) == []
+
+
+def test_a_page_of_products_costs_the_same_queries_whatever_it_holds(counted_statements):
+    shop = a_shop()
+    ids = [product_of(on_sale(a_shoe(f"Modèle {n}"), 5000 + n)).id for n in range(9)]
+
+    def cost(some: list[int]) -> int:
+        db.session.expire_all()
+        with counted_statements() as statements:
+            assert len(window.cards(shop, some)) == len(some)
+        return len(statements)
+
+    assert cost(ids[:1]) == cost(ids)
+
+
+def test_similar_products_are_of_the_same_family_and_can_be_had():
+    shop = a_shop()
+    shown = on_sale(a_shoe("Derby Lormont"), 8900)
+    on_sale(a_shoe("Richelieu Bacalan"), 14900)
+    a_shoe("Mocassin Pouldu")
+    assert [card.title for card in window.similar(shop, product_of(shown))] == ["Richelieu Bacalan"]
+
+
+@pytest.mark.parametrize("kind", ["buyback", "shop", "both"])
+def test_a_site_has_a_shop_when_its_kind_says_so(kind):
+    site = factories.the_site()
+    with unit_of_work() as session:
+        session.merge(site).kind = kind
+    assert window.opens(factories.the_site()) is (kind != "buyback")
