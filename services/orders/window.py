@@ -200,15 +200,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Choice:
-    """One listing of a product as a buyer compares it. `before_cents` is the price without the
-    reduction of today, and `lowest_cents` the lowest of the 30 days before it, which the law wants
-    beside it (art. L112-1-1 c. conso.).
+    """One listing of a product as a buyer compares it. `before_cents` is the price a reduction is
+    shown from: the lowest of the 30 days before it (art. L112-1-1 c. conso.), whatever the listing
+    calls its full price; none when it was never sold dearer.
     """
 
     listing: Listing
     price_cents: int
     before_cents: int | None
-    lowest_cents: int | None
     units: int
     places: list[Place]
 
@@ -264,7 +263,7 @@ def _choice(
     here: tuple[float, float] | None,
 ) -> Choice:
     price = listings.price_on(row, day)
-    is_reduced = price < row.price_cents
+    before = products.lowest_of_30_days(row.variant_id, row.id) if price < row.price_cents else None
     if row.item is not None:
         stocked = [(row.item.store, 1)]
     elif row.condition is not None:
@@ -274,8 +273,7 @@ def _choice(
     return Choice(
         listing=row,
         price_cents=price,
-        before_cents=row.price_cents if is_reduced else None,
-        lowest_cents=products.lowest_of_30_days(row.variant_id, row.id) if is_reduced else None,
+        before_cents=before if before is not None and before > price else None,
         units=units or 0,
         places=sorted(at, key=lambda one: (one.km is None, one.km or 0, one.store.name)),
     )

@@ -82,7 +82,7 @@ def test_choices_are_sorted_by_what_is_paid_today_with_stores_and_kilometres():
     assert [place.km for place in window.choices(shop, product_of(dear))[1].places] == [None, None]
 
 
-def test_a_reduction_shows_the_price_before_and_the_lowest_of_thirty_days():
+def test_a_reduction_is_shown_from_the_lowest_price_of_thirty_days():
     shop = a_shop()
     noon = clock.now()
     with clock.at(noon - timedelta(days=20)):
@@ -94,7 +94,18 @@ def test_a_reduction_shows_the_price_before_and_the_lowest_of_thirty_days():
         row = session.get_one(Listing, listing.id)
         listings.price(row, 8900, discount_cents=6900, starts=today, ends=today, by=COMMAND)
     (one,) = window.choices(shop, product_of(listing))
-    assert (one.price_cents, one.before_cents, one.lowest_cents) == (6900, 8900, 7900)
+    assert (one.price_cents, one.before_cents) == (6900, 7900)
+
+
+def test_a_reduction_from_a_price_nobody_was_asked_shows_no_price_before():
+    shop = a_shop()
+    listing = on_sale(a_shoe(), 6900)
+    today = clock.today()
+    with unit_of_work() as session:
+        row = session.get_one(Listing, listing.id)
+        listings.price(row, 9900, discount_cents=6900, starts=today, ends=today, by=COMMAND)
+    (one,) = window.choices(shop, product_of(listing))
+    assert (one.price_cents, one.before_cents) == (6900, None)
 
 
 def test_a_unit_somebody_else_took_and_promised_stock_are_not_offered():
