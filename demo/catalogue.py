@@ -53,7 +53,10 @@ def fill_the_catalogue(at: datetime) -> None:
                 platforms[platform] = Platform(name=platform, weight_grams=150)
                 session.add(platforms[platform])
             product = Product(
-                title=title, platform=platforms[platform], category="", created_at=clock.now()
+                title=title,
+                platform=platforms[platform],
+                category="Jeux vidéo",
+                created_at=clock.now(),
             )
             session.add(product)
             session.flush()

@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _l
 from models import Product, Vendor
 from portal import bp
 from portal.access import site
-from services import clock, workflow
+from services import clock, money, workflow
 from services.catalogue import grid, products, search
 from services.orders import window
 from services.people import places
@@ -63,13 +63,13 @@ def has_shop() -> bool:
 def shop() -> Any:
     """The home of the shop: its departments, what came last, who sells."""
     here = site()
-    every = search.facets(window.asked(here, "", {}), ("category", "platform", "brand"))
+    every = window.departments(here)
     return render_template(
         "portal/shop/home.html",
         site=here,
         departments=every.get("category", []),
-        platforms=every.get("platform", [])[:12],
-        brands=every.get("brand", [])[:12],
+        platforms=every.get("platform", [])[:30],
+        brands=every.get("brand", [])[:30],
         newest=window.newest(here),
         vendors=window.sellers(here),
     )
@@ -85,6 +85,8 @@ def search_shop() -> Any:
     here, words = site(), _short(request.args.get("q", ""), MOST_WORDS)
     chosen = {name: _short(request.args.get(name, ""), MOST_VALUE) for name in FILTERS}
     chosen = {name: value for name, value in chosen.items() if value}
+    if chosen.get("etat") not in CONDITIONS:
+        chosen.pop("etat", None)
     filters = {FILTERS[name][0]: value for name, value in chosen.items()}
     order = window.ORDERS.get(request.args.get("tri", ""), "")
     # The pages behind, by the product each one began after; 0 is the first.
@@ -92,7 +94,7 @@ def search_shop() -> Any:
     after = steps[-1] if steps else 0
     found = window.find(here, words, filters, after=after, order=order)
     used = found.corrected or words
-    facets = search.facets(window.asked(here, used, filters), window.FACETS) if found.count else {}
+    facets = window.facets(here, used, filters) if found.count else {}
 
     def link(**changes: Any) -> str:
         """This search with some of its names changed; a page number holds for this search alone."""
@@ -105,6 +107,11 @@ def search_shop() -> Any:
         "portal/shop/search.html",
         site=here,
         words=words,
+        title=_title(words, chosen),
+        # Search engines read what is narrowed by one thing, and holds something.
+        canonical=link(tri="", pages="")
+        if found.count and not words and len(chosen) < 2 and not after and not order
+        else "",
         found=found,
         cards=window.cards(here, found.ids),
         chosen=[
@@ -128,8 +135,17 @@ def search_shop() -> Any:
     )
 
 
+def _title(words: str, chosen: dict[str, str]) -> str:
+    """What a list is of: « Chaussures · Pointure 42 »."""
+    parts = [f"« {words} »"] if words else []
+    for name, value in chosen.items():
+        is_size = name in ("pointure", "taille")
+        parts.append(f"{FILTERS[name][1]} {value}" if is_size else str(_value(name, value)))
+    return " · ".join(parts) or str(_("Everything on sale"))
+
+
 def _departments() -> list[tuple[str, int]]:
-    return search.facets(window.asked(site(), "", {}), ("category",)).get("category", [])
+    return window.departments(site()).get("category", [])
 
 
 def _value(name: str, value: str) -> Any:
@@ -145,7 +161,7 @@ def _numbers(words: str) -> list[int]:
     parts = words[:700].split(".") if words else []
     if len(parts) > MOST_STEPS or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
         return []
-    return [int(part) for part in parts]
+    return [int(part) for part in parts if int(part)]
 
 
 def _joined(steps: list[int]) -> str:
@@ -195,6 +211,19 @@ def product(id: int, slug: str = "") -> Any:
         similar=window.similar(here, found),
         canonical=_address(found, title, whole=True),
         facts=_facts(found, title, description, choices),
+        summary=_summary(title, choices),
+    )
+
+
+def _summary(title: str, choices: list[window.Choice]) -> str:
+    """One line for who reads the page in a list of answers."""
+    if not choices:
+        return _("%(title)s: none left for now.", title=title)
+    return _(
+        "%(title)s: %(count)s offers from %(price)s, new or second-hand, in shops near you.",
+        title=title,
+        count=len(choices),
+        price=money.text(choices[0].price_cents),
     )
 
 
@@ -207,6 +236,14 @@ def _facts(
     if found.category:
         narrowed = url_for("portal.search_shop", rayon=found.category, _external=True)
         steps.append((found.category, narrowed))
+    if found.family:
+        narrowed = url_for(
+            "portal.search_shop",
+            rayon=found.category or None,
+            famille=found.family,
+            _external=True,
+        )
+        steps.append((found.family, narrowed))
     steps.append((title, at))
     trail = {
         "@context": "https://schema.org",
@@ -222,6 +259,9 @@ def _facts(
         "name": title,
         "url": at,
         "description": description,
+        "image": url_for("portal.cover", ean=found.variants[0].ean, _external=True)
+        if found.variants
+        else None,
         "gtin": found.variants[0].ean if len(found.variants) == 1 else None,
         "brand": {"@type": "Brand", "name": found.brand.name} if found.brand else None,
         "offers": [
@@ -233,7 +273,8 @@ def _facts(
                 "itemCondition": "https://schema.org/"
                 + ("NewCondition" if one.condition is None else "UsedCondition"),
                 "seller": {"@type": "Organization", "name": one.listing.vendor.name},
-                "url": at,
+                "gtin": one.listing.variant.ean,
+                "url": f"{at}#offre-{one.listing.id}",
             }
             for one in choices
         ],
@@ -301,7 +342,7 @@ def sitemap() -> Response:
     """The parts of the site map."""
     addresses = [
         url_for("portal.sitemap_part", part=part, _external=True)
-        for part in range(1, window.parts(site()) + 1)
+        for part in range(window.parts(site()) + 1)
     ]
     return _xml("sitemapindex", "sitemap", [(address, None) for address in addresses])
 
@@ -311,8 +352,16 @@ def sitemap() -> Response:
 def sitemap_part(part: int) -> Response:
     """The products of one part, each with the day it last changed."""
     here = site()
-    if not 1 <= part <= window.parts(here):
+    if not 0 <= part <= window.parts(here):
         abort(404)
+    if not part:  # what is no product: the home, the departments, who sells
+        home = url_for("portal.shop", _external=True)
+        departments = [
+            url_for("portal.search_shop", rayon=name, _external=True)
+            for name, _count in _departments()
+        ]
+        who = [home.removesuffix("/boutique") + vendor_url(one) for one in window.sellers(here)]
+        return _xml("urlset", "url", [(at, None) for at in (home, *departments, *who)])
     found = [
         (
             url_for("portal.product", id=id, slug=slug_of(title) or None, _external=True),

@@ -29,6 +29,7 @@ from gateways.fakes import FakeCarrier, FakeMail, FakeSms, FakeWebhooks
 from models import Event, Model
 from services import access, clock, limits, outbox, sealing, settings, visits, workflow
 from services.catalogue import search
+from services.orders import window
 from services.people import passwords, sessions, sites, staff
 from services.unit import db
 from tests.pages import without_layout
@@ -186,6 +187,7 @@ def app(application, machine, request) -> Iterator:
         sites.forget()
         settings.forget()
         search.forget()
+        window.forget()
         _forget_limits()
         outbox.breaker.forget()
         _forget_visits(machine)

@@ -415,8 +415,24 @@ def _plain_words(words: str) -> list[str]:
     return [word for word in found if word not in _SILENT] or found
 
 
-# What people say before a size.
-_SILENT = {"pointure", "taille"}
+# What people say before a size, and the little words of French: nothing is narrowed by them.
+_SILENT = {
+    *("pointure", "taille", "jeu"),
+    *("le", "la", "les", "l", "un", "une", "de", "du", "des", "d", "et", "a", "au", "aux", "en"),
+    *("pour", "sur", "avec"),
+}
+# What people call a console, where the catalogue writes it in full.
+SHORT_NAMES = {
+    **{f"ps{n}": ["playstation", str(n)] for n in range(1, 6)},
+    "n64": ["nintendo", "64"],
+    "gb": ["game", "boy"],
+    "gba": ["game", "boy", "advance"],
+    "gbc": ["game", "boy", "color"],
+    "nds": ["nintendo", "ds"],
+    "snes": ["super", "nintendo"],
+    "gc": ["gamecube"],
+    "md": ["megadrive"],
+}
 
 
 def _by_digits(digits: str, asked: Asked) -> list[int]:
@@ -480,14 +496,17 @@ def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str],
             )
             values |= {"low": int(low), **({"high": int(high)} if high else {})}
         elif name == "on_sale":
-            whose = "" if words == ANY_VENDOR else " AND s.vendor_id = :seller"
+            offered, more = _on_sale_as(words, filters.get("condition", ""))
+            values |= more
+            if _few_on_sale(words):
+                where.append(
+                    "p.id IN (SELECT r.product_id FROM listing s JOIN variant r ON r.id ="
+                    f" s.variant_id WHERE {offered})"
+                )
             of_variant.append(
-                "EXISTS (SELECT 1 FROM listing s WHERE s.variant_id = v.id AND s.status = 'active'"
-                f"{whose})"
+                f"EXISTS (SELECT 1 FROM listing s WHERE s.variant_id = v.id AND {offered})"
             )
-            if whose:
-                values["seller"] = int(words)
-        elif name == "condition":
+        elif name == "condition" and "on_sale" not in filters:
             _narrow_by_condition(words, of_variant, filters.get("store", ""), values)
         elif name == "store" and "condition" not in filters:
             of_variant.append(
@@ -506,6 +525,43 @@ def _where(filters: dict[str, str], states: tuple[str, ...]) -> tuple[list[str],
             f" {' AND '.join(of_variant)})"
         )
     return where, values
+
+
+def _on_sale_as(seller: str, condition: str = "") -> tuple[str, dict[str, Any]]:
+    """Whether a listing `s` can be had now: it is active and a unit of it is free. Of one vendor or
+    of all, new, second-hand or both.
+    """
+    where, values = ["s.status = 'active'"], {}
+    if seller != ANY_VENDOR:
+        where.append("s.vendor_id = :seller")
+        values["seller"] = int(seller)
+    if condition:
+        where.append(f"s.condition IS {'' if condition == 'new' else 'NOT '}NULL")
+    where.append(
+        "(CASE WHEN s.item_id IS NOT NULL THEN EXISTS (SELECT 1 FROM item i WHERE i.id = s.item_id"
+        " AND i.status = 'listed') WHEN s.condition IS NOT NULL THEN coalesce(s.quantity, 0) > 0"
+        " ELSE EXISTS (SELECT 1 FROM stock_level l WHERE l.variant_id = s.variant_id AND"
+        " l.vendor_id = s.vendor_id AND l.quantity > l.reserved) END)"
+    )
+    return " AND ".join(where), values
+
+
+# Up to so many listings, those on sale are read first and the catalogue asked for them; beyond, the
+# catalogue is read and each product asked, which finds a page soon.
+FEW_LISTINGS = 20_000
+_on_sale: dict[str, tuple[float, bool]] = {}
+
+
+def _few_on_sale(seller: str) -> bool:
+    """Whether a vendor, or all of them, have little on sale; counted again every two minutes."""
+    read_at, few = _on_sale.get(seller, (0.0, True))
+    if not read_at or time.monotonic() - read_at > VOCABULARY_SECONDS:
+        whose = "" if seller == ANY_VENDOR else " AND vendor_id = :seller"
+        sql = f"SELECT 1 FROM listing WHERE status = 'active'{whose} LIMIT :most"
+        values = {"most": FEW_LISTINGS + 1, **({"seller": int(seller)} if whose else {})}
+        few = len(db.session.execute(text(sql), values).all()) <= FEW_LISTINGS
+        _on_sale[seller] = time.monotonic(), few
+    return few
 
 
 def _narrow_by_condition(
@@ -591,17 +647,21 @@ def _sizes_among(column: str, words: str) -> list[str]:
 
 
 def facets(
-    asked: Asked, names: tuple[str, ...] = FACETS, *, of_vendor: int = 0
+    asked: Asked,
+    names: tuple[str, ...] = FACETS,
+    *,
+    of_vendor: int = 0,
+    most: int = FACET_HITS,
 ) -> dict[str, list[tuple[str, int]]]:
-    """For each facet its commonest values with how many products have them, among the first 3 000
-    that answer; never counted beyond 1 001.
+    """For each facet its commonest values with how many products have them, among the first `most`
+    that answer.
 
     `store`: those of one vendor, among the first 200 that answer.
     """
     match = _match(asked.words)
     if match is None:
         return {}
-    ids = _Hits(asked, match).newest(FACET_HITS)
+    ids = _Hits(asked, match).newest(most)
     hits, values = one_of("hits"), {"hits": listed(ids)}
     found: dict[str, Counter[str]] = {name: Counter() for name in names}
     products = text(
@@ -613,9 +673,18 @@ def facets(
         for name in ("category", "family", "brand", "platform"):
             if name in found and (value := getattr(row, name)):
                 found[name][value] += 1
+    seller = asked.filters.get("on_sale", "")
+    offered, more = _on_sale_as(seller, asked.filters.get("condition", "")) if seller else ("", {})
     if {"size", "shoe_size", "color", "material", "price"} & set(names):
-        _count_details(found, hits, values)
-    if "condition" in found:
+        _count_details(found, hits, {**values, **more}, offered)
+    if "condition" in found and seller:
+        sql = (
+            "SELECT CASE WHEN s.condition IS NULL THEN 'new' ELSE 'used' END, count(DISTINCT"
+            " v.product_id) FROM variant v JOIN listing s ON s.variant_id = v.id WHERE"
+            f" {offered} AND v.product_id {hits} GROUP BY 1"
+        )
+        found["condition"].update(dict(db.session.execute(text(sql), {**values, **more}).all()))
+    elif "condition" in found:
         for name, table, live in (
             ("new", "stock_level", "s.quantity > s.reserved"),
             ("used", "item", f"s.status IN {_FREE}"),
@@ -695,12 +764,17 @@ def _spellings(color: str) -> list[str]:
     return [color] + [one for one in _all_of("color") if one != color and is_meant(one)]
 
 
-def _count_details(found: dict[str, Counter[str]], hits: str, values: dict[str, Any]) -> None:
+def _count_details(
+    found: dict[str, Counter[str]], hits: str, values: dict[str, Any], offered: str = ""
+) -> None:
+    """Count the details of references; with `offered`, of those that can be had alone."""
     seen: set[tuple[str, int, str]] = set()
     sql = (
         "SELECT v.product_id, v.size, v.shoe_size, v.color, v.material, v.advised_cents FROM"
         f" variant v WHERE v.product_id {hits}"
     )
+    if offered:
+        sql += f" AND EXISTS (SELECT 1 FROM listing s WHERE s.variant_id = v.id AND {offered})"
     for product, size, shoe_size, color, material, price in db.session.execute(text(sql), values):
         for name, value in (
             ("size", sizes.same(size, of_a_shoe=False)),
@@ -740,11 +814,16 @@ def correct(words: str) -> str:
         return words
     better = []
     for word in _plain_words(words)[:MOST_WORDS]:
-        if word.isdigit() or len(word) < 3 or _is_known(word):
+        if word in SHORT_NAMES and not _is_known(word):
+            better += SHORT_NAMES[word]
+            continue
+        if word.isdigit() or len(word) < 4 or _is_known(word):
             better.append(word)
             continue
+        # one slip in a short word, two in a longer one: « mario » is not « marine »
+        least = 0.75 if len(word) < 6 else 0.66
         close = process.extractOne(
-            word, known, scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=0.66
+            word, known, scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=least
         )
         better.append(close[0] if close else word)
     return " ".join(better) if better != _plain_words(words)[:MOST_WORDS] else words
@@ -781,6 +860,7 @@ def forget() -> None:
     global _vocabulary
     _vocabulary = (0.0, ())
     _details.clear()
+    _on_sale.clear()
 
 
 def products(ids: Iterable[int]) -> list[Product]:

@@ -3,6 +3,7 @@
 Only what can be had is shown (`listings.shown`); stock is read at each page. Nothing here writes.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -96,10 +97,42 @@ def find(
     return replace(first, ids=page, next=following)
 
 
+MOST_COUNTED = 1_000
+Facets = dict[str, list[tuple[str, int]]]
+
+
+def facets(site: Site, words: str, filters: dict[str, str]) -> Facets:
+    """By what a list can be narrowed, with how many products each value has, among the first
+    thousand that answer.
+    """
+    return search.facets(asked(site, words, filters), FACETS, most=MOST_COUNTED)
+
+
+_departments: dict[int, tuple[float, Facets]] = {}
+DEPARTMENTS_SECONDS = 60.0
+
+
+def departments(site: Site) -> Facets:
+    """The departments, platforms and brands of a shop, counted again every minute: each visitor of
+    its home reads them.
+    """
+    read_at, found = _departments.get(site.id, (0.0, {}))
+    if not found or time.monotonic() - read_at > DEPARTMENTS_SECONDS:
+        names = ("category", "platform", "brand")
+        found = search.facets(asked(site, "", {}), names)
+        _departments[site.id] = time.monotonic(), found
+    return found
+
+
+def forget() -> None:
+    """Forget what this process remembers of its shops (tests, a new catalogue)."""
+    _departments.clear()
+
+
 @dataclass(frozen=True)
 class Card:
     """A product as a list shows it: its cheapest price in cents, how many offers, by how many
-    vendors; no price when nothing of it can be had now.
+    vendors, at how many prices; no price when nothing of it can be had now.
     """
 
     product: Product
@@ -110,6 +143,7 @@ class Card:
     vendors: int
     has_new: bool
     has_used: bool
+    prices: int
 
 
 def cards(site: Site, ids: Sequence[int], *, vendor_id: int | None = None) -> list[Card]:
@@ -150,6 +184,7 @@ def _card(site: Site, product: Product, offered: list[Listing], day: date) -> Ca
         vendors=len({row.vendor_id for row in offered}),
         has_new=any(row.condition is None for row in offered),
         has_used=any(row.condition is not None for row in offered),
+        prices=len({listings.price_on(row, day) for row in offered}),
     )
 
 
@@ -228,7 +263,16 @@ def choices(site: Site, product: Product, postcode: str = "") -> list[Choice]:
     stocked = _stores_that_have(rows)
     here = places.of_postcode(postcode) if postcode else None
     found = [_choice(row, day, stocked.get(_key(row), []), here) for row in rows]
-    return sorted(found, key=lambda one: (one.price_cents, one.condition or "", one.listing.id))
+    return sorted(found, key=_rank)
+
+
+_BEST_FIRST = (None, *Condition)  # new, then as `Condition` is written
+
+
+def _rank(one: Choice) -> tuple[int, int, int, int]:
+    """The cheapest first; at one price the best condition, then the nearest."""
+    km = min((place.km for place in one.places if place.km is not None), default=99_999)
+    return one.price_cents, _BEST_FIRST.index(one.condition), km, one.listing.id
 
 
 def _key(row: Listing) -> tuple[int, int]:
@@ -355,16 +399,10 @@ def stores_of(vendor: Vendor) -> list[Store]:
 
 
 def sellers(site: Site, most: int = 30) -> list[Vendor]:
-    """Who sells on a site, who sells most first."""
+    """Who sells on a site, by name. Counting their listings would read all of them at each page."""
     seller = seller_of(site)
-    statement = (
-        select(Vendor)
-        .join(Listing, Listing.vendor_id == Vendor.id)
-        .where(Listing.status == listings.L.active)
-        .group_by(Vendor.id)
-        .order_by(func.count(Listing.id).desc(), Vendor.id)
-        .limit(most)
-    )
+    on_sale = exists().where(Listing.vendor_id == Vendor.id, Listing.status == listings.L.active)
+    statement = select(Vendor).where(on_sale).order_by(Vendor.name).limit(most)
     if seller is not None:
         statement = statement.where(Vendor.id == seller)
     return list(db.session.scalars(statement))

@@ -32,7 +32,7 @@ export function suggest(field) {
       if (mine !== asked || !answer.ok || answer.redirected || document.activeElement !== field) return;
       list().outerHTML = await answer.text();
       at = -1;
-      field.setAttribute("aria-expanded", "true");
+      field.setAttribute("aria-expanded", String(!list().hidden));
     } catch { /* no network: Enter still searches */ }
   }
 

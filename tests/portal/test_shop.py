@@ -65,6 +65,29 @@ def test_a_search_forgives_a_slip_narrows_by_a_link_and_says_what_it_did(client)
     assert titles(client.get("/boutique/recherche?q=derby&pointure=45").text) == []
 
 
+def test_little_words_and_short_names_of_consoles_are_understood(client):
+    a_shop()
+    a_unit_on_sale(factories.a_game("L’Île aux Lampions", "PlayStation 2"), 1990)
+    for words in ("ps2", "l'ile", "la ile des lampions", "jeux lampions"):
+        assert titles(client.get(f"/boutique/recherche?q={words}").text), words
+
+
+def test_a_word_we_do_not_know_is_not_taken_for_another_one(client):
+    a_shop()
+    on_sale(a_shoe("Mocassin Marine"), 8900)
+    for words in ("mario", "gba", "mar1"):
+        assert titles(client.get(f"/boutique/recherche?q={words}").text) == [], words
+
+
+def test_a_search_engine_keeps_a_department_and_no_narrowed_or_empty_list(client):
+    a_shop()
+    on_sale(a_shoe("Derby Lormont"), 8900)
+    kept = client.get("/boutique/recherche?rayon=Chaussures").text
+    assert 'rel="canonical" href="/boutique/recherche?rayon=Chaussures"' in kept
+    for query in ("rayon=Nope", "rayon=Chaussures&pointure=42", "q=derby", "tri=prix"):
+        assert "noindex" in client.get(f"/boutique/recherche?{query}").text, query
+
+
 def test_pages_follow_one_another_and_lead_back(client, monkeypatch):
     a_shop()
     monkeypatch.setattr(window, "PAGE", 2)
@@ -237,6 +260,9 @@ def test_programs_that_read_the_web_find_the_shop_s_products_and_no_cart(client)
     assert "Disallow: /recapitulatif" in robots
     assert robots.strip().endswith("/sitemap.xml")
     assert "/sitemap-1.xml" in client.get("/sitemap.xml").text
+    whole = client.get("/sitemap-0.xml").text
+    for address in ("/boutique<", "/boutique/recherche?rayon=Chaussures<", "-ma-boutique<"):
+        assert address in whole
     part = client.get("/sitemap-1.xml").text
     assert f"/produit/{shoe.product_id}-derby-lormont</loc><lastmod>20" in part
     assert "pas-en-vente" not in part

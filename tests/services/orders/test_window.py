@@ -32,6 +32,45 @@ def test_a_shop_finds_what_is_on_sale_and_nothing_else():
     assert found(shop, "aubrac") == []
 
 
+def test_a_filter_counts_what_its_list_will_show_and_leads_to_no_empty_list():
+    shop = a_shop()
+    on_sale(a_shoe("Derby", shoe_size="41", color="Noir"), 8900)
+    a_shoe("Derby", shoe_size="42", color="Noir")
+    sold = on_sale(a_shoe("Derby", shoe_size="43", color="Marine"), 8900)
+    factories.stocked(sold.variant, 0)
+    a_unit_on_sale(a_shoe("Botte", shoe_size="42", color="Rouge"), 3500)
+    facets = window.facets(shop, "", {})
+    assert facets["shoe_size"] == [("41", 1), ("42", 1)]
+    assert sorted(facets["color"]) == [("Noir", 1), ("Rouge", 1)]
+    assert dict(facets["condition"]) == {"new": 1, "used": 1}
+    for name, values in facets.items():
+        for value, count in values:
+            assert len(found(shop, **{name: value})) == count, (name, value)
+    assert found(shop, color="Noir", shoe_size="42") == []
+    assert found(shop, condition="used") == ["Botte"]
+
+
+def test_at_one_price_the_best_condition_then_the_nearest_comes_first():
+    shop = a_shop()
+    shoe = a_shoe()
+    far = a_unit_on_sale(shoe, 3500)
+    near = a_unit_on_sale(shoe, 3500, store=factories.a_store("Brest", "B1", postcode="29200"))
+    new = on_sale(shoe, 3500)
+    choices = window.choices(shop, product_of(new), "29200")
+    assert choices[0].listing.id == new.id
+    assert [one.listing.id for one in choices if one.unit] == [near.id, far.id]
+
+
+def test_a_price_is_a_beginning_only_where_there_are_several():
+    shop = a_shop()
+    _vendor, _site, store = factories.another_vendor()
+    shoe = a_shoe()
+    on_sale(shoe, 8900)
+    on_sale(shoe, 8900, store=store)
+    (card,) = window.cards(shop, [shoe.product_id])
+    assert (card.offers, card.prices) == (2, 1)
+
+
 def test_the_operator_s_shop_sells_for_all_and_a_vendor_s_for_itself_alone():
     ours = a_shop()
     vendor, site, store = factories.another_vendor()
@@ -56,11 +95,12 @@ def test_a_card_says_the_lowest_price_of_all_vendors_and_how_many_offer():
     assert (card.has_new, card.has_used) == (True, True)
 
 
-def test_what_is_sold_out_keeps_its_card_without_a_price():
+def test_what_is_sold_out_leaves_the_lists_and_its_card_has_no_price():
     shop = a_shop()
     listing = a_unit_on_sale(a_shoe(), 3500)
     with unit_of_work() as session:
         items.sell(session.get_one(Item, listing.item_id), 3500, by=COMMAND)
+    assert found(shop) == []
     (card,) = window.cards(shop, [product_of(listing).id])
     assert (card.from_cents, card.offers) == (None, 0)
     assert window.choices(shop, product_of(listing)) == []
