@@ -37,7 +37,7 @@ ORDERS = {
     "prix": _l("Lowest price"),
     "prix-haut": _l("Highest price"),
 }
-MOST_WORDS, MOST_VALUE, MOST_STEPS = 120, 60, 60
+MOST_WORDS, MOST_VALUE, MOST_STEPS = 120, 100, 60
 
 
 def shop_only(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,10 +98,11 @@ def search_shop() -> Any:
 
     def link(**changes: Any) -> str:
         """This search with some of its names changed; a page number holds for this search alone."""
-        asked = {"q": words, **chosen, "tri": request.args.get("tri") if order else "", **changes}
+        asked = {"q": used, **chosen, "tri": request.args.get("tri") if order else "", **changes}
         query = urlencode({name: value for name, value in asked.items() if value})
         return url_for("portal.search_shop") + (f"?{query}" if query else "")
 
+    is_sorted = bool(order) and found.count <= window.MOST_SORTED
     forward = [*steps, found.next] if found.next and len(steps) < MOST_STEPS else []
     return render_template(
         "portal/shop/search.html",
@@ -124,13 +125,14 @@ def search_shop() -> Any:
             if name not in chosen and len(facets.get(facet, [])) > 1
         ],
         orders=[
-            (label, link(tri=name, pages=""), window.ORDERS[name] == order)
+            (label, link(tri=name, pages=""), window.ORDERS[name] == (order if is_sorted else ""))
             for name, label in ORDERS.items()
         ],
         clear=url_for("portal.search_shop", q=words or None),
         before=link(pages=_joined(steps[:-1])) if steps else "",
         following=link(pages=_joined(forward)) if forward else "",
         page=len(steps) + 1,
+        too_many_to_sort=bool(order) and not is_sorted,
         departments=[] if found.count else _departments(),
     )
 

@@ -665,8 +665,8 @@ def set_price(variant: Variant, price_cents: int | None, *, by: Actor) -> None:
 
 
 def lowest_of_30_days(variant_id: int, listing_id: int | None = None) -> int | None:
-    """The lowest price asked in the 30 days before today's reduction (art. L112-1-1 c. conso.):
-    what must be shown beside it.
+    """The lowest price asked in the 30 days before the reduction of today began (art. L112-1-1 c.
+    conso.): what must be shown beside it.
 
     The price in force when the 30 days began counts too; the price in force now does not. None when
     nothing was asked before.
@@ -681,8 +681,14 @@ def lowest_of_30_days(variant_id: int, listing_id: int | None = None) -> int | N
         )
         .order_by(PricePoint.since, PricePoint.id)
     ).all()
-    earlier = points[:-1]
-    start = now - timedelta(days=30)
+    if not points:
+        return None
+    # The reduction began with the price that is asked now, however often it was said again.
+    begins = len(points) - 1
+    while begins and points[begins - 1].price_cents == points[-1].price_cents:
+        begins -= 1
+    earlier = points[:begins]
+    start = points[begins].since - timedelta(days=30)
     inside = [price for price, since in earlier if since > start]
     before = [price for price, since in earlier if since <= start]
     found = inside + before[-1:]

@@ -27,6 +27,7 @@ from models import (
     Item,
     Label,
     LabelState,
+    MachineKey,
     Message,
     MessageState,
     Model,
@@ -183,8 +184,10 @@ def _log() -> Iterator[str]:
 
 
 def _gone() -> Iterator[str]:
-    """What the log speaks of is still there, for tables whose rows nobody deletes."""
-    for model in (Parcel, Item, SellerPayment, TransferBatch):
+    """What the log speaks of is still there, for tables whose rows nobody deletes. (The parcel of
+    an acceptance that is undone goes with it.)
+    """
+    for model in (Item, SellerPayment, TransferBatch):
         is_there = exists().where(model.id == Event.subject_id)
         spoken_of = select(Event.subject_id).where(Event.subject == model.__tablename__, ~is_there)
         for id in db.session.scalars(spoken_of.distinct().limit(MOST)):
@@ -277,6 +280,10 @@ def _tills() -> Iterator[str]:
         is_sale,
         Movement.channel == "till",
         Movement.recorded_at > since,
+        # a person may write the same word by hand
+        exists().where(
+            MachineKey.name == Movement.by_name, MachineKey.vendor_id == Movement.vendor_id
+        ),
         ~exists().where(*same),
     )
     for store, reference in db.session.execute(not_told.limit(MOST)):

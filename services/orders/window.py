@@ -80,17 +80,9 @@ def find(
     if not first.count or first.count > MOST_SORTED:
         return search.find(wanted)
     ids = search.all_ids(replace(wanted, words=first.corrected or words))
-    price = func.min(listings.asked_now(clock.today()))
-    statement = (
-        select(Variant.product_id)
-        .join(Listing, Listing.variant_id == Variant.id)
-        .where(Variant.product_id.in_(ids), Listing.status == listings.L.active)
-        .group_by(Variant.product_id)
-        .order_by(price.desc() if order == "-price" else price, Variant.product_id)
-    )
-    if (seller := seller_of(site)) is not None:
-        statement = statement.where(Listing.vendor_id == seller)
-    in_order = list(db.session.scalars(statement))
+    prices = listings.lowest_prices(ids, clock.today(), seller_of(site))
+    sign = -1 if order == "-price" else 1
+    in_order = sorted(prices, key=lambda id: (sign * prices[id], id))
     start = in_order.index(after) + 1 if after in in_order else 0
     page = in_order[start : start + PAGE]
     following = page[-1] if start + PAGE < len(in_order) else None
@@ -191,16 +183,8 @@ def _card(site: Site, product: Product, offered: list[Listing], day: date) -> Ca
 def newest(site: Site, size: int = 12, *, vendor_id: int | None = None) -> list[Card]:
     """What was put on sale last, of one vendor or of all: the newest listings, a product once."""
     seller = vendor_id if vendor_id is not None else seller_of(site)
-    recent = select(Listing.variant_id).order_by(Listing.id.desc()).limit(8 * size)
-    if seller is not None:
-        recent = recent.where(Listing.vendor_id == seller)
-    variant_ids = list(dict.fromkeys(db.session.scalars(recent)))
-    of_variant = dict(
-        db.session.execute(
-            select(Variant.id, Variant.product_id).where(Variant.id.in_(variant_ids))
-        ).all()
-    )
-    ids = list(dict.fromkeys(of_variant[id] for id in variant_ids))
+    recent = listings.newest_shown(clock.today(), 8 * size, seller)
+    ids = list(dict.fromkeys(recent))[:size]
     at_hand = cards(site, ids, vendor_id=vendor_id)
     return [card for card in at_hand if card.from_cents is not None][:size]
 
@@ -259,7 +243,7 @@ class Choice:
 def choices(site: Site, product: Product, postcode: str = "") -> list[Choice]:
     """Who sells a product, the cheapest first."""
     day = clock.today()
-    rows = listings.shown([product.id], day, vendor_id=seller_of(site))[:MOST_CHOICES]
+    rows = listings.shown([product.id], day, seller_of(site), MOST_CHOICES)
     stocked = _stores_that_have(rows)
     here = places.of_postcode(postcode) if postcode else None
     found = [_choice(row, day, stocked.get(_key(row), []), here) for row in rows]

@@ -376,10 +376,8 @@ def why_none_is_shown(ids: list[int], day: date) -> dict[int, str | None]:
     return dict(db.session.execute(rows.where(Listing.id.in_(ids))).all())
 
 
-def shown(product_ids: Sequence[int], day: date, vendor_id: int | None = None) -> list[Listing]:
-    """What buyers can have of these products, of one vendor or of all, read with all that a page
-    says of it.
-    """
+def _had(day: date, vendor_id: int | None) -> Select[Any]:
+    """The listings buyers can have on a day, of one vendor or of all, to be narrowed further."""
     statement = (
         select(Listing)
         .join(Variant, Variant.id == Listing.variant_id)
@@ -389,17 +387,50 @@ def shown(product_ids: Sequence[int], day: date, vendor_id: int | None = None) -
             BrandAgreement,
             (BrandAgreement.brand_id == Brand.id) & (BrandAgreement.vendor_id == Listing.vendor_id),
         )
-        .where(Product.id.in_(product_ids), _reason(day).is_(None))
+        .where(_reason(day).is_(None))
+    )
+    return statement if vendor_id is None else statement.where(Listing.vendor_id == vendor_id)
+
+
+def shown(
+    product_ids: Sequence[int], day: date, vendor_id: int | None = None, most: int | None = None
+) -> list[Listing]:
+    """What buyers can have of these products, the cheapest of the day first, read with all that a
+    page says of it.
+    """
+    statement = (
+        _had(day, vendor_id)
+        .where(Product.id.in_(product_ids))
         .options(
             selectinload(Listing.variant),
             selectinload(Listing.vendor),
             selectinload(Listing.item).selectinload(Item.store),
         )
-        .order_by(Listing.price_cents, Listing.id)
+        .order_by(asked_now(day), Listing.id)
+        .limit(most)
     )
-    if vendor_id is not None:
-        statement = statement.where(Listing.vendor_id == vendor_id)
     return list(db.session.scalars(statement))
+
+
+def lowest_prices(
+    product_ids: Sequence[int], day: date, vendor_id: int | None = None
+) -> dict[int, int]:
+    """For each of these products that can be had, the lowest price of the day, in cents."""
+    statement = (
+        _had(day, vendor_id)
+        .with_only_columns(Product.id, func.min(asked_now(day)))
+        .where(Product.id.in_(product_ids))
+        .group_by(Product.id)
+    )
+    return dict(db.session.execute(statement).all())
+
+
+def newest_shown(day: date, most: int, vendor_id: int | None = None) -> list[int]:
+    """The products of the newest listings that can be had, by their numbers; some of them more than
+    once.
+    """
+    statement = _had(day, vendor_id).with_only_columns(Product.id)
+    return list(db.session.scalars(statement.order_by(Listing.id.desc()).limit(most)))
 
 
 def _with_reasons(day: date) -> Select[int, str, bool | None, str | None]:

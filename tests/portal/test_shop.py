@@ -109,6 +109,28 @@ def test_pages_follow_one_another_and_lead_back(client, monkeypatch):
     assert titles(client.get(turn(second, "prev")).text) == titles(client.get(first).text)
 
 
+def test_the_pages_of_a_corrected_search_go_on_with_the_corrected_words(client, monkeypatch):
+    a_shop()
+    monkeypatch.setattr(window, "PAGE", 2)
+    for n in range(3):
+        on_sale(a_shoe(f"Derby {n}"), 5000 + n)
+    page = client.get("/boutique/recherche?q=derbi").text
+    following = re.search(r'href="([^"]*)" rel="next"', page)[1].replace("&amp;", "&")
+    assert len(titles(client.get(following).text)) == 1
+    sorted_page = client.get("/boutique/recherche?q=derbi&tri=prix-haut").text
+    assert titles(sorted_page) == ["Derby 2", "Derby 1"]
+
+
+def test_too_many_products_to_sort_are_said(client, monkeypatch):
+    a_shop()
+    monkeypatch.setattr(window, "MOST_SORTED", 1)
+    for n in range(2):
+        on_sale(a_shoe(f"Derby {n}"), 5000 + n)
+    page = client.get("/boutique/recherche?q=derby&tri=prix").text
+    assert "affinez" in page
+    assert len(titles(page)) == 2
+
+
 def test_a_list_is_sorted_by_the_price_of_today_over_its_pages(client, monkeypatch):
     a_shop()
     monkeypatch.setattr(window, "PAGE", 2)
@@ -190,6 +212,15 @@ def test_a_product_nobody_has_any_more_says_so_and_shows_what_comes_near(client)
     assert titles(page) == ["Richelieu Bacalan"]
 
 
+def test_a_sheet_that_is_not_sold_any_more_has_no_page(client):
+    a_shop()
+    shoe = a_shoe()
+    on_sale(shoe, 8900)
+    with unit_of_work() as session:
+        products.disable(session.get_one(Product, shoe.product_id), by=COMMAND)
+    assert client.get(f"/produit/{shoe.product_id}", follow_redirects=True).status_code == 404
+
+
 def test_a_sheet_that_was_merged_leads_to_the_one_that_took_its_place(client):
     a_shop()
     old, new = a_shoe("Derby"), a_shoe("Derby Lormont")
@@ -212,12 +243,13 @@ def test_a_site_s_own_words_name_its_product(client):
             session.get_one(Product, shoe.product_id),
             session.merge(shop),
             "Le derby de Bordeaux",
-            "Cousu main.",
+            "Cousu main. <i>à</i>",
             by=COMMAND,
         )
     page = client.get(f"/produit/{shoe.product_id}", follow_redirects=True)
     assert page.request.path == f"/produit/{shoe.product_id}-le-derby-de-bordeaux"
     assert "Cousu main." in page.text
+    assert "<i>à</i>" not in page.text
 
 
 def test_a_postcode_gives_distances_and_an_unknown_one_a_sentence(client):

@@ -73,7 +73,7 @@ def test_an_old_file_under_another_name_or_too_large_is_refused(app, tmp_path, m
 
 def test_a_damaged_old_file_is_refused_with_a_sentence_and_nothing_else(app, tmp_path):
     good, path, refused = OLD.read_bytes(), tmp_path / "abime.xls", 0
-    for seed in range(300):
+    for seed in range(40):
         dice, damaged = random.Random(seed), bytearray(good)
         for _n in range(dice.randint(1, 30)):
             damaged[dice.randrange(8, len(damaged))] = dice.choice([0, 127, 255])
@@ -82,4 +82,21 @@ def test_a_damaged_old_file_is_refused_with_a_sentence_and_nothing_else(app, tmp
             read(path)
         except Refused:
             refused += 1
-    assert refused > 100
+    assert refused > 15
+
+
+def test_a_file_made_to_be_read_for_ever_is_refused_in_its_time(app, monkeypatch):
+    monkeypatch.setattr(old_spreadsheets, "SECONDS", 1)
+    with pytest.raises(Refused, match="trop"):
+        old_spreadsheets.read(FIELD / "endless_old_excel.xls")
+    monkeypatch.setattr(old_spreadsheets, "SECONDS_ON_A_PAGE", 1)
+    assert tables.sheets(FIELD / "endless_old_excel.xls") == []
+    with pytest.raises(Refused, match="trop"):
+        old_spreadsheets.read(FIELD / "endless_old_excel.xls", on_a_page=True)
+
+
+def test_a_page_reads_smaller_files_than_the_worker(app, monkeypatch):
+    monkeypatch.setattr(old_spreadsheets, "MOST_BYTES_ON_A_PAGE", 1000)
+    with pytest.raises(Refused, match="trop"):
+        old_spreadsheets.read(OLD, on_a_page=True)
+    assert len(old_spreadsheets.read(OLD)) == 2

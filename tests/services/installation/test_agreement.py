@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from models import Outbox, OutboxState
 from services import clock, files, outbox
+from services.buyback import offers
 from services.installation import agreement
 from services.people import customers
 from services.unit import db, unit_of_work
@@ -127,6 +128,18 @@ def test_a_task_begun_by_a_worker_that_is_gone_for_hours_is_told(shop):
             )
         )
     assert "en retard" in broken("SELECT 1")
+
+
+def test_an_acceptance_that_is_undone_leaves_nothing_that_does_not_agree(app, carrier):
+    factories.a_contract()
+    offer = factories.an_offer(factories.a_game(argus_cents=9000))
+    with unit_of_work() as session:
+        row = session.merge(offer)
+        offers.accept(row, by=LEA, can_be_undone=True)
+    with unit_of_work() as session:
+        offers.undo(session.merge(offer), by=LEA)
+    db.session.rollback()
+    assert agreement.check() == []
 
 
 def _sold_at_a_till() -> None:

@@ -83,6 +83,61 @@ def test_the_operator_s_shop_sells_for_all_and_a_vendor_s_for_itself_alone():
     assert window.vendor(theirs, factories.the_vendor().id) is None
 
 
+def test_a_vendor_s_shop_names_nobody_else_on_any_of_its_pages():
+    _vendor, site, store = factories.another_vendor()
+    shop = a_shop(site)
+    shoe, only_ours = a_shoe("Derby Lormont"), a_shoe("Bottine Laguiole")
+    theirs = on_sale(shoe, 7900, store=store)
+    on_sale(shoe, 5000)
+    on_sale(only_ours, 1000)
+    (card,) = window.cards(shop, [shoe.product_id])
+    assert (card.from_cents, card.offers) == (7900, 1)
+    assert [one.listing.id for one in window.choices(shop, product_of(theirs))] == [theirs.id]
+    for order in ("", "price", "-price"):
+        assert window.find(shop, "", {}, order=order).ids == [shoe.product_id]
+    assert [card.title for card in window.newest(shop)] == ["Derby Lormont"]
+    assert [one.name for one in window.sellers(shop)] == ["PixelCave"]
+    assert [title for _id, title, _at in window.part_of(shop, 1)] == ["Derby Lormont"]
+    assert window.departments(shop) == {"category": [("Chaussures", 1)], "brand": [("Lormont", 1)]}
+
+
+def test_prices_are_in_the_order_of_what_is_asked_today_of_what_can_be_had():
+    shop = a_shop()
+    today = clock.today()
+    dear, cheap, over = (on_sale(a_shoe(f"Derby {n}"), 5000 + n) for n in range(3))
+    gone = on_sale(a_shoe("Derby 0", shoe_size="43"), 100)
+    factories.stocked(gone.variant, 0)
+    with unit_of_work() as session:
+        row = session.get_one(Listing, cheap.id)
+        listings.price(row, 9000, discount_cents=400, starts=today, ends=today, by=COMMAND)
+        row = session.get_one(Listing, over.id)
+        yesterday = today - timedelta(days=1)
+        listings.price(row, 9000, discount_cents=300, starts=yesterday, ends=yesterday, by=COMMAND)
+    ids = [product_of(row).id for row in (cheap, dear, over)]
+    assert window.find(shop, "", {}, order="price").ids == ids
+    assert window.find(shop, "", {}, order="-price").ids == ids[::-1]
+    assert window.choices(shop, product_of(over))[0].price_cents == 9000
+
+
+def test_what_came_last_is_found_behind_many_that_are_gone(monkeypatch):
+    shop = a_shop()
+    on_sale(a_shoe("Derby Lormont"), 8900)
+    for n in range(9):
+        factories.stocked(on_sale(a_shoe(f"Botte {n}"), 100).variant, 0)
+    assert [card.title for card in window.newest(shop, 1)] == ["Derby Lormont"]
+
+
+def test_the_cheapest_of_very_many_offers_is_among_those_a_page_shows(monkeypatch):
+    monkeypatch.setattr(window, "MOST_CHOICES", 1)
+    shop, shoe, today = a_shop(), a_shoe(), clock.today()
+    on_sale(shoe, 5000)
+    reduced = a_unit_on_sale(shoe, 9000)
+    with unit_of_work() as session:
+        row = session.get_one(Listing, reduced.id)
+        listings.price(row, 9000, discount_cents=1000, starts=today, ends=today, by=COMMAND)
+    assert [one.price_cents for one in window.choices(shop, product_of(reduced))] == [1000]
+
+
 def test_a_card_says_the_lowest_price_of_all_vendors_and_how_many_offer():
     shop = a_shop()
     _vendor, _site, store = factories.another_vendor()
@@ -137,6 +192,19 @@ def test_a_reduction_is_shown_from_the_lowest_price_of_thirty_days():
     assert (one.price_cents, one.before_cents) == (6900, 7900)
 
 
+def test_the_thirty_days_are_those_before_the_reduction_began_however_long_it_lasts():
+    shop, noon = a_shop(), clock.now()
+    with clock.at(noon - timedelta(days=80)):
+        listing = on_sale(a_shoe(), 5000)
+    for days, full, reduced in ((45, 8900, None), (20, 8900, 6900), (1, 8900, 6900)):
+        with clock.at(noon - timedelta(days=days)), unit_of_work() as session:
+            ends = clock.today() + timedelta(days=days + 40) if reduced else None
+            row = session.get_one(Listing, listing.id)
+            listings.price(row, full, discount_cents=reduced, ends=ends, by=COMMAND)
+    (one,) = window.choices(shop, product_of(listing))
+    assert (one.price_cents, one.before_cents) == (6900, None)
+
+
 def test_a_reduction_from_a_price_nobody_was_asked_shows_no_price_before():
     shop = a_shop()
     listing = on_sale(a_shoe(), 6900)
@@ -151,8 +219,12 @@ def test_a_reduction_from_a_price_nobody_was_asked_shows_no_price_before():
 def test_a_unit_somebody_else_took_and_promised_stock_are_not_offered():
     shop = a_shop()
     shoe = a_shoe()
-    listing = on_sale(shoe, 8900, units=1)
-    factories.a_reservation(shoe)
+    level = factories.stocked(shoe, 1)
+    listing = on_sale(shoe, 8900, units=2)
+    factories.a_reservation(level)
+    (one,) = window.choices(shop, product_of(listing))
+    assert (one.units, [place.units for place in one.places]) == (1, [1])
+    factories.a_reservation(level)
     assert window.choices(shop, product_of(listing)) == []
 
 
