@@ -190,7 +190,7 @@ def suggestions() -> Any:
 def product(id: int, slug: str = "") -> Any:
     """One product with everybody who sells it; its own address is the one of its title."""
     here = site()
-    found = window.product(here, id) if id < 2**31 else None
+    found = window.product(id) if id < 2**31 else None
     if found is None:
         abort(404)
     title, description = products.words_for(found, here.id)

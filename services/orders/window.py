@@ -1,6 +1,8 @@
 """The window of a shop: what buyers find on a site, who sells it, at which price and where.
 
-Only what can be had is shown (`listings.shown`); stock is read at each page. Nothing here writes.
+What can be had is one rule (`listings.shown`), read at each page; a search and its filters ask the
+same of each reference in SQL of their own (`search.py`), dates and brand agreements left out.
+Nothing here writes.
 """
 
 import time
@@ -312,9 +314,9 @@ def _km(store: Store, here: tuple[float, float] | None) -> int | None:
     return round(places.km(here, there)) if here and there else None
 
 
-def product(site: Site, id: int) -> Product | None:
-    """The sheet a page shows: the one that took its place where two were one; None when a site does
-    not show it.
+def product(id: int) -> Product | None:
+    """The validated sheet of a number, or the one that took its place where two were one; else
+    None. It has a page also when nothing of it can be had.
     """
     found = products.sheet(id)
     if found is None or found.status is not ProductState.validated:

@@ -376,10 +376,11 @@ def why_none_is_shown(ids: list[int], day: date) -> dict[int, str | None]:
     return dict(db.session.execute(rows.where(Listing.id.in_(ids))).all())
 
 
-def _had(day: date, vendor_id: int | None) -> Select[Any]:
-    """The listings buyers can have on a day, of one vendor or of all, to be narrowed further."""
-    statement = (
-        select(Listing)
+def _read(*columns: Any) -> Select[Any]:
+    """Columns of listings, with all that decides whether buyers see them (`_reason`)."""
+    return (
+        select(*columns)
+        .select_from(Listing)
         .join(Variant, Variant.id == Listing.variant_id)
         .join(Product, Product.id == Variant.product_id)
         .outerjoin(Brand, Brand.id == Product.brand_id)
@@ -387,8 +388,12 @@ def _had(day: date, vendor_id: int | None) -> Select[Any]:
             BrandAgreement,
             (BrandAgreement.brand_id == Brand.id) & (BrandAgreement.vendor_id == Listing.vendor_id),
         )
-        .where(_reason(day).is_(None))
     )
+
+
+def _had(day: date, vendor_id: int | None, *columns: Any) -> Select[Any]:
+    """The same of the listings buyers can have on a day, of one vendor or of all."""
+    statement = _read(*columns).where(_reason(day).is_(None))
     return statement if vendor_id is None else statement.where(Listing.vendor_id == vendor_id)
 
 
@@ -399,7 +404,7 @@ def shown(
     page says of it.
     """
     statement = (
-        _had(day, vendor_id)
+        _had(day, vendor_id, Listing)
         .where(Product.id.in_(product_ids))
         .options(
             selectinload(Listing.variant),
@@ -417,8 +422,7 @@ def lowest_prices(
 ) -> dict[int, int]:
     """For each of these products that can be had, the lowest price of the day, in cents."""
     statement = (
-        _had(day, vendor_id)
-        .with_only_columns(Product.id, func.min(asked_now(day)))
+        _had(day, vendor_id, Product.id, func.min(asked_now(day)))
         .where(Product.id.in_(product_ids))
         .group_by(Product.id)
     )
@@ -429,21 +433,12 @@ def newest_shown(day: date, most: int, vendor_id: int | None = None) -> list[int
     """The products of the newest listings that can be had, by their numbers; some of them more than
     once.
     """
-    statement = _had(day, vendor_id).with_only_columns(Product.id)
+    statement = _had(day, vendor_id, Product.id)
     return list(db.session.scalars(statement.order_by(Listing.id.desc()).limit(most)))
 
 
 def _with_reasons(day: date) -> Select[int, str, bool | None, str | None]:
-    return (
-        select(Listing.id, Listing.sku, Listing.was_shown, _reason(day))
-        .join(Variant, Variant.id == Listing.variant_id)
-        .join(Product, Product.id == Variant.product_id)
-        .outerjoin(Brand, Brand.id == Product.brand_id)
-        .outerjoin(
-            BrandAgreement,
-            (BrandAgreement.brand_id == Brand.id) & (BrandAgreement.vendor_id == Listing.vendor_id),
-        )
-    )
+    return _read(Listing.id, Listing.sku, Listing.was_shown, _reason(day))
 
 
 def _reason(day: date) -> ColumnElement[str | None]:

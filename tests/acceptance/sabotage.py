@@ -1298,8 +1298,8 @@ FAULTS = (
     Fault(
         "a list sorted by price counts what is gone",
         "services/stock/listings.py",
-        "        .where(_reason(day).is_(None))\n    )\n    return statement if",
-        "    )\n    return statement if",
+        "_read(*columns).where(_reason(day).is_(None))",
+        "_read(*columns)",
         S + "orders/test_window.py tests/portal/test_shop.py",
     ),
     Fault(
