@@ -4,7 +4,8 @@ site; covers kept or drawn.
 
 import hashlib
 import re
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -671,27 +672,46 @@ def lowest_of_30_days(variant_id: int, listing_id: int | None = None) -> int | N
     The price in force when the 30 days began counts too; the price in force now does not. None when
     nothing was asked before.
     """
-    now = clock.now()
     points = db.session.execute(
-        select(PricePoint.price_cents, PricePoint.since)
-        .where(
+        _points().where(
             PricePoint.variant_id == variant_id,
             PricePoint.listing_id.is_not_distinct_from(listing_id),
-            PricePoint.since <= now,
         )
+    )
+    return _lowest([(price, since) for _listing, price, since in points])
+
+
+def lowest_of_listings(ids: Collection[int]) -> dict[int, int | None]:
+    """The same of many listings, by their numbers."""
+    points: dict[int | None, list[tuple[int, datetime]]] = {}
+    for listing, price, since in db.session.execute(
+        _points().where(PricePoint.listing_id.in_(ids))
+    ):
+        points.setdefault(listing, []).append((price, since))
+    return {id: _lowest(points.get(id, [])) for id in ids}
+
+
+def _points() -> Select[int | None, int, datetime]:
+    """What was asked until now, the oldest first."""
+    return (
+        select(PricePoint.listing_id, PricePoint.price_cents, PricePoint.since)
+        .where(PricePoint.since <= clock.now())
         .order_by(PricePoint.since, PricePoint.id)
-    ).all()
+    )
+
+
+def _lowest(points: Sequence[tuple[int, datetime]]) -> int | None:
+    """Of prices in cents and the moments they were asked from, the oldest first."""
     if not points:
         return None
     # The reduction began with the price that is asked now, however often it was said again.
     begins = len(points) - 1
-    while begins and points[begins - 1].price_cents == points[-1].price_cents:
+    while begins and points[begins - 1][0] == points[-1][0]:
         begins -= 1
+    start = points[begins][1] - timedelta(days=30)
     earlier = points[:begins]
-    start = points[begins].since - timedelta(days=30)
-    inside = [price for price, since in earlier if since > start]
-    before = [price for price, since in earlier if since <= start]
-    found = inside + before[-1:]
+    found = [price for price, since in earlier if since > start]
+    found += [price for price, since in earlier if since <= start][-1:]
     return min(found) if found else None
 
 

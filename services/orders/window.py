@@ -248,7 +248,11 @@ def choices(site: Site, product: Product, postcode: str = "") -> list[Choice]:
     rows = listings.shown([product.id], day, seller_of(site), MOST_CHOICES)
     stocked = _stores_that_have(rows)
     here = places.of_postcode(postcode) if postcode else None
-    found = [_choice(row, day, stocked.get(_key(row), []), here) for row in rows]
+    reduced = [row.id for row in rows if listings.price_on(row, day) < row.price_cents]
+    before = products.lowest_of_listings(reduced)
+    found = [
+        _choice(row, day, before.get(row.id), stocked.get(_key(row), []), here) for row in rows
+    ]
     return sorted(found, key=_rank)
 
 
@@ -289,11 +293,11 @@ def _stores_that_have(rows: Iterable[Listing]) -> dict[tuple[int, int], list[tup
 def _choice(
     row: Listing,
     day: date,
+    before: int | None,
     stocked: list[tuple[Store, int]],
     here: tuple[float, float] | None,
 ) -> Choice:
     price = listings.price_on(row, day)
-    before = products.lowest_of_30_days(row.variant_id, row.id) if price < row.price_cents else None
     if row.item is not None:
         stocked = [(row.item.store, 1)]
     elif row.condition is not None:

@@ -1361,8 +1361,8 @@ FAULTS = (
     Fault(
         "the thirty days of a reduction are counted from today",
         "services/catalogue/products.py",
-        "    start = points[begins].since - timedelta(days=30)",
-        "    start = now - timedelta(days=30)",
+        "    start = points[begins][1] - timedelta(days=30)",
+        "    start = clock.now() - timedelta(days=30)",
         S + "orders/test_window.py tests/portal/test_shop.py",
     ),
     Fault(

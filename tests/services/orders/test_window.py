@@ -241,6 +241,24 @@ def test_a_page_of_products_costs_the_same_queries_whatever_it_holds(counted_sta
     assert cost(ids[:1]) == cost(ids)
 
 
+def test_a_page_of_reduced_offers_costs_the_same_queries_however_many(counted_statements):
+    shop, today = a_shop(), clock.today()
+
+    def cost(title: str, offers: int) -> int:
+        rows = [a_unit_on_sale(a_shoe(title), 5000) for _n in range(offers)]
+        with unit_of_work() as session:
+            for one in rows:
+                row = session.get_one(Listing, one.id)
+                listings.price(row, 5000, discount_cents=3000, starts=today, ends=today, by=COMMAND)
+        product = product_of(rows[0])
+        db.session.expire_all()
+        with counted_statements() as statements:
+            assert [c.before_cents for c in window.choices(shop, product)] == [5000] * offers
+        return len(statements)
+
+    assert cost("Derby", 1) == cost("Botte", 7)
+
+
 def test_similar_products_are_of_the_same_family_and_can_be_had():
     shop = a_shop()
     shown = on_sale(a_shoe("Derby Lormont"), 8900)
