@@ -17,6 +17,7 @@ def put_on_sale(app, products: range) -> None:
     """Two listings and two stocked stores for each product."""
     from models import Site, SiteKind, Store, Vendor
     from services import clock
+    from services.catalogue import search
     from services.people import sites
     from services.unit import db, insert_many, raw, unit_of_work
 
@@ -61,6 +62,7 @@ def put_on_sale(app, products: range) -> None:
         with unit_of_work() as session:
             session.connection().exec_driver_sql("ANALYZE")
         sites.forget()
+        search.forget()  # how much is on sale is remembered for two minutes
         db.session.remove()
 
 
