@@ -271,8 +271,8 @@ _AMOUNT = re.compile(r"(-?)(\d[\d., \u00a0\u202f']*?)(?:\s*(?:EUR|€|euros?))?"
 
 def _plain_amount(words: str) -> str:
     """An amount as a spreadsheet or another country writes it, where there is no doubt: « 1.234,56
-    », « 1,234.50 », « 16.666667 » (rounded to the cent), « 12,50 EUR ». « 1.234 » may be one euro
-    or a thousand: it is left as it is.
+    », « 1,234.50 », « 1'234.50 », « 16.666667 » (rounded to the cent), « 12,50 EUR ». « 1.234 » may
+    be one euro or a thousand: it is left as it is.
     """
     found = _AMOUNT.fullmatch(words.strip())
     if found is None:
@@ -280,6 +280,10 @@ def _plain_amount(words: str) -> str:
     sign, digits = found[1], found[2].strip()
     if any(c.isspace() for c in digits):  # groups of thousands: `money.parse` knows them
         return sign + digits
+    if "'" in digits:  # groups of thousands as the Swiss write them: « 1'234.50 »
+        if not re.fullmatch(r"\d{1,3}('\d{3})+([.,]\d+)?", digits):
+            return words
+        digits = digits.replace("'", "")
     marks = [c for c in digits if c in ".,"]
     if len(set(marks)) == 2:  # the last mark is that of the decimals, the other groups thousands
         last = marks[-1]

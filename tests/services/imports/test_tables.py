@@ -118,6 +118,8 @@ def test_of_two_columns_that_mean_the_same_the_more_usual_one_counts(app):
     [
         ("1.234,56", 123456),
         ("1,234.50", 123450),
+        ("1'234.50", 123450),
+        ("1'234,5678", 123457),
         ("12.345.678,00", None),
         ("16.666667", 1667),
         ("12.989999999999998", 1299),
@@ -136,7 +138,9 @@ def test_an_amount_is_read_where_there_is_no_doubt(app, words, cents):
         assert tables.amount(words) == cents
 
 
-@pytest.mark.parametrize("words", ["1.234", "1,234", "1.23.45", "1,23,456.5", "12 francs", "-3,00"])
+@pytest.mark.parametrize(
+    "words", ["1.234", "1,234", "1.23.45", "1,23,456.5", "12 francs", "-3,00", "4'4,0026", "12'3"]
+)
 def test_an_amount_that_may_be_two_is_refused(app, words):
     with pytest.raises(Refused):
         tables.amount(words)
