@@ -15,6 +15,7 @@ Payments    Account  LedgerTransaction  Entry  BankDetails  PayingAccount  Selle
 Shipping    CarrierContract
 Buy-back    BuyingRule  Offer  OfferLine  Photo  Parcel  ParcelEvent  PoliceRecord  RegisterSeal
             Consultation
+Orders      Cart  CartLine  Order  VendorOrder  OrderLine  CallTask
 """
 
 from dataclasses import dataclass
@@ -227,6 +228,7 @@ class Message(Model):
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
     offer_id: Mapped[int | None] = mapped_column(ForeignKey("offer.id"), index=True)
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("customer_order.id"), index=True)
     sender: Mapped[label]
     recipient: Mapped[str] = mapped_column(String(320), index=True)
     subject: Mapped[label]
@@ -508,6 +510,8 @@ class Store(Model):
     longitude: Mapped[float | None] = mapped_column(Float)
     phone: Mapped[str] = mapped_column(String(20), default="")
     opening_hours: Mapped[str] = mapped_column(Text, default="")
+    # « Réserver et retirer »: buyers reserve on line, pay and collect here.
+    reserve_collect: Mapped[yes_no] = mapped_column(default=False)
     # The date of the last full stock file: an older file is refused.
     last_feed_at: Mapped[moment | None]
     vendor: Mapped["Vendor"] = relationship()
@@ -1527,7 +1531,10 @@ class Reservation(Model):
     variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
     item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
     quantity: Mapped[int]
-    holder: Mapped[str] = mapped_column(String(60), index=True)  # the cart or order it is kept for
+    # What it is kept for, as shops and their software read it (« 1702-A »), and the line of that
+    # order.
+    holder: Mapped[str] = mapped_column(String(60), index=True)
+    order_line_id: Mapped[int | None] = mapped_column(ForeignKey("order_line.id"), index=True)
     status: Mapped[ReservationState] = status(ReservationState, ReservationState.held)
     until: Mapped[moment | None] = mapped_column(index=True)
     created_at: Mapped[moment]
@@ -2824,3 +2831,247 @@ def _refuse_tables_without_an_owner() -> None:
 
 
 _refuse_tables_without_an_owner()
+
+
+# ── Orders ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Cart(Model):
+    """What a visitor of a shop put aside to buy. Nothing is kept for a cart: units are reserved
+    with its final button (domain 2.87).
+    """
+
+    __tablename__ = "cart"
+    __owner__ = nobody("of one visitor, who holds its token")
+    id: Mapped[pk]
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
+    created_at: Mapped[moment]
+    touched_at: Mapped[moment] = mapped_column(index=True)
+    site: Mapped["Site"] = relationship()
+    lines: Mapped[list["CartLine"]] = relationship(
+        back_populates="cart", order_by="CartLine.id", cascade="all, delete-orphan"
+    )
+    __table_args__ = (
+        # A customer has one cart a site.
+        Index(
+            "uq_cart_customer_id_site_id",
+            "customer_id",
+            "site_id",
+            unique=True,
+            sqlite_where=text("customer_id IS NOT NULL"),
+            postgresql_where=text("customer_id IS NOT NULL"),
+        ),
+    )
+
+
+class CartLine(Model):
+    """Units of one listing, to be had in one store."""
+
+    __tablename__ = "cart_line"
+    __owner__ = nobody("of the visitor whose cart it is in")
+    id: Mapped[pk]
+    cart_id: Mapped[int] = mapped_column(ForeignKey("cart.id", ondelete="CASCADE"))
+    listing_id: Mapped[int] = mapped_column(ForeignKey("listing.id"), index=True)
+    store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
+    quantity: Mapped[int]
+    # The price of one unit as the buyer last saw it; what moved since is said.
+    seen_cents: Mapped[cents]
+    removed_at: Mapped[moment | None]  # in the bin, from which it can be taken back
+    added_at: Mapped[moment]
+    cart: Mapped["Cart"] = relationship(back_populates="lines")
+    listing: Mapped["Listing"] = relationship()
+    store: Mapped["Store"] = relationship()
+    __table_args__ = (
+        UniqueConstraint("cart_id", "listing_id", "store_id"),
+        CheckConstraint("quantity BETWEEN 1 AND 99", name="quantity_in_bounds"),
+    )
+
+
+class Order(Model):
+    """One purchase of one buyer (« 1702 »), whatever the number of shops it comes from. Who bought
+    is frozen here: an account that changes changes no order.
+    """
+
+    __tablename__ = "customer_order"
+    __owner__ = nobody("of the buyer; vendors read their own parts, the operator all of them")
+    id: Mapped[pk]
+    number: Mapped[str] = mapped_column(String(12), unique=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    first_name: Mapped[str] = mapped_column(String(100))
+    last_name: Mapped[str] = mapped_column(String(100))
+    email: Mapped[str] = mapped_column(String(320), index=True)
+    phone: Mapped[str] = mapped_column(String(20))
+    # What was asked for when it was placed; the parts say what became of it.
+    total_cents: Mapped[cents]
+    placed_at: Mapped[moment] = mapped_column(index=True)
+    site: Mapped["Site"] = relationship()
+    customer: Mapped[Optional["Customer"]] = relationship()
+    parts: Mapped[list["VendorOrder"]] = relationship(
+        back_populates="order", order_by="VendorOrder.id"
+    )
+    __table_args__ = (CheckConstraint("total_cents > 0", name="asks_for_something"),)
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class HandOver(StrEnum):
+    """How goods reach their buyer."""
+
+    reserve_collect = auto()
+
+
+class VendorOrderState(StrEnum):
+    waiting_acceptance = auto()
+    shipping = auto()
+    to_collect = auto()
+    received = auto()
+    refused = auto()
+    canceled = auto()
+
+
+class OrderEnd(StrEnum):
+    """Why a part, or some units of it, came to nothing."""
+
+    out_of_stock = auto()
+    price_error = auto()
+    closed = auto()
+    other = auto()
+    too_late = auto()
+    not_collected = auto()
+    buyer = auto()
+    operator = auto()
+
+
+class VendorOrder(Model):
+    """The part of a purchase that one store of one vendor does (« 1702-A »): what is accepted,
+    made ready and handed over.
+    """
+
+    __tablename__ = "vendor_order"
+    __owner__ = owned_by("vendor_id")
+    __stores__ = of_store("store_id")
+    id: Mapped[pk]
+    order_id: Mapped[int] = mapped_column(ForeignKey("customer_order.id"))
+    letter: Mapped[str] = mapped_column(String(3))
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    vendor_id: Mapped[int] = mapped_column(ForeignKey("vendor.id"))
+    store_id: Mapped[int] = mapped_column(ForeignKey("store.id"))
+    hand_over: Mapped[HandOver] = choice(HandOver)
+    status: Mapped[VendorOrderState] = status(VendorOrderState, VendorOrderState.waiting_acceptance)
+    # Sums of the lines, written by services/orders so that lists need no join: what was ordered,
+    # and what the shop has of it.
+    units: Mapped[int]
+    ordered_cents: Mapped[cents]
+    total_cents: Mapped[cents]
+    why: Mapped[OrderEnd | None] = choice(OrderEnd)
+    remark: Mapped[str] = mapped_column(Text, default="")
+    # The six digits the buyer shows and what the QR code beside them holds, sealed.
+    code_sealed: Mapped[str] = mapped_column(Text, default="")
+    code_tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[moment] = mapped_column(index=True)
+    # Until when somebody must do something about it, whatever that is; None once it is over.
+    due_at: Mapped[moment | None]
+    accept_by: Mapped[moment]
+    accepted_at: Mapped[moment | None]
+    modified_at: Mapped[moment | None]
+    ready_at: Mapped[moment | None]
+    collect_by: Mapped[moment | None]
+    ended_at: Mapped[moment | None]
+    version: Mapped[int] = mapped_column(default=1)
+    order: Mapped["Order"] = relationship(back_populates="parts")
+    vendor: Mapped["Vendor"] = relationship()
+    store: Mapped["Store"] = relationship()
+    lines: Mapped[list["OrderLine"]] = relationship(back_populates="part", order_by="OrderLine.id")
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        UniqueConstraint("order_id", "letter"),
+        Index("ix_vendor_order_vendor_id_status_due_at", "vendor_id", "status", "due_at"),
+        Index("ix_vendor_order_status_due_at", "status", "due_at"),
+        CheckConstraint("ordered_cents > 0", name="asks_for_something"),
+        CheckConstraint("total_cents BETWEEN 0 AND ordered_cents", name="total_in_bounds"),
+        CheckConstraint(
+            "status NOT IN ('shipping', 'to_collect') OR"
+            " (accepted_at IS NOT NULL AND code_sealed != '')",
+            name="accepted_has_a_code",
+        ),
+        CheckConstraint(
+            "status != 'to_collect' OR (ready_at IS NOT NULL AND collect_by IS NOT NULL)",
+            name="ready_has_a_deadline",
+        ),
+        CheckConstraint(
+            "status NOT IN ('refused', 'canceled') OR (why IS NOT NULL AND ended_at IS NOT NULL)",
+            name="ended_says_why",
+        ),
+        CheckConstraint(
+            "status != 'received' OR (accepted_at IS NOT NULL AND ended_at IS NOT NULL)",
+            name="received_has_a_date",
+        ),
+    )
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class OrderLine(Model):
+    """Units of one listing in an order, with all that was promised of them, frozen."""
+
+    __tablename__ = "order_line"
+    __owner__ = through("vendor_order_id")
+    id: Mapped[pk]
+    vendor_order_id: Mapped[int] = mapped_column(ForeignKey("vendor_order.id"), index=True)
+    listing_id: Mapped[int] = mapped_column(ForeignKey("listing.id"), index=True)
+    variant_id: Mapped[int] = mapped_column(ForeignKey("variant.id"), index=True)
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), index=True)
+    title: Mapped[label]
+    details: Mapped[label] = mapped_column(default="")
+    ean: Mapped[str] = mapped_column(String(14))
+    condition: Mapped[Condition | None] = choice(Condition)  # None: new
+    unit_cents: Mapped[cents]
+    quantity: Mapped[int]
+    kept: Mapped[int]  # how many of them the shop has; the rest comes to nothing
+    problem: Mapped[OrderEnd | None] = choice(OrderEnd)
+    # What VAT and margin are computed from, as it was when it was ordered (domain 2.54).
+    vat_regime: Mapped[VatRegime] = choice(VatRegime)
+    vat_bp: Mapped[int]
+    cost_cents: Mapped[cents | None]
+    part: Mapped["VendorOrder"] = relationship(back_populates="lines")
+    variant: Mapped["Variant"] = relationship()
+    item: Mapped[Optional["Item"]] = relationship()
+    __table_args__ = (
+        CheckConstraint("unit_cents > 0", name="price_positive"),
+        CheckConstraint("quantity BETWEEN 1 AND 99", name="quantity_in_bounds"),
+        CheckConstraint("kept BETWEEN 0 AND quantity", name="kept_in_bounds"),
+    )
+
+    @property
+    def total_cents(self) -> int:
+        """What the units the shop has cost together."""
+        return self.kept * self.unit_cents
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class CallTask(Model):
+    """A buyer somebody of the operator calls, because what was ordered will not come (SP-036)."""
+
+    __tablename__ = "call_task"
+    __owner__ = nobody("of the operator's people")
+    id: Mapped[pk]
+    vendor_order_id: Mapped[int] = mapped_column(ForeignKey("vendor_order.id"), unique=True)
+    created_at: Mapped[moment]
+    done_at: Mapped[moment | None] = mapped_column(index=True)
+    done_by: Mapped[str] = mapped_column(String(200), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+    part: Mapped["VendorOrder"] = relationship()
+
+    def __str__(self) -> str:
+        return self.part.reference

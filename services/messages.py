@@ -20,7 +20,16 @@ from jinja2 import Environment, StrictUndefined, UndefinedError
 from sqlalchemy import select
 
 from gateways import GatewayError, Letter, Mail, Sms, live
-from models import Customer, Message, MessageKind, MessageState, Offer, Site
+from models import (
+    Customer,
+    Message,
+    MessageKind,
+    MessageState,
+    Offer,
+    Order,
+    Site,
+    VendorOrder,
+)
 from services import clock, outbox, personal, retention, settings, workflow
 from services.unit import db
 from services.workflow import CLOCK, TIME, Actor, Move, Refused, Workflow
@@ -39,6 +48,8 @@ def _has_no_secret(message: Message) -> str | None:
         return _(
             "This message held a personal link that works once: the person asks for a new one."
         )
+    if HIDDEN_CODE in message.body:
+        return _("This message held a collection code: give the buyer a new one instead.")
     return None
 
 
@@ -63,6 +74,8 @@ MESSAGE = Workflow(
 # Stands in the kept words where a link that opens an account would be: the link itself is only in
 # what leaves.
 SECRET = "https://lien-personnel.invalid/"
+# Stands in them where the code of a collection would be: the shop that hands over must not know it.
+HIDDEN_CODE = "••• •••"
 
 
 def tell_step(
@@ -97,6 +110,38 @@ def tell_shop(
     address = site.contact_email or site.vendor.email
     return (
         _mail(address, event, site=site, offer=offer, customer=None, **facts) if address else None
+    )
+
+
+def tell_buyer(order: Order, event: str, **facts: Any) -> Message:
+    """Tell the buyer of an order something, at the address it was placed with. `secret_code` is the
+    code of a collection: like a `secret_link`, it is put in when the mail leaves.
+    """
+    return _mail(
+        order.email,
+        event,
+        site=order.site,
+        offer=None,
+        customer=order.customer,
+        order=order,
+        **facts,
+    )
+
+
+def tell_vendor(part: VendorOrder, event: str, **facts: Any) -> Message | None:
+    """Tell the vendor of a part of an order something; None when they gave no address."""
+    if not part.vendor.email:
+        return None
+    return _mail(
+        part.vendor.email,
+        event,
+        site=part.order.site,
+        offer=None,
+        customer=None,
+        order=part.order,
+        vendor_id=part.vendor_id,
+        part=part,
+        **facts,
     )
 
 
@@ -147,7 +192,7 @@ def resend(message: Message, *, by: Actor) -> None:
     if message.state is MessageState.waiting:
         raise Refused(_("This message has not left yet: it will leave by itself."))
     MESSAGE.fire(message, "resend", by=by, set={"error": ""})
-    _enqueue(message, "")
+    _enqueue(message, {})
 
 
 # ── private ──
@@ -160,12 +205,20 @@ def _mail(
     site: Site,
     offer: Offer | None,
     customer: Customer | None,
+    order: Order | None = None,
+    vendor_id: int | None = None,
     secret_link: str = "",
+    secret_code: str = "",
     seen_link: str = "",
     **facts: Any,
 ) -> Message:
     if secret_link:
         facts["link"] = SECRET
+    if secret_code:
+        facts["code"] = HIDDEN_CODE
+    secrets = {"secret_link": secret_link, "secret_code": secret_code}
+    if order is not None:
+        facts["order"] = order
     raw = _render(f"messages/{event}.txt", site=site, offer=offer, **facts)
     subject, _break, body = raw.strip().partition("\n")
     body = re.sub(r"\n{3,}", "\n\n", body).strip()
@@ -187,7 +240,9 @@ def _mail(
         site,
         offer,
         customer,
-        secret_link,
+        {name: value for name, value in secrets.items() if value},
+        order,
+        vendor_id,
     )
 
 
@@ -214,16 +269,19 @@ def _something(value: Any) -> Any:
 
 def _add(
     kind: MessageKind, event: str, recipient: str, subject: str, body: str, html: str,
-    site: Site, offer: Offer | None, customer: Customer | None, secret_link: str = "",
+    site: Site, offer: Offer | None, customer: Customer | None,
+    secrets_inside: dict[str, str] | None = None,
+    order: Order | None = None, vendor_id: int | None = None,
 ) -> Message:  # fmt: skip
     message = Message(
         public_id=secrets.token_urlsafe(18),
         kind=kind,
         event=event,
-        vendor_id=site.vendor_id,
+        vendor_id=vendor_id or site.vendor_id,
         site_id=site.id,
         customer_id=customer.id if customer else None,
         offer_id=offer.id if offer else None,
+        order_id=order.id if order else None,
         sender=site.name,
         recipient=recipient,
         subject=subject[:200],
@@ -233,17 +291,17 @@ def _add(
     )
     db.session.add(message)
     db.session.flush()
-    _enqueue(message, secret_link)
+    _enqueue(message, secrets_inside or {})
     return message
 
 
-def _enqueue(message: Message, secret_link: str) -> None:
+def _enqueue(message: Message, secrets_inside: dict[str, str]) -> None:
     message.sends += 1
     outbox.add(
         "message",
         f"message:{message.id}:{message.sends}",
         message=message.id,
-        **({"secret_link": secret_link} if secret_link else {}),
+        **secrets_inside,
     )
 
 
@@ -252,6 +310,7 @@ class Sending(TypedDict):
 
     message: int
     secret_link: NotRequired[str]  # a personal link, which no table keeps
+    secret_code: NotRequired[str]  # the code of a collection, likewise
 
 
 def _send(payload: Sending, key: str) -> str:
@@ -284,6 +343,8 @@ def _send(payload: Sending, key: str) -> str:
         raise GatewayError(_("No mail service is set (COMPTOIR_SMTP_URL)."), waits=True)
     if link := payload.get("secret_link"):
         body, html = body.replace(SECRET, link), html.replace(SECRET, link)
+    if code := payload.get("secret_code"):
+        body, html = body.replace(HIDDEN_CODE, code), html.replace(HIDDEN_CODE, code)
     mail: Mail = live.mail
     return mail.send(
         Letter(
@@ -309,11 +370,7 @@ def _sent(payload: Sending, answer: str | None, error: str | None) -> None:
 
 
 def _why_not_again(payload: Sending) -> str | None:
-    if SECRET in db.session.get_one(Message, payload["message"]).body:
-        return _(
-            "This message held a personal link that works once: the person asks for a new one."
-        )
-    return None
+    return _has_no_secret(db.session.get_one(Message, payload["message"]))
 
 
 def _taken_back(payload: Sending) -> None:

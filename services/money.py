@@ -17,6 +17,11 @@ def share(amount_cents: int, basis_points: int) -> int:
     return (amount_cents * basis_points * 2 + 10_000) // 20_000
 
 
+def without_tax(amount_cents: int, vat_bp: int) -> int:
+    """An amount without its VAT, half up to the cent: 21,57 € with 20 % is 17,98 € without."""
+    return (amount_cents * 20_000 + 10_000 + vat_bp) // (2 * (10_000 + vat_bp))
+
+
 def to_step(amount_cents: int, step_cents: int) -> int:
     """The nearest multiple of a step, half up: 7,63 € by 0,50 € = 7,50 €."""
     return (amount_cents * 2 + step_cents) // (2 * step_cents) * step_cents

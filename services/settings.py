@@ -86,6 +86,7 @@ def _one_of(**words: Any) -> Callable[[str], str]:
 
 _BUYING, _PEOPLE, _MACHINES = _l("Buying back"), _l("People"), _l("Machines")
 _STOCK = _l("Stock of the shops")
+_ORDERS = _l("Orders of the shop")
 _MAILS = _l("E-mails to the sellers, step by step")
 _PARCELS, _PAYING = _l("Parcels and reception"), _l("Payment")
 _YES_NO = _one_of(yes=_l("Yes"), no=_l("No"))
@@ -163,6 +164,59 @@ OPTIONS: dict[str, Option] = {
             48,
             _whole(1, 240),
             _l("hours"),
+        ),
+        Option(
+            "accept_hours",
+            _ORDERS,
+            _l("Time of a store to accept an order"),
+            _l("Working hours, Monday to Friday; without an answer the order is cancelled."),
+            48,
+            _whole(1, 240),
+            _l("hours"),
+        ),
+        Option(
+            "order_undo_seconds",
+            _ORDERS,
+            _l("Time to undo an acceptance"),
+            _l("The mail to the buyer waits so long. 0: no undo."),
+            30,
+            _whole(0, 60),
+            _l("seconds"),
+        ),
+        Option(
+            "prepare_days",
+            _ORDERS,
+            _l("Time of a store to make an order ready"),
+            _l("Working days after its acceptance; it is shown, nothing is cancelled."),
+            2,
+            _whole(1, 30),
+            _l("days"),
+        ),
+        Option(
+            "collect_days",
+            _ORDERS,
+            _l("What is ready is kept"),
+            _l("Working days after « Ready to collect »; then it goes back on the shelf."),
+            2,
+            _whole(1, 30),
+            _l("days"),
+        ),
+        Option(
+            "reservations_open",
+            _ORDERS,
+            _l("Reservations a person may have open"),
+            _l("Who reserves pays nothing: more wait until one is collected or cancelled."),
+            3,
+            _whole(1, 50),
+        ),
+        Option(
+            "shop_cart_days",
+            _ORDERS,
+            _l("Carts of the shop are kept"),
+            _l("A cart nobody touched for longer is emptied."),
+            30,
+            _whole(1, 365),
+            _l("days"),
         ),
         Option(
             "stock_most_quantity",

@@ -74,8 +74,16 @@ EVENTS = {
     "buyback.received": _l("A parcel was controlled to its end"),
     "buyback.item_rejected": _l("An article was refused at the bench"),
     "buyback.paid": _l("A seller was paid"),
+    "order.assigned": _l("A store of yours has an order to accept"),
+    "order.accepted": _l("An order was accepted"),
+    "order.modified": _l("An order lost some of its units"),
+    "order.refused": _l("An order was refused: nothing of it is there"),
+    "order.canceled": _l("An order was cancelled"),
+    "order.ready_to_collect": _l("An order waits for its buyer"),
+    "order.collected": _l("An order was collected"),
 }
 
+_ORDER = {"order": "1702-A", "store": "N1", "store_id": 3}
 # What each event carries in `data`, as an example of the very fields (shown in the manual).
 DATA: dict[str, dict[str, Any]] = {
     "stock.changed": {"store": "N1", "store_id": 3},
@@ -89,6 +97,13 @@ DATA: dict[str, dict[str, Any]] = {
     "buyback.received": {"number": "CDE000000042"},
     "buyback.item_rejected": {"number": "CDE000000042", "ean": "5060327534393"},
     "buyback.paid": {"number": "CDE000000042", "reference": "CDE000000042-C"},
+    "order.assigned": _ORDER,
+    "order.accepted": _ORDER,
+    "order.modified": _ORDER,
+    "order.refused": _ORDER,
+    "order.canceled": _ORDER,
+    "order.ready_to_collect": _ORDER,
+    "order.collected": _ORDER,
 }
 
 # Told to one address when somebody asks for it.

@@ -63,6 +63,8 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "Customer": "a message is written to a customer",
         "Site": "in the name of a site",
         "Offer": "about an offer",
+        "Order": "about an order",
+        "VendorOrder": "to the vendor of a part of it",
     },
     "services/payments/bank_details.py": {"Offer": "an IBAN is kept as long as an unpaid offer"},
     "services/payments/seller_payments.py": {

@@ -211,5 +211,17 @@ def forget_old_requests() -> None:
     )
 
 
+def has_till(store_id: int) -> bool:
+    """Whether a till of this store tells us its sales."""
+    keys = db.session.scalars(
+        db.select(MachineKey.scopes).where(
+            MachineKey.store_id == store_id,
+            MachineKey.revoked_at.is_(None),
+            MachineKey.used_at.is_not(None),
+        )
+    )
+    return any("till" in scopes.split() for scopes in keys)
+
+
 def actor(row: MachineKey) -> Actor:
     return Actor("machine", row.id, row.name)

@@ -126,9 +126,13 @@ def keep_store(
     city: str,
     phone: str,
     opening_hours: str,
+    reserve_collect: bool = False,
     by: Actor,
 ) -> None:
-    """Where a store is, when it opens, how to call it, by its own people. Raises Refused."""
+    """Where a store is, when it opens, how to call it and whether it keeps goods for buyers, by its
+    own people. Raises Refused.
+    """
+    store.reserve_collect = reserve_collect
     store.address, store.postcode, store.city = (
         address.strip()[:200],
         postcode.strip()[:5],

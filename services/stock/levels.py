@@ -79,7 +79,20 @@ RESERVATION = Workflow(
 CONFLICT = Workflow(
     "stock_conflict",
     Move("replace", _l("Take the twin"), {C.open}, C.moved, done=_l("Found elsewhere")),
-    Move("give_up", _l("There is none"), {C.open}, C.given_up, done=_l("Nowhere to be found")),
+    # By the clock where it is an order's: the sale at the till counts as a refusal.
+    Move(
+        "give_up",
+        _l("There is none"),
+        {C.open},
+        C.given_up,
+        by=(workflow.STAFF, workflow.TIME),
+        done=_l("Nowhere to be found"),
+    ),
+)
+workflow.says(
+    "reservation",
+    keep_fewer=_l("Fewer units needed"),
+    leave_to_till=_l("Collected: the till tells the sale"),
 )
 workflow.says(
     "stock_level",
@@ -433,10 +446,41 @@ def reserve_item(item: Item, holder: str, until: datetime, *, by: Actor) -> Rese
     return row
 
 
-def promise(row: Reservation, *, by: Actor) -> None:
-    """The cart was paid: from now on only the shop's own counter can be faster."""
+def promise(
+    row: Reservation, *, by: Actor, holder: str = "", order_line_id: int | None = None
+) -> None:
+    """The cart became an order: from now on only the shop's own counter can be faster. `holder` is
+    what shops read (« 1702-A »), `order_line_id` the line it is kept for.
+    """
     RESERVATION.fire(row, "promise", by=by)
     row.until = None
+    row.holder = holder or row.holder
+    row.order_line_id = order_line_id if order_line_id is not None else row.order_line_id
+
+
+def of_order_line(line_id: int) -> Reservation | None:
+    """What is kept now for a line of an order."""
+    found: Reservation | None = db.session.scalar(
+        select(Reservation)
+        .where(Reservation.order_line_id == line_id, Reservation.status == R.promised)
+        .order_by(Reservation.id.desc())
+        .limit(1)
+    )
+    return found
+
+
+def keep_fewer(row: Reservation, quantity: int, *, by: Actor) -> None:
+    """Only so many units of a promise are needed any more; none: it is freed."""
+    if quantity >= row.quantity:
+        return
+    if quantity < 1:
+        release(row, by=by)
+        return
+    lock_store(row.store_id)
+    RESERVATION.require(row, "release", by=by)
+    workflow.record(row, "keep_fewer", by=by, quantity=quantity)
+    freed, row.quantity = row.quantity - quantity, quantity
+    _free_units(row, freed)
 
 
 def release(row: Reservation, *, by: Actor) -> None:
@@ -447,7 +491,9 @@ def release(row: Reservation, *, by: Actor) -> None:
 
 
 def hand_over(row: Reservation, price_cents: int, *, by: Actor, channel: str = "web") -> None:
-    """The order left or was collected: units and promise go together, as a sale."""
+    """The order left or was collected: units and promise go together, as a sale. `price_cents` is
+    the price of one unit.
+    """
     lock_store(row.store_id)
     RESERVATION.fire(row, "hand_over", by=by)
     if row.item_id is not None:
@@ -482,10 +528,14 @@ def _give_back(row: Reservation) -> None:
     if row.item_id is not None:
         items.free(db.session.get_one(Item, row.item_id))
         return
+    _free_units(row, row.quantity)
+
+
+def _free_units(row: Reservation, quantity: int) -> None:
     db.session.execute(
         update(StockLevel)
         .where(StockLevel.store_id == row.store_id, StockLevel.variant_id == row.variant_id)
-        .values(reserved=StockLevel.reserved - row.quantity),
+        .values(reserved=StockLevel.reserved - quantity),
         execution_options={"synchronize_session": False},
     )
     for level in db.session.identity_map.values():
@@ -511,6 +561,64 @@ def lapse(row: Reservation) -> None:
     """The clock frees what nobody paid in time."""
     if row.status is R.held and row.until is not None and row.until < clock.now():
         release(row, by=workflow.CLOCK)
+
+
+# ── handed over where the till tells the sale ──
+
+TILL_HOURS = 24
+
+
+def leave_to_till(row: Reservation, *, by: Actor) -> None:
+    """The buyer has it and paid at the counter: the till of this store tells the sale, which takes
+    the units and the promise together. They stay promised until then, so that nobody else is sold
+    them; after a day the order tells the sale itself (`untold`).
+    """
+    RESERVATION.require(row, "hand_over", by=by)
+    row.until = clock.now() + timedelta(hours=TILL_HOURS)
+    workflow.record(row, "leave_to_till", by=by)
+
+
+def told_by_till(store_id: int, variant_id: int, quantity: int, *, by: Actor) -> None:
+    """The till told a sale of new units: those that were left to it are handed over, the oldest
+    first.
+    """
+    left = quantity
+    for row in db.session.scalars(
+        _left_to_till().where(
+            Reservation.store_id == store_id,
+            Reservation.variant_id == variant_id,
+            Reservation.item_id.is_(None),
+        )
+    ):
+        if row.quantity > left:
+            break
+        left -= row.quantity
+        RESERVATION.fire(row, "hand_over", by=by)
+        _give_back(row)
+
+
+def item_told_by_till(item: Item, *, by: Actor) -> bool:
+    """The same of one second-hand unit; whether it was left to the till."""
+    row = db.session.scalar(_left_to_till().where(Reservation.item_id == item.id))
+    if row is None:
+        return False
+    RESERVATION.fire(row, "hand_over", by=by)
+    items.ITEM.fire(item, "release", by=by)
+    return True
+
+
+def untold(limit: int = 500) -> list[int]:
+    """What no till told the sale of for a day, for the clock."""
+    rows = _left_to_till().where(Reservation.until < clock.now()).limit(limit)
+    return list(db.session.scalars(rows.with_only_columns(Reservation.id)))
+
+
+def _left_to_till() -> Select[Any]:
+    return (
+        select(Reservation)
+        .where(Reservation.status == R.promised, Reservation.until.is_not(None))
+        .order_by(Reservation.id)
+    )
 
 
 # ── the shop was faster ──
@@ -632,7 +740,7 @@ def replace(
     """
     CONFLICT.fire(conflict, "replace", by=by, store=twin_store.name)
     until = clock.now() + timedelta(minutes=5)
-    holder = conflict.reservation.holder
+    holder, line_id = conflict.reservation.holder, conflict.reservation.order_line_id
     if item is not None:
         row = reserve_item(item, holder, until, by=by)
     else:
@@ -644,7 +752,7 @@ def replace(
         if level is None:
             raise Refused(_("This store no longer has it."))
         row = reserve(level, conflict.quantity, holder, until, by=by)
-    promise(row, by=by)
+    promise(row, by=by, order_line_id=line_id)
     conflict.replaced_by_id, conflict.ended_at = row.id, clock.now()
     return row
 

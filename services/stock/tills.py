@@ -351,6 +351,8 @@ def _effect(
         return _count(event, told, key, level, by)
     kind, sign = _MOVES[told.kind]
     delta = sign * told.quantity
+    if told.kind is E.sale:
+        levels.told_by_till(store.id, variant.id, told.quantity, by=by)
     before, target = level.quantity, levels.expected(level)
     levels.move(
         level,
@@ -388,7 +390,7 @@ def _effect_on_item(
     event.item_id = item.id
     conflict = None
     if told.kind is E.sale:
-        if item.status is ItemState.reserved:
+        if item.status is ItemState.reserved and not levels.item_told_by_till(item, by=by):
             conflict = levels.settle_item(
                 item, cause=_("sold over the counter (%(reference)s)", reference=reference), by=by
             )

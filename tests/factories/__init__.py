@@ -35,7 +35,17 @@ from tests.factories.house import (
     the_vendor,
 )
 from tests.factories.imports import a_feed, a_file, given
-from tests.factories.orders import a_shop, a_unit_on_sale, on_sale
+from tests.factories.orders import (
+    a_buyer,
+    a_part,
+    a_shop,
+    a_shop_cart,
+    a_unit_on_sale,
+    an_order,
+    keeps_for_buyers,
+    on_sale,
+    pickup_code,
+)
 from tests.factories.payments import a_batch, a_batch_to_make, a_paying_account, a_payment
 from tests.factories.people import DOCUMENT, IBANS, a_customer, a_customer_with_password, an_iban
 from tests.factories.shipping import a_contract

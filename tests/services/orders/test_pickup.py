@@ -1,0 +1,211 @@
+"""Collecting in a store: the code, until when, and who tells the sale."""
+
+from datetime import timedelta
+
+import pytest
+
+from models import Item, Movement, Reservation, StockLevel, VendorOrder
+from services import clock
+from services.orders import fulfilment, parts, pickup
+from services.stock import levels
+from services.unit import db, unit_of_work
+from services.workflow import Refused
+from tests import factories
+from tests.factories import MARC, a_part, a_shoe, a_shop, a_unit_on_sale, letters, told
+
+
+def the(part: VendorOrder) -> VendorOrder:
+    return db.session.get_one(VendorOrder, part.id)
+
+
+def level() -> StockLevel:
+    return db.session.scalars(db.select(StockLevel).order_by(StockLevel.id)).first()
+
+
+def collect(part: VendorOrder, typed: str) -> str | None:
+    with unit_of_work() as session:
+        return pickup.collect(session.get_one(VendorOrder, part.id), typed, by=MARC)
+
+
+def sales() -> list[Movement]:
+    return list(db.session.scalars(db.select(Movement).where(Movement.kind == "sale")))
+
+
+def wrong(part: VendorOrder) -> str:
+    right = factories.pickup_code(part)
+    return "000000" if right != "000000" else "111111"
+
+
+def test_ready_says_until_when_it_is_kept():
+    part = a_part("shipping")
+    with clock.at(clock.now()), unit_of_work() as session:
+        pickup.ready(session.get_one(VendorOrder, part.id), by=MARC)
+    part = the(part)
+    assert part.status is parts.S.to_collect
+    (letter,) = letters("order_ready")
+    assert part.order.number in letter.subject
+    assert part.collect_by > part.ready_at + timedelta(days=1)
+
+
+def test_the_mail_that_it_is_ready_comes_after_the_one_that_it_was_accepted(mail):
+    part = a_part()
+    with unit_of_work() as session:
+        fulfilment.accept(session.get_one(VendorOrder, part.id), by=MARC, can_be_undone=True)
+    with unit_of_work() as session:
+        pickup.ready(session.get_one(VendorOrder, part.id), by=MARC)
+    factories.a_moment_later(1)
+    assert [
+        letter.subject for letter in mail.sent_to(part.order.email) if "prête" in letter.subject
+    ] == []
+    factories.a_moment_later(40)
+    told = [letter.subject for letter in mail.sent_to(part.order.email)]
+    assert ["préparation" in told[-2], "prête" in told[-1]] == [True, True]
+
+
+@pytest.mark.parametrize("status", ["shipping", "to_collect"])
+def test_the_code_hands_the_goods_over_and_they_leave_the_stock(status):
+    part = a_part(status)
+    assert collect(part, factories.pickup_code(part)) is None
+    part = the(part)
+    assert part.status is parts.S.received
+    assert part.code_sealed == ""
+    assert (level().quantity, level().reserved) == (2, 0)
+    (sale,) = sales()
+    assert (sale.quantity, sale.price_cents, sale.reference) == (-1, 8900, part.reference)
+    assert len(letters("order_collected")) == 1
+
+
+def test_the_code_may_be_typed_with_spaces_or_scanned():
+    part = a_part("to_collect")
+    shown = pickup.code_of(the(part)).shown
+    assert collect(part, f" {shown} ") is None
+    other = a_part("to_collect", *_second())
+    code = pickup.code_of(the(other))
+    assert collect(other, f"{pickup.QR_START} {other.reference} {code.token}") is None
+
+
+def _second():
+    store = factories.keeps_for_buyers()
+    return ((factories.on_sale(a_shoe("Botte"), 12000, 1), store, 1),)
+
+
+def test_five_wrong_codes_lock_the_order_until_a_new_code_is_given():
+    part = a_part("to_collect")
+    for left in (4, 3, 2, 1):
+        assert str(left) in collect(part, wrong(part))
+    assert "5" in collect(part, wrong(part)) or pickup.is_locked(the(part))
+    with pytest.raises(Refused):
+        collect(part, factories.pickup_code(part))
+    assert the(part).status is parts.S.to_collect
+    with unit_of_work() as session:
+        pickup.give_code(session.get_one(VendorOrder, part.id), by=MARC)
+    assert len(letters("order_code")) == 1
+    assert collect(part, factories.pickup_code(part)) is None
+
+
+def test_the_code_of_another_order_opens_nothing():
+    part = a_part("to_collect")
+    other = a_part("to_collect", *_second())
+    code = pickup.code_of(the(other))
+    if code.digits != factories.pickup_code(part):
+        assert collect(part, code.digits)
+    assert collect(part, f"{pickup.QR_START} {other.reference} {code.token}")
+    assert collect(part, f"{pickup.QR_START} {part.reference} {code.token}")
+    assert the(part).status is parts.S.to_collect
+
+
+@pytest.mark.parametrize("status", ["waiting_acceptance", "refused", "canceled", "received"])
+def test_only_what_the_shop_accepted_is_collected(status):
+    part = a_part(status)
+    assert pickup.code_of(the(part)) is None
+    with pytest.raises(Refused):
+        collect(part, "123456")
+
+
+def test_where_a_till_tells_the_sales_goods_leave_the_stock_once():
+    part = a_part("to_collect")
+    key, _secret = factories.a_key()
+    told(key, 1, "sale", a_shoe("Botte"), 1)  # the till is alive
+    used(key)
+    collect(part, factories.pickup_code(part))
+    assert (level().quantity, level().reserved) == (3, 1)
+    told(key, 2, "sale", part.lines[0].variant, 1)
+    assert (level().quantity, level().reserved) == (2, 0)
+    ours = [sale for sale in sales() if sale.variant_id == part.lines[0].variant_id]
+    assert [sale.channel for sale in ours] == ["till"]
+    assert levels.untold() == []
+    assert fulfilment.beaten() == []
+
+
+def used(key) -> None:
+    with unit_of_work() as session:
+        session.merge(key).used_at = clock.now()
+
+
+def test_a_unit_sold_by_the_till_of_its_own_buyer_is_no_conflict():
+    a_shop()
+    store = factories.keeps_for_buyers()
+    unit = a_unit_on_sale(a_shoe("Botte"), 3500)
+    key, _secret = factories.a_key()
+    used(key)
+    part = a_part("to_collect", (unit, store, 1))
+    collect(part, factories.pickup_code(part))
+    answer = told(key, 1, "sale", part.lines[0].variant, item=unit.item_id)
+    assert answer["conflicts"] == 0
+    assert db.session.get_one(Item, unit.item_id).status.value == "sold"
+
+
+def test_a_sale_no_till_tells_for_a_day_is_told_by_the_order():
+    part = a_part("to_collect")
+    key, _secret = factories.a_key()
+    used(key)
+    collect(part, factories.pickup_code(part))
+    assert levels.untold() == []
+    with clock.at(clock.now() + timedelta(hours=25)):
+        (id,) = levels.untold()
+        for _twice in range(2):
+            with unit_of_work() as session:
+                row = session.get_one(Reservation, id)
+                if row.status.value == "promised":
+                    pickup.tell_untold(row)
+        assert levels.untold() == []
+    assert (level().quantity, level().reserved) == (2, 0)
+
+
+def test_what_nobody_collects_goes_back_on_the_shelf():
+    part = a_part("to_collect")
+    with unit_of_work() as session:
+        session.merge(factories.the_vendor()).email = "nous@exemple.fr"
+    with clock.at(part.collect_by):
+        assert pickup.late() == []
+    with clock.at(part.collect_by + timedelta(seconds=1)):
+        assert pickup.late() == [part.id]
+        for _twice in range(2):
+            with unit_of_work() as session:
+                pickup.lapse(session.get_one(VendorOrder, part.id))
+    assert the(part).why is parts.E.not_collected
+    assert (level().quantity, level().reserved) == (3, 0)
+    assert len(letters("order_not_collected")) == len(letters("order_back_on_shelf")) == 1
+
+
+def test_the_qr_code_of_the_page_reads_as_what_opens_the_collection():
+    import io
+
+    import zxingcpp
+    from PIL import Image
+
+    part = a_part("to_collect")
+    assert pickup.qr_svg(the(part)).lstrip().startswith("<?xml")
+    code = pickup.code_of(the(part))
+    words = f"{pickup.QR_START} {part.reference} {code.token}"
+    drawn = zxingcpp.create_barcode(words, zxingcpp.BarcodeFormat.QRCode).to_image(scale=8)
+    picture = Image.fromarray(drawn)
+    picture.save(io.BytesIO(), "PNG")
+    assert [seen.text for seen in zxingcpp.read_barcodes(picture)] == [words]
+    assert collect(part, words) is None
+
+
+def test_a_code_holds_enough_to_be_unguessable():
+    codes = {pickup.new_code() for _n in range(200)}
+    assert len(codes) == 200
+    assert all(len(code.digits) == 6 and len(code.token) >= 16 for code in codes)
