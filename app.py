@@ -79,7 +79,7 @@ from services import (
 from services.buyback import amounts, offers
 from services.catalogue import products
 from services.installation import health, machines
-from services.people import sites
+from services.people import customers, sites
 from services.unit import db
 from services.workflow import Refused
 
@@ -431,6 +431,7 @@ def _speak(app: Flask) -> None:
     filters["word"] = workflow.words_of
     filters["tone"] = workflow.tone_of
     filters["ean"] = products.grouped
+    filters["phone"] = customers.shown_phone
     names = app.jinja_env.globals
     names["locale"] = lambda: str(get_locale() or "fr")
     names["asset"] = _asset

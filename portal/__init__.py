@@ -5,4 +5,4 @@ from flask import Blueprint
 bp = Blueprint("portal", __name__)
 
 # They add their pages to the blueprint.
-from portal import access, account, follow, pictures, sell, shop  # noqa: E402, F401
+from portal import access, account, buy, follow, pictures, sell, shop  # noqa: E402, F401

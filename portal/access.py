@@ -10,10 +10,11 @@ from flask import Response, abort, current_app, flash, g, redirect, request, ses
 from flask_babel import gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from models import Customer, Offer, Site
+from models import Cart, Customer, Offer, Order, Site
 from portal import bp
 from services import clock, settings, visits
 from services.buyback import offers
+from services.orders import buyers, carts
 from services.people import customers, links
 from services.unit import db
 from services.workflow import Actor
@@ -32,6 +33,14 @@ def cart_cookie() -> str:
         "__Host-comptoir_panier"
         if current_app.config["SESSION_COOKIE_SECURE"]
         else "comptoir_panier"
+    )
+
+
+def shop_cart_cookie() -> str:
+    return (
+        "__Host-comptoir_achats"
+        if current_app.config["SESSION_COOKIE_SECURE"]
+        else "comptoir_achats"
     )
 
 
@@ -92,8 +101,32 @@ def cart() -> Offer | None:
     return found
 
 
+def shop_cart() -> Cart | None:
+    """What this visitor wants to buy on this site: the customer's cart, else the one his cookie
+    names; never one that became somebody's.
+    """
+    here, customer = site(), me()
+    if customer and (own := carts.of_customer(customer, here)):
+        return own
+    token = request.cookies.get(shop_cart_cookie(), "")
+    found = carts.by_token(token, here) if token else None
+    return found if found is not None and found.customer_id is None else None
+
+
+def adopt_carts(customer: Customer) -> Offer | None:
+    """Signing in brings along what was put aside before, to sell and to buy; returns the cart of
+    what is to be sold.
+    """
+    carts.adopt(shop_cart(), customer, site())
+    return offers.adopt(cart(), customer, site())
+
+
 class Mine:
     """Rows of the signed-in customer; anything else is a 404."""
+
+    def order(self, number: str) -> Order:
+        customer = me() or abort(404)
+        return buyers.find(customer, number[:12]) or abort(404)
 
     def offer(self, number: str) -> Offer:
         customer = me() or abort(404)
@@ -166,10 +199,17 @@ def forget(response: Response) -> Response:
 
 
 def remember_cart(response: Response, token: str) -> Response:
-    days = settings.value("cart_days")
+    return _keep(response, cart_cookie(), token, settings.value("cart_days"))
+
+
+def remember_shop_cart(response: Response, token: str) -> Response:
+    return _keep(response, shop_cart_cookie(), token, settings.value("shop_cart_days"))
+
+
+def _keep(response: Response, name: str, token: str, days: int) -> Response:
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     response.set_cookie(
-        cart_cookie(),
+        name,
         token,
         max_age=days * 86400,
         httponly=True,
@@ -199,6 +239,11 @@ def wants_fragment() -> bool:
 @bp.app_template_global("form_token")
 def new_form_token() -> str:
     return secrets.token_urlsafe(18)
+
+
+def _has_ordered() -> bool:
+    customer = me()
+    return customer is not None and buyers.has_ordered(customer)
 
 
 def _read_cookie() -> list[int] | None:
@@ -232,6 +277,8 @@ def _what_pages_need() -> dict[str, Any]:
         "site": site(),
         "me": me,
         "signed_in_lately": signed_in_lately,
+        "has_ordered": _has_ordered,
+        "units_in_cart": lambda: carts.units(shop_cart()),
         "now": clock.now(),
         "drop_days": settings.value("drop_off_days"),
         "no_label_from": settings.value("no_label_from"),

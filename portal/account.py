@@ -17,7 +17,18 @@ from flask_babel import gettext as _
 
 from models import Customer
 from portal import bp
-from portal.access import cart, cart_cookie, customer_required, forget, inside, me, remember, site
+from portal.access import (
+    adopt_carts,
+    cart,
+    cart_cookie,
+    customer_required,
+    forget,
+    inside,
+    me,
+    remember,
+    shop_cart_cookie,
+    site,
+)
 from portal.forms import (
     AccountForm,
     ChangeEmailForm,
@@ -55,7 +66,7 @@ def open_account() -> Any:
                 customer = customers.open_account(
                     site(), email=form.email.data, password_hash=chosen, **data
                 )
-                held = offers.adopt(cart(), customer, site())
+                held = adopt_carts(customer)
             if held and held.articles:
                 flash(_("Your account is open. Last step: finalise the sale."), "success")
             return _signed_in(customer)
@@ -78,7 +89,7 @@ def sign_in() -> Any:
             id = customer.id
             with unit_of_work() as session:
                 customer = session.get_one(Customer, id)
-                offers.adopt(cart(), customer, site())
+                adopt_carts(customer)
             return _signed_in(customer)
     return render_template("portal/account/sign_in.html", form=form, suite=_next(), cart=cart()), (
         422 if refused(form) else 200
@@ -89,13 +100,14 @@ def sign_in() -> Any:
 def sign_out() -> Any:
     flash(_("You are signed out."), "success")
     response = redirect(url_for("portal.sell"))
-    response.delete_cookie(
-        cart_cookie(),
-        path="/",
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-        httponly=True,
-        samesite="Lax",
-    )
+    for name in (cart_cookie(), shop_cart_cookie()):
+        response.delete_cookie(
+            name,
+            path="/",
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+            httponly=True,
+            samesite="Lax",
+        )
     if customer := me():
         id = customer.id
         with unit_of_work() as session:

@@ -332,6 +332,9 @@ def robots() -> Response:
         "Disallow: /compte/",
         "Disallow: /recapitulatif",
         "Disallow: /boutique/suggestions",
+        "Disallow: /boutique/panier",
+        "Disallow: /boutique/reserver",
+        "Disallow: /commandes",
     ]
     if has_shop():
         lines.append(f"Sitemap: {url_for('portal.sitemap', _external=True)}")
