@@ -16,7 +16,7 @@ from huey.exceptions import TaskLockedException
 from huey.serializer import SignedSerializer
 
 import config
-from models import FeedSource, SellerPayment, Vendor
+from models import FeedSource, SellerPayment, Vendor, VendorOrder
 from services import (
     clock,
     days,
@@ -34,6 +34,7 @@ from services.buyback import offers, parcels, police_register, reception
 from services.catalogue import picture_addresses, search
 from services.imports import folders, sources, undoing
 from services.installation import agreement, backups, csp, health, machines
+from services.orders import fulfilment, pickup
 from services.payments import seller_payments
 from services.people import customers, machine_keys
 from services.shipping import tracking
@@ -341,6 +342,18 @@ def free_carts() -> None:
     """
     each(levels.over(), levels.Reservation, levels.lapse)
     search.catch_up()
+
+
+@every("* * * * *")
+@alone
+def watch_orders() -> None:
+    """Orders nobody accepted or collected in time, those a till was faster than, and collections no
+    till told the sale of.
+    """
+    each(fulfilment.beaten(), levels.StockConflict, fulfilment.settle)
+    each(fulfilment.late(), VendorOrder, fulfilment.lapse)
+    each(pickup.late(), VendorOrder, pickup.lapse)
+    each(levels.untold(), levels.Reservation, pickup.tell_untold)
 
 
 @daily("00:02")

@@ -40,6 +40,7 @@ from admin.imports import sources as import_sources
 from admin.imports import watch as import_watch
 from admin.installation import audit, events, health, messages, personal
 from admin.installation import settings as setting_pages
+from admin.orders import call_tasks, sales
 from admin.payments import credit, payments
 from admin.people import account, machines, sites, vendors
 from admin.people import staff as staff_pages
@@ -50,6 +51,7 @@ from admin.stock import conflicts, counts, items, levels, listings, movements, t
 from admin.words import facts_words
 from services import access, clock, outbox, settings, workflow
 from services.buyback import offers, parcels
+from services.orders import calls, parts
 from services.payments import seller_payments
 from services.people import sessions, staff
 from services.stock import todo
@@ -59,7 +61,7 @@ from services.unit import db, unit_of_work
 @dataclass(frozen=True)
 class Entry:
     """A line of the menu: the view it opens (endpoint), its label, its icon, how many wait there,
-    and whether the operator's own people need it.
+    and whether the operator's own people and those of vendors need it.
     """
 
     endpoint: str
@@ -67,6 +69,7 @@ class Entry:
     icon: str
     count: Any = None
     for_operator: bool = True
+    for_vendors: bool = True
 
 
 # The five modules of the product (VX-004), then what is set up once. Daily entries come first.
@@ -114,6 +117,15 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (
         _l("Orders & shipping"),
         (
+            Entry("SaleView.list", _l("Orders"), "basket", parts.waiting, for_vendors=False),
+            Entry(
+                "SaleView.list",
+                _l("My sales (vendor)"),
+                "basket",
+                parts.waiting,
+                for_operator=False,
+            ),
+            Entry("CallTaskView.list", _l("Buyers to call"), "user", calls.waiting),
             Entry("LabelView.list", _l("Shipping labels"), "print"),
             Entry("CarrierView.list", _l("Carriers"), "truck"),
             Entry("ShippingRateView.list", _l("Shipping rates"), "parcel"),
@@ -252,6 +264,11 @@ VIEWS = (
     rules.RuleView,
     rules.SimulateView,
     validation.ValidateView,
+    # orders
+    sales.SaleView,
+    sales.SaleActionsView,
+    call_tasks.CallTaskView,
+    call_tasks.CallView,
     # finance
     search.SearchView,
     # installation
@@ -484,7 +501,7 @@ def _chapters(
             for entry in entries
             if (asked := _asked_by(entry.endpoint))
             and any(_opens(role, *asked) for role in roles)
-            and (entry.for_operator or not sees_all)
+            and (entry.for_operator if sees_all else entry.for_vendors)
         )
         if lines:
             chapters.append((str(chapter), lines))

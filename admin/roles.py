@@ -14,6 +14,7 @@ EVERYTHING = ("*",)
 READ = ("can_list", "can_show", "can_export", "can_save_view")
 REFERENCE = (*READ, "can_add", "can_edit", "can_delete")
 MATCHING = (*READ, "accept_proposal", "propose_product", "put_aside", "can_attach")
+SALES = (*READ, "can_answer", "can_hand_over")
 CONFLICTS = (*READ, "give_up", "can_replace")
 
 
@@ -49,6 +50,7 @@ RIGHTS: dict[str, Rights] = {
         {"ProductView": ("validate", "disable", "can_refuse")},
         {"PictureAddressView": (*READ, "fetch_again")},
         {"UnmatchedView": MATCHING, "ConflictView": CONFLICTS},
+        {"SaleView": (*READ, "can_steer"), "CallTaskView": (*READ, "can_call")},
         each("Import StockAt Referencer ApiManual ListingFile", EVERYTHING),
         {"BrandAgreementView": REFERENCE},
         each("Offer Seller Product Argus Item Vendor Store Site Message Event", READ),
@@ -59,7 +61,7 @@ RIGHTS: dict[str, Rights] = {
         each("StockLevel Movement Listing StockCount", READ),
         each("StockAt ListingFile StoreCredit", EVERYTHING),
         each("Offer Seller Vendor Store Message Event Item Parcel", READ),
-        each("SellerPayment PayingAccount Label", READ),
+        each("SellerPayment PayingAccount Label Sale", READ),
         each("Payments Register", EVERYTHING),
     ),
     OPERATOR: together(
@@ -87,6 +89,7 @@ RIGHTS: dict[str, Rights] = {
         SHOP,
         {"UnmatchedView": MATCHING},
         {"ListingView": ("withdraw", "offer_again", "can_price")},
+        {"SaleView": SALES},
         {"MachineKeyView": (*READ, "revoke", "believe_counts")},
         {"WebhookView": (*READ, "pause", "resume")},
         {"DeliveryView": (*READ, "replay")},
@@ -102,6 +105,7 @@ RIGHTS: dict[str, Rights] = {
         OWN_PAGES,
         SHOP,
         {"MyVendorView": ("can_open", "can_store")},
+        {"SaleView": SALES},
         each("StoreCredit", EVERYTHING),
         {"ProductView": READ},
         {"ItemView": (*READ, "can_sell")},

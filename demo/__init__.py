@@ -4,7 +4,8 @@ The cast: RétroShop buys back on « Chez Manette », PixelCave is a second vend
 Léa administers, Marc checks the offers and receives the parcels, Inès pays, Noé works for
 PixelCave; Camille and eleven others sell: from the scan to the transfer, with what goes wrong on
 the way. Beside them « Souliers du Port », four shoe shops with their référencier, their stock
-files, their tills, and one pair sold twice; the shop shows what all three sell.
+files, their tills, and one pair sold twice; the shop shows what all three sell, and people
+reserve there what they collect in its stores.
 """
 
 import random
@@ -14,7 +15,7 @@ from flask_babel import gettext as _
 
 from demo.buyback import a_month_of_offers, parcels_come, seal, sign_the_contracts
 from demo.catalogue import fill_the_catalogue
-from demo.orders import fill_the_shelves
+from demo.orders import fill_the_shelves, people_reserve
 from demo.payments import ines_pays
 from demo.people import open_accounts, open_the_shop, people_come
 from demo.stock import fill_the_stock, the_shoe_shops
@@ -42,6 +43,7 @@ def tell() -> str:
     ines_pays(today)
     the_shoe_shops(today, dice)
     fill_the_shelves(today)
+    people_reserve(today)
     for at in (today - timedelta(days=1), today):
         with clock.at(at):
             seal()

@@ -117,6 +117,7 @@ class StoreView(ReferenceView):
         "city",
         "phone",
         "opening_hours",
+        "reserve_collect",
         "latitude",
         "longitude",
         "last_feed_at",
@@ -130,6 +131,7 @@ class StoreView(ReferenceView):
         "city",
         "phone",
         "opening_hours",
+        "reserve_collect",
         "latitude",
         "longitude",
     ]
@@ -138,6 +140,7 @@ class StoreView(ReferenceView):
             "What its files, its till and its watched folder call it: N1, 0042… Letters, digits,"
             " dashes."
         ),
+        "reserve_collect": _l("Buyers reserve on line, pay and collect in this store."),
         "latitude": _l("Degrees (WGS 84), such as 47.2184. Empty: its postcode says where it is."),
     }
     first_partials = ("admin/_dossier.html",)
@@ -147,6 +150,7 @@ class StoreView(ReferenceView):
             ("address", "postcode", "city", "phone", "latitude", "longitude"),
         ),
         (_l("When it is open"), ("opening_hours",)),
+        (_l("Orders of the shop"), ("reserve_collect",)),
     )
     label_columns = {
         "code": _l("Code"),
@@ -160,6 +164,7 @@ class StoreView(ReferenceView):
         "city": _l("Town"),
         "phone": _l("Phone"),
         "opening_hours": _l("Opening hours"),
+        "reserve_collect": _l("Reserve and collect"),
     }
     order_columns = ["name", "city"]
     search_columns = ["name"]
@@ -187,6 +192,7 @@ class StoreForm(forms.Sent):
     city = forms.Typed()
     phone = forms.Typed()
     opening_hours = forms.Typed()
+    reserve_collect = forms.Ticked()
 
 
 class MyVendorView(BaseView):
