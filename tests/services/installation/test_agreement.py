@@ -174,3 +174,36 @@ def test_a_label_that_is_gone_or_of_another_sale_is_told(app, carrier, statement
     db.session.rollback()
     assert agreement.check() == []
     assert says in broken(*statements)
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (("UPDATE vendor_order SET total_cents = total_cents - 1",), "ceux de ses lignes"),
+        (("UPDATE order_line SET kept = 0",), "ceux de ses lignes"),
+        (("UPDATE customer_order SET total_cents = total_cents + 1",), "celui de ses parties"),
+        (("UPDATE reservation SET order_line_id = NULL",), "gardé en magasin"),
+        (("UPDATE reservation SET status = 'released'",), "gardé en magasin"),
+        (
+            (
+                "UPDATE vendor_order SET status = 'canceled', why = 'other',"
+                " ended_at = '2026-11-30 09:00:00+00'",
+            ),
+            "gardé en magasin",
+        ),
+    ],
+)
+def test_an_order_that_does_not_agree_with_its_lines_or_its_stock_is_told(app, statements, says):
+    factories.a_part()
+    db.session.rollback()
+    assert agreement.check() == []
+    assert says in broken(*statements)
+
+
+@pytest.mark.parametrize(
+    "status", ["waiting_acceptance", "shipping", "to_collect", "received", "refused", "canceled"]
+)
+def test_an_order_agrees_in_each_of_its_states(app, status):
+    factories.a_part(status)
+    db.session.rollback()
+    assert agreement.check() == []
