@@ -7,11 +7,12 @@ from datetime import timedelta
 from itertools import pairwise
 
 from flask_babel import gettext as _
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, exists, func, or_, select
 
 from models import (
     Account,
     AccountKind,
+    ConflictState,
     Entry,
     Event,
     Item,
@@ -24,6 +25,8 @@ from models import (
     Offer,
     OfferLine,
     OfferState,
+    Order,
+    OrderLine,
     Outbox,
     Parcel,
     ParcelState,
@@ -35,13 +38,16 @@ from models import (
     Reservation,
     ReservationState,
     SellerPayment,
+    StockConflict,
     TransferBatch,
     TransferLine,
     TransferState,
     Vendor,
+    VendorOrder,
 )
 from services import audit, clock, money, numbering, sealing, workflow
 from services.buyback import amounts, letters, police_register, reception
+from services.orders import parts
 from services.payments import ledger, transfers
 from services.stock import items, levels
 from services.unit import db
@@ -49,6 +55,7 @@ from services.workflow import Refused
 
 # A day of the register without its seal, so long after it: the night's job stands.
 SEALED_WITHIN = timedelta(days=2)
+MOST = 20  # sentences of one kind about orders
 
 
 def check() -> list[str]:
@@ -60,6 +67,7 @@ def check() -> list[str]:
             _offers,
             _states,
             _stock,
+            _orders,
             _ledger,
             _payments,
             _files,
@@ -219,6 +227,61 @@ def _stock() -> Iterator[str]:
                                   and_(Item.status.not_in(items.ON_HAND), Item.id.in_(offered))))
     ):  # fmt: skip
         yield _("Article %(id)s: its state and its sale offer do not say the same.", id=id)
+
+
+def _orders() -> Iterator[str]:
+    """What an order says of itself: its sums, and the units that are kept for it."""
+    said = func.sum(OrderLine.quantity * OrderLine.unit_cents)
+    sums = (
+        select(VendorOrder.reference)
+        .outerjoin(OrderLine, OrderLine.vendor_order_id == VendorOrder.id)
+        .group_by(VendorOrder.id)
+        .having(
+            or_(
+                func.coalesce(func.sum(OrderLine.kept), 0) != VendorOrder.units,
+                func.coalesce(func.sum(OrderLine.kept * OrderLine.unit_cents), 0)
+                != VendorOrder.total_cents,
+                func.coalesce(said, 0) != VendorOrder.ordered_cents,
+            )
+        )
+    )
+    for reference in db.session.scalars(sums.limit(MOST)):
+        yield _("Order %(number)s: its amounts are not those of its lines.", number=reference)
+    parts_sum = (
+        select(func.sum(VendorOrder.ordered_cents))
+        .where(VendorOrder.order_id == Order.id)
+        .scalar_subquery()
+    )
+    for number in db.session.scalars(
+        select(Order.number).where(Order.total_cents != func.coalesce(parts_sum, 0)).limit(MOST)
+    ):
+        yield _("Order %(number)s: its amount is not that of its parts.", number=number)
+    promised = (
+        select(func.coalesce(func.sum(Reservation.quantity), 0))
+        .where(
+            Reservation.order_line_id == OrderLine.id,
+            Reservation.status == ReservationState.promised,
+            Reservation.until.is_(None),
+        )
+        .scalar_subquery()
+    )
+    being_settled = exists().where(
+        Reservation.order_line_id == OrderLine.id,
+        StockConflict.reservation_id == Reservation.id,
+        StockConflict.status == ConflictState.open,
+    )
+    wanted = case((VendorOrder.status.in_(parts.OPEN), OrderLine.kept), else_=0)
+    rows = (
+        select(VendorOrder.reference, OrderLine.title)
+        .join(OrderLine, OrderLine.vendor_order_id == VendorOrder.id)
+        .where(promised != wanted, ~being_settled)
+    )
+    for reference, title in db.session.execute(rows.limit(MOST)):
+        yield _(
+            "Order %(number)s: what is kept in the store is not what it says of « %(title)s ».",
+            number=reference,
+            title=title,
+        )
 
 
 def _ledger() -> Iterator[str]:

@@ -18,7 +18,6 @@ from sqlalchemy import ColumnElement, String, and_, case, cast, exists, func, li
 from models import (
     BankDetails,
     BatchState,
-    ConflictState,
     Customer,
     DeliveryState,
     Event,
@@ -35,25 +34,18 @@ from models import (
     Movement,
     MovementKind,
     Offer,
-    Order,
-    OrderLine,
     Outbox,
     OutboxState,
     Parcel,
-    Reservation,
-    ReservationState,
     SellerPayment,
-    StockConflict,
     TillEvent,
     TillEventKind,
     TransferBatch,
-    VendorOrder,
     WebhookDelivery,
 )
 from services import clock, files, money, outbox, sealing
 from services.finance import books
 from services.installation import keys
-from services.orders import parts
 from services.payments import bank_details
 from services.people import customers
 from services.unit import db
@@ -68,11 +60,8 @@ READ_AGAIN = timedelta(days=7)
 def check() -> list[str]:
     """What does not agree, one sentence each; nothing when all is well."""
     found = books.check()
-    for one in (
-        *(_sealed, _stored, _tasks, _log, _gone, _promised, _sent),
-        *(_tills, _orders, _payees, _erased),
-    ):
-        found += list(one())
+    for part in (_sealed, _stored, _tasks, _log, _gone, _promised, _sent, _tills, _payees, _erased):
+        found += list(part())
         db.session.rollback()
     return found
 
@@ -306,61 +295,6 @@ def _tills() -> Iterator[str]:
 
 
 # ── what was erased ──
-
-
-def _orders() -> Iterator[str]:
-    """What an order says of itself: its sums, and the units that are kept for it."""
-    said = func.sum(OrderLine.quantity * OrderLine.unit_cents)
-    sums = (
-        select(VendorOrder.reference)
-        .outerjoin(OrderLine, OrderLine.vendor_order_id == VendorOrder.id)
-        .group_by(VendorOrder.id)
-        .having(
-            or_(
-                func.coalesce(func.sum(OrderLine.kept), 0) != VendorOrder.units,
-                func.coalesce(func.sum(OrderLine.kept * OrderLine.unit_cents), 0)
-                != VendorOrder.total_cents,
-                func.coalesce(said, 0) != VendorOrder.ordered_cents,
-            )
-        )
-    )
-    for reference in db.session.scalars(sums.limit(MOST)):
-        yield _("Order %(number)s: its amounts are not those of its lines.", number=reference)
-    parts_sum = (
-        select(func.sum(VendorOrder.ordered_cents))
-        .where(VendorOrder.order_id == Order.id)
-        .scalar_subquery()
-    )
-    for number in db.session.scalars(
-        select(Order.number).where(Order.total_cents != func.coalesce(parts_sum, 0)).limit(MOST)
-    ):
-        yield _("Order %(number)s: its amount is not that of its parts.", number=number)
-    promised = (
-        select(func.coalesce(func.sum(Reservation.quantity), 0))
-        .where(
-            Reservation.order_line_id == OrderLine.id,
-            Reservation.status == ReservationState.promised,
-            Reservation.until.is_(None),
-        )
-        .scalar_subquery()
-    )
-    being_settled = exists().where(
-        Reservation.order_line_id == OrderLine.id,
-        StockConflict.reservation_id == Reservation.id,
-        StockConflict.status == ConflictState.open,
-    )
-    wanted = case((VendorOrder.status.in_(parts.OPEN), OrderLine.kept), else_=0)
-    rows = (
-        select(VendorOrder.reference, OrderLine.title)
-        .join(OrderLine, OrderLine.vendor_order_id == VendorOrder.id)
-        .where(promised != wanted, ~being_settled)
-    )
-    for reference, title in db.session.execute(rows.limit(MOST)):
-        yield _(
-            "Order %(number)s: what is kept in the store is not what it says of « %(title)s ».",
-            number=reference,
-            title=title,
-        )
 
 
 def _payees() -> Iterator[str]:

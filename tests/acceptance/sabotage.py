@@ -1480,8 +1480,8 @@ FAULTS = (
     Fault(
         "a payment may go to another person than its sale's",
         "services/installation/agreement.py",
-        "_orders, _payees, _erased",
-        "_orders, _erased",
+        "_tills, _payees, _erased",
+        "_tills, _erased",
         S + "installation/test_agreement.py",
     ),
     Fault(
@@ -2272,9 +2272,9 @@ FAULTS = (
     ),
     Fault(
         "an order's amounts are not compared",
-        "services/installation/agreement.py",
-        "        *(_tills, _orders, _payees, _erased),",
-        "        *(_tills, _payees, _erased),",
+        "services/finance/books.py",
+        "            _orders,\n",
+        "",
         S + "installation/test_agreement.py",
     ),
 )

@@ -14,6 +14,7 @@ from models import (  # fmt: skip
     AuditEntry,
     BankDetails,
     BatchState,
+    Cart,
     Customer,
     ImportRun,
     Item,
@@ -45,12 +46,14 @@ from models import (  # fmt: skip
     User,
     Variant,
     Vendor,
+    VendorOrder,
 )
 from services import clock, outbox, sealing
 from services.buyback import offers, parcels, reception
 from services.catalogue import products, referencer, search
 from services.imports import runs
 from services.installation import keys
+from services.orders import checkout, fulfilment, pickup
 from services.payments import bank_answers, bank_details, seller_payments, transfers
 from services.people import customers, second_factor, staff
 from services.shipping import tracking
@@ -345,7 +348,62 @@ def a_unit_is_put_on_sale():
     )
 
 
+def an_order_is_placed():
+    """Two articles of two stores: all of it, or nothing."""
+    factories.a_shop()
+    here = factories.keeps_for_buyers()
+    there = factories.keeps_for_buyers(factories.a_store())
+    derby = factories.on_sale(factories.a_shoe(), 8900, 2, here)
+    unit = factories.a_unit_on_sale(factories.a_shoe("Botte Aubrac"), 3500, there)
+    buyer = factories.a_buyer()
+    id = factories.a_shop_cart((derby, here, 2), (unit, there, 1), customer=buyer).id
+    buyer_id = buyer.id
+    return (
+        lambda: checkout.reserve(
+            one(Cart, id), one(Customer, buyer_id), by=customers.actor(one(Customer, buyer_id))
+        ),
+        lambda: db.session.scalar(select(func.count(VendorOrder.id))) == 2,
+    )
+
+
+def _part(verb, after, before="waiting_acceptance"):
+    def flow():
+        id = factories.a_part(before).id
+        return lambda: verb(
+            one(VendorOrder, id)
+        ), lambda: one(VendorOrder, id).status.value == after
+
+    return flow
+
+
+def _fewer(part):
+    """Nothing of the only line: the whole report, with what it takes out of the stock."""
+    fulfilment.report(part, {part.lines[0].id: 0}, {}, by=MARC)
+
+
+def _collect(part):
+    pickup.collect(part, pickup.code_of(part).digits, by=MARC)
+
+
+def a_till_refuses_an_order():
+    part = factories.a_part("shipping")
+    key, _secret = factories.a_key()
+    factories.told(key, 1, "sale", part.lines[0].variant, 3)
+    id, conflict_id = part.id, db.session.scalars(select(StockConflict.id)).one()
+    return (
+        lambda: fulfilment.settle(one(StockConflict, conflict_id)),
+        lambda: one(VendorOrder, id).status.value == "canceled",
+    )
+
+
 UNITS = {
+    "place an order": an_order_is_placed,
+    "accept an order": _part(lambda p: fulfilment.accept(p, by=MARC), "shipping"),
+    "report a problem": _part(_fewer, "refused"),
+    "make ready": _part(lambda p: pickup.ready(p, by=MARC), "to_collect", "shipping"),
+    "collect": _part(_collect, "received", "to_collect"),
+    "cancel an order": _part(lambda p: fulfilment.cancel(p, by=MARC), "canceled", "to_collect"),
+    "a till refuses": a_till_refuses_an_order,
     "till sale": a_till_sells,
     "twin": a_twin_is_taken,
     "hand over": an_order_is_handed_over,

@@ -12,6 +12,8 @@ from sqlalchemy import func, select, text
 
 from models import (
     AuditEntry,
+    Cart,
+    Customer,
     Event,
     Item,
     ItemState,
@@ -36,10 +38,12 @@ from models import (
     TransferBatch,
     TransferLine,
     User,
+    VendorOrder,
 )
 from services import audit, clock, limits, numbering, outbox
 from services.buyback import offers, reception
 from services.imports import runs
+from services.orders import checkout, fulfilment, pickup
 from services.payments import bank_answers, store_credit, transfers
 from services.people import customers, second_factor, staff
 from services.stock import inventories, items, levels, tills
@@ -169,6 +173,102 @@ def test_a_hundred_buyers_want_the_last_pair_and_one_gets_it(app, figure):
     assert set(found) <= {"kept", "refused"}, found
     invariants()
     figure("buyers of the last pair", sum(found.values()), at_least=100)
+
+
+def test_a_hundred_buyers_reserve_the_last_pair_and_one_has_an_order(app, figure):
+    """Each with a cart of two articles of two stores: one order, and whoever came too late keeps
+    nothing, not even of the other store.
+    """
+    factories.a_shop()
+    here = factories.keeps_for_buyers()
+    there = factories.keeps_for_buyers(factories.a_store())
+    last = factories.on_sale(factories.a_shoe(), 8900, 1, there)
+    plenty = factories.on_sale(factories.a_shoe("Botte Aubrac"), 12000, 500, here)
+    buyers = [factories.a_buyer() for _n in range(MANY)]
+    carts = [
+        factories.a_shop_cart((plenty, here, 1), (last, there, 1), customer=buyer).id
+        for buyer in buyers
+    ]
+    ids = [buyer.id for buyer in buyers]
+
+    def buy(number: int) -> str:
+        with unit_of_work() as session:
+            buyer = session.get_one(Customer, ids[number])
+            checkout.reserve(session.get_one(Cart, carts[number]), buyer, by=customers.actor(buyer))
+        return "ordered"
+
+    found = at_once(MANY, buy, app)
+    assert found["ordered"] == 1, found
+    assert set(found) <= {"ordered", "refused"}, found
+    assert db.session.scalar(select(func.sum(StockLevel.reserved))) == 2
+    invariants()
+    figure("orders wanted at once of one pair", sum(found.values()), at_least=100)
+
+
+def test_one_cart_ordered_by_many_clicks_is_one_order(app, figure):
+    factories.a_shop()
+    store = factories.keeps_for_buyers()
+    buyer = factories.a_buyer()
+    pair = factories.on_sale(factories.a_shoe(), 8900, 50, store)
+    cart_id, buyer_id = factories.a_shop_cart((pair, store, 1), customer=buyer).id, buyer.id
+
+    def click(_number: int) -> str:
+        with unit_of_work() as session:
+            person = session.get_one(Customer, buyer_id)
+            checkout.reserve(session.get_one(Cart, cart_id), person, by=customers.actor(person))
+        return "ordered"
+
+    found = at_once(size(8, 40), click, app)
+    assert found["ordered"] == 1, found
+    assert set(found) <= {"ordered", "refused"}, found
+    invariants()
+    figure("clicks on one cart", sum(found.values()), at_least=40)
+
+
+def test_of_a_buyer_who_cancels_and_a_shop_that_hands_over_one_wins(app, figure):
+    rounds = size(2, 20)
+    for _n in range(rounds):
+        part = factories.a_part("to_collect")
+        id, digits, buyer_id = part.id, factories.pickup_code(part), part.order.customer_id
+
+        def act(number: int, id=id, digits=digits, buyer_id=buyer_id) -> str:
+            with unit_of_work() as session:
+                row = session.get_one(VendorOrder, id)
+                if number:
+                    fulfilment.cancel(row, by=customers.actor(session.get_one(Customer, buyer_id)))
+                    return "cancelled"
+                pickup.collect(row, digits, by=MARC)
+                return "collected"
+
+        found = at_once(2, act, app)
+        assert sum(found[name] for name in ("cancelled", "collected")) == 1, found
+        assert found["refused"] == 1, found
+        invariants()
+    figure("cancelled against collected", 2 * rounds, at_least=40)
+
+
+def test_an_order_answered_at_once_by_many_has_one_answer(app, figure):
+    rounds, answers = size(1, 10), ("accept", "refuse", "cancel", "report")
+    for _n in range(rounds):
+        part = factories.a_part()
+        id, line_id = part.id, part.lines[0].id
+
+        def act(number: int, id=id, line_id=line_id) -> str:
+            with unit_of_work() as session:
+                row = session.get_one(VendorOrder, id)
+                verb = answers[number % 4]
+                if verb == "report":
+                    fulfilment.report(row, {line_id: 0}, {}, by=MARC)
+                else:
+                    getattr(fulfilment, verb)(row, by=MARC)
+                return verb
+
+        found = at_once(8, act, app)
+        # An acceptance may be cancelled by the one who comes after it; nothing else has a second.
+        won = [verb for verb in answers for _times in range(found[verb])]
+        assert won in ([one] for one in answers) or sorted(won) == ["accept", "cancel"], found
+        invariants()
+    figure("answers at once", 8 * rounds, at_least=80)
 
 
 def test_without_the_guard_the_last_pair_is_kept_twice(app, figure):
