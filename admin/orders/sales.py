@@ -16,10 +16,10 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from admin import forms
-from admin.base import ScopedView, me, row_or_404
+from admin.base import ScopedView, as_pdf, me, row_or_404
 from models import Order, OrderEnd, VendorOrder
 from services import access, clock, dates, working_time
-from services.orders import fulfilment, parts, pickup
+from services.orders import fulfilment, papers, parts, pickup
 from services.people import staff
 from services.unit import unit_of_work
 
@@ -105,6 +105,8 @@ class SaleView(ScopedView):
     list_loads = ("order",)
     flow = parts.VENDOR_ORDER
     first_partials = ("admin/orders/_part.html",)
+    links = ((_l("Print what is to prepare"), "SaleActionsView.slips", "print"),)
+    row_links = ((_l("Preparation slip"), "SaleActionsView.slip", "print"),)
     empty_sentence = _l("No order yet: they arrive from the shop.")
 
     @property
@@ -139,6 +141,7 @@ class SaleView(ScopedView):
             "dossier": {"timeline": parts.happened(row)},
             "buyer": parts.buyer_of(row),
             "amounts": parts.amounts(row),
+            "places": parts.places(row),
             "left": left_words(left) if left is not None else "",
             "is_urgent": left is not None and left < timedelta(hours=12),
             "undo_seconds": parts.seconds_to_undo(row) if may("can_answer") else 0,
@@ -195,6 +198,31 @@ class SaleActionsView(BaseView):
     route_base = "/gestion/commandes"
     class_permission_name = "SaleView"
     base_permissions = ["can_answer", "can_hand_over", "can_steer"]
+
+    @expose("/bons")
+    @has_access
+    @permission_name("answer")
+    def slips(self) -> Any:
+        """« Bons de préparation » of all that is to prepare, a page each."""
+        orders = parts.to_prepare()
+        if not orders:
+            flash(_("Nothing is to be prepared now."), "info")
+            return redirect(url_for("SaleView.list"))
+        return as_pdf(papers.preparation(orders), "bons-de-preparation.pdf")
+
+    @expose("/<int:id>/bon")
+    @has_access
+    @permission_name("answer")
+    def slip(self, id: int) -> Any:
+        part = row_or_404(VendorOrder, id)
+        return as_pdf(papers.preparation([part]), f"preparation-{part.reference}.pdf")
+
+    @expose("/<int:id>/bon-de-retrait")
+    @has_access
+    @permission_name("hand_over")
+    def receipt(self, id: int) -> Any:
+        part = row_or_404(VendorOrder, id)
+        return as_pdf(papers.collection(part), f"retrait-{part.reference}.pdf")
 
     def _back(self, id: int) -> Any:
         return redirect(url_for("SaleView.show", pk=id))

@@ -10,6 +10,7 @@ from models import BankDetails, Customer, Item, Label, Offer, OfferState, Parcel
 from services import access
 from services.catalogue import products
 from services.catalogue import search as catalogue_search
+from services.orders import parts
 from services.payments import bank_details, store_credit
 from services.unit import db
 
@@ -89,6 +90,8 @@ def search(words: str, limit: int = 20) -> Found:
     upper = words.upper().replace(" ", "")
     if (printed := _by_printed_number(upper, limit)) is not None:
         return printed
+    if "-" in upper and (orders := parts.named_by(upper)):
+        return Found({"SaleView": orders})
     if (holder := _by_iban(upper, limit)) is not None:
         return holder
     if (
@@ -122,15 +125,17 @@ def search(words: str, limit: int = 20) -> Found:
     )
     sellers = list(db.session.scalars(people.limit(limit)))
     sales = _sale(upper)
+    orders = parts.named_by(upper)
     if "@" in words:
         return Found({"SellerView": sellers})
     goods = catalogue_search.find(
         catalogue_search.Asked(words, size=limit, states=catalogue_search.LIVING)
     )
-    if goods.corrected and (sales or sellers):
-        return Found({"OfferView": sales, "SellerView": sellers})
+    if goods.corrected and (sales or sellers or orders):
+        return Found({"SaleView": orders, "OfferView": sales, "SellerView": sellers})
     return Found(
         {
+            "SaleView": orders,
             "OfferView": sales,
             "SellerView": sellers,
             "ProductView": catalogue_search.products(goods.ids),

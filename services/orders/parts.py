@@ -4,14 +4,25 @@ The states are Mirakl's, in small letters (docs of the partners, conventions § 
 in checkout.py (placed), fulfilment.py (the vendor) and pickup.py (the counter).
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
 
-from models import Message, Order, OrderEnd, VatRegime, VendorOrder, VendorOrderState
+from models import (
+    Message,
+    Order,
+    OrderEnd,
+    OrderLine,
+    StockLevel,
+    VatRegime,
+    VendorOrder,
+    VendorOrderState,
+)
 from services import clock, money, outbox, settings, timeline, workflow
 from services.timeline import Fact
 from services.unit import db
@@ -201,6 +212,60 @@ def happened(part: VendorOrder) -> list[Fact]:
             for fact in found
         ]
     return timeline.newest_first(found)
+
+
+def places(part: VendorOrder) -> dict[int, str]:
+    """Where each line of a part lies in its store, by the line's id."""
+    rows = select(StockLevel.variant_id, StockLevel.place).where(
+        StockLevel.store_id == part.store_id,
+        StockLevel.variant_id.in_({line.variant_id for line in part.lines}),
+    )
+    of_new = dict(db.session.execute(rows).all())
+    return {
+        line.id: line.item.place if line.item is not None else of_new.get(line.variant_id, "")
+        for line in part.lines
+    }
+
+
+def to_prepare(most: int = 100) -> list[VendorOrder]:
+    """What somebody may see and has to prepare, the most urgent first."""
+    rows = (
+        select(VendorOrder)
+        .where(VendorOrder.status == S.shipping)
+        .options(
+            selectinload(VendorOrder.lines).selectinload(OrderLine.item),
+            selectinload(VendorOrder.order),
+            selectinload(VendorOrder.store),
+            selectinload(VendorOrder.vendor),
+        )
+        .order_by(VendorOrder.due_at)
+        .limit(most)
+    )
+    return list(db.session.scalars(rows))
+
+
+def named_by(words: str) -> list[VendorOrder]:
+    """The parts a printed number names: « 1702-A », « 1702 », or what the QR code of a collection
+    holds.
+    """
+    found = _NUMBER.fullmatch("".join(words.upper().split()))
+    if found is None:
+        return []
+    number, letter = found["number"], found["letter"]
+    rows = select(VendorOrder).join(Order, Order.id == VendorOrder.order_id)
+    rows = (
+        rows.where(VendorOrder.reference == f"{number}-{letter}")
+        if letter
+        else rows.where(Order.number == number)
+    )
+    return list(db.session.scalars(rows.order_by(VendorOrder.id)))
+
+
+# What the QR code of a collection begins with, so that a scan is known for what it is.
+QR_START = "RETRAIT"
+_NUMBER = re.compile(
+    rf"(?:{QR_START})?(?P<number>\d{{1,9}})(?:-(?P<letter>[A-Z]{{1,3}})(?:[0-9A-F]{{20}})?)?"
+)
 
 
 def of_order(order: Order) -> list[VendorOrder]:

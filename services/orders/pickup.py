@@ -17,15 +17,13 @@ from sqlalchemy import select
 from models import OrderLine, Reservation, VendorOrder
 from services import clock, outbox, sealing, settings, webhooks, working_time
 from services.orders import letters, parts
-from services.orders.parts import VENDOR_ORDER, E, S
+from services.orders.parts import QR_START, VENDOR_ORDER, E, S
 from services.people import machine_keys
 from services.stock import levels
 from services.unit import db
 from services.workflow import CLOCK, Actor, Refused
 
 MOST_TRIES = 5
-# What the QR code begins with, so that a scan is known for what it is.
-QR_START = "RETRAIT"
 
 
 def _place(part: VendorOrder) -> str:

@@ -67,3 +67,18 @@ def test_nobody_is_found_by_the_iban_of_an_erased_account(app):
     with unit_of_work() as session:
         customers.erase(session.get_one(Customer, holder.id))
     assert found("FR1420041010050500013M02606") == {}
+
+
+def test_an_order_is_found_by_its_number_that_of_a_part_and_the_code_of_its_buyer(app):
+    from services.orders import pickup
+
+    part = factories.a_part("to_collect")
+    code = pickup.code_of(part)
+    for typed in (
+        part.reference,
+        part.reference.lower(),
+        part.order.number,
+        f"{pickup.QR_START} {part.reference} {code.token}",
+    ):
+        assert [row.id for row in found(typed)["SaleView"]] == [part.id], typed
+    assert "SaleView" not in found("99999-A")
