@@ -51,7 +51,7 @@ from admin.stock import conflicts, counts, items, levels, listings, movements, t
 from admin.words import facts_words
 from services import access, clock, outbox, settings, workflow
 from services.buyback import offers, parcels
-from services.orders import calls, parts
+from services.orders import todo as order_todo
 from services.payments import seller_payments
 from services.people import sessions, staff
 from services.stock import todo
@@ -117,15 +117,23 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (
         _l("Orders & shipping"),
         (
-            Entry("SaleView.list", _l("Orders"), "basket", parts.waiting, for_vendors=False),
+            Entry(
+                "SaleView.list",
+                _l("Orders"),
+                "basket",
+                lambda: order_counts().to_answer,
+                for_vendors=False,
+            ),
             Entry(
                 "SaleView.list",
                 _l("My sales (vendor)"),
                 "basket",
-                parts.waiting,
+                lambda: order_counts().to_answer,
                 for_operator=False,
             ),
-            Entry("CallTaskView.list", _l("Buyers to call"), "user", calls.waiting),
+            Entry(
+                "CallTaskView.list", _l("Buyers to call"), "user", lambda: order_counts().to_call
+            ),
             Entry("LabelView.list", _l("Shipping labels"), "print"),
             Entry("CarrierView.list", _l("Carriers"), "truck"),
             Entry("ShippingRateView.list", _l("Shipping rates"), "parcel"),
@@ -446,6 +454,14 @@ def stock_counts() -> todo.Counts:
     if "stock_counts" not in g:
         g.stock_counts = todo.counts()
     counted: todo.Counts = g.stock_counts
+    return counted
+
+
+def order_counts() -> order_todo.Counts:
+    """What waits in orders, counted once a request."""
+    if "order_counts" not in g:
+        g.order_counts = order_todo.counts()
+    counted: order_todo.Counts = g.order_counts
     return counted
 
 

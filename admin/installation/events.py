@@ -44,6 +44,9 @@ SUBJECTS = {
     "stock_level": _l("Stock"),
     "stock_transfer": _l("Transfer between stores"),
     "unmatched_reference": _l("Unknown reference"),
+    "customer_order": _l("Order of a buyer"),
+    "vendor_order": _l("Order of a shop"),
+    "call_task": _l("Buyer to call"),
     "webhook": _l("Address told"),
     "webhook_delivery": _l("What was told"),
 }

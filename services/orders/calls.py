@@ -2,7 +2,7 @@
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from models import CallTask, Listing, VendorOrder
 from services import clock, workflow
@@ -33,12 +33,6 @@ def done(task: CallTask, note: str, *, by: Actor) -> None:
         raise Refused(_("%(name)s called them already.", name=task.done_by))
     task.done_at, task.done_by, task.note = clock.now(), by.name, paragraphs(note)[:2000]
     workflow.record(task, "call", by=by)
-
-
-def waiting() -> int:
-    """How many buyers wait to be called."""
-    rows = select(CallTask.id).where(CallTask.done_at.is_(None)).limit(1000).subquery()
-    return db.session.scalar(select(func.count()).select_from(rows)) or 0
 
 
 def instead(part: VendorOrder, most: int = 6) -> list[window.Card]:

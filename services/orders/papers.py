@@ -122,7 +122,7 @@ def _head(pdf: documents.Page, part: VendorOrder, title: str) -> None:
 
 def _named(line: OrderLine) -> str:
     """« Botte Aubrac, Noir · 42 »; a second-hand unit by its own number too: it is the very one."""
-    own = f"ART{line.item_id}" if line.item_id is not None else ""
+    own = f"ART{line.item_id:07d}" if line.item_id is not None else ""
     return ", ".join(filter(None, (line.title, line.details, own)))
 
 

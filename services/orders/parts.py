@@ -154,11 +154,6 @@ def counts() -> dict[VendorOrderState, int]:
     return found
 
 
-def waiting() -> int:
-    """How many parts wait for an answer."""
-    return counts()[S.waiting_acceptance]
-
-
 @dataclass(frozen=True)
 class Buyer:
     """What a vendor is told of the buyer."""

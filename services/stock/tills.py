@@ -351,7 +351,7 @@ def _effect(
         return _count(event, told, key, level, by)
     kind, sign = _MOVES[told.kind]
     delta = sign * told.quantity
-    if told.kind is E.sale:
+    if told.kind is E.sale and level.reserved:
         levels.told_by_till(store.id, variant.id, told.quantity, by=by)
     before, target = level.quantity, levels.expected(level)
     levels.move(

@@ -31,6 +31,7 @@ def opened(client, address):
 def fields_of(page):
     form = page[page.index("data-keeps") :]
     form = form[: form.index("</form>")]
+    form = re.sub(r'<input(?=[^>]*type="checkbox")(?![^>]*\bchecked\b)[^>]*>', "", form)
     fields = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', form))
     areas = re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>(.*?)</textarea>', form, re.S)
     chosen = re.findall(r'<select[^>]*name="(\w+)".*?<option selected value="([^"]*)"', form, re.S)

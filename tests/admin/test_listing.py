@@ -114,7 +114,7 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_rows(boss, coun
         for _n in range(6):
             factories.an_offer(), factories.an_item(factories.a_game())
         assert least(lambda address=address: statements(address)) == few, address
-        assert few <= 21, address  # six of them are the menu's counters, one the columns chosen
+        assert few <= 22, address  # six of them are the menu's counters, one the columns chosen
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def ruled() -> set[str]:
         "payments": "SellerPayment",
         "register": "PoliceRecord",
         "messages": "Message",
+        "orders": "Order",
     }
     return by_time | {of_persons[name] for name in personal.RULES if name in of_persons}
 

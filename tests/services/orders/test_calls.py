@@ -3,7 +3,7 @@
 import pytest
 
 from models import CallTask, VendorOrder
-from services.orders import calls
+from services.orders import calls, todo
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests.factories import LEA, MARC, a_part, a_shoe, on_sale
@@ -18,7 +18,7 @@ def test_a_refusal_asks_for_one_call():
     with unit_of_work() as session:
         calls.ask_for(session.get_one(VendorOrder, part.id))
     assert the_task().vendor_order_id == part.id
-    assert calls.waiting() == 1
+    assert todo.counts().to_call == 1
 
 
 def test_a_call_is_made_once_and_says_by_whom():
@@ -26,7 +26,7 @@ def test_a_call_is_made_once_and_says_by_whom():
     id = the_task().id
     with unit_of_work() as session:
         calls.done(session.get_one(CallTask, id), "prendra un 43", by=LEA)
-    assert calls.waiting() == 0
+    assert todo.counts().to_call == 0
     with pytest.raises(Refused, match=LEA.name), unit_of_work() as session:
         calls.done(session.get_one(CallTask, id), "autre", by=MARC)
     assert (the_task().done_by, the_task().note) == (LEA.name, "prendra un 43")

@@ -83,6 +83,7 @@ def test_a_store_that_keeps_nothing_for_buyers_is_not_offered():
 
 def test_a_store_of_another_vendor_is_refused(shoes):
     _vendor, _site, rennes = factories.another_vendor()
+    factories.stocked(shoes[0].variant, 5, rennes)
     with pytest.raises(Refused):
         a_shop_cart((shoes[0], factories.keeps_for_buyers(rennes), 1))
 

@@ -95,6 +95,8 @@ def test_an_acceptance_can_be_taken_back_until_the_mail_leaves():
         fulfilment.undo(session.get_one(VendorOrder, part.id), by=MARC)
     assert the(part).status is parts.S.waiting_acceptance
     assert letters("order_accepted") == []
+    assert (the(part).code_sealed, the(part).accepted_at) == ("", None)
+    assert the(part).due_at == the(part).accept_by
     with unit_of_work() as session:
         fulfilment.accept(session.get_one(VendorOrder, part.id), by=MARC, can_be_undone=True)
     factories.a_moment_later(31)
@@ -154,7 +156,7 @@ def test_a_missing_unit_is_withdrawn_everywhere():
     assert unit.status.value == "withdrawn"
 
 
-@pytest.mark.parametrize("kept", [[4, 1], [-1, 1], [3, 2]])
+@pytest.mark.parametrize("kept", [[4, 1], [4, 0], [-1, 1], [3, 2]])
 def test_a_number_that_makes_no_sense_is_refused_and_changes_nothing(kept):
     part = three_pairs()
     with pytest.raises(Refused):
@@ -167,8 +169,12 @@ def test_a_line_of_another_order_is_refused():
     part, other = three_pairs(), a_part()
     with pytest.raises(Refused), unit_of_work() as session:
         fulfilment.report(
-            session.get_one(VendorOrder, part.id), {other.lines[0].id: 0}, {}, by=MARC
+            session.get_one(VendorOrder, part.id),
+            {other.lines[0].id: 0, part.lines[0].id: 1},
+            {},
+            by=MARC,
         )
+    assert the(part).status is parts.S.waiting_acceptance
 
 
 def test_a_report_of_nothing_is_no_report():
@@ -230,6 +236,9 @@ def test_an_order_nobody_accepts_in_time_is_cancelled_and_everybody_told():
         session.merge(factories.the_vendor()).email = "nous@exemple.fr"
     with clock.at(part.accept_by - timedelta(seconds=1)):
         assert fulfilment.late() == []
+        with unit_of_work() as session:
+            fulfilment.lapse(session.get_one(VendorOrder, part.id))
+        assert the(part).status is parts.S.waiting_acceptance
     with clock.at(part.accept_by + timedelta(seconds=1)):
         assert fulfilment.late() == [part.id]
         for _twice in range(2):

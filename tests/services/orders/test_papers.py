@@ -29,7 +29,7 @@ def test_each_line_says_where_it_lies_and_a_unit_which_one_it_is():
         session.merge(used.item).place = "R3"
     part = an_order((new, store, 3), (used, store, 1)).parts[0]
     text = read(papers.preparation([part]))
-    for words in ("Mur 4", "R3", f"ART{used.item_id}"):
+    for words in ("Mur 4", "R3", f"ART{used.item_id:07d}"):
         assert words in text, words
 
 

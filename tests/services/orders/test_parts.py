@@ -4,7 +4,7 @@ import pytest
 
 from models import VendorOrder
 from services import money
-from services.orders import parts
+from services.orders import parts, todo
 from services.unit import db
 from tests import factories
 from tests.factories import a_part, a_shoe, a_shop, a_unit_on_sale, an_order, on_sale
@@ -48,7 +48,7 @@ def test_the_states_are_counted_where_something_is_to_be_done():
     counts = parts.counts()
     assert counts[part.status] == 1
     assert sum(counts.values()) == 1
-    assert parts.waiting() == 1
+    assert todo.counts() == todo.Counts(1, 0)
 
 
 def test_what_happened_is_told_of_this_part_and_not_of_its_sisters():
