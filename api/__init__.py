@@ -30,6 +30,7 @@ from api import (  # noqa: E402, F401
     machines,
     manual,
     openapi,
+    orders,
     quote,
     stock,
     tills,

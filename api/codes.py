@@ -37,6 +37,8 @@ REQUEST = {
     "address_known": N_("This address is told already."),
     "till_known": N_("A till of this name in this store has a valid key already."),
     "vendor_required": N_("This key opens several vendors: name one with `vendor`."),
+    "lines_incomplete": N_("An acceptance names every line of the order once."),
+    "wrong_code": N_("This is not the code of this order; it was counted."),
     "unknown_vendor": N_("This key opens no vendor with this code."),
 }
 # Of one field (`errors[].code`) or of one line.

@@ -14,9 +14,10 @@ from services.people import customers
 def preparation(orders: Iterable[VendorOrder]) -> bytes:
     """« Bon de préparation »: a page for each part, where each article lies and a box to tick."""
     pdf = documents.Page(margin=14)
-    for part in orders:
+    every = list(orders)
+    places = parts.places(*every)
+    for part in every:
         _head(pdf, part, "Bon de préparation")
-        places = parts.places(part)
         documents.grid(
             pdf,
             (

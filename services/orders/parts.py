@@ -209,16 +209,19 @@ def happened(part: VendorOrder) -> list[Fact]:
     return timeline.newest_first(found)
 
 
-def places(part: VendorOrder) -> dict[int, str]:
-    """Where each line of a part lies in its store, by the line's id."""
-    rows = select(StockLevel.variant_id, StockLevel.place).where(
-        StockLevel.store_id == part.store_id,
-        StockLevel.variant_id.in_({line.variant_id for line in part.lines}),
+def places(*some: VendorOrder) -> dict[int, str]:
+    """Where the lines of parts lie in their stores, by the line's id; one statement for all."""
+    lines = [(part.store_id, line) for part in some for line in part.lines]
+    rows = select(StockLevel.store_id, StockLevel.variant_id, StockLevel.place).where(
+        StockLevel.store_id.in_({store_id for store_id, _line in lines}),
+        StockLevel.variant_id.in_({line.variant_id for _store_id, line in lines}),
     )
-    of_new = dict(db.session.execute(rows).all())
+    of_new = {(store, variant): place for store, variant, place in db.session.execute(rows)}
     return {
-        line.id: line.item.place if line.item is not None else of_new.get(line.variant_id, "")
-        for line in part.lines
+        line.id: line.item.place
+        if line.item is not None
+        else of_new.get((store_id, line.variant_id), "")
+        for store_id, line in lines
     }
 
 

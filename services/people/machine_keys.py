@@ -31,6 +31,7 @@ SCOPES = {
     "imports": _l("Give files and follow them"),
     "listings": _l("Read the sale offers"),
     "offers": _l("Publish sale offers and prices"),
+    "orders": _l("Read and answer the orders of the shop"),
     "webhooks": _l("Register addresses that are told what happens"),
     "tills": _l("Register tills, receive their keys, and revoke keys of tills"),
 }
