@@ -687,5 +687,5 @@ def _back() -> str:
     return (
         url_for("DashboardView.index")
         if request.path.startswith("/gestion")
-        else url_for("portal.sell")
+        else url_for("portal.cart_page" if request.path.startswith("/boutique/") else "portal.sell")
     )

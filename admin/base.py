@@ -91,7 +91,8 @@ class ScopedView(ModelView):
     filter_columns: tuple[str, ...] = ()
     first_order = "-id"
     hidden_states: tuple[str, ...] = ()
-    # Tabs everybody has: (label, address).
+    # The first tab, and those everybody has: (label, address).
+    all_tab: Any = _l("All")
     tabs: tuple[tuple[Any, str], ...] = ()
     empty_sentence: Any = _l("Nothing here yet.")
     # Beside the title and on each page: (label, endpoint, icon, permission view).

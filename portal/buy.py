@@ -145,7 +145,7 @@ def reserve_page() -> Any:
     cart, customer = shop_cart(), me()
     assert customer is not None
     basket = carts.read(cart) if cart is not None else None
-    if basket is None or not basket.groups:
+    if basket is None or not basket.is_ready:
         return redirect(url_for("portal.cart_page"))
     return render_template(
         "portal/shop/reserve.html",
@@ -171,11 +171,15 @@ def reserve() -> Any:
         if cart is None:
             raise Refused(_("Your cart is empty."))
         said = carts.agree(cart)
-        if said:
+        basket = carts.read(cart)
+        if not basket.is_ready:
+            flash(_("Something in your cart cannot be had any more: look at it again."), "warning")
+            return redirect(url_for("portal.cart_page"))
+        if basket.mark != request.form.get("seen"):
             for sentence in said:
                 flash(sentence, "warning")
-            flash(_("Look at your cart again, then reserve."), "warning")
-            return redirect(url_for("portal.cart_page"))
+            flash(_("Your cart changed since: look at it again, then reserve."), "warning")
+            return redirect(url_for("portal.reserve_page"))
         order = checkout.reserve(cart, customer, by=actor())
         location = url_for("portal.order", number=order.number)
         once.done(request.form.get("form_token", ""), location)
@@ -208,6 +212,7 @@ def order(number: str) -> Any:
         order=found,
         parts=parts.of_order(found),
         words=parts.BUYER_WORDS,
+        ends=parts.BUYER_ENDS,
         code_of=pickup.code_of,
         has_reached=parts.has_reached,
         can_cancel=lambda part: parts.VENDOR_ORDER.allows(part, "cancel", CUSTOMER),

@@ -8,11 +8,12 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access, permission_name
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 
 from admin import forms
 from admin.base import ScopedView, me, row_or_404
-from models import CallTask, Order, VendorOrder
-from services.orders import calls
+from models import CallTask, VendorOrder
+from services.orders import calls, parts
 from services.people import customers
 from services.unit import unit_of_work
 
@@ -47,14 +48,17 @@ class CallTaskView(ScopedView):
     }
     formatters_columns = {"part.order.phone": customers.shown_phone}
     order_columns = ["created_at", "done_at"]
-    find_columns = (VendorOrder.reference, Order.last_name, Order.phone)
-    find_through = (CallTask.part, VendorOrder.order)
+    find_columns = (VendorOrder.reference,)
     find_hint = _l("Number, name of the buyer, telephone")
     first_order = "created_at"
     tabs = ((_l("Called already"), "?voir=faits"),)
     kept_args = ("voir",)
     show_partials = ("admin/orders/_call.html",)
     empty_sentence = _l("Nobody waits for a call. Everything is up to date.")
+
+    def find_condition(self, words: str) -> Any:
+        found = select(VendorOrder.id).where(parts.found_by(words))
+        return CallTask.vendor_order_id.in_(found)
 
     def title_of(self, row: CallTask) -> str:
         return _("Call %(name)s", name=row.part.order.name)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from flask import flash, has_request_context, redirect, render_template, url_for
+from flask import flash, has_request_context, redirect, render_template, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.security.decorators import has_access, permission_name
@@ -17,11 +17,12 @@ from flask_login import current_user
 
 from admin import forms
 from admin.base import ScopedView, as_pdf, me, row_or_404
-from models import Order, OrderEnd, VendorOrder
+from models import OrderEnd, VendorOrder
 from services import access, clock, dates, working_time
 from services.orders import fulfilment, papers, parts, pickup
 from services.people import staff
 from services.unit import unit_of_work
+from services.workflow import Refused
 
 S = parts.S
 
@@ -44,7 +45,11 @@ def left_words(left: timedelta) -> str:
 def _due(moment: Any) -> Any:
     if moment is None:
         return "–"
-    return [left_words(working_time.left(clock.now(), moment)), dates.day(moment)]
+    # Midnight ends the day before it.
+    return [
+        left_words(working_time.left(clock.now(), moment)),
+        dates.day(moment - timedelta(seconds=1)),
+    ]
 
 
 _OVER = "%2C".join(state.value for state in (S.received, S.refused, S.canceled))
@@ -92,10 +97,10 @@ class SaleView(ScopedView):
     order_columns = ["due_at", "created_at", "units", "total_cents", "status"]
     search_columns = ["status"]
     filter_columns = ("status", "vendor", "store", "why", "created_at")
-    find_columns = (VendorOrder.reference, Order.last_name, Order.phone)
-    find_through = (VendorOrder.order,)
+    find_columns = (VendorOrder.reference,)
     find_hint = _l("Number, name of the buyer, telephone")
     first_order = "due_at"
+    all_tab = _l("To do")
     tabs = (
         (_l("To accept"), f"?status={S.waiting_acceptance.value}"),
         (_l("To prepare"), f"?status={S.shipping.value}"),
@@ -120,6 +125,9 @@ class SaleView(ScopedView):
     def list_title(self, _words: Any) -> None:
         """The generator gives each list a title of its own; this one knows its own."""
 
+    def find_condition(self, words: str) -> Any:
+        return parts.found_by(words)
+
     def title_of(self, row: VendorOrder) -> str:
         return _("Order no. %(number)s", number=row.reference)
 
@@ -143,6 +151,7 @@ class SaleView(ScopedView):
             "amounts": parts.amounts(row),
             "places": parts.places(row),
             "left": left_words(left) if left is not None else "",
+            "is_late": row.due_at is not None and row.due_at < clock.now(),
             "is_urgent": left is not None and left < timedelta(hours=12),
             "undo_seconds": parts.seconds_to_undo(row) if may("can_answer") else 0,
             "is_locked": pickup.is_locked(row),
@@ -185,11 +194,26 @@ class ReportForm(forms.Sent):
     send = forms.Ticked()
 
 
-class Why(forms.OneOf):
-    """What is wrong with a line."""
+def _read_numbers(part: VendorOrder, typed: dict[int, str]) -> dict[int, int]:
+    """How many there are of each line. Raises Refused with the article whose number is none."""
+    found = {}
+    for line in part.lines:
+        words = (typed.get(line.id) or "").strip()
+        if not (words.isascii() and words.isdigit() and len(words) < 8):
+            raise Refused(
+                _(
+                    "« %(title)s »: type how many there are, from 0 to %(most)s.",
+                    title=line.title,
+                    most=line.kept,
+                )
+            )
+        found[line.id] = int(words)
+    return found
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(OrderEnd, _l("Choose what is wrong."), **kwargs)
+
+def _read_reasons(typed: dict[int, str]) -> dict[int, OrderEnd]:
+    known = {why.value: why for why in parts.PROBLEMS}
+    return {id: known.get(words or "", OrderEnd.out_of_stock) for id, words in typed.items()}
 
 
 class SaleActionsView(BaseView):
@@ -243,7 +267,6 @@ class SaleActionsView(BaseView):
         """« Valider », after its warning."""
         with self._part(id) as part:
             fulfilment.accept(part, by=me(), can_be_undone=True)
-        flash(_("Order accepted: the buyer is told, prepare it now."), "success")
         return self._back(id)
 
     @expose("/<int:id>/annuler-validation", methods=["POST"])
@@ -259,31 +282,39 @@ class SaleActionsView(BaseView):
     @has_access
     @permission_name("answer")
     def report(self, id: int) -> Any:
-        """« Signaler un problème »: line by line, the new total is shown before it is sent."""
+        """« Signaler un problème »: line by line, the new total is shown before it is sent. What is
+        refused is shown again as it was typed.
+        """
         part = row_or_404(VendorOrder, id)
         form = ReportForm.read()
         ids = [line.id for line in part.lines]
-        kept = {k: n for k, n in forms.of_each("kept", ids, forms.Count).items() if n is not None}
-        why = {k: w for k, w in forms.of_each("why", ids, Why).items() if w is not None}
-        total = units = None
-        if form.words.raw_data:
-            units, total = fulfilment.preview(part, kept, why)
-        if form.send.data and total is not None:
-            with self._part(id) as part:
-                fulfilment.report(part, kept, why, words=form.words.data, by=me())
-            flash(_("Sent: the buyer is told what is missing and the new total."), "success")
-            return self._back(id)
-        return render_template(
+        kept = forms.of_each("kept", ids, forms.Typed)
+        why = forms.of_each("why", ids, forms.Typed)
+        wrong, left = "", None
+        if request.method == "POST":
+            try:
+                numbers, reasons = _read_numbers(part, kept), _read_reasons(why)
+                left = fulfilment.preview(part, numbers, reasons)
+                if form.send.data:
+                    with self._part(id) as row:
+                        fulfilment.report(row, numbers, reasons, words=form.words.data, by=me())
+                    flash(
+                        _("Sent: the buyer is told what is missing and the new total."), "success"
+                    )
+                    return self._back(id)
+            except Refused as refusal:
+                wrong = str(refusal)
+        page = render_template(
             "admin/orders/report.html",
             part=part,
             kept=kept,
             why=why,
             words=form.words.data,
-            units=units,
-            total=total,
+            wrong=wrong,
+            left=left,
             problems=parts.PROBLEMS,
-            amounts=parts.amounts(part),
         )
+        return page, 422 if wrong else 200
 
     @expose("/<int:id>/aucun", methods=["POST"])
     @has_access

@@ -129,8 +129,16 @@ def add(cart: Cart, listing: Listing, store: Store, quantity: int = 1) -> CartLi
     known = _line(cart, listing.id, store.id)
     held = known.quantity if known is not None and known.removed_at is None else 0
     offered = _offered(cart.site, listing, store)
+    if held and offered.why_not is None and held + quantity > offered.free:
+        raise Refused(
+            _(
+                "This store has %(free)s of it, and your cart holds %(held)s already.",
+                free=offered.free,
+                held=held,
+            )
+        )
     if reason := _why_not(offered, held + quantity):
-        raise Refused(reason)
+        raise Refused(_sentence(reason))
     if known is None:
         if len(kept(cart)) >= MOST_LINES:
             raise Refused(_("A cart holds %(most)s different articles at most.", most=MOST_LINES))
@@ -153,7 +161,7 @@ def set_quantity(line: CartLine, quantity: int) -> None:
     """So many units instead. Raises Refused when there are not that many."""
     _check_quantity(quantity)
     if reason := _why_not(_offered(line.cart.site, line.listing, line.store), quantity):
-        raise Refused(reason)
+        raise Refused(_sentence(reason))
     line.quantity = quantity
     _touch(line.cart)
 
@@ -174,7 +182,7 @@ def put_back(line: CartLine) -> None:
 def move_to(line: CartLine, store: Store) -> None:
     """Collected in another store of the same vendor. Raises Refused when it has not that many."""
     if reason := _why_not(_offered(line.cart.site, line.listing, store), line.quantity):
-        raise Refused(reason)
+        raise Refused(_sentence(reason))
     other = _line(line.cart, line.listing_id, store.id)
     if other is not None and other is not line:
         line.quantity = min(MOST_UNITS, line.quantity + other.quantity)
@@ -192,6 +200,10 @@ def _line(cart: Cart, listing_id: int, store_id: int) -> CartLine | None:
 def _check_quantity(quantity: int) -> None:
     if not 1 <= quantity <= MOST_UNITS:
         raise Refused(_("Choose 1 to %(most)s units.", most=MOST_UNITS))
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:]
 
 
 def _touch(cart: Cart) -> None:
@@ -260,6 +272,17 @@ class Basket:
     @property
     def total_cents(self) -> int:
         return sum(group.total_cents for group in self.groups)
+
+    @property
+    def mark(self) -> str:
+        """What tells this basket from another: articles, stores, numbers and prices. A page sends
+        it back, so that what is ordered is what was shown.
+        """
+        facts = [
+            (one.line.listing_id, one.line.store_id, one.line.quantity, one.price_cents)
+            for one in self.lines
+        ]
+        return hashlib.sha256(repr(sorted(facts)).encode()).hexdigest()[:16]
 
     @property
     def is_ready(self) -> bool:
@@ -333,25 +356,12 @@ def other_stores(basket: Basket) -> dict[int, list[Store]]:
 
 
 def agree(cart: Cart) -> list[str]:
-    """Bring a cart to what can be had today, and say what that changes: prices that moved, units
-    that went. What is gone goes to the bin.
+    """Bring a cart to today's prices, and say which moved. What cannot be had stays in it with its
+    sentence: another store may have it.
     """
     said = []
     for one in read(cart).lines:
-        line = one.line
-        if one.trouble and one.free and one.free < line.quantity:
-            said.append(
-                _(
-                    "« %(title)s »: %(count)s left in this store, your cart was changed.",
-                    title=one.title,
-                    count=one.free,
-                )
-            )
-            line.quantity = one.free
-        elif one.trouble:
-            said.append(_("« %(title)s » was taken out: %(why)s", title=one.title, why=one.trouble))
-            line.removed_at = clock.now()
-        if line.removed_at is None and one.was_cents is not None:
+        if one.was_cents is not None:
             said.append(
                 _(
                     "« %(title)s » goes from %(before)s to %(after)s.",
@@ -360,7 +370,7 @@ def agree(cart: Cart) -> list[str]:
                     after=money.text(one.price_cents),
                 )
             )
-            line.seen_cents = one.price_cents
+            one.line.seen_cents = one.price_cents
     if said:
         _touch(cart)
     return said

@@ -221,7 +221,7 @@ def _end(
         "remark": paragraphs(words)[:MOST_WORDS] or part.remark,
         "code_sealed": "",
     }
-    VENDOR_ORDER.fire(part, verb, by=by, set=written, why=why.value)
+    VENDOR_ORDER.fire(part, verb, by=by, set=written, why=workflow.words_of(why))
 
 
 # ── ended from outside ──

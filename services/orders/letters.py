@@ -15,6 +15,10 @@ def page_of(order: Order) -> str:
 def tell_buyer(order: Order, event: str, **facts: Any) -> Message:
     """Tell the buyer of an order something by mail, under the address it was placed with."""
     shop = f"{sites.address(order.site)}/boutique"
+    part = facts.get("part")
+    if part is not None and part.lines:  # the product itself, which others may have
+        lost = next((line for line in part.lines if line.problem), part.lines[0])
+        shop = f"{sites.address(order.site)}/produit/{lost.variant.product_id}"
     return messages.tell_buyer(order, event, link=page_of(order), shop_link=shop, **facts)
 
 

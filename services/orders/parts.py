@@ -10,7 +10,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import false, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from models import (
@@ -80,6 +80,7 @@ VENDOR_ORDER = Workflow(
 )  # fmt: skip
 # ruff: enable[E501]
 workflow.says("customer_order", place=_l("Order placed"))
+workflow.says("vendor_order", create=_l("Order received"))
 
 # The same states, as the buyer reads them.
 BUYER_WORDS = {
@@ -89,6 +90,14 @@ BUYER_WORDS = {
     S.received: _l("Collected (order)"),
     S.refused: _l("Not available"),
     S.canceled: _l("Cancelled (order)"),
+}
+
+
+# Why it came to nothing, where the buyer reads another word.
+BUYER_ENDS = {
+    E.buyer: _l("Cancelled by you"),
+    E.not_collected: _l("You did not come for it in time"),
+    E.too_late: _l("The shop did not answer in time"),
 }
 
 
@@ -240,6 +249,24 @@ def to_prepare(most: int = 100) -> list[VendorOrder]:
         .limit(most)
     )
     return list(db.session.scalars(rows))
+
+
+def found_by(words: str) -> Any:
+    """The condition for words typed above a list of parts: a printed number, the buyer's name, or
+    a telephone number however it is written.
+    """
+    digits = "".join(c for c in words if c.isdigit()).lstrip("0")
+    if digits.startswith("33") and len(digits) == 11:
+        digits = digits[2:]
+    like = words.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
+    buyers = select(Order.id).where(
+        or_(
+            Order.last_name.ilike(like, escape="\\"),
+            Order.phone.like(f"%{digits}") if len(digits) >= 8 else false(),
+        )
+    )
+    named = [part.id for part in named_by(words)]
+    return or_(VendorOrder.id.in_(named), VendorOrder.order_id.in_(buyers))
 
 
 def named_by(words: str) -> list[VendorOrder]:

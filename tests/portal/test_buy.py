@@ -26,6 +26,16 @@ def put(client, listing: Listing, store: Store | None = None, **fields):
     return client.post("/boutique/panier/ajouter", data=data)
 
 
+def seen(client) -> str:
+    """The mark of the basket that « Réserver » shows now."""
+    found = re.search(r'name="seen"\s+value="(\w+)"', client.get("/boutique/reserver").text)
+    return found[1] if found else ""
+
+
+def reserve(client, **fields):
+    return client.post("/boutique/reserver", data={"seen": seen(client), **fields})
+
+
 def lines() -> list[CartLine]:
     db.session.expire_all()
     return list(db.session.scalars(db.select(CartLine).order_by(CartLine.id)))
@@ -120,7 +130,7 @@ def test_reserving_asks_who_it_is_then_orders_once(client, as_customer, derby):
     page = buyer.get("/boutique/reserver").text
     assert "Réserver ne vous oblige pas à payer" in page
     token = re.search(r'name="form_token"\s+value="([^"]+)"', page)[1]
-    first = buyer.post("/boutique/reserver", data={"form_token": token})
+    first = reserve(buyer, form_token=token)
     again = buyer.post("/boutique/reserver", data={"form_token": token})
     assert first.headers["Location"] == again.headers["Location"]
     (order,) = orders()
@@ -131,20 +141,48 @@ def test_reserving_asks_who_it_is_then_orders_once(client, as_customer, derby):
 def test_a_price_that_moved_is_said_before_anything_is_ordered(as_customer, derby):
     buyer = as_customer(factories.a_buyer())
     put(buyer, derby)
+    shown = seen(buyer)
     with unit_of_work() as session:
         listings.price(session.get_one(Listing, derby.id), 9900, by=COMMAND)
-    page = buyer.post("/boutique/reserver", follow_redirects=True).text
+    page = buyer.post("/boutique/reserver", data={"seen": shown}, follow_redirects=True).text
     assert "passe de 89,00\u00a0€ à 99,00\u00a0€" in page
     assert orders() == []
-    buyer.post("/boutique/reserver")
+    reserve(buyer)
     assert [order.total_cents for order in orders()] == [9900]
+
+
+def test_what_another_tab_put_in_the_cart_is_not_ordered_unseen(as_customer, derby):
+    buyer = as_customer(factories.a_buyer())
+    put(buyer, derby)
+    shown = seen(buyer)
+    put(buyer, derby)
+    page = buyer.post("/boutique/reserver", data={"seen": shown}, follow_redirects=True).text
+    assert "Votre panier a changé" in page
+    assert orders() == []
+    buyer.post("/boutique/reserver")
+    assert orders() == []
+    reserve(buyer)
+    assert [order.total_cents for order in orders()] == [17800]
+
+
+def test_a_store_that_stops_keeping_things_empties_no_cart(as_customer, derby):
+    buyer = as_customer(factories.a_buyer())
+    put(buyer, derby)
+    shown = seen(buyer)
+    with unit_of_work() as session:
+        session.merge(factories.the_store()).reserve_collect = False
+    assert buyer.get("/boutique/reserver").headers["Location"] == "/boutique/panier"
+    buyer.post("/boutique/reserver", data={"seen": shown})
+    assert orders() == []
+    assert "ce magasin ne garde rien" in buyer.get("/boutique/panier").text.lower()
+    assert lines()[0].removed_at is None
 
 
 def test_who_has_not_confirmed_reads_how_to(as_customer, derby):
     stranger = as_customer(factories.a_customer())
     put(stranger, derby)
     assert "Confirmez d’abord" in stranger.get("/boutique/reserver").text
-    stranger.post("/boutique/reserver")
+    reserve(stranger)
     assert orders() == []
 
 
@@ -182,7 +220,10 @@ def test_the_code_is_shown_while_it_opens_something(as_customer, derby):
     assert picture.headers["Cache-Control"] == "private, no-store"
     buyer.post(f"{path}/A/annuler")
     assert db.session.get_one(VendorOrder, part_id).why.value == "buyer"
-    assert code.shown not in buyer.get(path).text
+    ended = buyer.get(path).text
+    assert code.shown not in ended
+    assert "Annulée par vous" in ended
+    assert "À régler en magasin" not in ended
 
 
 def test_what_is_missing_is_struck_through_with_the_new_total(as_customer, derby):

@@ -58,7 +58,8 @@ def test_a_buyer_reserves_at_two_shops_one_of_which_lacks_a_pair(app, client, as
     )
     assert "Confirmez d’abord" in client.get("/boutique/reserver").text
     client.post(re.search(r"https?://[^/\s]+(/compte/confirmer/\S+)", confirm)[1])
-    location = client.post("/boutique/reserver").headers["Location"]
+    seen = re.search(r'name="seen"\s+value="(\w+)"', client.get("/boutique/reserver").text)[1]
+    location = client.post("/boutique/reserver", data={"seen": seen}).headers["Location"]
     order = db.session.scalars(db.select(Order)).one()
     a, b = f"{order.number}-A", f"{order.number}-B"
     assert location == f"/commandes/{order.number}"

@@ -83,12 +83,39 @@ def test_a_problem_is_shown_with_its_new_total_before_it_is_sent(awa):
     assert "Modifiée ✓" in page(awa, part)
 
 
-@pytest.mark.parametrize("typed", ["4", "-1", "deux", "1000000000"])
+@pytest.mark.parametrize("typed", ["4", "-1", "deux", "1000000000", ""])
 def test_a_number_that_makes_no_sense_is_a_sentence(awa, typed):
     part = a_part()
-    fields = {f"kept-{part.lines[0].id}": typed, "words": "", "send": "1"}
-    assert awa.post(at(part, "probleme"), data=fields).status_code in (302, 422)
+    fields = {f"kept-{part.lines[0].id}": typed, "words": "à revoir", "send": "1"}
+    answer = awa.post(at(part, "probleme"), data=fields)
+    assert answer.status_code == 422
+    assert f'value="{typed}"' in answer.text
+    assert "à revoir" in answer.text
     assert the(part).status is parts.S.waiting_acceptance
+
+
+def test_what_is_missing_nowhere_is_said_before_it_is_sent(awa):
+    part = a_part()
+    fields = {f"kept-{part.lines[0].id}": "1", "words": ""}
+    shown = awa.post(at(part, "probleme"), data=fields).text
+    assert "Rien ne manque" in shown
+    assert 'name="send"' not in shown
+
+
+def test_an_order_is_found_by_the_telephone_as_people_write_it(awa):
+    part = a_part()
+    for typed in ("06 12 34 56 78", "0612345678", "+33612345678", "Aubry", part.reference):
+        listed = awa.get(f"/gestion/commandes/list/?q={typed.replace('+', '%2B')}").text
+        assert part.reference in listed, typed
+    assert part.reference not in awa.get("/gestion/commandes/list/?q=0699999999").text
+
+
+def test_what_came_to_nothing_asks_for_no_money_and_says_why_in_words(awa):
+    part = a_part("refused")
+    shown = page(awa, part)
+    assert "À régler à votre caisse" not in shown
+    assert "out_of_stock" not in shown
+    assert "Non disponible" in shown
 
 
 def test_nothing_available_refuses_the_whole_order(awa):

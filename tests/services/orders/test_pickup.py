@@ -89,6 +89,14 @@ def _second():
     return ((factories.on_sale(a_shoe("Botte"), 12000, 1), store, 1),)
 
 
+@pytest.mark.parametrize("typed", ["", "12345", "1234567", "abcdef", "12 34"])
+def test_a_slip_of_the_keys_costs_no_try(typed):
+    part = a_part("to_collect")
+    with pytest.raises(Refused):
+        collect(part, typed)
+    assert the(part).code_tries == 0
+
+
 def test_five_wrong_codes_lock_the_order_until_a_new_code_is_given():
     part = a_part("to_collect")
     for left in (4, 3, 2, 1):
