@@ -47,8 +47,9 @@ SUITES = (
     ),
     Suite(
         "S2",
-        "sales, and stock, lived in any order beside a picture of the shop",
-        f"{ACC}test_s02_any_order.py {ACC}test_s02_stock_in_any_order.py",
+        "sales, stock and orders lived in any order beside a picture of the shop",
+        f"{ACC}test_s02_any_order.py {ACC}test_s02_stock_in_any_order.py"
+        f" {ACC}test_s02_orders_in_any_order.py",
         (SQLITE, PG),
     ),
     Suite(
