@@ -2995,6 +2995,7 @@ class VendorOrder(Model):
         UniqueConstraint("order_id", "letter"),
         Index("ix_vendor_order_vendor_id_status_due_at", "vendor_id", "status", "due_at"),
         Index("ix_vendor_order_status_due_at", "status", "due_at"),
+        Index("ix_vendor_order_store_id_status_due_at", "store_id", "status", "due_at"),
         CheckConstraint("ordered_cents > 0", name="asks_for_something"),
         CheckConstraint("total_cents BETWEEN 0 AND ordered_cents", name="total_in_bounds"),
         CheckConstraint(

@@ -212,6 +212,7 @@ def order_ready(
 class Collected(Body):
     EXAMPLE: ClassVar[dict[str, Any]] = {"code": "123 456"}
     code: Annotated[str, Text(60, blank=False), Field(description=N_("Digits, or the QR code."))]
+    paid: Annotated[bool, Field(description=N_("Whether the till told the sale already."))] = False
 
 
 @routes.post(
@@ -230,7 +231,8 @@ def collect_order(
     wrong: list[str] = []
 
     def hand_over(part: VendorOrder, by: Actor) -> None:
-        wrong[:] = [sentence] if (sentence := pickup.collect(part, body.code, by=by)) else []
+        sentence = pickup.collect(part, body.code, by=by, is_paid=body.paid)
+        wrong[:] = [sentence] if sentence else []
 
     answer = _changed(key, reference, hand_over)
     return problem(422, "wrong_code", wrong[0]) if wrong else answer

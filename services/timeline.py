@@ -19,7 +19,7 @@ MOST = 200
 @dataclass(frozen=True)
 class Fact:
     """One thing that happened: when (UTC), what kind of thing it happened to (a table, « message »,
-    « carrier »), what, who did it, and the details the log keeps.
+    « carrier »), what, who did it and of which kind they are, and the details the log keeps.
     """
 
     at: datetime
@@ -28,6 +28,7 @@ class Fact:
     who: str
     facts: dict[str, Any] = field(default_factory=dict)
     message_id: int = 0
+    by_kind: str = ""
 
 
 def events(subjects: Sequence[tuple[str, Sequence[int]]], most: int = MOST) -> list[Fact]:
@@ -39,7 +40,14 @@ def events(subjects: Sequence[tuple[str, Sequence[int]]], most: int = MOST) -> l
         return []
     rows = db.select(Event).where(or_(*wanted)).order_by(Event.id.desc()).limit(most)
     return [
-        Fact(e.at, e.subject, workflow.words_of_event(e.happened), e.actor_name, e.facts)
+        Fact(
+            e.at,
+            e.subject,
+            workflow.words_of_event(e.happened),
+            e.actor_name,
+            e.facts,
+            by_kind=e.actor_kind,
+        )
         for e in db.session.scalars(rows)
     ]
 

@@ -20,7 +20,7 @@ from admin.base import ScopedView, as_pdf, me, row_or_404
 from models import OrderEnd, VendorOrder
 from services import access, clock, dates, working_time
 from services.orders import fulfilment, papers, parts, pickup
-from services.people import staff
+from services.people import machine_keys, staff
 from services.unit import unit_of_work
 from services.workflow import Refused
 
@@ -154,6 +154,7 @@ class SaleView(ScopedView):
             "is_late": row.due_at is not None and row.due_at < clock.now(),
             "is_urgent": left is not None and left < timedelta(hours=12),
             "undo_seconds": parts.seconds_to_undo(row) if may("can_answer") else 0,
+            "has_till": machine_keys.has_till(row.store_id),
             "is_locked": pickup.is_locked(row),
             "reached": lambda step: parts.has_reached(row, step),
             "problems": parts.PROBLEMS,
@@ -177,7 +178,10 @@ RIGHT_OF = {
 
 
 class CodeForm(forms.Sent):
+    """The buyer's code; `paid` when the till told the sale already."""
+
     code = forms.Typed()
+    paid = forms.Ticked()
 
 
 class FailForm(forms.Sent):
@@ -355,7 +359,7 @@ class SaleActionsView(BaseView):
         """« Valider le retrait » with the code of the buyer."""
         form = CodeForm.read()
         with self._part(id) as part:
-            wrong = pickup.collect(part, form.code.data, by=me())
+            wrong = pickup.collect(part, form.code.data, by=me(), is_paid=form.paid.data)
         if wrong:
             flash(wrong, "danger")
         else:

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from models import Customer, Message, Order, OrderLine, VendorOrder
+from models import CallTask, Customer, Message, Order, OrderLine, VendorOrder
 from services import messages, personal
 from services.orders import parts
 from services.unit import db
@@ -94,6 +94,12 @@ def _erase(customer: Customer) -> None:
     for order in db.session.scalars(own):
         order.first_name, order.last_name = "", _("Erased customer")
         order.email, order.phone = "", ""
+        for part in order.parts:
+            part.remark = ""
+            for task in db.session.scalars(
+                select(CallTask).where(CallTask.vendor_order_id == part.id)
+            ):
+                task.note = ""
     letters = select(Message).where(Message.order_id.in_(own.with_only_columns(Order.id)))
     for message in db.session.scalars(letters):
         messages.blank(message)

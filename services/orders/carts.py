@@ -85,6 +85,8 @@ def adopt(cart: Cart | None, customer: Customer, site: Site) -> Cart | None:
         return cart
     for line in kept(cart):
         known = _line(own, line.listing_id, line.store_id)
+        if known is None and len(kept(own)) >= MOST_LINES:
+            continue
         if known is None:
             own.lines.append(
                 CartLine(
@@ -175,6 +177,8 @@ def take_out(line: CartLine) -> None:
 
 def put_back(line: CartLine) -> None:
     """Out of the bin again. What there is not any more is said when the cart is read."""
+    if line.removed_at is not None and len(kept(line.cart)) >= MOST_LINES:
+        raise Refused(_("A cart holds %(most)s different articles at most.", most=MOST_LINES))
     line.removed_at = None
     _touch(line.cart)
 
@@ -185,7 +189,8 @@ def move_to(line: CartLine, store: Store) -> None:
         raise Refused(_sentence(reason))
     other = _line(line.cart, line.listing_id, store.id)
     if other is not None and other is not line:
-        line.quantity = min(MOST_UNITS, line.quantity + other.quantity)
+        held = 0 if other.removed_at else other.quantity
+        line.quantity = min(MOST_UNITS, line.quantity + held)
         line.cart.lines.remove(other)
         db.session.flush()
     line.store = store

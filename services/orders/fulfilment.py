@@ -7,9 +7,11 @@ its total, and who is told (docs/rules/orders.md).
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import and_, func, or_, select
 
 from models import (
     ConflictState,
@@ -17,6 +19,7 @@ from models import (
     OrderEnd,
     OrderLine,
     Reservation,
+    ReservationState,
     StockConflict,
     StockLevel,
     VendorOrder,
@@ -173,17 +176,18 @@ def _shorten(part: VendorOrder, missing: Missing, words: str, *, by: Actor) -> N
         count, why = missing.get(line.id, (0, E.other))
         if count:
             line.kept, line.problem = line.kept - count, why
-            _let_go(line, count, why, by=by)
+            _let_go(line, line.kept, why, by=by)
     parts.add_up(part)
     VENDOR_ORDER.fire(part, "modify", by=by, total_cents=part.total_cents)
 
 
-def _let_go(line: OrderLine, count: int, why: OrderEnd, *, by: Actor) -> None:
-    """Units of a line are not kept any more."""
+def _let_go(line: OrderLine, left: int, why: OrderEnd, *, by: Actor) -> None:
+    """Only so many units of a line are kept any more; what a till took before is gone already."""
     row = levels.of_order_line(line.id)
-    if row is None:  # a till was faster: nothing was kept
+    gone = row.quantity - left if row is not None else 0
+    if row is None or gone < 1:
         return
-    levels.keep_fewer(row, row.quantity - count, by=by)
+    levels.keep_fewer(row, left, by=by)
     if why is not E.out_of_stock:
         return
     if row.item_id is not None:
@@ -195,7 +199,7 @@ def _let_go(line: OrderLine, count: int, why: OrderEnd, *, by: Actor) -> None:
         )
     ).one()
     db.session.refresh(level, with_for_update=True)
-    levels.adjust(level, max(0, level.quantity - count), by=by, reason=line.part.reference)
+    levels.adjust(level, max(0, level.quantity - gone), by=by, reason=line.part.reference)
 
 
 def _end(
@@ -209,11 +213,12 @@ def _end(
 ) -> None:
     """The part comes to nothing: its units are free again, or gone where there are none."""
     VENDOR_ORDER.require(part, verb, by=by)
+    parts.silence(part)
     for line in part.lines:
         count, reason = (missing or {}).get(line.id, (line.kept, why))
         if count:
             line.problem = reason
-            _let_go(line, count, reason, by=by)
+            _let_go(line, 0, reason, by=by)
     written = {
         "why": why,
         "ended_at": clock.now(),
@@ -258,38 +263,74 @@ def lapse(part: VendorOrder) -> None:
 
 
 def beaten(limit: int = 500) -> list[int]:
-    """Conflicts of orders: a till sold what they had been promised (domain 2.101), for the
-    clock.
+    """Conflicts of orders: a till sold what they had been promised (domain 2.101), for the clock.
+    What was accepted waits a little: its own buyer may be the one at the till.
     """
+    lived = clock.now() - OWN_SALE
     rows = (
         select(StockConflict.id)
         .join(Reservation, Reservation.id == StockConflict.reservation_id)
-        .where(StockConflict.status == ConflictState.open, Reservation.order_line_id.is_not(None))
+        .join(OrderLine, OrderLine.id == Reservation.order_line_id)
+        .join(VendorOrder, VendorOrder.id == OrderLine.vendor_order_id)
+        .where(
+            or_(
+                StockConflict.status == ConflictState.open,
+                # Given up by hand, and the order does not know it yet.
+                and_(
+                    StockConflict.status == ConflictState.given_up,
+                    VendorOrder.status.in_(parts.OPEN),
+                    OrderLine.kept > _promised(),
+                ),
+            ),
+            or_(VendorOrder.accepted_at.is_(None), StockConflict.created_at < lived),
+        )
     )
     return list(db.session.scalars(rows.order_by(StockConflict.id).limit(limit)))
+
+
+# What its buyer pays before showing the code is a conflict for so long, and then a refusal.
+OWN_SALE = timedelta(minutes=15)
+
+
+def _promised() -> Any:
+    """How many units are kept now for a line, as a column of a statement over lines."""
+    return (
+        select(func.coalesce(func.sum(Reservation.quantity), 0))
+        .where(
+            Reservation.order_line_id == OrderLine.id,
+            Reservation.status == ReservationState.promised,
+        )
+        .correlate(OrderLine)
+        .scalar_subquery()
+    )
 
 
 def settle(conflict: StockConflict) -> None:
     """A till's sale of promised units counts at once as a refusal of them by that store."""
     line_id = conflict.reservation.order_line_id
-    if conflict.status is not ConflictState.open or line_id is None:
+    if line_id is None or conflict.status is ConflictState.moved:
         return
-    levels.give_up(conflict, by=CLOCK)
+    if conflict.status is ConflictState.open:
+        levels.give_up(conflict, by=CLOCK)
     line = db.session.get_one(OrderLine, line_id)
     part = line.part
     if not parts.is_open(part):
         return
-    missing: Missing = {line.id: (min(line.kept, conflict.quantity), E.out_of_stock)}
+    kept = db.session.scalar(select(_promised()).where(OrderLine.id == line_id)) or 0
+    if line.kept <= kept:
+        return
+    missing: Missing = {line.id: (line.kept - kept, E.out_of_stock)}
     if sum(one.kept for one in part.lines) > missing[line.id][0]:
         before = part.total_cents
         _shorten(part, missing, "", by=CLOCK)
         letters.tell_buyer(part.order, "order_shortened", part=part, before_cents=before)
-        letters.tell_vendor(part, "order_sold_at_counter", title=line.title)
+        letters.tell_vendor(part, "order_sold_at_counter", title=line.title, cause=conflict.cause)
         webhooks.tell(part.vendor_id, "order.modified", parts.named(part))
         return
     verb = "refuse" if part.status is S.waiting_acceptance else "fail"
     _end(part, verb, E.out_of_stock, by=CLOCK, missing=missing)
     letters.tell_buyer(part.order, "order_refused", part=part)
-    letters.tell_vendor(part, "order_sold_at_counter", title=line.title)
-    webhooks.tell(part.vendor_id, "order.refused", parts.named(part))
+    letters.tell_vendor(part, "order_sold_at_counter", title=line.title, cause=conflict.cause)
+    told = "order.refused" if verb == "refuse" else "order.canceled"
+    webhooks.tell(part.vendor_id, told, parts.named(part))
     calls.ask_for(part)

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import false, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from models import (
@@ -23,7 +23,7 @@ from models import (
     VendorOrder,
     VendorOrderState,
 )
-from services import clock, money, outbox, settings, timeline, workflow
+from services import access, clock, money, outbox, settings, timeline, workflow
 from services.timeline import Fact
 from services.unit import db
 from services.workflow import CUSTOMER, STAFF, TIME, Move, Workflow
@@ -99,6 +99,15 @@ BUYER_ENDS = {
     E.not_collected: _l("You did not come for it in time"),
     E.too_late: _l("The shop did not answer in time"),
 }
+
+
+def silence(part: VendorOrder) -> None:
+    """Take back what an acceptance still waits to send: it is not true any more."""
+    if part.accepted_at is None:
+        return
+    for name in (fact(part), f"{fact(part)}:ready"):
+        if outbox.can_take_back(name, part.accepted_at):
+            outbox.take_back(name, part.accepted_at)
 
 
 def is_open(part: VendorOrder) -> bool:
@@ -208,11 +217,11 @@ def happened(part: VendorOrder) -> list[Fact]:
     found += [
         Fact(m.created_at, "message", m.subject, "", {}, m.id)
         for m in db.session.scalars(rows.limit(MOST_FACTS))
-        if not any(other in m.subject for other in others)
+        if not any(re.search(rf"{re.escape(other)}(?![A-Z])", m.subject) for other in others)
     ]
     if buyer_of(part) is None:
         found = [
-            replace(fact, who=_("the buyer")) if fact.who == part.order.name else fact
+            replace(fact, who=_("the buyer")) if fact.by_kind == CUSTOMER else fact
             for fact in found
         ]
     return timeline.newest_first(found)
@@ -266,7 +275,10 @@ def found_by(words: str) -> Any:
         )
     )
     named = [part.id for part in named_by(words)]
-    return or_(VendorOrder.id.in_(named), VendorOrder.order_id.in_(buyers))
+    bought: ColumnElement[bool] = VendorOrder.order_id.in_(buyers)
+    if access.scope() is not None:  # a vendor knows no buyer of what came to nothing
+        bought = and_(bought, VendorOrder.status.not_in([S.refused, S.canceled]))
+    return or_(VendorOrder.id.in_(named), bought)
 
 
 def named_by(words: str) -> list[VendorOrder]:

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import select
 
-from models import OrderLine, Reservation, VendorOrder
+from models import ConflictState, OrderLine, Reservation, StockConflict, VendorOrder
 from services import clock, outbox, sealing, settings, webhooks, working_time
 from services.orders import letters, parts
 from services.orders.parts import QR_START, VENDOR_ORDER, E, S
@@ -103,10 +103,12 @@ def _digits(part: VendorOrder) -> str:
     return code.shown
 
 
-def collect(part: VendorOrder, typed: str, *, by: Actor) -> str | None:
+def collect(part: VendorOrder, typed: str, *, by: Actor, is_paid: bool = False) -> str | None:
     """« Valider le retrait » with the code the buyer shows, typed or scanned; None when it is
-    handed over. A wrong code is counted and answered with its sentence, in the same unit: a refusal
-    would take the count back with it. Raises Refused when it cannot be collected now.
+    handed over. `is_paid`: the till of the store told its sale already.
+
+    A wrong code is counted and answered with its sentence, in the same unit: a refusal would take
+    the count back with it. Raises Refused when it cannot be collected now.
     """
     VENDOR_ORDER.require(part, "collect", by=by)
     if is_locked(part):
@@ -129,7 +131,7 @@ def collect(part: VendorOrder, typed: str, *, by: Actor) -> str | None:
     now = clock.now()
     fields = {"ended_at": now, "due_at": None, "code_sealed": "", "ready_at": part.ready_at or now}
     VENDOR_ORDER.fire(part, "collect", by=by, set=fields, total_cents=part.total_cents)
-    _hand_over(part, by=by)
+    _hand_over(part, is_paid, by=by)
     letters.tell_buyer(part.order, "order_collected", part=part)
     webhooks.tell(part.vendor_id, "order.collected", parts.named(part))
     return None
@@ -149,19 +151,35 @@ def _opens(part: VendorOrder, code: Code, typed: str) -> bool:
     )
 
 
-def _hand_over(part: VendorOrder, *, by: Actor) -> None:
+def _hand_over(part: VendorOrder, is_paid: bool, *, by: Actor) -> None:
     """The goods leave: told by the till of the store where it has one, else by us (domain
     2.100).
     """
     has_till = machine_keys.has_till(part.store_id)
     for line in part.lines:
+        _own_sale(line, by)
         row = levels.of_order_line(line.id)
         if row is None:
             continue
-        if has_till:
+        if has_till and is_paid:
+            levels.told_already(row, by=by)
+        elif has_till:
             levels.leave_to_till(row, by=by)
         else:
             levels.hand_over(row, line.unit_cents, by=by)
+
+
+def _own_sale(line: OrderLine, by: Actor) -> None:
+    """The till sold what was promised to this very buyer, who paid before showing the code: no
+    conflict is left of it.
+    """
+    rows = (
+        select(StockConflict)
+        .join(Reservation, Reservation.id == StockConflict.reservation_id)
+        .where(Reservation.order_line_id == line.id, StockConflict.status == ConflictState.open)
+    )
+    for conflict in db.session.scalars(rows):
+        levels.give_up(conflict, by=CLOCK)
 
 
 def tell_untold(row: Reservation) -> None:
@@ -174,6 +192,8 @@ def tell_untold(row: Reservation) -> None:
 
 def give_code(part: VendorOrder, *, by: Actor) -> None:
     """A new code, mailed to the buyer: the old one was lost, or locked by wrong tries."""
+    if parts.seconds_to_undo(part):
+        raise Refused(_("The mail with the first code is leaving: wait half a minute."))
     code = new_code()
     VENDOR_ORDER.fire(part, "give_code", by=by, set=written(part, code))
     letters.tell_buyer(part.order, "order_code", part=part, secret_code=code.shown)

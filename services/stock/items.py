@@ -64,7 +64,8 @@ workflow.name_states(
 _ANYBODY = (workflow.STAFF, workflow.CUSTOMER, workflow.TIME)
 ITEM = Workflow(
     "item",
-    Move("sell", _l("Sold"), set(FREE), S.sold),
+    # By the clock where no till told the sale of what was collected.
+    Move("sell", _l("Sold"), set(FREE), S.sold, by=(workflow.STAFF, workflow.TIME)),
     Move("withdraw", _l("Withdraw"), set(FREE), S.withdrawn, done=_l("Withdrawn")),
     Move("lose", _l("Declare lost"), set(FREE), S.lost, done=_l("Lost")),
     # Asked by its listing, and by carts, orders and the till; never from the list.

@@ -62,6 +62,15 @@ workflow.name_states(
     (C.given_up, _l("Nowhere to be found"), "off"),
 )
 _ANYBODY = (workflow.STAFF, workflow.CUSTOMER, workflow.TIME)
+
+
+def _of_no_order(conflict: StockConflict) -> str | None:
+    """An order names its store and its vendor: a twin elsewhere would be another order."""
+    if conflict.reservation.order_line_id is None:
+        return None
+    return _("This order is answered by itself: its buyer is told that it will not come.")
+
+
 RESERVATION = Workflow(
     "reservation",
     Move("promise", _l("Sold on line"), {R.held}, R.promised, by=_ANYBODY),
@@ -78,7 +87,9 @@ RESERVATION = Workflow(
 )
 CONFLICT = Workflow(
     "stock_conflict",
-    Move("replace", _l("Take the twin"), {C.open}, C.moved, done=_l("Found elsewhere")),
+    Move(
+        "replace", _l("Take the twin"), {C.open}, C.moved, _of_no_order, done=_l("Found elsewhere")
+    ),
     # By the clock where it is an order's: the sale at the till counts as a refusal.
     Move(
         "give_up",
@@ -93,6 +104,7 @@ workflow.says(
     "reservation",
     keep_fewer=_l("Fewer units needed"),
     leave_to_till=_l("Collected: the till tells the sale"),
+    beat_in_part=_l("Sold by the shop first, in part"),
 )
 workflow.says(
     "stock_level",
@@ -477,7 +489,10 @@ def keep_fewer(row: Reservation, quantity: int, *, by: Actor) -> None:
         release(row, by=by)
         return
     lock_store(row.store_id)
+    db.session.refresh(row, with_for_update=True)  # a till may have been faster
     RESERVATION.require(row, "release", by=by)
+    if quantity >= row.quantity:
+        return
     workflow.record(row, "keep_fewer", by=by, quantity=quantity)
     freed, row.quantity = row.quantity - quantity, quantity
     _free_units(row, freed)
@@ -590,11 +605,38 @@ def told_by_till(store_id: int, variant_id: int, quantity: int, *, by: Actor) ->
             Reservation.item_id.is_(None),
         )
     ):
-        if row.quantity > left:
+        if not left:
+            break
+        if row.quantity > left:  # the rest is told by another sale
+            row.quantity -= left
+            _free_units(row, left)
             break
         left -= row.quantity
         RESERVATION.fire(row, "hand_over", by=by)
         _give_back(row)
+
+
+def counted_by_till(store_id: int, variant_id: int, at: datetime, *, by: Actor) -> None:
+    """The till counted the shelf at a moment: what had been left to it before is not on it any
+    more, whether it told the sale or not.
+    """
+    for row in db.session.scalars(
+        _left_to_till().where(
+            Reservation.store_id == store_id,
+            Reservation.variant_id == variant_id,
+            Reservation.item_id.is_(None),
+            Reservation.until <= at + timedelta(hours=TILL_HOURS),
+        )
+    ):
+        RESERVATION.fire(row, "hand_over", by=by)
+        _give_back(row)
+
+
+def told_already(row: Reservation, *, by: Actor) -> None:
+    """The till told this sale before the collection was: nothing moves any more."""
+    lock_store(row.store_id)
+    RESERVATION.fire(row, "hand_over", by=by)
+    _give_back(row)
 
 
 def item_told_by_till(item: Item, *, by: Actor) -> bool:
@@ -605,6 +647,12 @@ def item_told_by_till(item: Item, *, by: Actor) -> bool:
     RESERVATION.fire(row, "hand_over", by=by)
     items.ITEM.fire(item, "release", by=by)
     return True
+
+
+def items_left_to_till(store_id: int) -> Select[Any]:
+    """The second-hand units of a store whose buyers have them, and whose sale no till told yet."""
+    rows = _left_to_till().with_only_columns(Reservation.item_id).order_by(None)
+    return rows.where(Reservation.store_id == store_id, Reservation.item_id.is_not(None))
 
 
 def untold(limit: int = 500) -> list[int]:
@@ -645,7 +693,8 @@ def settle(level: StockLevel, *, cause: str, by: Actor) -> list[StockConflict]:
     for row in rows:
         if level.reserved <= level.quantity:
             break
-        if (conflict := _beat(row, cause, by)) is not None:
+        short = level.reserved - level.quantity
+        if (conflict := _beat(row, cause, by, short)) is not None:
             found.append(conflict)
         db.session.refresh(level)
     return found
@@ -661,13 +710,25 @@ def settle_item(item: Item, *, cause: str, by: Actor) -> StockConflict | None:
     return _beat(row, cause, by) if row is not None else None
 
 
-def _beat(row: Reservation, cause: str, by: Actor) -> StockConflict | None:
+def _beat(
+    row: Reservation, cause: str, by: Actor, short: int | None = None
+) -> StockConflict | None:
+    """Take units away from who was promised them: all of them, or of an order only those that are
+    `short`.
+    """
     db.session.refresh(row, with_for_update=True)
     if row.status not in (R.held, R.promised):
         return None
     was_promised = row.status is R.promised
-    RESERVATION.fire(row, "beat", by=by, cause=cause)
-    _give_back(row)
+    lost = row.quantity
+    if row.order_line_id is not None and short is not None and 0 < short < row.quantity:
+        lost = short
+        row.quantity -= short
+        _free_units(row, short)
+        workflow.record(row, "beat_in_part", by=by, cause=cause, quantity=short)
+    else:
+        RESERVATION.fire(row, "beat", by=by, cause=cause)
+        _give_back(row)
     if not was_promised:
         return None
     conflict = StockConflict(
@@ -675,7 +736,7 @@ def _beat(row: Reservation, cause: str, by: Actor) -> StockConflict | None:
         store_id=row.store_id,
         variant_id=row.variant_id,
         reservation_id=row.id,
-        quantity=row.quantity,
+        quantity=lost,
         status=C.open,
         cause=cause[:200],
         created_at=clock.now(),

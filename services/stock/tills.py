@@ -313,7 +313,12 @@ def _item(shop: _Shop, told: Told) -> Item | None:
             Item.variant_id == (variant.id if variant else 0),
             Item.status.in_(wanted),
         )
-        .order_by(Item.status == ItemState.reserved, Item.id)
+        .order_by(
+            # What its buyer took away, then what is free, then what is kept for somebody.
+            Item.id.not_in(levels.items_left_to_till(store.id)),
+            Item.status == ItemState.reserved,
+            Item.id,
+        )
     )
     oldest = db.session.scalars(rows.limit(1).with_for_update()).first()
     if oldest is None:
@@ -435,6 +440,8 @@ def _count(
         newer = level.counted_at is None or event.at > level.counted_at
     if not newer:
         return {"status": "older_than_known", "quantity": level.quantity}
+    levels.counted_by_till(level.store_id, level.variant_id, event.at, by=by)
+    db.session.refresh(level)
     through = told.includes if told.includes is not None else told.number - 1
     levels.state(
         level,

@@ -261,3 +261,15 @@ def test_carts_of_one_address_are_counted_and_signed_in_buyers_are_not(
     assert len(lines()) == 2
     put(as_customer(factories.a_buyer()), derby)
     assert len(lines()) == 3
+
+
+def test_the_cookie_of_a_cart_that_became_somebody_s_opens_it_to_nobody(app, client, derby):
+    factories.a_customer_with_password("hugo@exemple.fr")
+    put(client, derby)
+    token = client.get_cookie("comptoir_achats").value
+    client.post(
+        "/compte/connexion", data={"email": "hugo@exemple.fr", "password": factories.PASSWORD}
+    )
+    thief = app.test_client()
+    thief.set_cookie("comptoir_achats", token, domain="localhost")
+    assert "Votre panier est vide" in thief.get("/boutique/panier").text

@@ -110,6 +110,12 @@ def test_an_order_is_found_by_the_telephone_as_people_write_it(awa):
     assert part.reference not in awa.get("/gestion/commandes/list/?q=0699999999").text
 
 
+def test_a_vendor_finds_no_buyer_of_what_came_to_nothing(awa, as_staff):
+    part = a_part("refused")
+    assert part.reference not in awa.get("/gestion/commandes/list/?q=Aubry").text
+    assert part.reference in as_staff(ANIMATOR).get("/gestion/commandes/list/?q=Aubry").text
+
+
 def test_what_came_to_nothing_asks_for_no_money_and_says_why_in_words(awa):
     part = a_part("refused")
     shown = page(awa, part)

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from models import Outbox, OutboxState
+from models import Outbox, OutboxState, VendorOrder
 from services import clock, files, outbox
 from services.buyback import offers
 from services.installation import agreement
+from services.orders import pickup
 from services.people import customers
 from services.unit import db, unit_of_work
 from tests import factories
@@ -205,5 +206,24 @@ def test_an_order_that_does_not_agree_with_its_lines_or_its_stock_is_told(app, s
 )
 def test_an_order_agrees_in_each_of_its_states(app, status):
     factories.a_part(status)
+    db.session.rollback()
+    assert agreement.check() == []
+
+
+def test_between_a_collection_and_its_till_and_in_a_conflict_an_order_agrees(app):
+    part = factories.a_part("to_collect")
+    key, _secret = factories.a_key()
+    with unit_of_work() as session:
+        session.merge(key).used_at = clock.now()
+    digits = factories.pickup_code(part)
+    with unit_of_work() as session:
+        pickup.collect(session.get_one(VendorOrder, part.id), digits, by=LEA)
+    db.session.rollback()
+    assert agreement.check() == []
+    store = factories.keeps_for_buyers()
+    other = factories.a_part(
+        "shipping", (factories.on_sale(factories.a_shoe("Mule"), 5900, 1), store, 1)
+    )
+    factories.told(key, 1, "sale", other.lines[0].variant, 1)
     db.session.rollback()
     assert agreement.check() == []

@@ -4,7 +4,7 @@ from models import Customer, Message, Order
 from services import personal
 from services.orders import buyers
 from services.unit import db, unit_of_work
-from tests.factories import a_buyer, a_part, an_order
+from tests.factories import a_buyer, a_part, a_shoe, an_order, keeps_for_buyers, on_sale
 
 
 def test_an_order_is_found_by_its_buyer_alone():
@@ -17,6 +17,7 @@ def test_an_order_is_found_by_its_buyer_alone():
 
 def test_a_person_takes_his_orders_away():
     order = an_order()
+    an_order((on_sale(a_shoe("Mule"), 5900, 1), keeps_for_buyers(), 1))  # another person's
     (row,) = personal.exported(order.customer)["orders"]
     assert row["title"] == "Derby Lormont"
     assert (row["number"], row["unit_cents"]) == (f"{order.number}-A", 8900)

@@ -244,3 +244,79 @@ def test_reading_a_cart_asks_the_same_number_of_questions_whatever_it_holds(
     with counted_statements() as many:
         carts.read(the(large))
     assert len(many) <= len(few) + 1
+
+
+def test_another_quantity_or_store_takes_no_more_than_there_is(shoes):
+    listing, store = shoes
+    decre = factories.keeps_for_buyers(factories.a_store())
+    factories.stocked(listing.variant, 1, decre)
+    cart = a_shop_cart((listing, store, 2))
+    for act in (
+        lambda line: carts.set_quantity(line, 4),
+        lambda line: carts.move_to(line, db.session.get_one(Store, decre.id)),
+    ):
+        with pytest.raises(Refused), unit_of_work():
+            act(the(cart).lines[0])
+    assert [(line.quantity, line.store_id) for line in the(cart).lines] == [(2, store.id)]
+
+
+def test_what_lies_in_the_bin_joins_nothing(shoes):
+    listing, store = shoes
+    decre = factories.keeps_for_buyers(factories.a_store())
+    factories.stocked(listing.variant, 5, decre)
+    cart = a_shop_cart((listing, store, 1), (listing, decre, 2))
+    with unit_of_work():
+        carts.take_out(the(cart).lines[1])
+        carts.move_to(the(cart).lines[0], db.session.get_one(Store, decre.id))
+    (line,) = the(cart).lines
+    assert (line.quantity, line.removed_at) == (1, None)
+    customer = factories.a_customer()
+    own = a_shop_cart((listing, store, 2), customer=customer)
+    with unit_of_work():
+        carts.take_out(the(own).lines[0])
+    visitor = a_shop_cart((listing, store, 1))
+    with unit_of_work() as session:
+        carts.adopt(the(visitor), session.merge(customer), factories.the_site())
+    assert [line.quantity for line in the(own).lines] == [1]
+
+
+def test_other_stores_are_of_the_same_vendor_and_keep_things(shoes):
+    listing, store = shoes
+    _vendor, _site, rennes = factories.another_vendor()
+    factories.stocked(listing.variant, 5, factories.keeps_for_buyers(rennes))
+    factories.stocked(listing.variant, 5, factories.a_store("Nantes Zola", "N3"))
+    decre = factories.keeps_for_buyers(factories.a_store())
+    factories.stocked(listing.variant, 5, decre)
+    cart = a_shop_cart((listing, store, 1))
+    (found,) = carts.other_stores(carts.read(the(cart))).values()
+    assert [one.id for one in found] == [decre.id]
+
+
+def test_a_unit_somebody_else_reserved_is_said_to_be_gone(shoes):
+    store = shoes[1]
+    unit = a_unit_on_sale(a_shoe("Botte"), 3500)
+    cart = a_shop_cart((unit, store, 1))
+    factories.an_order((unit, store, 1))
+    (line,) = carts.read(the(cart)).lines
+    assert line.trouble
+
+
+def test_an_old_cart_that_is_still_used_is_kept(shoes):
+    cart = a_shop_cart((*shoes, 1))
+    with clock.at(clock.now() + timedelta(days=29)):
+        put(cart, shoes)
+    with clock.at(clock.now() + timedelta(days=40)):
+        retention.run(by=COMMAND)
+    assert carts.units(the(cart)) == 2
+
+
+def test_a_full_cart_takes_nothing_out_of_its_bin(shoes, monkeypatch):
+    listing, store = shoes
+    other = on_sale(a_shoe("Botte"), 9000, 1, store)
+    cart = a_shop_cart((listing, store, 1))
+    with unit_of_work():
+        carts.take_out(the(cart).lines[0])
+    put(cart, (other, store))
+    monkeypatch.setattr(carts, "MOST_LINES", 1)
+    with pytest.raises(Refused), unit_of_work():
+        carts.put_back(the(cart).lines[0])

@@ -14,11 +14,14 @@ from models import (
     OrderEnd,
     StockConflict,
     StockLevel,
+    Store,
     VendorOrder,
 )
 from services import clock, messages, outbox
+from services.installation import agreement
 from services.orders import fulfilment, parts, pickup
 from services.people import customers
+from services.stock import levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
 from tests import factories
@@ -258,10 +261,12 @@ def test_a_clock_that_comes_after_the_shop_changes_nothing():
     assert the(part).status is parts.S.shipping
 
 
-def settle_all() -> None:
-    for id in fulfilment.beaten():
-        with unit_of_work() as session:
-            fulfilment.settle(session.get_one(StockConflict, id))
+def settle_all(minutes: int = 16) -> None:
+    """The clock comes by, once an accepted order's own buyer had his time at the till."""
+    with clock.at(clock.now() + timedelta(minutes=minutes)):
+        for id in fulfilment.beaten():
+            with unit_of_work() as session:
+                fulfilment.settle(session.get_one(StockConflict, id))
 
 
 def test_a_till_that_sells_what_was_promised_refuses_the_order():
@@ -306,3 +311,83 @@ def test_an_article_that_is_missing_is_called_by_its_name_in_the_refusal():
     (letter,) = letters("order_refused")
     assert "3 × Derby" in letter.body
     assert "1 × Botte" in letter.body
+
+
+def test_a_till_that_sells_one_of_two_promised_leaves_the_other():
+    a_shop()
+    store = factories.keeps_for_buyers()
+    part = an_order((on_sale(a_shoe("Derby"), 8900, 2), store, 2)).parts[0]
+    with unit_of_work() as session:
+        fulfilment.accept(session.get_one(VendorOrder, part.id), by=MARC)
+    key, _secret = factories.a_key()
+    told(key, 1, "sale", part.lines[0].variant, 1)
+    settle_all()
+    part = the(part)
+    assert part.status is parts.S.shipping
+    assert (part.units, part.total_cents) == (1, 8900)
+    assert (level().quantity, level().reserved) == (1, 1)
+    assert agreement.check() == []
+
+
+def test_a_conflict_given_up_by_hand_still_reaches_the_order():
+    part = a_part("shipping")
+    key, _secret = factories.a_key()
+    told(key, 1, "sale", part.lines[0].variant, 3)
+    with unit_of_work() as session:
+        levels.give_up(session.scalars(db.select(StockConflict)).one(), by=MARC)
+    settle_all()
+    assert the(part).status is parts.S.canceled
+    settle_all()
+    assert len(letters("order_refused")) == 1
+
+
+def test_a_conflict_of_an_order_takes_no_twin_elsewhere():
+    part = a_part("shipping")
+    other = factories.a_store()
+    factories.stocked(part.lines[0].variant, 5, other)
+    key, _secret = factories.a_key()
+    told(key, 1, "sale", part.lines[0].variant, 3)
+    with pytest.raises(Refused), unit_of_work() as session:
+        conflict = session.scalars(db.select(StockConflict)).one()
+        levels.replace(conflict, session.get_one(Store, other.id), None, by=MARC)
+
+
+def test_a_conflict_of_a_finished_order_changes_nothing_of_it():
+    part = a_part("shipping")
+    key, _secret = factories.a_key()
+    told(key, 1, "sale", part.lines[0].variant, 3)
+    with unit_of_work() as session:
+        fulfilment.cancel(session.get_one(VendorOrder, part.id), by=MARC)
+    settle_all()
+    assert the(part).why is E.operator
+    assert letters("order_refused") == []
+
+
+def test_what_was_cancelled_at_once_is_never_told_as_accepted(mail):
+    part = a_part()
+    with unit_of_work() as session:
+        fulfilment.accept(session.get_one(VendorOrder, part.id), by=MARC, can_be_undone=True)
+    with unit_of_work() as session:
+        pickup.ready(session.get_one(VendorOrder, part.id), by=MARC)
+    with unit_of_work() as session:
+        fulfilment.cancel(session.get_one(VendorOrder, part.id), by=MARC)
+    factories.a_moment_later(60)
+    told_words = [letter.subject for letter in mail.sent_to(part.order.email)]
+    assert len(told_words) == 2  # reserved, cancelled
+    assert "annulée" in told_words[-1]
+
+
+def test_a_wrong_price_of_everything_leaves_the_stock():
+    report(three_pairs(), [0, 0], E.price_error)
+    assert (level().quantity, level().reserved) == (5, 0)
+
+
+def test_a_report_that_comes_after_a_till_frees_nothing_twice():
+    part = three_pairs()
+    key, _secret = factories.a_key()
+    told(key, 1, "sale", part.lines[0].variant, 4)
+    report(part, [1, 1])
+    assert level().reserved >= 0
+    assert level().quantity == 1 if level().reserved else level().quantity <= 1
+    settle_all()
+    assert agreement.check() == []

@@ -1,10 +1,10 @@
 """Collecting in a store: the code, until when, and who tells the sale."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models import Item, Movement, Reservation, StockLevel, VendorOrder
+from models import Item, Movement, Reservation, StockLevel, Variant, VendorOrder
 from services import clock
 from services.orders import fulfilment, parts, pickup
 from services.stock import levels
@@ -217,3 +217,146 @@ def test_a_code_holds_enough_to_be_unguessable():
     codes = {pickup.new_code() for _n in range(200)}
     assert len(codes) == 200
     assert all(len(code.digits) == 6 and len(code.token) >= 16 for code in codes)
+
+
+def two_derbies(store=None):
+    """A part of two pairs, ready, in a store whose till is alive; and that till."""
+    a_shop()
+    store = store or factories.keeps_for_buyers()
+    key, _secret = factories.a_key(store=store)
+    used(key)
+    wanted = (factories.on_sale(a_shoe("Derby"), 8900, 5, store), store, 2)
+    return a_part("to_collect", wanted), key
+
+
+def test_a_sale_told_in_two_pieces_takes_what_was_left_to_the_till():
+    part, key = two_derbies()
+    collect(part, factories.pickup_code(part))
+    for number in (1, 2):
+        told(key, number, "sale", part.lines[0].variant, 1)
+    assert (level().quantity, level().reserved) == (3, 0)
+    with clock.at(clock.now() + timedelta(hours=25)):
+        assert levels.untold() == []
+
+
+def test_a_sale_of_something_else_or_elsewhere_takes_nothing_that_was_left():
+    part, key = two_derbies()
+    collect(part, factories.pickup_code(part))
+    other = factories.a_store("Brest", "B1")
+    factories.stocked(part.lines[0].variant, 5, other)
+    factories.on_sale(a_shoe("Mule"), 5900, 5)
+    told(factories.a_key(store=other, name="Caisse B")[0], 1, "sale", part.lines[0].variant, 2)
+    told(key, 1, "sale", db.session.scalars(db.select(Variant).order_by(Variant.id.desc())).first())
+    assert level().reserved == 2
+    assert db.session.scalars(db.select(Reservation)).one().status.value == "promised"
+
+
+def test_two_collections_and_one_unit_sold_leave_one_to_be_told():
+    store = factories.keeps_for_buyers()
+    a_shop()
+    key, _secret = factories.a_key(store=store)
+    used(key)
+    derby = factories.on_sale(a_shoe("Derby"), 8900, 5, store)
+    both = [a_part("to_collect", (derby, store, 1)) for _n in range(2)]
+    for part in both:
+        collect(part, factories.pickup_code(part))
+    told(key, 1, "sale", derby.variant, 1)
+    assert (level().quantity, level().reserved) == (4, 1)
+
+
+def test_who_pays_before_showing_the_code_is_sold_once():
+    part, key = two_derbies()
+    told(key, 1, "sale", part.lines[0].variant, 2)
+    with unit_of_work() as session:
+        row = session.get_one(VendorOrder, part.id)
+        assert pickup.collect(row, pickup.code_of(row).digits, by=MARC, is_paid=True) is None
+    with clock.at(clock.now() + timedelta(hours=25)):
+        assert levels.untold() == []
+    assert (level().quantity, level().reserved) == (3, 0)
+
+
+def test_who_pays_the_last_one_before_showing_the_code_keeps_his_order():
+    part = a_part("to_collect")
+    key, _secret = factories.a_key()
+    used(key)
+    told(key, 1, "sale", part.lines[0].variant, 3)  # the last ones, the promised one among them
+    assert fulfilment.beaten() == []
+    assert collect(part, factories.pickup_code(part)) is None
+    with clock.at(clock.now() + timedelta(hours=25)):
+        assert fulfilment.beaten() == []
+        assert levels.untold() == []
+    assert the(part).status is parts.S.received
+    assert (level().quantity, level().reserved) == (0, 0)
+    assert letters("order_refused") == []
+
+
+def test_a_count_of_the_till_knows_what_was_taken_away():
+    part, key = two_derbies()
+    collect(part, factories.pickup_code(part))
+    told(key, 1, "count", part.lines[0].variant, 3)
+    assert (level().quantity, level().reserved) == (3, 0)
+    with clock.at(clock.now() + timedelta(hours=25)):
+        assert levels.untold() == []
+
+
+def test_a_unit_no_till_tells_is_sold_by_its_order():
+    a_shop()
+    store = factories.keeps_for_buyers()
+    unit = a_unit_on_sale(a_shoe("Botte"), 3500)
+    key, _secret = factories.a_key()
+    used(key)
+    part = a_part("to_collect", (unit, store, 1))
+    collect(part, factories.pickup_code(part))
+    with clock.at(clock.now() + timedelta(hours=25)), unit_of_work() as session:
+        (id,) = levels.untold()
+        pickup.tell_untold(session.get_one(Reservation, id))
+    assert db.session.get_one(Item, unit.item_id).status.value == "sold"
+
+
+def test_a_till_that_sells_by_barcode_takes_the_unit_that_left_first():
+    a_shop()
+    store = factories.keeps_for_buyers()
+    boot = a_shoe("Botte")
+    unit, twin = a_unit_on_sale(boot, 3500), a_unit_on_sale(boot, 3500)
+    key, _secret = factories.a_key()
+    used(key)
+    part = a_part("to_collect", (twin, store, 1))
+    collect(part, factories.pickup_code(part))
+    told(key, 1, "sale", boot, used=True)
+    states = {row.id: row.status.value for row in db.session.scalars(db.select(Item))}
+    assert states == {unit.item_id: "listed", twin.item_id: "sold"}
+
+
+def test_a_lapse_and_a_telling_that_come_early_change_nothing():
+    part = a_part("to_collect")
+    with unit_of_work() as session:
+        pickup.lapse(session.get_one(VendorOrder, part.id))
+    assert the(part).status is parts.S.to_collect
+    other, _key = two_derbies()
+    collect(other, factories.pickup_code(other))
+    with unit_of_work() as session:
+        rows = db.select(Reservation).where(Reservation.until.is_not(None))
+        pickup.tell_untold(session.scalars(rows).one())
+    assert len(sales()) == 0
+
+
+def test_the_days_of_a_store_are_those_of_its_place():
+    with unit_of_work() as session:
+        session.merge(factories.the_store()).postcode = "67000"
+    part = a_part("shipping")
+    with clock.at(datetime(2026, 12, 24, 9, tzinfo=UTC)), unit_of_work() as session:
+        pickup.ready(session.get_one(VendorOrder, part.id), by=MARC)
+    assert clock.paris(the(part).collect_by).day == 29  # the 26th is a holiday there
+    with clock.at(datetime(2025, 12, 24, 9, tzinfo=UTC)):
+        alsace = factories.an_order(
+            (factories.on_sale(a_shoe("Mule"), 5900, 5), factories.keeps_for_buyers(), 1)
+        ).parts[0]
+    assert clock.paris(alsace.accept_by).day == 30
+
+
+def test_a_new_code_waits_for_the_mail_of_the_first():
+    part = a_part()
+    with unit_of_work() as session:
+        fulfilment.accept(session.get_one(VendorOrder, part.id), by=MARC, can_be_undone=True)
+    with pytest.raises(Refused), unit_of_work() as session:
+        pickup.give_code(session.get_one(VendorOrder, part.id), by=MARC)

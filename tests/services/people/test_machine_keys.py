@@ -91,3 +91,16 @@ def test_answers_to_repeated_requests_are_kept_two_days(app):
     with unit_of_work():
         machine_keys.forget_old_requests()
     assert db.session.scalars(db.select(IdempotentRequest.key)).all() == ["young"]
+
+
+def test_a_store_has_a_till_while_one_of_its_own_is_alive():
+    store, other = factories.the_store(), factories.a_store()
+    key, _secret = factories.a_key(store=store)
+    assert not machine_keys.has_till(store.id)  # it never spoke
+    with unit_of_work() as session:
+        session.merge(key).used_at = clock.now()
+    assert machine_keys.has_till(store.id)
+    assert not machine_keys.has_till(other.id)
+    with unit_of_work() as session:
+        machine_keys.revoke(session.merge(key), by=factories.LEA)
+    assert not machine_keys.has_till(store.id)
