@@ -17,6 +17,7 @@ from models import (
     OrderEnd,
     Site,
     SiteKind,
+    StockConflict,
     StockLevel,
     Store,
     Variant,
@@ -25,7 +26,7 @@ from models import (
 from services import clock, numbering
 from services.orders import carts, checkout, fulfilment, pickup
 from services.people import customers
-from services.stock import items, listings
+from services.stock import items, levels, listings
 from services.unit import db, unit_of_work
 
 OPENED_DAYS_AGO = 35
@@ -82,6 +83,8 @@ STORY: tuple[tuple[int, str], ...] = (
     *((hours, "nobody came") for hours in (390, 330)),
     *((hours, "refuse") for hours in (340, 190)),
     *((hours, "cancel") for hours in (280, 120)),
+    (310, "nobody answered"),
+    (27, "new code"),
     (240, "give up"),
     *((hours, "in part") for hours in (145, 22)),
     *((hours, "ready") for hours in (26, 24, 20)),
@@ -110,17 +113,46 @@ def people_reserve(today: datetime) -> None:
             placed = _somebody_reserves(people[place % len(people)], dice)
         for id in placed:
             _then(id, story, at)
+    _the_counter_was_faster(people[0], dice, today)
+
+
+def _the_counter_was_faster(customer_id: int, dice: random.Random, today: datetime) -> None:
+    """Two pairs of one shoe shop are accepted, and one of them turns out to be gone."""
+    with clock.at(today - timedelta(hours=8)):
+        pairs: dict[int, list[tuple[int, int]]] = {}
+        for listing_id, store_id in _to_be_had(dice, 400):
+            if db.session.get_one(Listing, listing_id).condition is None:
+                pairs.setdefault(store_id, []).append((listing_id, store_id))
+        both = next(found[:2] for found in pairs.values() if len(found) > 1)
+        (id,) = _reserves(customer_id, both)
+    _at(id, today - timedelta(hours=8), 1, _accept)
+    with clock.at(today - timedelta(hours=6)), unit_of_work() as session:
+        variant_id = session.get_one(Listing, both[0][0]).variant_id
+        level = session.scalars(
+            db.select(StockLevel).where(
+                StockLevel.store_id == both[0][1], StockLevel.variant_id == variant_id
+            )
+        ).one()
+        levels.adjust(level, level.reserved - 1, by=TELLER)
+    with clock.at(today - timedelta(hours=5)):
+        for conflict_id in fulfilment.beaten():
+            with unit_of_work() as session:
+                fulfilment.settle(session.get_one(StockConflict, conflict_id))
 
 
 def _somebody_reserves(customer_id: int, dice: random.Random) -> list[int]:
     """One order of one to three articles, of one or several stores; returns its parts."""
+    return _reserves(customer_id, _to_be_had(dice, dice.choice((1, 1, 2, 3))))
+
+
+def _reserves(customer_id: int, wanted: list[tuple[int, int]]) -> list[int]:
     with unit_of_work() as session:
         customer = session.get_one(Customer, customer_id)
         site = session.scalars(db.select(Site).where(Site.is_default)).one()
         cart = carts.of_customer(customer, site)
         if cart is None:
             cart, _token = carts.open_cart(site, customer)
-        for listing_id, store_id in _to_be_had(dice, dice.choice((1, 1, 2, 3))):
+        for listing_id, store_id in wanted:
             listing = session.get_one(Listing, listing_id)
             carts.add(cart, listing, session.get_one(Store, store_id))
         id = cart.id
@@ -166,6 +198,9 @@ def _then(id: int, story: str, placed: datetime) -> None:
     if story == "refuse":
         _at(id, placed, 3, lambda part: fulfilment.refuse(part, by=TELLER))
         return
+    if story == "nobody answered":
+        _at(id, placed, 24 * 9, fulfilment.lapse)
+        return
     if story == "cancel":
         _at(id, placed, 2, _cancel)
         return
@@ -176,6 +211,8 @@ def _then(id: int, story: str, placed: datetime) -> None:
         _at(id, placed, 6, lambda part: pickup.ready(part, by=TELLER))
     if story == "collect":
         _at(id, placed, 29, _collect)
+    if story == "new code":
+        _at(id, placed, 4, lambda part: pickup.give_code(part, by=TELLER))
     if story == "nobody came":
         _at(id, placed, 24 * 8, pickup.lapse)
 
