@@ -254,7 +254,7 @@ class GivenUp(Body):
 def cancel_order(
     key: MachineKey, reference: Annotated[str, Field(max_length=16)], body: GivenUp
 ) -> OrderOfShop | Response:
-    """It counts more than a refusal; the buyer is told and called."""
+    """The buyer is told and called."""
     why = OrderEnd(body.reason)
     return _changed(
         key, reference, lambda part, by: fulfilment.fail(part, why, words=body.message, by=by)

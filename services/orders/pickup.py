@@ -110,6 +110,7 @@ def collect(part: VendorOrder, typed: str, *, by: Actor, is_paid: bool = False) 
     A wrong code is counted and answered with its sentence, in the same unit: a refusal would take
     the count back with it. Raises Refused when it cannot be collected now.
     """
+    db.session.refresh(part, with_for_update=True)  # tries at once are counted one by one
     VENDOR_ORDER.require(part, "collect", by=by)
     if is_locked(part):
         raise Refused(

@@ -247,6 +247,26 @@ def test_of_a_buyer_who_cancels_and_a_shop_that_hands_over_one_wins(app, figure)
     figure("cancelled against collected", 2 * rounds, at_least=40)
 
 
+def test_codes_guessed_at_once_are_five_tries_and_no_more(app, figure):
+    part = factories.a_part("to_collect")
+    id, right = part.id, factories.pickup_code(part)
+
+    def guess(number: int) -> str:
+        typed = f"{(int(right) + 1 + number) % 1_000_000:06d}"
+        with unit_of_work() as session:
+            return (
+                "wrong"
+                if pickup.collect(session.get_one(VendorOrder, id), typed, by=MARC)
+                else "in"
+            )
+
+    many = size(10, 100)
+    found = at_once(many, guess, app)
+    assert found == {"wrong": 5, "refused": many - 5}, found
+    assert db.session.get_one(VendorOrder, id).code_tries == 5
+    figure("codes guessed at once", many, at_least=100)
+
+
 def test_an_order_answered_at_once_by_many_has_one_answer(app, figure):
     rounds, answers = size(1, 10), ("accept", "refuse", "cancel", "report")
     for _n in range(rounds):
