@@ -403,7 +403,12 @@ def conditions() -> Any:
 
 @bp.get("/aide")
 def help_page() -> Any:
-    return render_template("portal/help.html", **_rules())
+    return render_template(
+        "portal/help.html",
+        accept_hours=settings.value("accept_hours"),
+        collect_days=settings.value("collect_days"),
+        **_rules(),
+    )
 
 
 def _rules() -> dict[str, Any]:

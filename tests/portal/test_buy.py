@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from models import Cart, CartLine, Listing, Order, Store, VendorOrder
+from models import Cart, CartLine, Listing, Order, SiteKind, Store, VendorOrder
 from services.orders import fulfilment, pickup
 from services.stock import listings
 from services.unit import db, unit_of_work
@@ -261,6 +261,25 @@ def test_carts_of_one_address_are_counted_and_signed_in_buyers_are_not(
     assert len(lines()) == 2
     put(as_customer(factories.a_buyer()), derby)
     assert len(lines()) == 3
+
+
+def test_the_help_page_explains_a_reservation_where_there_is_a_shop(client):
+    assert "Réserver et retirer" not in client.get("/aide").text
+    site = a_shop()
+    page = client.get("/aide").text
+    assert "Réserver et retirer" in page
+    assert "Comment emballer" in page or "emballer" in page
+    with unit_of_work() as session:
+        session.merge(site).kind = SiteKind.shop
+    only_shop = client.get("/aide").text
+    assert "emballer" not in only_shop
+    assert "Réserver et retirer" in only_shop
+    assert "Conditions de reprise" not in only_shop
+
+
+def test_a_page_that_is_not_there_leads_to_the_shop(client):
+    a_shop()
+    assert 'href="/boutique"' in client.get("/produit/999999").text
 
 
 def test_the_cookie_of_a_cart_that_became_somebody_s_opens_it_to_nobody(app, client, derby):
