@@ -576,6 +576,8 @@ def _known_error(error: HTTPException) -> Any:
         return error
     if error.code == 401 and request.path.startswith("/gestion"):
         return redirect(url_for("AuthView.login"))
+    if error.code == 404 and (there := _without_slash()):
+        return redirect(there, 301)
     said = (
         error.description
         if error.code == 400
@@ -584,6 +586,18 @@ def _known_error(error: HTTPException) -> Any:
         else None
     )
     return _page(error.code, said or _sentence(error.code))
+
+
+def _without_slash() -> str | None:
+    """The page somebody meant who typed a slash after its address; None where there is none."""
+    path = request.path.rstrip("/")
+    if request.method != "GET" or path == request.path or "//" in path or not path:
+        return None
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None or not adapter.test(path, "GET"):
+        return None
+    query = request.query_string.decode("ascii", "ignore")
+    return path + (f"?{query}" if query else "")
 
 
 def _crashed(error: Exception) -> Any:

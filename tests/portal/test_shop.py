@@ -33,6 +33,17 @@ def test_a_site_without_a_shop_has_none_of_its_pages_and_no_link_to_them(client)
     assert "/boutique" not in client.get("/").text
 
 
+def test_an_address_with_a_slash_too_many_leads_to_its_page_and_never_elsewhere(client):
+    a_shop()
+    assert client.get("/boutique/").headers["Location"] == "/boutique"
+    moved = client.get("/boutique/recherche/?q=derby")
+    assert (moved.status_code, moved.headers["Location"]) == (301, "/boutique/recherche?q=derby")
+    for path in ("/nulle-part/", "/%2F%2Fexample.org/", "/boutique//", "//"):
+        assert "example.org" not in client.get(path).headers.get("Location", "")
+    assert client.get("/nulle-part/").status_code == 404
+    assert client.post("/boutique/panier/ajouter/").status_code == 404
+
+
 def test_a_site_that_only_sells_begins_with_its_shop(client):
     site = factories.the_site()
     with unit_of_work() as session:
