@@ -13,6 +13,7 @@ from services import clock
 from services.finance import dashboards
 from services.imports import sources
 from services.installation import examples, onboarding
+from services.orders import todo as order_todo
 from services.payments import seller_payments
 from services.stock import todo, watch
 from services.unit import unit_of_work
@@ -29,6 +30,7 @@ class DashboardView(IndexView):
             "admin/finance/dashboard.html",
             board=dashboards.buyback(),
             stock=todo.counts(),
+            orders=order_todo.counts(),
             start=onboarding.steps() if self._sets_up() else [],
             may_try=self._sets_up() and examples.why_not() is None,
             money=seller_payments.counts(),
