@@ -156,6 +156,7 @@ class SaleView(ScopedView):
             "undo_seconds": parts.seconds_to_undo(row) if may("can_answer") else 0,
             "has_till": machine_keys.has_till(row.store_id),
             "is_locked": pickup.is_locked(row),
+            "locked_words": pickup.locked_words,
             "reached": lambda step: parts.has_reached(row, step),
             "problems": parts.PROBLEMS,
             "can": {

@@ -19,7 +19,7 @@ from models import ConflictState, OrderLine, Reservation, StockConflict, VendorO
 from services import clock, outbox, sealing, settings, webhooks, working_time
 from services.orders import letters, parts
 from services.orders.parts import QR_START, VENDOR_ORDER, E, S
-from services.people import machine_keys
+from services.people import customers, machine_keys, vendors
 from services.stock import levels
 from services.unit import db
 from services.workflow import CLOCK, Actor, Refused
@@ -83,6 +83,18 @@ def is_locked(part: VendorOrder) -> bool:
     return part.code_tries >= MOST_TRIES
 
 
+def locked_words() -> str:
+    """What a shop reads of a locked order: whom to call, and where."""
+    phone = customers.shown_phone(vendors.operator_phone())
+    if not phone:
+        return _("Five wrong codes: this order is locked. Call the operator, who gives a new code.")
+    return _(
+        "Five wrong codes: this order is locked. Call the operator (%(phone)s), who gives a new "
+        "code.",
+        phone=phone,
+    )
+
+
 def ready(part: VendorOrder, *, by: Actor) -> None:
     """« Prête à retirer »: the buyer is told, and until when it is kept."""
     now = clock.now()
@@ -113,9 +125,7 @@ def collect(part: VendorOrder, typed: str, *, by: Actor, is_paid: bool = False) 
     db.session.refresh(part, with_for_update=True)  # tries at once are counted one by one
     VENDOR_ORDER.require(part, "collect", by=by)
     if is_locked(part):
-        raise Refused(
-            _("Five wrong codes: this order is locked. Call the operator, who gives a new code.")
-        )
+        raise Refused(locked_words())
     code = code_of(part)
     assert code is not None
     if not _is_code(typed):
@@ -128,7 +138,7 @@ def collect(part: VendorOrder, typed: str, *, by: Actor, is_paid: bool = False) 
                 "This is not the code of this order: %(num)s tries left.",
                 left,
             )
-        return _("Five wrong codes: this order is locked. Call the operator, who gives a new code.")
+        return locked_words()
     now = clock.now()
     fields = {"ended_at": now, "due_at": None, "code_sealed": "", "ready_at": part.ready_at or now}
     VENDOR_ORDER.fire(part, "collect", by=by, set=fields, total_cents=part.total_cents)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from stdnum.fr import siren
 
 from models import MachineKey, MachineKeyVendor, Store, Vendor
-from services import clock, workflow
+from services import access, clock, workflow
 from services.people import customers
 from services.unit import db
 from services.workflow import Actor, Refused
@@ -27,8 +27,16 @@ workflow.says(
 
 def operator_id() -> int | None:
     """The operator's own company, which is vendor no. 1 (domain.md § 1)."""
-    found: int | None = db.session.scalar(select(func.min(Vendor.id)))
+    with access.limited_to(None):
+        found: int | None = db.session.scalar(select(func.min(Vendor.id)))
     return found
+
+
+def operator_phone() -> str:
+    """The telephone shops call when only the operator can help; empty when its sheet has none."""
+    with access.limited_to(None):
+        found = db.session.scalar(select(Vendor.phone).where(Vendor.id == operator_id()))
+    return found or ""
 
 
 def check(row: Vendor) -> None:

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models import Item, Movement, Reservation, StockLevel, VendorOrder
-from services import clock
+from models import Item, Movement, Reservation, StockLevel, Vendor, VendorOrder
+from services import access, clock
 from services.orders import fulfilment, parts, pickup
+from services.people import vendors
 from services.stock import levels
 from services.unit import db, unit_of_work
 from services.workflow import Refused
@@ -109,6 +110,17 @@ def test_five_wrong_codes_lock_the_order_until_a_new_code_is_given():
         pickup.give_code(session.get_one(VendorOrder, part.id), by=MARC)
     assert len(letters("order_code")) == 1
     assert collect(part, factories.pickup_code(part)) is None
+
+
+def test_a_shop_reads_where_to_call_for_a_locked_order():
+    assert "(" not in pickup.locked_words()
+    with unit_of_work() as session:
+        session.get_one(Vendor, vendors.operator_id()).phone = "+33556001122"
+    theirs, _site, _store = factories.another_vendor()
+    with access.limited_to(access.Scope(frozenset({theirs.id}))):
+        assert "Appelez l’opérateur (05 56 00 11 22)" in pickup.locked_words().replace(
+            "\u00a0", " "
+        )
 
 
 def test_the_code_of_another_order_opens_nothing():
