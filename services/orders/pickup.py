@@ -227,7 +227,8 @@ def lapse(part: VendorOrder) -> None:
     for line in part.lines:
         if row := levels.of_order_line(line.id):
             levels.release(row, by=CLOCK)
-        line.problem = E.not_collected
+        if line.kept:  # what was missing before keeps its own reason
+            line.problem = E.not_collected
     fields = {"why": E.not_collected, "ended_at": clock.now(), "due_at": None, "code_sealed": ""}
     VENDOR_ORDER.fire(part, "wait_no_more", by=CLOCK, set=fields)
     letters.tell_buyer(part.order, "order_not_collected", part=part)

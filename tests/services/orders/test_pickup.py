@@ -208,6 +208,24 @@ def test_what_nobody_collects_goes_back_on_the_shelf():
     assert len(letters("order_not_collected")) == len(letters("order_back_on_shelf")) == 1
 
 
+def test_what_was_missing_before_nobody_came_keeps_its_own_reason():
+    store = factories.keeps_for_buyers()
+    goods = (
+        factories.on_sale(a_shoe("Mule"), 5000, 1),
+        factories.on_sale(a_shoe("Botte"), 9000, 1),
+    )
+    part = a_part("waiting_acceptance", *((one, store, 1) for one in goods))
+    with unit_of_work() as session:
+        mine = session.get_one(VendorOrder, part.id)
+        missing = mine.lines[0].id
+        fulfilment.report(mine, {missing: 0}, {missing: parts.E.price_error}, by=MARC)
+        pickup.ready(mine, by=MARC)
+    with clock.at(the(part).collect_by + timedelta(seconds=1)), unit_of_work() as session:
+        pickup.lapse(session.get_one(VendorOrder, part.id))
+    why = [line.problem for line in the(part).lines]
+    assert why == [parts.E.price_error, parts.E.not_collected]
+
+
 def test_the_qr_code_of_the_page_reads_as_what_opens_the_collection():
     import io
 
