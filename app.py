@@ -589,9 +589,17 @@ def _known_error(error: HTTPException) -> Any:
 
 
 def _without_slash() -> str | None:
-    """The page somebody meant who typed a slash after its address; None where there is none."""
+    """The page somebody meant who typed a slash after its address; None where there is none, and
+    where a page of that very address answered that it is not for this visitor.
+    """
     path = request.path.rstrip("/")
-    if request.method != "GET" or path == request.path or "//" in path or not path:
+    if (
+        request.url_rule is not None
+        or request.method != "GET"
+        or path == request.path
+        or "//" in path
+        or not path
+    ):
         return None
     adapter = current_app.create_url_adapter(request)
     if adapter is None or not adapter.test(path, "GET"):
